@@ -1,0 +1,41 @@
+"""Errors that a reader can act on.
+
+Each message says what is wrong, names the file or value, and says what to do about it.
+The command line prints the message alone, without a traceback.
+"""
+
+
+class MusiclibError(Exception):
+    """Base of every error that musiclib raises on purpose."""
+
+
+class AudioError(MusiclibError):
+    """Samples that cannot be used: empty, not finite, of a wrong shape or rate."""
+
+
+class AudioFileError(AudioError):
+    """An audio file that is missing, unreadable, empty or not audio."""
+
+
+class DatasetError(MusiclibError):
+    """A data set that is missing, incomplete or inconsistent."""
+
+
+class DownloadError(DatasetError):
+    """A download that failed or does not match its checksum."""
+
+
+class ArchiveError(DatasetError):
+    """An archive that is damaged, or that is refused because unpacking it is not safe."""
+
+
+class CodecError(MusiclibError):
+    """A codec that cannot work with the given setting or input."""
+
+
+class BitstreamError(CodecError):
+    """Bytes that are damaged, truncated, foreign or hostile."""
+
+
+class BookError(MusiclibError):
+    """A chapter that fails to run, or a built page that fails its checks."""
