@@ -1,0 +1,160 @@
+"""One chapter, executed by papermill in this interpreter and with nothing of the user's set-up.
+
+The kernel is this interpreter: a kernel of the same name in the user's folders does not replace
+it. Standard error fails the chapter, because what lands there would be printed in the page.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from musiclib.book.layout import Chapter
+from musiclib.book.notebooks import KERNELSPEC, read
+from musiclib.book.postprocess import plain, publishable, refusals
+from musiclib.errors import BookError
+
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+_TRACEBACK_LINES = 12
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where and how chapters run.
+
+    Attributes:
+        scratch: Folder for kernels' settings and logs.
+        threads: Threads that one chapter may use for numerical work.
+        private_paths: Absolute folders that no page may show.
+    """
+
+    scratch: Path
+    threads: int
+    private_paths: tuple[str, ...]
+
+
+def prepare(scratch: Path) -> None:
+    """Make the kernel's description, and matplotlib's font list before any chapter needs it.
+
+    Args:
+        scratch: Folder of the workplace.
+    """
+    kernel = scratch / "jupyter" / "kernels" / KERNELSPEC["name"]
+    kernel.mkdir(parents=True, exist_ok=True)
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    description = {
+        "argv": argv,
+        "display_name": KERNELSPEC["display_name"],
+        "language": KERNELSPEC["language"],
+    }
+    (kernel / "kernel.json").write_text(json.dumps(description), encoding="utf-8")
+    (scratch / "ipython").mkdir(exist_ok=True)
+    (scratch / "logs").mkdir(exist_ok=True)
+    # On a new machine matplotlib announces on standard error that it builds its font list.
+    import matplotlib.font_manager  # noqa: F401
+
+
+def environment(chapter: Chapter, media: Path, workplace: Workplace) -> dict[str, str]:
+    """Environment of a chapter's process.
+
+    Args:
+        chapter: Chapter to run.
+        media: Folder that receives the chapter's sound files.
+        workplace: Where it runs.
+
+    Returns:
+        The current environment with the book's settings on top.
+    """
+    settings = {
+        "JUPYTER_PATH": str(workplace.scratch / "jupyter"),
+        "IPYTHONDIR": str(workplace.scratch / "ipython"),
+        "MUSICLIB_MEDIA_DIR": str(media),
+        "MUSICLIB_MEDIA_URL": chapter.media_url,
+        "TQDM_DISABLE": "1",
+        "PYTHONHASHSEED": "0",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+    threads = dict.fromkeys(_THREAD_VARIABLES, str(workplace.threads))
+    # Inherited settings of these would change the figures or the warnings of the published page.
+    dropped = {"MPLBACKEND", "MATPLOTLIBRC", "PYTHONWARNINGS", "PYTHONSTARTUP"}
+    inherited = {key: value for key, value in os.environ.items() if key not in dropped}
+    return {**inherited, **threads, **settings}
+
+
+def execute(
+    chapter: Chapter,
+    source: Path,
+    media: Path,
+    parameters: Mapping[str, object],
+    workplace: Workplace,
+) -> Any:
+    """Run a chapter and return its publishable copy.
+
+    Args:
+        chapter: Chapter to run.
+        source: Its notebook in the build folder; it runs in the folder of this file.
+        media: Folder that receives the chapter's sound files; made when missing.
+        parameters: Values for papermill to inject.
+        workplace: Where it runs.
+
+    Returns:
+        The executed notebook as an nbformat node, without run metadata.
+
+    Raises:
+        BookError: The chapter failed, wrote to standard error, or shows what may not be published.
+            The message names the cell.
+    """
+    media.mkdir(parents=True, exist_ok=True)
+    output = source.with_name(f".{source.stem}.running.ipynb")
+    values = output.with_suffix(".yml")
+    log = workplace.scratch / "logs" / f"{chapter.name.replace('/', '-')}.log"
+    command = [sys.executable, "-m", "papermill", str(source), str(output)]
+    command += ["--parameters_file", str(values), "--kernel", KERNELSPEC["name"]]
+    command += ["--cwd", str(source.parent), "--no-progress-bar"]
+    try:
+        values.write_text(yaml.safe_dump(dict(parameters)), encoding="utf-8")
+        with log.open("wb") as stream:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                env=environment(chapter, media, workplace),
+                check=False,
+            )
+        if done.returncode != 0:
+            raise BookError(_failure(chapter, output, log, done.returncode))
+        notebook = read(output)
+    finally:
+        output.unlink(missing_ok=True)
+        values.unlink(missing_ok=True)
+    publishable(notebook, workplace.private_paths)
+    if reasons := refusals(notebook, workplace.private_paths):
+        listed = "\n".join(f"  - {reason}" for reason in reasons)
+        raise BookError(f"{chapter.docname}.ipynb is not fit to publish:\n{listed}")
+    return notebook
+
+
+def _failure(chapter: Chapter, output: Path, log: Path, code: int) -> str:
+    if output.is_file():
+        for number, cell in enumerate(read(output).cells):
+            for result in cell.get("outputs", []):
+                if result.output_type == "error":
+                    trace = plain("\n".join(result.traceback)).splitlines()[-_TRACEBACK_LINES:]
+                    shown = "\n".join(f"  | {line}" for line in trace)
+                    return f"{chapter.docname}.ipynb failed in cell {number} ({cell.id}):\n{shown}"
+    text = log.read_text(encoding="utf-8", errors="replace")
+    shown = "\n".join(f"  | {line}" for line in plain(text).splitlines()[-_TRACEBACK_LINES:])
+    return f"{chapter.docname}.ipynb did not run (papermill left with {code}):\n{shown}"
