@@ -1,0 +1,269 @@
+"""Audio files to arrays and back."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from musiclib.audio.decoding import Reader, decoders, read_with
+from musiclib.audio.resampling import StreamResampler, plan_cut
+from musiclib.audio.samples import FloatArray, check_rate, mix_down, validate
+from musiclib.audio.sources import AudioSource, Source, as_source
+from musiclib.errors import AudioError, AudioFileError
+
+DEFAULT_SUBTYPE = {".wav": "PCM_16", ".flac": "PCM_16", ".ogg": "VORBIS"}
+FLOAT_SUBTYPES = frozenset({"FLOAT", "DOUBLE"})
+WRITE_FRAMES = 1 << 16
+
+
+def load(
+    path: AudioSource,
+    sample_rate: int | None = None,
+    mono: bool = True,
+    start_s: float = 0.0,
+    duration_s: float | None = None,
+) -> tuple[FloatArray, int]:
+    """Decode an audio file, or the audio stream of a video file.
+
+    Every format that FFmpeg or libsndfile reads is accepted. The encoder's delay and padding are
+    removed where the file declares them (LAME header, Opus pre-skip, MP4 edit list). A cut is
+    sample-exact: it equals the same slice of the whole file, resampled or not. It ends early where
+    the file ends. Damaged packets are left out with a warning in the log; a file of which less
+    than half decodes is refused. Values are as the decoder gives them and may exceed 1.
+
+    Args:
+        path: A path, bytes, or an open binary file.
+        sample_rate: Wanted sampling rate in Hz, by default the file's own.
+        mono: Whether to mix the channels down to their mean.
+        start_s: Where to start, in seconds.
+        duration_s: How much to read, in seconds, by default until the end.
+
+    Returns:
+        The audio, `(N,)` if `mono` and else `(C, N)`, and its sampling rate in Hz.
+
+    Raises:
+        AudioFileError: If the file is missing, not audio, mostly damaged, without samples in the
+            wanted range, or holds NaN or infinity.
+        AudioError: If an argument is out of range.
+    """
+    _check_range(start_s, duration_s)
+    rate = None if sample_rate is None else check_rate(sample_rate)
+    source = as_source(path)
+    return read_with(source, lambda reader: _read(reader, source, rate, mono, start_s, duration_s))
+
+
+def decode_bytes(
+    data: bytes,
+    sample_rate: int | None = None,
+    mono: bool = True,
+    start_s: float = 0.0,
+    duration_s: float | None = None,
+) -> tuple[FloatArray, int]:
+    """Decode an audio file held in memory. Arguments, result and errors are those of `load`."""
+    return load(bytes(data), sample_rate, mono, start_s, duration_s)
+
+
+def blocks(
+    path: AudioSource,
+    sample_rate: int | None = None,
+    seconds_per_block: float = 10.0,
+    mono: bool = True,
+) -> Iterator[FloatArray]:
+    """Decode a file block by block, in memory that does not grow with its length.
+
+    The blocks joined together equal the result of `load`.
+
+    Args:
+        path: A path, bytes, or an open binary file.
+        sample_rate: Wanted sampling rate in Hz, by default the file's own.
+        seconds_per_block: Length of every block but the last, in seconds.
+        mono: Whether to mix the channels down to their mean.
+
+    Yields:
+        Blocks `(n,)` if `mono` and else `(C, n)`.
+
+    Raises:
+        AudioFileError: As `load`. Damage in the middle shows when it is reached.
+        AudioError: If an argument is out of range.
+    """
+    if not (math.isfinite(seconds_per_block) and seconds_per_block > 0.0):
+        raise AudioError(f"seconds_per_block must be positive, not {seconds_per_block!r}")
+    wanted = None if sample_rate is None else check_rate(sample_rate)
+    source = as_source(path)
+    # Only the first block can still fall back to the other decoder: what was yielded stays.
+    started = False
+    preferred, other = decoders(source)
+    try:
+        with preferred(source) as reader:
+            for block in _regular_blocks(reader, source, wanted, mono, seconds_per_block):
+                started = True
+                yield block
+    except AudioFileError:
+        if started:
+            raise
+        with other(source) as reader:
+            yield from _regular_blocks(reader, source, wanted, mono, seconds_per_block)
+
+
+def save(
+    path: str | PathLike[str],
+    audio: npt.ArrayLike,
+    sample_rate: int,
+    subtype: str | None = None,
+    clip: bool = False,
+) -> None:
+    """Write a WAV, FLAC or Ogg Vorbis file. The file appears complete or not at all.
+
+    PCM of 16 or 24 bits is rounded with full scale at 2^15 or 2^23, so that samples read from
+    such a file are written back bit for bit.
+
+    Args:
+        path: Where to write; the suffix `.wav`, `.flac` or `.ogg` decides the format.
+        audio: `(N,)` or `(C, N)`.
+        sample_rate: Sampling rate in Hz.
+        subtype: libsndfile's name, for example `PCM_24`, `FLOAT`; 16 bit or Vorbis by default.
+        clip: Whether to clip samples beyond 1 instead of refusing them.
+
+    Raises:
+        AudioError: If the audio cannot be used, exceeds 1 (unless `clip` is set or the subtype is
+            floating point), or if format, subtype and rate do not go together.
+        AudioFileError: If the file cannot be written.
+    """
+    target = Path(path)
+    samples = validate(audio, f"The audio for {target}")
+    sample_rate = check_rate(sample_rate)
+    suffix = target.suffix.lower()
+    if suffix not in DEFAULT_SUBTYPE:
+        raise AudioError(f"{target}: cannot write '{suffix}'. Use .wav, .flac or .ogg.")
+    subtype = (subtype or DEFAULT_SUBTYPE[suffix]).upper()
+    if not soundfile.check_format(suffix[1:].upper(), subtype):
+        known = ", ".join(soundfile.available_subtypes(suffix[1:].upper()))
+        raise AudioError(f"{target}: {suffix} cannot hold {subtype}. Use one of: {known}.")
+    if subtype not in FLOAT_SUBTYPES:
+        samples = _within_full_scale(samples, target, clip)
+    if not target.parent.is_dir():
+        raise AudioFileError(f"{target.parent} is not a folder. Create it before writing {target}.")
+    _write_atomically(target, samples, sample_rate, suffix, subtype)
+
+
+def _check_range(start_s: float, duration_s: float | None) -> None:
+    if not (math.isfinite(start_s) and start_s >= 0.0):
+        raise AudioError(f"start_s must be 0 or more seconds, not {start_s!r}")
+    if duration_s is not None and not (math.isfinite(duration_s) and duration_s > 0.0):
+        raise AudioError(f"duration_s must be positive, not {duration_s!r}")
+
+
+def _read(
+    reader: Reader,
+    source: Source,
+    wanted: int | None,
+    mono: bool,
+    start_s: float,
+    duration_s: float | None,
+) -> tuple[FloatArray, int]:
+    rate = wanted or reader.sample_rate
+    cut = plan_cut(reader.sample_rate, rate, start_s, duration_s)
+    parts = list(_resampled(reader, source, rate, mono, cut.first, cut.last))
+    audio = np.concatenate(parts, axis=-1) if parts else np.zeros((1, 0), np.float32)
+    audio = audio[:, cut.skip : None if cut.keep is None else cut.skip + cut.keep]
+    if audio.shape[-1] == 0:
+        where = f" from {start_s:g} s on" if start_s else ""
+        raise AudioFileError(f"{source.name} holds no samples{where}. Check its duration.")
+    return (audio[0] if mono else np.ascontiguousarray(audio)), rate
+
+
+def _resampled(
+    reader: Reader, source: Source, rate: int, mono: bool, first: int, last: int | None
+) -> Iterator[FloatArray]:
+    """Checked blocks `(C, n)` of the frames `[first, last)` at the wanted rate."""
+    channels = 1 if mono else reader.channels
+    resampler = StreamResampler(reader.sample_rate, rate, channels)
+    position = first
+    for chunk in reader.chunks(first, last):
+        if not math.isfinite(float(np.sum(chunk, dtype=np.float64))):
+            bad = position + int(np.argwhere(~np.isfinite(chunk))[:, -1].min())
+            raise AudioFileError(
+                f"{source.name} holds NaN or infinity at {bad / reader.sample_rate:.3f} s. "
+                "Export it again from its source."
+            )
+        position += chunk.shape[-1]
+        yield resampler.push(mix_down(chunk)[np.newaxis] if mono else chunk)
+    if position > first:
+        yield resampler.finish()
+
+
+def _regular_blocks(
+    reader: Reader, source: Source, wanted: int | None, mono: bool, seconds: float
+) -> Iterator[FloatArray]:
+    """Blocks of equal length out of the decoder's irregular ones."""
+    rate = wanted or reader.sample_rate
+    size = max(1, round(seconds * rate))
+    waiting: list[FloatArray] = []
+    held = 0
+    for chunk in _resampled(reader, source, rate, mono, 0, None):
+        waiting.append(chunk)
+        held += chunk.shape[-1]
+        if held >= size:
+            joined = np.concatenate(waiting, axis=-1)
+            for begin in range(0, held - size + 1, size):
+                block = joined[:, begin : begin + size].copy()
+                yield block[0] if mono else block
+            rest = joined[:, held - held % size :].copy()
+            waiting, held = [rest], rest.shape[-1]
+    if held:
+        block = np.concatenate(waiting, axis=-1)
+        yield block[0] if mono else block
+
+
+def _within_full_scale(samples: FloatArray, target: Path, clip: bool) -> FloatArray:
+    highest = float(max(samples.max(), -samples.min()))
+    if highest <= 1.0:
+        return samples
+    if not clip:
+        raise AudioError(
+            f"The audio for {target} peaks at {highest:.3f} and would clip. Scale it down, "
+            "pass clip=True, or write the subtype FLOAT."
+        )
+    return np.clip(samples, -1.0, 1.0)
+
+
+def _quantise(samples: FloatArray, subtype: str) -> npt.NDArray[np.generic]:
+    """Round to the integers of the file; libsndfile alone would scale by 2^n - 1."""
+    bits = {"PCM_16": 16, "PCM_24": 24}.get(subtype)
+    if bits is None:
+        return samples
+    scale = 2.0 ** (bits - 1)
+    levels = np.clip(np.rint(samples.astype(np.float64) * scale), -scale, scale - 1.0)
+    if bits == 16:
+        return levels.astype(np.int16)
+    return levels.astype(np.int32) << 8
+
+
+def _write_atomically(
+    target: Path, samples: FloatArray, sample_rate: int, suffix: str, subtype: str
+) -> None:
+    frames = _quantise(samples, subtype).T
+    temporary = target.with_name(f".{secrets.token_hex(8)}{suffix}")
+    try:
+        channels = 1 if frames.ndim == 1 else frames.shape[1]
+        with soundfile.SoundFile(
+            str(temporary), "w", sample_rate, channels, subtype, format=suffix[1:].upper()
+        ) as output:
+            # libsndfile's Vorbis encoder overflows its stack on very long single writes.
+            for begin in range(0, len(frames), WRITE_FRAMES):
+                output.write(np.ascontiguousarray(frames[begin : begin + WRITE_FRAMES]))
+        temporary.replace(target)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise AudioFileError(
+            f"{target} cannot be written ({error}). Check the folder, and that {suffix} allows "
+            f"{sample_rate} Hz."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)

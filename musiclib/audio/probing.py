@@ -1,0 +1,104 @@
+"""What a file's header says."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import soundfile
+
+from musiclib.audio.decoding import Reader, is_ogg_vorbis, read_with
+from musiclib.audio.ffmpeg import audio_stream, declared_duration, open_container
+from musiclib.audio.sources import AudioSource, Source, as_source
+from musiclib.errors import AudioFileError
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """An audio file as its header describes it.
+
+    Attributes:
+        path: Where it is; `Path("audio in memory")` for bytes.
+        codec: FFmpeg's name of the codec, for example `mp3float`, `flac`, `vorbis`, `pcm_s16le`.
+        sample_rate: Sampling rate in Hz.
+        channels: Number of channels.
+        duration_s: Duration in seconds. FFmpeg estimates it for files without an index.
+        bitrate_kbps: Size of the whole file (tags and pictures included) over its duration.
+        tags: Tags by lower-case name. Characters that no encoding explains are left out.
+    """
+
+    path: Path
+    codec: str
+    sample_rate: int
+    channels: int
+    duration_s: float
+    bitrate_kbps: float
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+def probe(path: AudioSource) -> AudioInfo:
+    """Read a file's header. Only where it states no duration is the file decoded, to measure it.
+
+    Args:
+        path: A path, bytes, or an open binary file.
+
+    Raises:
+        AudioFileError: If the file is missing, empty, unreadable, or holds no audio.
+    """
+    source = as_source(path)
+    try:
+        codec, rate, channels, duration, tags = _probe_ffmpeg(source)
+    except AudioFileError as error:
+        try:
+            return _probe_sndfile(source, {})
+        except AudioFileError:
+            raise error from None
+    if is_ogg_vorbis(source):
+        with suppress(AudioFileError):
+            return _probe_sndfile(source, tags)
+    if duration is None:
+        duration = _measured_duration(source)
+    return _info(source, codec, rate, channels, duration, tags)
+
+
+def _info(
+    source: Source, codec: str, rate: int, channels: int, duration: float, tags: dict[str, str]
+) -> AudioInfo:
+    if rate <= 0 or channels <= 0 or duration <= 0.0:
+        raise AudioFileError(f"{source.name} holds no samples. Fetch or export it again.")
+    path = source.path if source.path is not None else Path(source.name)
+    kbps = 8.0 * source.n_bytes / duration / 1000.0
+    return AudioInfo(path, codec, rate, channels, duration, kbps, tags)
+
+
+def _probe_ffmpeg(source: Source) -> tuple[str, int, int, float | None, dict[str, str]]:
+    with open_container(source) as container:
+        stream = audio_stream(container, source.name)
+        context = stream.codec_context
+        tags = {
+            key.lower(): value for key, value in {**container.metadata, **stream.metadata}.items()
+        }
+        duration = declared_duration(container, stream)
+        return context.name, int(context.sample_rate), int(context.channels), duration, tags
+
+
+def _probe_sndfile(source: Source, tags: dict[str, str]) -> AudioInfo:
+    try:
+        with soundfile.SoundFile(source.open()) as file:
+            codec = str(file.subtype).lower()
+            rate, channels = int(file.samplerate), int(file.channels)
+            duration = int(file.frames) / rate
+            tags = tags or {key.lower(): value for key, value in file.copy_metadata().items()}
+    except (soundfile.SoundFileError, RuntimeError, TypeError) as error:
+        raise AudioFileError(
+            f"{source.name} cannot be decoded ({error}). Check that it is an audio file."
+        ) from error
+    return _info(source, codec, rate, channels, duration, tags)
+
+
+def _measured_duration(source: Source) -> float:
+    def seconds(reader: Reader) -> float:
+        return float(sum(chunk.shape[-1] for chunk in reader.chunks(0, None)) / reader.sample_rate)
+
+    return read_with(source, seconds)
