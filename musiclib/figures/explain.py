@@ -1,0 +1,274 @@
+"""Pictures that explain sampling, quantisation and the STFT from first principles."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.signal import get_window
+
+from musiclib.audio import FloatArray, to_mono, validate
+from musiclib.errors import AudioError
+from musiclib.figures.panels import AxesArray
+from musiclib.figures.spectrograms import spectrogram
+from musiclib.figures.style import WIDTH
+
+if TYPE_CHECKING:
+    from musiclib.stft import StftConfig
+
+
+def quantise(audio: FloatArray, bits: int) -> FloatArray:
+    """Round samples to the levels of PCM with a number of bits (mid-tread, as in audio files).
+
+    Args:
+        audio: Samples in [-1, 1], any shape.
+        bits: Bits a sample, 1 to 24.
+
+    Returns:
+        The nearest of the levels ``k / 2**(bits - 1)``, limited to the range that ``bits`` hold, in
+        the shape of the input.
+
+    Raises:
+        ValueError: If ``bits`` is out of range.
+    """
+    if not 1 <= bits <= 24:
+        raise ValueError(f"bits must be from 1 to 24, got {bits}")
+    steps = 2.0 ** (bits - 1)
+    rounded = np.round(np.asarray(audio, dtype=np.float64) * steps)
+    return (np.clip(rounded, -steps, steps - 1) / steps).astype(np.float32)
+
+
+def quantisation(
+    audio: FloatArray,
+    sample_rate: int,
+    bits: Sequence[int] = (3, 5),
+    *,
+    start_s: float = 0.0,
+    duration_s: float = 0.005,
+) -> tuple[Figure, AxesArray]:
+    """A sound, its PCM staircase for several numbers of bits, and the rounding error.
+
+    Used by the introduction to show what a bit of PCM buys: each one halves the error (6 dB).
+
+    Args:
+        audio: Samples in [-1, 1], shape ``(N,)`` or ``(C, N)`` (mixed to mono).
+        sample_rate: Samples a second.
+        bits: Bits a sample, one column of panels each.
+        start_s: Beginning of the part to draw, in seconds.
+        duration_s: Length of the part to draw, in seconds.
+
+    Returns:
+        The figure and its axes, shape ``(2, len(bits))``: staircases above, errors below. The
+        titles carry the signal-to-noise ratio over the whole sound.
+
+    Raises:
+        AudioError: If the part to draw lies outside of the sound.
+    """
+    mono = to_mono(validate(audio))
+    first = round(start_s * sample_rate)
+    shown = slice(first, first + round(duration_s * sample_rate))
+    if mono[shown].size < 2:
+        raise AudioError(
+            f"nothing to draw from {start_s} s on: the sound is {mono.size / sample_rate} s long"
+        )
+    times = 1000.0 * (np.arange(mono.size) / sample_rate)[shown]
+    figure, grid = plt.subplots(
+        2,
+        len(bits),
+        figsize=(WIDTH, 4.4),
+        sharex=True,
+        sharey="row",
+        squeeze=False,
+        height_ratios=(2, 1),
+    )
+    for (above, below), depth in zip(grid.T, bits, strict=True):
+        coded = quantise(mono, depth)
+        error = coded - mono
+        above.plot(times, mono[shown], color="#7f7f7f", label="sound")
+        above.step(times, coded[shown], where="mid", color="#0072b2", label="rounded")
+        above.set_title(f"{depth} bits: {_snr_text(mono, error)}")
+        below.plot(times, error[shown], color="#d55e00")
+        below.set_xlabel("Time (ms)")
+    grid[0, 0].set_ylabel("Amplitude")
+    grid[1, 0].set_ylabel("Error")
+    grid[0, 0].legend(loc="upper right")
+    return figure, grid
+
+
+def windows(
+    names: Sequence[str] = ("boxcar", "hann", "blackman"),
+    length: int = 1024,
+    floor_db: float = -100.0,
+) -> tuple[Figure, AxesArray]:
+    """Window functions and the spectra that they give to a pure tone.
+
+    Used by the chapter on spectrograms: a window that fades out smears a tone less far.
+
+    Args:
+        names: Windows by the names of :func:`scipy.signal.get_window`.
+        length: Samples in the window.
+        floor_db: Lowest level drawn.
+
+    Returns:
+        The figure and its axes, shape ``(2,)``: shapes, and levels in dB relative to the peak over
+        the distance from the tone in bins (multiples of the sample rate over ``length``).
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.2))
+    zoom = 32  # points per bin, so that the lobes between the bins are seen
+    for name in names:
+        shape = get_window(name, length)
+        response = np.abs(np.fft.fft(shape, length * zoom))
+        level = 20.0 * np.log10(np.maximum(response / response.max(), 10.0 ** (floor_db / 20.0)))
+        span = np.arange(-8 * zoom, 8 * zoom + 1)
+        label = "rectangular" if name == "boxcar" else name.capitalize()
+        axes[0].plot(np.arange(length), shape, label=label)
+        axes[1].plot(span / zoom, level[span], label=label)
+    axes[0].set(xlabel="Sample", ylabel="Weight", title="Shape")
+    axes[1].set(
+        xlabel="Distance from the tone (bins)", ylabel="Level (dB)", title="Spectrum of a tone"
+    )
+    axes[1].set_ylim(floor_db, 3.0)
+    axes[0].legend(loc="lower center")
+    return figure, axes
+
+
+def stft_steps(
+    audio: FloatArray,
+    sample_rate: int,
+    config: "StftConfig | None" = None,
+    *,
+    at_s: float | None = None,
+    floor_db: float = -80.0,
+) -> tuple[Figure, AxesArray]:
+    """One column of a spectrogram from first principles: cut a frame, weight it, transform it.
+
+    Used by the chapter on spectrograms.
+
+    Args:
+        audio: Samples, shape ``(N,)`` or ``(C, N)`` (mixed to mono), at least one frame long.
+        sample_rate: Samples a second.
+        config: STFT settings; the house settings (1024/256, Hann) by default.
+        at_s: Centre of the frame in seconds; the middle of the sound by default.
+        floor_db: Lowest level drawn.
+
+    Returns:
+        The figure and its axes, shape ``(4,)``: the frame in its surroundings, the frame times the
+        window, the magnitudes of its Fourier transform in dB, and the spectrogram with the column
+        that they become.
+
+    Raises:
+        AudioError: If the sound is shorter than a frame.
+    """
+    from musiclib.stft import StftConfig
+
+    config = config or StftConfig()
+    mono = to_mono(validate(audio))
+    size = config.n_fft
+    if mono.size < size:
+        raise AudioError(f"the sound has {mono.size} samples, a frame needs {size}")
+    centre = mono.size // 2 if at_s is None else round(at_s * sample_rate)
+    first = int(np.clip(centre - size // 2, 0, mono.size - size))
+    frame = mono[first : first + size]
+    weights = get_window(config.window, size)
+    figure, grid = plt.subplots(2, 2, figsize=(WIDTH, 5.6))
+    cut, weighted, transformed, placed = grid.ravel()
+
+    around = slice(max(first - size, 0), min(first + 2 * size, mono.size))
+    cut.plot(np.arange(around.start, around.stop) / sample_rate, mono[around], color="#7f7f7f")
+    cut.axvspan(first / sample_rate, (first + size) / sample_rate, color="#0072b2", alpha=0.2)
+    cut.set(xlabel="Time (s)", ylabel="Amplitude", title=f"1. Cut a frame of {size} samples")
+
+    milliseconds = 1000.0 * np.arange(size) / sample_rate
+    weighted.plot(milliseconds, frame * weights, color="#0072b2")
+    limit = max(float(np.abs(frame).max()), 1e-6)
+    weighted.plot(milliseconds, weights * limit, color="#d55e00", linestyle="--", label="window")
+    weighted.set(
+        xlabel="Time in the frame (ms)", ylabel="Amplitude", title="2. Multiply by the window"
+    )
+    weighted.legend(loc="lower right")
+
+    magnitude = np.abs(np.fft.rfft(frame * weights))
+    loudest = max(float(magnitude.max()), np.finfo(np.float32).tiny)
+    level = 20.0 * np.log10(np.maximum(magnitude / loudest, 10.0 ** (floor_db / 20.0)))
+    transformed.plot(np.fft.rfftfreq(size, 1.0 / sample_rate) / 1000.0, level, color="#0072b2")
+    transformed.set(xlabel="Frequency (kHz)", ylabel="Level (dB)", title="3. Fourier transform")
+    transformed.set_xlim(0.0, sample_rate / 2000.0)
+
+    spectrogram(
+        mono, sample_rate, config, floor_db=floor_db, axes=placed, title="4. One column of many"
+    )
+    placed.axvline((first + size / 2) / sample_rate, color="white", linewidth=1.5, linestyle="--")
+    return figure, grid.ravel()
+
+
+def stft_tradeoff(
+    audio: FloatArray,
+    sample_rate: int,
+    sizes: Sequence[int] = (128, 512, 2048),
+    *,
+    floor_db: float = -60.0,
+) -> tuple[Figure, AxesArray]:
+    """The same sound through short and long windows: fine in time or fine in frequency.
+
+    Used by the introduction and by the chapter on spectrograms, for example with
+    :func:`click_and_tones`.
+
+    Args:
+        audio: Samples, shape ``(N,)`` or ``(C, N)`` (mixed to mono).
+        sample_rate: Samples a second.
+        sizes: Window lengths in samples; the hop is an eighth of each.
+        floor_db: Level of the darkest colour.
+
+    Returns:
+        The figure and its axes, shape ``(len(sizes),)``. The titles carry window length and bin
+        width. 0 dB is the loudest bin of each panel, since the window's length changes all levels.
+    """
+    from musiclib.stft import StftConfig
+
+    figure, axes = plt.subplots(
+        1, len(sizes), figsize=(WIDTH, 3.2), sharex=True, sharey=True, squeeze=False
+    )
+    for panel, size in zip(axes[0], sizes, strict=True):
+        config = StftConfig(n_fft=size, hop_length=max(size // 8, 1))
+        spectrogram(audio, sample_rate, config, floor_db=floor_db, colourbar=False, axes=panel)
+        panel.set_title(
+            f"{size} samples\n{1000 * size / sample_rate:.3g} ms, {sample_rate / size:.3g} Hz a bin"
+        )
+        panel.label_outer()
+    figure.colorbar(
+        axes[0, -1].images[0], ax=list(axes[0]), label="Level (dB)", pad=0.02, aspect=30
+    )
+    return figure, axes[0]
+
+
+def click_and_tones(
+    sample_rate: int,
+    seconds: float = 0.5,
+    tones_hz: Sequence[float] = (1000.0, 1120.0),
+    clicks_s: Sequence[float] = (0.25, 0.27),
+) -> FloatArray:
+    """Two tones close in frequency and two clicks close in time: the test case of every window.
+
+    Args:
+        sample_rate: Samples a second.
+        seconds: Length in seconds.
+        tones_hz: Frequencies of the tones in Hz, below half the sample rate.
+        clicks_s: Times of the clicks in seconds, within the sound.
+
+    Returns:
+        Samples, shape ``(N,)``, within [-1, 1].
+    """
+    times = np.arange(round(seconds * sample_rate)) / sample_rate
+    sound = sum((np.sin(2 * np.pi * hertz * times) for hertz in tones_hz), np.zeros_like(times))
+    sound *= 0.1 / max(len(tones_hz), 1)
+    for moment in clicks_s:
+        sound[round(moment * sample_rate)] = 0.9
+    return sound.astype(np.float32)
+
+
+def _snr_text(signal: FloatArray, error: FloatArray) -> str:
+    signal_power, error_power = float(np.mean(signal**2.0)), float(np.mean(error**2.0))
+    if error_power == 0 or signal_power == 0:
+        return "no error" if error_power == 0 else "silence"
+    return f"SNR {10.0 * np.log10(signal_power / error_power):.1f} dB"

@@ -1,0 +1,213 @@
+"""One look for every figure of the book, and colours that keep their meaning.
+
+A codec or a genre has the same colour in every chapter. The colours are those of Okabe and Ito
+("Color Universal Design", 2008), which stay apart for readers with colour-blindness; markers and
+line styles repeat the distinction for print.
+
+Figures are PNG on an opaque white ground. The site shows them as white cards in its dark theme
+(``book/_static/book.css``), so that their colours are the same in both themes.
+"""
+
+import io
+import itertools
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+import matplotlib as mpl
+import seaborn as sns
+from cycler import cycler
+from matplotlib.figure import Figure
+from PIL import Image
+
+WIDTH: Final = 8.0
+"""Width of a figure in inches; at :data:`DPI` about twice the pixels of a phone's column."""
+DPI: Final = 120
+COLOUR_MAP: Final = "magma"
+"""Colour map of spectrograms: its lightness grows evenly with level."""
+
+_BLACK, _ORANGE, _SKY, _GREEN = "#1a1a1a", "#e69f00", "#56b4e9", "#009e73"
+_YELLOW, _BLUE, _VERMILION, _PURPLE, _GREY = "#c9b400", "#0072b2", "#d55e00", "#cc79a7", "#7f7f7f"
+
+CODEC_COLOURS: Final[dict[str, str]] = {
+    "reference": _BLACK,
+    "mp3": _VERMILION,
+    "aac": _ORANGE,
+    "opus": _BLUE,
+    "vorbis": _SKY,
+    "downsample": _GREY,
+    "pca": _YELLOW,
+    "autoencoder": _PURPLE,
+    "neural": _GREEN,
+}
+"""Colour per codec or system."""
+
+CODEC_MARKERS: Final[dict[str, str]] = {
+    "reference": "*",
+    "mp3": "s",
+    "aac": "^",
+    "opus": "o",
+    "vorbis": "D",
+    "downsample": "v",
+    "pca": "P",
+    "autoencoder": "X",
+    "neural": "p",
+}
+"""Marker per codec or system, so that a figure can be read without its colours."""
+
+GENRE_COLOURS: Final[dict[str, str]] = {
+    "orchestral": _BLUE,
+    "folk_world": _GREEN,
+    "rock_metal": _VERMILION,
+    "electronic": _ORANGE,
+    "ambient": _SKY,
+    "chiptune": _PURPLE,
+    "jazz_lounge": _GREY,
+}
+"""Colour per genre of the bundled music."""
+
+_OTHER_COLOURS: Final = (
+    _BLUE, _VERMILION, _GREEN, _ORANGE, _PURPLE, _SKY, _GREY, _YELLOW, _BLACK,
+    "#882255", "#332288", "#999933", "#661100", "#44aa99", "#aa4499", "#6699cc",
+)  # fmt: skip
+
+
+_LINE_STYLES: Final = ("-", "--", ":", "-.")
+
+
+def use_book_style() -> None:
+    """Set matplotlib and seaborn to the book's look; every chapter calls it first.
+
+    In a notebook it also shows figures by :func:`figure_png`, so that pages stay light and all
+    figures of a page share one width.
+    """
+    sns.set_theme(context="notebook", style="ticks", palette=_OTHER_COLOURS[:8])
+    mpl.rcParams.update(
+        {
+            "figure.figsize": (WIDTH, 4.0),
+            "figure.dpi": DPI,
+            "savefig.dpi": DPI,
+            "figure.facecolor": "white",
+            "savefig.facecolor": "white",
+            "axes.facecolor": "white",
+            "figure.constrained_layout.use": True,
+            "font.family": ["DejaVu Sans"],  # ships with matplotlib: the same on every machine
+            "font.size": 11,
+            "axes.titlesize": 12,
+            "axes.titleweight": "semibold",
+            "axes.titlelocation": "left",
+            "axes.labelsize": 11,
+            "xtick.labelsize": 10,
+            "ytick.labelsize": 10,
+            "legend.fontsize": 10,
+            "legend.frameon": False,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "grid.color": "#e3e3e3",
+            "grid.linewidth": 0.8,
+            "lines.linewidth": 1.8,
+            "image.cmap": COLOUR_MAP,
+            "image.interpolation": "nearest",
+            "axes.prop_cycle": cycler(color=_OTHER_COLOURS[:8]),
+            "agg.path.chunksize": 10_000,
+        }
+    )
+    _use_small_inline_figures()
+
+
+def codec_colour(name: str) -> str:
+    """Colour of a codec or system.
+
+    Args:
+        name: A key of :data:`CODEC_COLOURS`, or a label that begins with one ("Opus 12 kbps").
+
+    Returns:
+        A colour as ``#rrggbb``. A name that has no fixed colour gets one that depends on the name
+        alone, so it too is the same in every figure.
+    """
+    return CODEC_COLOURS.get(_codec_key(name)) or _colour_of_unknown(name)
+
+
+def codec_marker(name: str) -> str:
+    """Marker of a codec or system, as :func:`codec_colour` finds its colour."""
+    return CODEC_MARKERS.get(_codec_key(name), "h")
+
+
+def genre_colours(genres: Iterable[str]) -> dict[str, str]:
+    """Colour of each genre.
+
+    Args:
+        genres: Genre names of any data set.
+
+    Returns:
+        Fixed colours for the genres of the bundled music. Other genres get the colours that are
+        left, in alphabetical order, so that no two of up to 16 genres share one.
+    """
+    names = sorted(set(genres))
+    fixed = {name: GENRE_COLOURS[name] for name in names if name in GENRE_COLOURS}
+    free = [colour for colour in _OTHER_COLOURS if colour not in fixed.values()]
+    others = [name for name in names if name not in fixed]
+    return fixed | {name: free[index % len(free)] for index, name in enumerate(others)}
+
+
+def _codec_key(name: str) -> str:
+    words = name.lower().replace("-", " ").replace("_", " ").split()
+    return words[0] if words else ""
+
+
+def _colour_of_unknown(name: str) -> str:
+    # The built-in hash differs from run to run; the sum of code points does not.
+    return _OTHER_COLOURS[9 + sum(map(ord, name)) % (len(_OTHER_COLOURS) - 9)]
+
+
+def series_styles(labels: Iterable[str]) -> list[dict[str, str]]:
+    """Line styles of several series in one figure.
+
+    Args:
+        labels: A label per series: codec labels such as "Opus 12 kbps", or any other words.
+
+    Returns:
+        Keyword arguments ``color`` and ``linestyle`` for each. Codecs have their fixed colours, and
+        two settings of one codec differ in line style. Other labels take the remaining colours in
+        turn.
+    """
+    names = list(labels)
+    fixed = {CODEC_COLOURS[_codec_key(name)] for name in names if _codec_key(name) in CODEC_COLOURS}
+    free = itertools.cycle([colour for colour in _OTHER_COLOURS if colour not in fixed])
+    used: Counter[str] = Counter()
+    styles = []
+    for name in names:
+        colour = CODEC_COLOURS.get(_codec_key(name)) or next(free)
+        styles.append({"color": colour, "linestyle": _LINE_STYLES[used[colour] % 4]})
+        used[colour] += 1
+    return styles
+
+
+def figure_png(figure: Figure) -> bytes:
+    """A figure as a PNG of at most 256 colours, a third of the size of the usual one.
+
+    Args:
+        figure: A matplotlib figure.
+
+    Returns:
+        The bytes of a PNG file, of the figure's size in inches times its dpi.
+    """
+    raw = io.BytesIO()
+    # Not bbox_inches="tight", the notebook's default: it gives every figure a width of its own.
+    figure.savefig(raw, format="png", dpi=figure.dpi)
+    picture = Image.open(raw).convert("RGB")
+    small = io.BytesIO()
+    # Without dithering flat areas stay flat, which is also what compresses.
+    picture.quantize(256, dither=Image.Dither.NONE).save(small, format="png", optimize=True)
+    return small.getvalue()
+
+
+def _use_small_inline_figures() -> None:
+    from IPython.core.getipython import get_ipython
+
+    shell = get_ipython()
+    if shell is None or shell.display_formatter is None:
+        return
+    if "inline" in str(mpl.get_backend()).lower():  # pyplot's choice of backend is made by now
+        shell.display_formatter.formatters["image/png"].for_type(Figure, figure_png)

@@ -1,0 +1,180 @@
+"""Sounds and small pictures for a page: files beside it, or embedded in it.
+
+The book's build sets ``MUSICLIB_MEDIA_DIR`` (a folder) and ``MUSICLIB_MEDIA_URL`` (that folder as
+the page addresses it). Then media become files there, which a page loads only when they are
+played. Without them, as when a reader runs a notebook alone, media are embedded in the page.
+
+Either way a sound is 16-bit FLAC at its true level: nothing is normalised, so that what is heard
+has the levels that were measured.
+"""
+
+import base64
+import hashlib
+import io
+import os
+import re
+import tempfile
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+import numpy as np
+import soundfile
+
+from musiclib.audio import FloatArray, validate
+from musiclib.errors import AudioError, BookError
+
+MEDIA_DIR: Final = "MUSICLIB_MEDIA_DIR"
+MEDIA_URL: Final = "MUSICLIB_MEDIA_URL"
+
+# Browsers play FLAC within these rates; Chromium refuses lower ones.
+_RATES = range(3_000, 192_001)
+# Decoders overshoot by a decibel or two. A peak of 8 (18 dB) is no overshoot but a wrong scale.
+_LARGEST_PEAK = 8.0
+_TYPES: Final = {".flac": "audio/flac", ".png": "image/png"}
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A sound as the bytes of a file.
+
+    Attributes:
+        data: A FLAC file of 16-bit samples.
+        clipped: Number of samples that were outside [-1, 1] and were set to full scale.
+    """
+
+    data: bytes
+    clipped: int
+
+
+def encode_flac(audio: FloatArray, sample_rate: int) -> Encoded:
+    """Sound as 16-bit FLAC, at its true level.
+
+    Samples are rounded to the nearest of 65,536 levels, so that a decoded sample differs from the
+    given one by at most half a level. Samples outside [-1, 1], which lossy decoders produce, are
+    set to full scale as any player would, and counted.
+
+    Args:
+        audio: Samples, shape ``(N,)`` or ``(C, N)``, nominally within [-1, 1].
+        sample_rate: Samples a second, 3,000 to 192,000.
+
+    Returns:
+        The file's bytes and the number of clipped samples.
+
+    Raises:
+        AudioError: If the audio is empty, not finite or far outside [-1, 1], or if browsers do not
+            play the sample rate.
+    """
+    samples = np.atleast_2d(validate(audio))
+    if sample_rate not in _RATES:
+        raise AudioError(
+            f"browsers play FLAC of {_RATES.start} to {_RATES.stop - 1} Hz, not {sample_rate} Hz: "
+            "resample the sound before it is played"
+        )
+    largest = float(np.abs(samples).max())
+    if largest > _LARGEST_PEAK:
+        raise AudioError(
+            f"the audio peaks at {largest:g}, but samples lie within [-1, 1]: "
+            "divide integer samples by their full scale"
+        )
+    clipped = int(np.count_nonzero(np.abs(samples) > 1.0))
+    levels = np.clip(np.round(samples.astype(np.float64) * 32_768.0), -32_768, 32_767)
+    file = io.BytesIO()
+    soundfile.write(file, levels.astype(np.int16).T, sample_rate, format="FLAC", subtype="PCM_16")
+    return Encoded(file.getvalue(), clipped)
+
+
+def slug(text: str) -> str:
+    """Words of a title as a file name: lower-case ASCII letters, digits and hyphens.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        The name, not empty: text without a usable character becomes a digest of itself.
+    """
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii")
+    name = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:80].strip("-")
+    return name or hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+class MediaStore:
+    """Where the sounds and pictures of a page go.
+
+    Args:
+        folder: Folder for the files; None embeds media in the page.
+        url: The folder as the page addresses it, such as ``_static/media/introduction``.
+
+    Raises:
+        BookError: If one of the two is given without the other.
+    """
+
+    def __init__(self, folder: Path | None = None, url: str | None = None) -> None:
+        if (folder is None) != (url is None):
+            raise BookError(
+                f"media need a folder and its address: set both {MEDIA_DIR} and {MEDIA_URL}, "
+                "or neither"
+            )
+        self.folder = folder
+        self.url = url
+        self._digests: dict[str, str] = {}
+
+    def add(self, name: str, suffix: str, data: bytes) -> str:
+        """Keep a file's bytes for the page.
+
+        Args:
+            name: Stem of the file's name, such as ``clip-system``; it is made a :func:`slug`.
+            suffix: ``.flac`` or ``.png``.
+            data: The file's bytes.
+
+        Returns:
+            What to write into ``src``: the file's address, or a data URI.
+
+        Raises:
+            BookError: If this page already has another file of this name.
+        """
+        if self.folder is None or self.url is None:
+            return f"data:{_TYPES[suffix]};base64,{base64.b64encode(data).decode('ascii')}"
+        file_name = slug(name) + suffix
+        digest = hashlib.sha256(data).hexdigest()
+        if self._digests.setdefault(file_name, digest) != digest:
+            # The players made before would silently change what they play.
+            raise BookError(
+                f"two different media of one page are named {file_name}: give each its own name"
+            )
+        self._write(file_name, data)
+        return f"{self.url.rstrip('/')}/{quote(file_name)}"
+
+    def _write(self, file_name: str, data: bytes) -> None:
+        assert self.folder is not None
+        self.folder.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=self.folder, prefix=".", suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            Path(temporary).chmod(0o644)  # mkstemp's files are readable by their owner alone
+            Path(temporary).replace(self.folder / file_name)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+_stores: dict[tuple[str | None, str | None], MediaStore] = {}
+
+
+def page_store() -> MediaStore:
+    """The store that the environment asks for, one and the same during the run of a page.
+
+    Returns:
+        A store of files where ``MUSICLIB_MEDIA_DIR`` and ``MUSICLIB_MEDIA_URL`` are set, else one
+        that embeds media.
+
+    Raises:
+        BookError: If one of the two is set without the other.
+    """
+    folder, url = os.environ.get(MEDIA_DIR) or None, os.environ.get(MEDIA_URL) or None
+    if (folder, url) not in _stores:
+        _stores[folder, url] = MediaStore(Path(folder) if folder else None, url)
+    return _stores[folder, url]
