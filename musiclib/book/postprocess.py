@@ -11,6 +11,8 @@ MAX_EMBEDDED_BYTES = 1_000_000
 """Largest output that may stand inside a page; media belong in files."""
 
 PRIVATE_FOLDER = "<your folder>"
+# MyST-NB finds values that one page glues and another shows by this key.
+_KEPT_OUTPUT_METADATA = frozenset({"scrapbook"})
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -39,7 +41,8 @@ def publishable(notebook: Any, private_paths: Iterable[str]) -> None:
         }
         for output in cell.get("outputs", []):
             if "metadata" in output:
-                output.metadata = {}
+                kept = {k: v for k, v in output.metadata.items() if k in _KEPT_OUTPUT_METADATA}
+                output.metadata = kept
     notebook.metadata.clear()
     notebook.metadata["kernelspec"] = dict(KERNELSPEC)
     notebook.metadata["language_info"] = {"name": "python"}

@@ -7,6 +7,7 @@ from typing import Any
 from musiclib.errors import BookError
 
 PROFILES = ("smoke", "mini", "retrain")
+SITE = Path("build/book")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -14,10 +15,107 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("book", help="run, build, check and serve the book")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
+    run = commands.add_parser("run", help="run the chapters that changed, build no site")
+    _add_run_options(run)
+    run.set_defaults(run=_run)
+
+    build = commands.add_parser("build", help="run the chapters, build and check the site")
+    _add_run_options(build)
+    build.add_argument(
+        "--repository-url", metavar="URL", help="address of the repository, for the pages' links"
+    )
+    build.set_defaults(run=_build)
+
+    check = commands.add_parser("check", help="check a built site")
+    check.add_argument("site", nargs="?", type=Path, default=SITE, help=f"default: {SITE}")
+    check.set_defaults(run=_check)
+
+    serve = commands.add_parser("serve", help="serve a built site on this machine")
+    serve.add_argument("site", nargs="?", type=Path, default=SITE, help=f"default: {SITE}")
+    serve.add_argument("--port", type=int, default=8000, help="default: 8000; 0 takes a free one")
+    serve.set_defaults(run=_serve)
+
     clean = commands.add_parser("clean-notebooks", help="bring notebooks into their form for git")
     clean.add_argument("paths", nargs="*", type=Path, default=[Path("book")], metavar="PATH")
     clean.add_argument("--check", action="store_true", help="change nothing, report problems")
     clean.set_defaults(run=_clean)
+
+
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dataset", default="mini", help="data set (default: mini)")
+    parser.add_argument("--data-root", metavar="FOLDER", help="folder of the data set")
+    parser.add_argument("--profile", choices=PROFILES, default="mini", help="default: mini")
+    parser.add_argument("--seed", type=int, default=0, help="default: 0")
+    parser.add_argument(
+        "--only", nargs="+", default=[], metavar="CHAPTER", help="such as approach/metric"
+    )
+    parser.add_argument("--jobs", type=int, default=2, help="chapters at a time (default: 2)")
+    parser.add_argument("--force", action="store_true", help="run unchanged chapters again")
+    parser.add_argument(
+        "--out", type=Path, help=f"folder of the site (default: {SITE} in the repository)"
+    )
+    parser.add_argument(
+        "--source", type=Path, default=Path(), help="the book's repository (default: this folder)"
+    )
+
+
+def _options(args: argparse.Namespace) -> Any:
+    from musiclib.book.build import Options
+
+    if args.jobs < 1:
+        raise BookError(f"--jobs is {args.jobs}; it must be at least 1.")
+    return Options(
+        source=args.source,
+        out=args.out,
+        dataset=args.dataset,
+        data_root=args.data_root,
+        profile=args.profile,
+        seed=args.seed,
+        only=tuple(args.only),
+        jobs=args.jobs,
+        force=args.force,
+        repository_url=getattr(args, "repository_url", None),
+    )
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from musiclib.book.build import run_chapters
+
+    run_chapters(_options(args), _say)
+    return 0
+
+
+def _build(args: argparse.Namespace) -> int:
+    from musiclib.book.build import build
+
+    front = build(_options(args), _say)
+    _say(f"The book is ready: {front.as_uri()}")
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    from musiclib.book.check import check_site
+
+    if not args.site.is_dir():
+        raise BookError(f"{args.site}: no such folder. Build the site first, with `make book`.")
+    report = check_site(args.site)
+    for name, weight in sorted(report.weights.items(), key=lambda item: -item[1]):
+        _say(f"{weight / 1e6:8.2f} MB  {name}")
+    for finding in report.findings:
+        _say(f"problem: {finding}")
+    _say(f"{len(report.weights)} pages, {len(report.findings)} problems")
+    return 1 if report.findings else 0
+
+
+def _serve(args: argparse.Namespace) -> int:
+    from musiclib.book.serve import serve
+
+    serve(args.site, args.port)
+    return 0
 
 
 def _clean(args: argparse.Namespace) -> int:
@@ -30,8 +128,8 @@ def _clean(args: argparse.Namespace) -> int:
         found += notebooks.find(path) if path.is_dir() else [path]
     if not args.check:
         for path in notebooks.clean(found):
-            print(f"cleaned {path}")
+            _say(f"cleaned {path}")
         return 0
     problems = [f"{path}: {problem}" for path in found for problem in notebooks.problems(path)]
-    print("\n".join(problems) or f"{len(found)} notebooks are fine")
+    _say("\n".join(problems) or f"{len(found)} notebooks are fine")
     return 1 if problems else 0

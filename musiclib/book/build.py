@@ -1,0 +1,275 @@
+"""The whole book in one call: run, assemble, build, check, publish."""
+
+import json
+import os
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psutil
+
+from musiclib.book.check import FIRST_PAGE, SiteReport, check_site
+from musiclib.book.files import replace_file, replace_folder
+from musiclib.book.layout import Book, Chapter, find_book
+from musiclib.book.run import Workplace, execute, prepare
+from musiclib.book.site import assemble, build_site, copy_sources
+from musiclib.book.store import Store, Stored, chapter_key, code_fingerprint, data_fingerprint
+from musiclib.errors import BookError
+
+REPORT = "run-report.json"
+_REPORTED_PACKAGES = (
+    "musiclib",
+    "numpy",
+    "scipy",
+    "torch",
+    "librosa",
+    "av",
+    "soundfile",
+    "soxr",
+    "zimtohrli",
+    "visqol-python",
+    "scikit-learn",
+    "matplotlib",
+    "papermill",
+    "jupyter-book",
+    "sphinx",
+)
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to build, from what, and where.
+
+    Attributes:
+        source: A folder of the book's repository.
+        out: Folder of the published site; `None` takes `build/book` in the repository.
+        dataset: Name of the data set.
+        data_root: Its folder, when the name alone does not tell.
+        profile: `smoke`, `mini` or `retrain`.
+        seed: Seed that chapters start from.
+        only: Chapters to run again; all others must be in the store. Empty for all.
+        jobs: Chapters that run at the same time.
+        force: Run chapters again even when nothing changed.
+        repository_url: Address for the pages' links to the repository, or None.
+    """
+
+    source: Path = field(default_factory=Path.cwd)
+    out: Path | None = None
+    dataset: str = "mini"
+    data_root: str | None = None
+    profile: str = "mini"
+    seed: int = 0
+    only: tuple[str, ...] = ()
+    jobs: int = 2
+    force: bool = False
+    repository_url: str | None = None
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """Values that papermill injects into every chapter."""
+        root = str(Path(self.data_root).resolve()) if self.data_root else None
+        return {
+            "dataset": self.dataset,
+            "data_root": root,
+            "profile": self.profile,
+            "seed": self.seed,
+        }
+
+
+@dataclass(frozen=True)
+class Executed:
+    """Chapters after a run.
+
+    Attributes:
+        chapters: Stored chapters by docname.
+        fresh: Docnames of those that were run now; the others came from the store.
+        data: Fingerprint of the data set.
+    """
+
+    chapters: dict[str, Stored]
+    fresh: tuple[str, ...]
+    data: str
+
+
+def run_chapters(options: Options, say: Say) -> Executed:
+    """Run the chapters that changed; keep them in the store.
+
+    All chapters are tried, and all failures are reported together.
+
+    Args:
+        options: What to run.
+        say: Receives one line for each chapter.
+
+    Returns:
+        The executed chapters.
+
+    Raises:
+        BookError: Chapters failed; none of these is kept.
+        DatasetError: The data set is missing or damaged.
+    """
+    book = find_book(options.source)
+    work = _out(book, options).parent / "work"
+    data = data_fingerprint(options.dataset, options.data_root, options.seed)
+    code = code_fingerprint()
+    private = _private_paths(book, options)
+    store = Store(work / "store")
+    chapters = book.select(list(options.only))
+    keys = {c: chapter_key(c, options.parameters, code, data, private) for c in chapters}
+    done: dict[str, Stored] = {}
+    for chapter in chapters:
+        stored = None if options.force else store.get(chapter, keys[chapter])
+        if stored:
+            say(f"unchanged {chapter.docname}")
+            done[chapter.docname] = stored
+    waiting = [chapter for chapter in chapters if chapter.docname not in done]
+    failures: list[str] = []
+    if waiting:
+        jobs = max(1, min(options.jobs, len(waiting)))
+        workplace = Workplace(work, max(1, (os.cpu_count() or 1) // jobs), private)
+        work.mkdir(parents=True, exist_ok=True)
+        prepare(work)
+        with _temporary(work, "run") as folder, ThreadPoolExecutor(jobs) as pool:
+            copy_sources(book, folder / "source")
+
+            def run(chapter: Chapter) -> Stored:
+                place = store.begin(chapter)
+                source = folder / "source" / f"{chapter.docname}.ipynb"
+                started = time.perf_counter()
+                try:
+                    notebook = execute(
+                        chapter, source, place / "media", options.parameters, workplace
+                    )
+                    seconds = time.perf_counter() - started
+                    return store.finish(chapter, keys[chapter], place, notebook, seconds)
+                finally:
+                    store.abandon(place)
+
+            futures = {pool.submit(run, chapter): chapter for chapter in waiting}
+            for future in as_completed(futures):
+                chapter = futures[future]
+                try:
+                    done[chapter.docname] = stored = future.result()
+                except BookError as error:
+                    failures.append(str(error))
+                    say(f"failed    {chapter.docname}")
+                else:
+                    say(f"ran       {chapter.docname} in {stored.seconds:.0f} s")
+    if failures:
+        raise BookError("\n".join(failures) + "\nNothing was published.")
+    return Executed(done, tuple(chapter.docname for chapter in waiting), data)
+
+
+def build(options: Options, say: Say) -> Path:
+    """Run the chapters, build the site, check it and publish it.
+
+    Args:
+        options: What to build.
+        say: Receives progress, one line at a time.
+
+    Returns:
+        The front page of the published site.
+
+    Raises:
+        BookError: A chapter, the site or a check failed; an earlier site stays as it was.
+        DatasetError: The data set is missing or damaged.
+    """
+    book = find_book(options.source)
+    out = _out(book, options)
+    executed = run_chapters(options, say)
+    chapters = {**_rest(book, options, executed), **executed.chapters}
+    work = out.parent / "work"
+    with _temporary(work, "site") as folder:
+        assemble(book, chapters, folder / "source", options.repository_url)
+        say("building the site")
+        html = build_site(folder / "source", work / "logs" / "jupyter-book.log")
+        say("checking the site")
+        report = check_site(html)
+        if report.findings:
+            listed = "\n".join(f"  - {finding}" for finding in report.findings)
+            raise BookError(f"The built site has problems:\n{listed}\nNothing was published.")
+        record = _record(options, executed, chapters, report)
+        replace_file(html / REPORT, (json.dumps(record, indent=2) + "\n").encode())
+        replace_folder(html, out)
+    say(f"first page: {report.weights[FIRST_PAGE] / 1e6:.2f} MB before any sound is played")
+    return out / FIRST_PAGE
+
+
+def _rest(book: Book, options: Options, executed: Executed) -> dict[str, Stored]:
+    """Chapters that `--only` left out, as the store has them."""
+    missing = [c for c in book.select([]) if c.docname not in executed.chapters]
+    if not missing:
+        return {}
+    store = Store(_out(book, options).parent / "work" / "store")
+    code, private = code_fingerprint(), _private_paths(book, options)
+    found = {}
+    for chapter in missing:
+        key = chapter_key(chapter, options.parameters, code, executed.data, private)
+        if stored := store.get(chapter, key):
+            found[chapter.docname] = stored
+    if lacking := [c.name for c in missing if c.docname not in found]:
+        raise BookError(
+            f"These chapters were not run with these settings yet: {', '.join(lacking)}. "
+            "Build once without --only."
+        )
+    return found
+
+
+def _out(book: Book, options: Options) -> Path:
+    return (options.out or book.root / "build" / "book").resolve()
+
+
+def _private_paths(book: Book, options: Options) -> tuple[str, ...]:
+    candidates = [_out(book, options).parent, book.root, Path.home(), Path(tempfile.gettempdir())]
+    if options.data_root:
+        candidates.insert(0, Path(options.data_root).resolve())
+    return tuple(dict.fromkeys(str(path) for path in candidates if path != Path(path.anchor)))
+
+
+@contextmanager
+def _temporary(work: Path, name: str) -> Iterator[Path]:
+    work.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=work, prefix=f".{name}-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _record(
+    options: Options, executed: Executed, chapters: dict[str, Stored], report: SiteReport
+) -> dict[str, object]:
+    versions = {}
+    for name in _REPORTED_PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "not installed"
+    parameters = options.parameters
+    if parameters["data_root"]:
+        # The name of a reader's folder is enough; its place on the machine is nobody's business.
+        parameters["data_root"] = Path(str(parameters["data_root"])).name
+    return {
+        "parameters": parameters,
+        "data_fingerprint": executed.data,
+        "versions": {"python": platform.python_version(), **versions},
+        "machine": {
+            "system": f"{platform.system()} {platform.release()}",
+            "processor": platform.machine(),
+            "cores": os.cpu_count(),
+            "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        },
+        "chapters": {
+            name: {"seconds": round(stored.seconds, 1), "run_now": name in executed.fresh}
+            for name, stored in sorted(chapters.items())
+        },
+        "page_bytes": report.weights,
+    }

@@ -1,0 +1,135 @@
+"""The site from executed chapters: jupyter-book with warnings as errors, and no remote scripts."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.metadata import files as distribution_files
+from pathlib import Path
+
+import yaml
+
+from musiclib.book.layout import BOOK_FOLDER, CONFIG_NAME, TOC_NAME, Book
+from musiclib.book.postprocess import plain
+from musiclib.book.store import Stored
+from musiclib.errors import BookError
+
+MATHJAX_FOLDER = "_static/mathjax"
+_MATHJAX_PACKAGE = "sphinx-mathjax-offline"
+_MATHJAX_SCRIPT = "tex-chtml.js"
+# What the one script above loads by itself; the package has other renderers and languages too.
+_MATHJAX_PARTS = ("a11y", "input/tex/extensions", "output/chtml/fonts", "sre/mathmaps/base.json")
+# The theme's style sheet already draws its icons with a font. This script draws the same icons a
+# second time and weighs more than all the rest of a page.
+_ICON_SCRIPT = "_static/scripts/fontawesome.js"
+
+
+def _script_tag(address: str) -> re.Pattern[str]:
+    return re.compile(rf'\s*<script[^>]*src="[^"]*{re.escape(address)}[^"]*"[^>]*></script>')
+
+
+def assemble(
+    book: Book, chapters: Mapping[str, Stored], folder: Path, repository_url: str | None
+) -> None:
+    """Lay out the sources for jupyter-book: prose as written, notebooks as executed, media.
+
+    Args:
+        book: The book.
+        chapters: Executed chapters by docname; notebooks that are not among them are left out of
+            the table of contents' folder, so jupyter-book reports them.
+        folder: Folder to fill; it must not exist.
+        repository_url: Address of the repository for the pages' links to it, or None.
+    """
+    copy_sources(book, folder)
+    for notebook in (folder / BOOK_FOLDER).rglob("*.ipynb"):
+        notebook.unlink()
+    config = yaml.safe_load((folder / CONFIG_NAME).read_text(encoding="utf-8"))
+    if repository_url:
+        config["repository"] = {"url": repository_url, "branch": "main", "path_to_book": ""}
+        config["html"].update(use_repository_button=True, use_issues_button=True)
+    (folder / CONFIG_NAME).write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    for chapter in book.chapters:
+        if chapter.docname in chapters:
+            stored = chapters[chapter.docname]
+            shutil.copy2(stored.notebook, folder / f"{chapter.docname}.ipynb")
+            media = folder / BOOK_FOLDER / "_static" / chapter.media_folder
+            shutil.copytree(stored.media, media, dirs_exist_ok=True)
+
+
+def copy_sources(book: Book, folder: Path) -> None:
+    """Copy the book's folder and settings, without what editors leave behind."""
+    ignore = shutil.ignore_patterns(".*", "_build")
+    shutil.copytree(book.root / BOOK_FOLDER, folder / BOOK_FOLDER, ignore=ignore)
+    for name in (CONFIG_NAME, TOC_NAME):
+        shutil.copy2(book.root / name, folder / name)
+
+
+def build_site(source: Path, log: Path) -> Path:
+    """Build the site with jupyter-book.
+
+    Args:
+        source: Folder from `assemble`.
+        log: File that receives what jupyter-book says.
+
+    Returns:
+        Folder of the built site.
+
+    Raises:
+        BookError: A warning or an error; the message lists them.
+    """
+    html = source / "_build" / "html"
+    # The package has no `python -m`, and its script may not be on the path.
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+    command += ["build", str(source), "-W", "-n", "--keep-going", "--all"]
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    text = plain(done.stdout.decode(errors="replace"))
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text(text, encoding="utf-8")
+    # jupyter-book has left with 0 though Sphinx had stopped, so its words are read as well.
+    pattern = re.compile(r"WARNING|ERROR|CRITICAL|Exception occurred|Traceback")
+    complaints = [line for line in text.splitlines() if pattern.search(line)]
+    if done.returncode != 0 or complaints or not (html / "index.html").is_file():
+        shown = complaints or text.splitlines()[-12:]
+        listed = "\n".join(f"  - {line.replace(f'{source}/', '')}" for line in shown)
+        raise BookError(f"jupyter-book reports:\n{listed}\nIts whole report is in {log}")
+    (source / "_build" / "html" / ".buildinfo").unlink(missing_ok=True)
+    _slim(html)
+    _add_mathjax(html)
+    return html
+
+
+def _add_mathjax(html: Path) -> None:
+    pages = (page.read_text(encoding="utf-8") for page in html.rglob("*.html"))
+    if not any(f"{MATHJAX_FOLDER}/{_MATHJAX_SCRIPT}" in page for page in pages):
+        return
+    for file in distribution_files(_MATHJAX_PACKAGE) or []:
+        _, found, name = file.as_posix().partition("/static/mathjax/")
+        if found and (name == _MATHJAX_SCRIPT or name.startswith(_MATHJAX_PARTS)):
+            target = html / MATHJAX_FOLDER / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(str(file.locate()), target)
+
+
+def _slim(html: Path) -> None:
+    icons, formulas = _script_tag(_ICON_SCRIPT), _script_tag(f"{MATHJAX_FOLDER}/{_MATHJAX_SCRIPT}")
+    for page in html.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        slim = icons.sub("", text)
+        if 'class="math' not in slim:
+            # Sphinx also loads MathJax where only a page further down the contents has formulas.
+            slim = formulas.sub("", slim)
+        if slim != text:
+            page.write_text(slim, encoding="utf-8")
+    for script in (html / _ICON_SCRIPT).parent.glob("fontawesome.js*"):
+        script.unlink()
+    # The theme's templates, and maps from its scripts to their sources, are no part of a site.
+    for pattern in ("*.map", "*webpack-macros.html"):
+        for file in (html / "_static").rglob(pattern):
+            file.unlink()
