@@ -1,0 +1,78 @@
+"""Data sets behind one interface: a tracks table, splits, segments and decoded audio.
+
+dataset = open_dataset("mini")
+dataset.tracks                       # one row a track
+cache = dataset.cache(24_000)        # decoded once, memory-mapped
+for batch in random_segments(dataset.part("train"), cache, seconds=1.0): ...
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from musiclib.datasets.cache import AudioCache, build_cache, cache_folder
+from musiclib.datasets.fma import DESCRIPTIONS, download_fma, open_fma
+from musiclib.datasets.folder import open_folder
+from musiclib.datasets.mini import open_mini
+from musiclib.datasets.segments import SegmentBatch, random_segments, read_segment, segments
+from musiclib.datasets.splits import shared_artists, split_tracks, with_validation
+from musiclib.datasets.tracks import COLUMNS, SPLITS, UNKNOWN, Clip, Dataset
+from musiclib.errors import DatasetError
+
+DATASET_NAMES: tuple[str, ...] = ("mini", *DESCRIPTIONS, "folder")
+
+__all__ = [
+    "COLUMNS",
+    "DATASET_NAMES",
+    "SPLITS",
+    "UNKNOWN",
+    "AudioCache",
+    "Clip",
+    "Dataset",
+    "SegmentBatch",
+    "build_cache",
+    "cache_folder",
+    "download_fma",
+    "open_dataset",
+    "random_segments",
+    "read_segment",
+    "segments",
+    "shared_artists",
+    "split_tracks",
+    "with_validation",
+]
+
+
+def open_dataset(
+    name: str = "mini",
+    data_root: str | Path | None = None,
+    seed: int = 0,
+    split: str | None = None,
+) -> Dataset:
+    """Open a data set by name. Nothing is downloaded and nothing decoded.
+
+    Args:
+        name: One of `DATASET_NAMES`.
+        data_root: `mini`: its folder, found by itself in a clone. `fma_*`: the folder that
+            holds `fma_metadata/` and the audio. `folder`: the folder of audio. `mini` and
+            `fma_*` also look into the environment variable `MUSICLIB_DATA`.
+        seed: Seed of the split, and of random choices later on.
+        split: `"official"`: the split that comes with the data (the default for `mini`; FMA's
+            80/10/10). `"70-30"`: stratified by genre and artist-disjoint, made with `seed`
+            (the default for all others). Both have 15 % of the training part as validation
+            where the data bring none. No artist group is in two parts of one split.
+
+    Raises:
+        DatasetError: The name or split is unknown, the data are not there, or damaged.
+    """
+    if name not in DATASET_NAMES:
+        raise DatasetError(f"unknown data set {name!r}; choose one of {', '.join(DATASET_NAMES)}")
+    if split not in (None, "official", "70-30"):
+        raise DatasetError(f"unknown split {split!r}; choose 'official' or '70-30'")
+    if name == "mini":
+        return open_mini(data_root, seed, split or "official")
+    if name == "folder":
+        if split == "official":
+            raise DatasetError("a folder has no official split; use '70-30'")
+        return open_folder(data_root, seed)
+    return open_fma(name, data_root, seed, split or "70-30")
