@@ -79,14 +79,18 @@ def masking_demonstration(
     widths = critical_bandwidth_hz(centres)
     edges = [(float(c - w / 2), float(c + w / 2)) for c, w in zip(centres, widths, strict=True)]
     if max(high for _, high in edges) >= sample_rate / 2 or min(low for low, _ in edges) <= 0:
-        raise AudioError(f"the noises at {tone_hz} and {far_hz} Hz do not fit below {sample_rate / 2} Hz")
+        raise AudioError(
+            f"the noises at {tone_hz} and {far_hz} Hz do not fit below {sample_rate / 2} Hz"
+        )
     count = round(seconds * sample_rate)
     times = np.arange(count) / sample_rate
     fade = scipy.signal.windows.tukey(count, 0.1 / seconds)
     tone = _sine_rms(tone_db) * np.sqrt(2.0) * np.sin(2.0 * np.pi * tone_hz * times) * fade
     generator = np.random.default_rng(seed)
     white = generator.standard_normal(count)
-    noises = [_band(white, low, high, sample_rate) * _sine_rms(noise_db) * fade for low, high in edges]
+    noises = [
+        _band(white, low, high, sample_rate) * _sine_rms(noise_db) * fade for low, high in edges
+    ]
     silent = np.zeros(count)
     sounds = {
         "tone alone": tone,

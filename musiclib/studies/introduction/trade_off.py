@@ -8,30 +8,16 @@ import pandas as pd
 import scipy.fft
 import scipy.signal
 
-from musiclib.audio import HOUSE_RATE, FloatArray
+from musiclib.audio import HOUSE_RATE
 from musiclib.errors import AudioError
+from musiclib.figures import click_and_tones
 
 Array = npt.NDArray[np.float64]
 
 TONES_HZ = (1000.0, 1050.0)
 CLICKS_S = (0.500, 0.515)
-
-
-def tones_and_clicks(sample_rate: int = HOUSE_RATE) -> FloatArray:
-    """One second that is hard in both directions: two close tones and two close clicks.
-
-    Args:
-        sample_rate: In Hz.
-
-    Returns:
-        Samples, shape ``(sample_rate,)``: tones at :data:`TONES_HZ`, clicks at :data:`CLICKS_S`.
-    """
-    seconds = np.arange(sample_rate) / sample_rate
-    audio = sum(0.1 * np.sin(2.0 * np.pi * hertz * seconds) for hertz in TONES_HZ)
-    sound = np.asarray(audio, dtype=np.float32)
-    for moment in CLICKS_S:
-        sound[round(moment * sample_rate)] += 0.7
-    return sound
+#: Dips deeper than this are as good as silence, and are given as this.
+DEEPEST_DB = 60.0
 
 
 def resolution_table(
@@ -40,7 +26,8 @@ def resolution_table(
     """How well each window length keeps two tones, and two clicks, apart.
 
     Two things are apart when the level falls between them. The dip is measured from the lower
-    peak to the lowest level between the peaks; 0 dB means that they have merged.
+    peak to the lowest level between the peaks; 0 dB means that they have merged. The sound is
+    :func:`musiclib.figures.click_and_tones` with :data:`TONES_HZ` and :data:`CLICKS_S`.
 
     Args:
         windows: Lengths of a Hann window, in samples.
@@ -50,7 +37,7 @@ def resolution_table(
         One row per window: ``window``, ``window_ms``, ``lobe_hz`` (width of the window's main lobe,
         four bins), ``tone_dip_db``, ``click_dip_db``.
     """
-    audio = tones_and_clicks(sample_rate).astype(np.float64)
+    audio = click_and_tones(sample_rate, 1.0, TONES_HZ, CLICKS_S).astype(np.float64)
     rows = []
     for length in windows:
         window = scipy.signal.windows.hann(length, sym=False)
@@ -120,8 +107,6 @@ def hop_table(
 
 def _dip_db(power: Array, first: int, last: int) -> float:
     """Depth of the lowest point between two peaks below the lower of them, in dB."""
-    lowest = float(power[first : last + 1].min())
     peak = float(min(power[first], power[last]))
-    if lowest <= 0.0:
-        return float("inf") if peak > 0.0 else 0.0
+    lowest = max(float(power[first : last + 1].min()), peak * 10.0 ** (-DEEPEST_DB / 10.0))
     return float(10.0 * np.log10(peak / lowest))
