@@ -262,7 +262,7 @@ def _record(
         "data_fingerprint": executed.data,
         "versions": {"python": platform.python_version(), **versions},
         "machine": {
-            "system": f"{platform.system()} {platform.release()}",
+            "system": platform.system(),
             "processor": platform.machine(),
             "cores": os.cpu_count(),
             "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
