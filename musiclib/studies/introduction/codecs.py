@@ -8,18 +8,14 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.signal
 
-from musiclib.audio import HOUSE_RATE, FloatArray, resample
-from musiclib.codecs import Codec, get_codec, supported_kbps
+from musiclib.audio import HOUSE_RATE, FloatArray
+from musiclib.codecs import Codec, get_codec
 from musiclib.datasets import Clip
 from musiclib.errors import AudioError
 from musiclib.evaluate import align
 from musiclib.metrics import METRICS, bitrate_kbps
 
 Array = npt.NDArray[np.float64]
-
-#: Rate at which MP3 reaches 320 kbps; its settings for 24 kHz end at 160 kbps.
-FULL_RATE = 48_000
-
 
 @dataclass(frozen=True)
 class Rung:
@@ -45,9 +41,6 @@ def ladder(
 ) -> list[Rung]:
     """Encode one clip with several codec settings, and decode and measure each.
 
-    A setting that a codec has only at higher sample rates is reached by resampling the clip to
-    48 kHz first.
-
     Args:
         clip: One channel.
         settings: Codec names with nominal bitrates in kbps.
@@ -56,25 +49,16 @@ def ladder(
     Returns:
         One rung a setting, in the given order.
     """
-    return [_rung(clip, name, kbps, metrics) for name, kbps in settings]
-
-
-def _rung(clip: Clip, name: str, kbps: int, metrics: Sequence[str]) -> Rung:
-    codec = get_codec(name, kbps)
-    audio, rate = clip.audio, clip.sample_rate
-    if kbps not in supported_kbps(name, rate):
-        audio, rate = resample(audio, rate, FULL_RATE), FULL_RATE
-    data = codec.encode(audio, rate)
-    decoded, decoded_rate = codec.decode(data)
-    aligned = align(decoded, decoded_rate, clip.audio, clip.sample_rate)
-    return Rung(
-        label=codec.label,
-        audio=aligned,
-        kbps=bitrate_kbps(len(data), len(clip.audio) / clip.sample_rate),
-        measures={
+    rungs = []
+    for name, kbps in settings:
+        codec = get_codec(name, kbps)
+        data = codec.encode(clip.audio, clip.sample_rate)
+        aligned = align(*codec.decode(data), clip.audio, clip.sample_rate)
+        measures = {
             key: METRICS[key].function(clip.audio, aligned, clip.sample_rate) for key in metrics
-        },
-    )
+        }
+        rungs.append(Rung(codec.label, aligned, bitrate_kbps(len(data), clip.seconds), measures))
+    return rungs
 
 
 def bandwidth_hz(

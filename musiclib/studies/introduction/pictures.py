@@ -1,6 +1,6 @@
 """Figures that only the introduction draws."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from musiclib.audio import HOUSE_RATE
 from musiclib.codecs import get_codec
 from musiclib.figures import codec_colour
-from musiclib.figures.panels import AxesArray
 from musiclib.figures.style import WIDTH
 from musiclib.metrics import Interval, bootstrap_interval
 from musiclib.studies.introduction.codecs import attacks, coded_attacks
@@ -105,56 +104,40 @@ def compaction_points(shares: pd.DataFrame, seed: int = 0) -> tuple[Figure, Axes
 
 
 def pre_echo(
-    settings: Sequence[tuple[str, int]], sample_rate: int = HOUSE_RATE, attack: int = 3
-) -> tuple[Figure, AxesArray]:
-    """Waveforms around one attack, original and through codecs.
+    settings: Sequence[tuple[str, int]], sample_rate: int = HOUSE_RATE, floor_db: float = -70.0
+) -> tuple[Figure, Axes]:
+    """Level before and after an attack out of silence, original and through codecs.
 
     Args:
         settings: Codec names with nominal bitrates in kbps.
         sample_rate: Of the test sound, in Hz.
-        attack: Which of the attacks to draw.
+        floor_db: Lowest level drawn.
 
     Returns:
-        The figure and its axes, one a codec.
+        The figure and its axes. Levels are mean powers over all attacks of the test sound, in steps
+        of 1 ms, relative to the original's loudest step.
     """
     original, starts = attacks(sample_rate)
-    start = int(starts[attack])
-    shown = slice(start - round(0.05 * sample_rate), start + round(0.03 * sample_rate))
-    times = 1000.0 * (np.arange(shown.start, shown.stop) - start) / sample_rate
-    columns = 2
-    rows = -(-len(settings) // columns)
-    figure, grid = plt.subplots(
-        rows, columns, figsize=(WIDTH, 0.4 + 1.9 * rows), sharex=True, sharey=True, squeeze=False
-    )
-    for axes, (name, kbps) in zip(grid.ravel(), settings, strict=False):
+    figure, axes = plt.subplots(figsize=(WIDTH, 3.8))
+    sounds = {"original": (original, _DOT)}
+    for name, kbps in settings:
         codec = get_codec(name, kbps)
-        decoded, _ = coded_attacks(codec, sample_rate)
-        axes.plot(times, original[shown], color=_DOT, linewidth=1.0, label="original")
-        axes.plot(times, decoded[shown], color=codec_colour(name), linewidth=1.2, label="decoded")
-        axes.axvline(0.0, color="#7f7f7f", linewidth=1.0, linestyle=":")
-        axes.set_title(codec.label)
-        axes.set_ylim(-0.2, 0.2)
-    for axes in grid[-1]:
-        axes.set_xlabel("Time from the attack (ms)")
-    for axes in grid[:, 0]:
-        axes.set_ylabel("Amplitude")
-    for axes in grid.ravel()[len(settings) :]:
-        axes.remove()
-    used: AxesArray = grid.ravel()[: len(settings)]
-    return figure, used
-
-
-def interval_text(summary: Mapping[object, Interval], digits: int = 1) -> dict[object, str]:
-    """Intervals as text, such as ``"7.2 (6.8 to 7.6)"``.
-
-    Args:
-        summary: Intervals by group.
-        digits: Digits after the point.
-
-    Returns:
-        Text for each group.
-    """
-    return {
-        key: f"{i.mean:.{digits}f} ({i.low:.{digits}f} to {i.high:.{digits}f})"
-        for key, i in summary.items()
-    }
+        sounds[codec.label] = (coded_attacks(codec, sample_rate)[0], codec_colour(name))
+    step = round(0.001 * sample_rate)
+    moments = np.arange(-50, 40)
+    loudest = None
+    for (label, (sound, colour)), style in zip(
+        sounds.items(), ["-", "-", "--", "-.", ":", "-"], strict=False
+    ):
+        frames = np.stack(
+            [sound[int(start) + moments[0] * step :][: len(moments) * step] for start in starts]
+        ).astype(np.float64)
+        power = np.mean(frames.reshape(len(starts), len(moments), step) ** 2, axis=(0, 2))
+        loudest = power.max() if loudest is None else loudest
+        levels = 10.0 * np.log10(np.maximum(power / loudest, 10.0 ** (floor_db / 10.0)))
+        axes.step(moments, levels, where="post", color=colour, linestyle=style, label=label)
+    axes.axvline(0.0, color="#7f7f7f", linewidth=1.0, linestyle=":")
+    axes.set(xlabel="Time from the attack (ms)", ylabel="Level (dB)", ylim=(floor_db, 3.0))
+    axes.set_xlim(moments[0], moments[-1])
+    axes.legend(loc="upper left")
+    return figure, axes
