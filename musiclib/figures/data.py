@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from musiclib.errors import DatasetError
 from musiclib.figures.style import WIDTH, genre_colours
 
-# The same three parts in every figure, from dark (most tracks) to light.
+# The parts of a split, and a colour for numbers that is read on each.
 _PARTS = {"train": "#0072b2", "validation": "#009e73", "test": "#e69f00"}
+_TEXT = {"train": "white", "validation": "white", "test": "#1a1a1a"}
 
 
 def genre_counts(tracks: pd.DataFrame) -> tuple[Figure, Axes]:
@@ -40,7 +41,7 @@ def genre_counts(tracks: pd.DataFrame) -> tuple[Figure, Axes]:
             continue
         bars = axes.barh(names, counts[part], left=left, color=colour, label=part)
         texts = [str(count) if count else "" for count in counts[part]]
-        axes.bar_label(bars, texts, label_type="center", color="white", fontsize=9)
+        axes.bar_label(bars, texts, label_type="center", color=_TEXT[part], fontsize=9)
         left = left + counts[part]
     axes.set(xlabel="Tracks")
     axes.grid(False, axis="y")
@@ -133,7 +134,7 @@ def descriptor_scatter(
     )
     axes.set(xlabel=x_label, ylabel=y_label)
     handles, names = axes.get_legend_handles_labels()
-    axes.get_legend().remove()
+    axes.legend().remove()  # the figure's, which stands beside the dots, takes its place
     figure.legend(handles, [_words(name) for name in names], loc="outside right upper")
     return figure, axes
 

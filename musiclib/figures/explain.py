@@ -10,7 +10,7 @@ from scipy.signal import get_window
 
 from musiclib.audio import FloatArray, to_mono, validate
 from musiclib.errors import AudioError
-from musiclib.figures.panels import AxesArray
+from musiclib.figures.panels import AxesArray, loudest_s
 from musiclib.figures.spectrograms import spectrogram
 from musiclib.figures.style import WIDTH
 
@@ -44,7 +44,7 @@ def quantisation(
     sample_rate: int,
     bits: Sequence[int] = (3, 5),
     *,
-    start_s: float = 0.0,
+    start_s: float | None = None,
     duration_s: float = 0.005,
 ) -> tuple[Figure, AxesArray]:
     """A sound, its PCM staircase for several numbers of bits, and the rounding error.
@@ -55,7 +55,7 @@ def quantisation(
         audio: Samples in [-1, 1], shape ``(N,)`` or ``(C, N)`` (mixed to mono).
         sample_rate: Samples a second.
         bits: Bits a sample, one column of panels each.
-        start_s: Beginning of the part to draw, in seconds.
+        start_s: Beginning of the part to draw, in seconds; at the loudest sample by default.
         duration_s: Length of the part to draw, in seconds.
 
     Returns:
@@ -66,6 +66,8 @@ def quantisation(
         AudioError: If the part to draw lies outside of the sound.
     """
     mono = to_mono(validate(audio))
+    if start_s is None:
+        start_s = loudest_s(mono, sample_rate, duration_s)
     first = round(start_s * sample_rate)
     shown = slice(first, first + round(duration_s * sample_rate))
     if mono[shown].size < 2:

@@ -42,6 +42,7 @@ def masking_threshold(
         absolute_threshold_db(frequencies),
         color="#7f7f7f",
         linestyle="--",
+        zorder=3,
         label="threshold in quiet",
     )
     axes.plot(khz, masked, color="#0072b2", label="threshold with the loud tone")
@@ -71,6 +72,6 @@ def masking_threshold(
     axes.set_xticks([khz for khz in (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10) if khz * 1000 >= lowest_hz])
     axes.set(xlabel="Frequency (kHz)", ylabel="Level (dB SPL)")
     axes.set_xlim(lowest_hz / 1000.0, highest_hz / 1000.0)
-    axes.set_ylim(-15.0, loudest + 15.0)
-    axes.legend(loc="upper right")
+    axes.set_ylim(-15.0, loudest + 10.0)
+    figure.legend(loc="outside upper center", ncols=3)
     return figure, axes

@@ -48,9 +48,9 @@ def decibels(power: FloatArray, reference_power: float, floor_db: float) -> Floa
         raise ValueError(f"floor_db must be below 0 dB, got {floor_db}")
     if reference_power <= 0:
         return np.full_like(power, floor_db, dtype=np.float32)
-    floor = 10.0 ** (floor_db / 10.0)
-    levels = 10.0 * np.log10(np.maximum(power / reference_power, floor))
-    return np.asarray(levels, dtype=np.float32)
+    with np.errstate(divide="ignore"):  # the logarithm of 0 is below any floor
+        levels = 10.0 * np.log10(power / reference_power)
+    return np.asarray(np.maximum(levels, floor_db), dtype=np.float32)
 
 
 def mean_power(power: FloatArray, columns: int) -> FloatArray:

@@ -31,6 +31,12 @@ def sounds_by_label(audio: FloatArray | Mapping[str, FloatArray]) -> dict[str, F
     return {label: validate(sound, label) for label, sound in audio.items()}
 
 
+def loudest_s(mono: FloatArray, sample_rate: int, duration_s: float) -> float:
+    """Where to magnify a sound: its loudest sample, or as near to it as the duration fits."""
+    last = max(mono.size / sample_rate - duration_s, 0.0)
+    return min(float(np.argmax(np.abs(mono))) / sample_rate, last)
+
+
 def figure_and_axes(axes: Axes | None, height: float) -> tuple[Figure, Axes]:
     """The given axes with their figure, or a new figure of the book's width."""
     if axes is None:

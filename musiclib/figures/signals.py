@@ -58,7 +58,8 @@ def waveform(
         part = mono[max(first, 0) : last]
         if part.size == 0:
             raise AudioError(
-                f"nothing to draw from {start_s} s on: the sound is {mono.size / sample_rate} s long"
+                f"nothing to draw from {start_s} s on: "
+                f"the sound is {mono.size / sample_rate} s long"
             )
         times = (np.arange(part.size) + first) / sample_rate
         if part.size > 4 * COLUMNS:

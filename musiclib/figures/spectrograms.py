@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from musiclib.audio import FloatArray, to_mono, validate
@@ -94,7 +95,7 @@ def spectrogram_grid(
         frequency_axis: Spacing of the frequency axis.
 
     Returns:
-        The figure and the axes of the boxes, shape ``(len(sounds),)``. 0 dB is the loudest bin of
+        The figure and the axes of the panels, shape ``(len(sounds),)``. 0 dB is the loudest bin of
         the first sound in every panel.
 
     Raises:
@@ -155,8 +156,7 @@ def song_overview(
     """
     mono = to_mono(validate(audio))
     if zoom_s is None:
-        last = max(mono.size / sample_rate - zoom_duration_s, 0.0)
-        zoom_s = min(float(np.argmax(np.abs(mono))) / sample_rate, last)
+        zoom_s = panels.loudest_s(mono, sample_rate, zoom_duration_s)
     figure, grid = plt.subplots(2, 2, figsize=(WIDTH, 5.6))
     boxes: AxesArray = grid.ravel()
     waveform(mono, sample_rate, title="Waveform", axes=boxes[0])
@@ -182,20 +182,20 @@ def _draw_levels(
     floor_db: float,
     frequency_axis: FrequencyAxis,
 ) -> ScalarMappable:
-    colours = {"vmin": floor_db, "vmax": 0.0}
+    colours = Normalize(vmin=floor_db, vmax=0.0)
     top = sample_rate / 2000.0
     step = top / (picture.shape[0] - 1)  # a bin's level stands for half a bin to either side
     axes.grid(False)
     image: ScalarMappable
     if frequency_axis == "linear":
         extent = (*span_s, -step / 2, top + step / 2)
-        image = axes.imshow(picture, origin="lower", aspect="auto", extent=extent, **colours)
+        image = axes.imshow(picture, origin="lower", aspect="auto", extent=extent, norm=colours)
         axes.set_ylim(0.0, top)
         return image
     times = np.linspace(*span_s, picture.shape[1] + 1)
     lowest = step / 2 if frequency_axis == "log" else 0.0
     borders = ((np.arange(picture.shape[0] + 1) - 0.5) * step).clip(lowest)
-    image = axes.pcolormesh(times, borders, picture, rasterized=True, **colours)
+    image = axes.pcolormesh(times, borders, picture, rasterized=True, norm=colours)
     panels.scale_frequencies(axes, "y", frequency_axis)
     axes.set_ylim(max(lowest, 0.0), top)
     return image

@@ -10,11 +10,13 @@ Figures are PNG on an opaque white ground. The site shows them as white cards in
 
 import io
 import itertools
+import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import matplotlib as mpl
+import numpy as np
 import seaborn as sns
 from cycler import cycler
 from matplotlib.figure import Figure
@@ -31,6 +33,8 @@ _YELLOW, _BLUE, _VERMILION, _PURPLE, _GREY = "#c9b400", "#0072b2", "#d55e00", "#
 
 CODEC_COLOURS: Final[dict[str, str]] = {
     "reference": _BLACK,
+    "pcm": _BLACK,
+    "flac": "#332288",
     "mp3": _VERMILION,
     "aac": _ORANGE,
     "opus": _BLUE,
@@ -44,6 +48,8 @@ CODEC_COLOURS: Final[dict[str, str]] = {
 
 CODEC_MARKERS: Final[dict[str, str]] = {
     "reference": "*",
+    "pcm": "*",
+    "flac": "<",
     "mp3": "s",
     "aac": "^",
     "opus": "o",
@@ -94,7 +100,7 @@ def use_book_style() -> None:
             "font.family": ["DejaVu Sans"],  # ships with matplotlib: the same on every machine
             "font.size": 11,
             "axes.titlesize": 12,
-            "axes.titleweight": "semibold",
+            "axes.titleweight": "bold",
             "axes.titlelocation": "left",
             "axes.labelsize": 11,
             "xtick.labelsize": 10,
@@ -116,17 +122,18 @@ def use_book_style() -> None:
     _use_small_inline_figures()
 
 
-def codec_colour(name: str) -> str:
+def codec_colour(name: str, unknown: str | None = None) -> str:
     """Colour of a codec or system.
 
     Args:
         name: A key of :data:`CODEC_COLOURS`, or a label that begins with one ("Opus 12 kbps").
+        unknown: Colour for names that have no fixed one.
 
     Returns:
-        A colour as ``#rrggbb``. A name that has no fixed colour gets one that depends on the name
-        alone, so it too is the same in every figure.
+        A colour as ``#rrggbb``. A name that has no fixed colour gets ``unknown``, else one that
+        depends on the name alone, so it too is the same in every figure.
     """
-    return CODEC_COLOURS.get(_codec_key(name)) or _colour_of_unknown(name)
+    return CODEC_COLOURS.get(_codec_key(name)) or unknown or _colour_of_unknown(name)
 
 
 def codec_marker(name: str) -> str:
@@ -152,8 +159,8 @@ def genre_colours(genres: Iterable[str]) -> dict[str, str]:
 
 
 def _codec_key(name: str) -> str:
-    words = name.lower().replace("-", " ").replace("_", " ").split()
-    return words[0] if words else ""
+    word = re.search(r"[a-z0-9]+", name.lower())
+    return word.group() if word else ""
 
 
 def _colour_of_unknown(name: str) -> str:
@@ -161,7 +168,7 @@ def _colour_of_unknown(name: str) -> str:
     return _OTHER_COLOURS[9 + sum(map(ord, name)) % (len(_OTHER_COLOURS) - 9)]
 
 
-def series_styles(labels: Iterable[str]) -> list[dict[str, str]]:
+def series_styles(labels: Iterable[str]) -> list[dict[str, Any]]:
     """Line styles of several series in one figure.
 
     Args:
@@ -199,8 +206,28 @@ def figure_png(figure: Figure) -> bytes:
     picture = Image.open(raw).convert("RGB")
     small = io.BytesIO()
     # Without dithering flat areas stay flat, which is also what compresses.
-    picture.quantize(256, dither=Image.Dither.NONE).save(small, format="png", optimize=True)
+    picture.quantize(palette=_palette(picture), dither=Image.Dither.NONE).save(
+        small, format="png", optimize=True
+    )
     return small.getvalue()
+
+
+def _palette(picture: Image.Image) -> Image.Image:
+    found = picture.getcolors(256)
+    if found is not None:  # few enough colours: keep them exactly
+        colours = np.array([colour for _, colour in found], dtype=np.uint8)
+    else:
+        # The colour map of levels is kept whole, else its rare loudest colours would be merged.
+        scale = np.round(255 * mpl.colormaps[COLOUR_MAP](np.linspace(0, 1, 96))[:, :3])
+        others = picture.quantize(159, dither=Image.Dither.NONE).getpalette() or []
+        averaged = np.reshape(others, (-1, 3))
+        # The ground stays white, and no average that is a shade off may take its place.
+        white = np.full((1, 3), 255)
+        colours = np.concatenate([white, scale, averaged[averaged.min(axis=1) < 248]])
+        colours = colours.astype(np.uint8)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(colours.tobytes())
+    return palette
 
 
 def _use_small_inline_figures() -> None:

@@ -9,11 +9,11 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from musiclib.errors import MusiclibError
 from musiclib.figures.panels import AxesArray, figure_and_axes
-from musiclib.figures.style import WIDTH, codec_colour, codec_marker
+from musiclib.figures.style import CODEC_COLOURS, WIDTH, codec_colour, codec_marker
 
 
 def rate_distortion(
@@ -154,7 +154,8 @@ def bitrate_bars(bitrates: pd.Series, *, title: str | None = None) -> tuple[Figu
     figure, axes = plt.subplots(figsize=(WIDTH, 0.9 + 0.36 * len(bitrates)))
     labels = [str(label) for label in bitrates.index]
     values = bitrates.to_numpy(float)
-    bars = axes.barh(labels, values, color=[codec_colour(label) for label in labels])
+    colours = [codec_colour(label, unknown=CODEC_COLOURS["downsample"]) for label in labels]
+    bars = axes.barh(labels, values, color=colours)
     axes.bar_label(bars, [f"{value:,.4g}" for value in values], padding=4, fontsize=9)
     scale_bitrates(axes)
     axes.set_xlim(values.min() / 2, values.max() * 2.5)
@@ -234,9 +235,13 @@ def metric_label(metric: str) -> str:
 def scale_bitrates(axes: Axes) -> None:
     """Space the bitrates of a horizontal axis by factors, and write them without exponents."""
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    low, high = axes.dataLim.intervalx
+    # The bitrates that codecs are set to; half of them where the axis is long.
+    powers = [2**power for power in range(12)]
+    between = [] if high > 20 * low else [3 * power / 2 for power in powers]
+    axes.xaxis.set_major_locator(FixedLocator(sorted([*powers, *between])))
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda kbps, _: f"{kbps:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _codec_name(codec: str) -> str:

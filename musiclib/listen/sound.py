@@ -39,7 +39,7 @@ class Sound:
     @property
     def seconds(self) -> float:
         """Length in seconds."""
-        return self.audio.shape[-1] / self.sample_rate
+        return float(self.audio.shape[-1] / self.sample_rate)
 
     @property
     def pcm_kbps(self) -> float:

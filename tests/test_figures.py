@@ -1,0 +1,405 @@
+"""What the figures draw is the data, on labelled axes, in colours that keep their meaning."""
+
+import io
+import re
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from musiclib import figures
+from musiclib.errors import AudioError, DatasetError, MusiclibError
+from musiclib.figures.levels import decibels, mean_power, stft_power
+from musiclib.figures.style import figure_png
+from musiclib.figures.thumbnails import spectrogram_thumbnail
+
+RATE = 24_000
+
+
+@pytest.fixture(autouse=True)
+def _book_style():
+    """The book's look, drawn without a screen; no figure outlives its test."""
+    backend = mpl.get_backend()
+    plt.switch_backend("agg")
+    with mpl.rc_context():
+        figures.use_book_style()
+        yield
+    plt.close("all")
+    plt.switch_backend(backend)
+
+
+def tone(hertz=3000.0, level=0.5, seconds=1.0):
+    times = np.arange(round(seconds * RATE)) / RATE
+    return (level * np.sin(2 * np.pi * hertz * times)).astype(np.float32)
+
+
+def silence(seconds=1.0):
+    return np.zeros(round(seconds * RATE), np.float32)
+
+
+def labels_of(axes):
+    return axes.get_xlabel(), axes.get_ylabel()
+
+
+def test_a_waveform_draws_every_sample_of_a_short_part():
+    sound = tone(440.0)
+    _, axes = figures.waveform(sound, RATE, start_s=0.5, duration_s=0.01)
+    line = axes.lines[0]
+    assert line.get_ydata() == pytest.approx(sound[12_000:12_240])
+    assert line.get_xdata()[0] == pytest.approx(0.5)
+    assert labels_of(axes) == ("Time (s)", "Amplitude")
+
+
+def test_a_long_waveform_keeps_its_peaks():
+    sound = silence(10.0)
+    sound[123_456] = -0.9
+    _, axes = figures.waveform(sound, RATE)
+    drawn = axes.collections[0].get_paths()[0].vertices
+    assert drawn[:, 1].min() == pytest.approx(-0.9)
+    assert drawn[np.argmin(drawn[:, 1]), 0] == pytest.approx(123_456 / RATE, abs=0.02)
+
+
+def test_waveforms_over_each_other_have_a_legend():
+    _, axes = figures.waveform({"one": tone(), "two": tone(500.0)}, RATE, duration_s=0.01)
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["one", "two"]
+
+
+def test_a_part_outside_of_the_sound_is_refused():
+    with pytest.raises(AudioError, match=r"1\.0 s long"):
+        figures.waveform(tone(), RATE, start_s=2.0)
+
+
+def test_the_spectrum_of_a_tone_peaks_at_its_frequency():
+    _, axes = figures.spectrum(tone(3000.0), RATE)
+    line = axes.lines[0]
+    peak = np.argmax(line.get_ydata())
+    assert line.get_xdata()[peak] == pytest.approx(3.0, abs=0.012)
+    assert line.get_ydata()[peak] == pytest.approx(0.0)
+    assert labels_of(axes) == ("Frequency (kHz)", "Mean level (dB)")
+
+
+def test_spectra_share_the_first_ones_reference():
+    _, axes = figures.spectrum({"loud": tone(level=0.5), "soft": tone(level=0.05)}, RATE)
+    loud, soft = (line.get_ydata().max() for line in axes.lines)
+    assert (loud, soft) == (pytest.approx(0.0), pytest.approx(-20.0, abs=0.01))
+
+
+@pytest.mark.parametrize("frequency_axis", ["linear", "log", "mel"])
+def test_the_spectrogram_of_a_tone_is_brightest_at_its_frequency(frequency_axis):
+    figure, axes = figures.spectrogram(tone(3000.0), RATE, frequency_axis=frequency_axis)
+    picture = np.asarray([*axes.images, *axes.collections][0].get_array())
+    row = int(np.argmax(picture.mean(axis=1)))
+    assert row == round(3000 / (RATE / 1024))
+    assert picture.max() == pytest.approx(0.0)
+    assert picture.min() >= -80.0
+    assert labels_of(axes) == ("Time (s)", "Frequency (kHz)")
+    assert [other.get_ylabel() for other in figure.axes[1:]] == ["Level (dB)"]
+
+
+def test_a_spectrogram_spans_the_sound_and_half_the_rate():
+    _, axes = figures.spectrogram(tone(seconds=1.0), RATE)
+    assert axes.get_xlim() == pytest.approx((0.0, 1.0))
+    assert axes.get_ylim() == pytest.approx((0.0, 12.0))
+    left, right, bottom, top = axes.images[0].get_extent()
+    assert left <= 0.0 < 1.0 <= right + 256 / RATE
+    assert (bottom, top) == pytest.approx((-0.0117, 12.0117), abs=1e-3)
+
+
+def test_a_click_is_drawn_at_its_time():
+    sound = silence(2.0)
+    sound[36_000] = 1.0
+    _, axes = figures.spectrogram(sound, RATE)
+    picture = np.asarray(axes.images[0].get_array())
+    left, right, *_ = axes.images[0].get_extent()
+    columns = np.linspace(left, right, picture.shape[1] + 1)
+    found = np.argmax(picture.mean(axis=0))
+    assert columns[found] <= 1.5 <= columns[found + 1]
+
+
+def test_silence_is_at_the_floor():
+    _, axes = figures.spectrogram(silence(), RATE, floor_db=-70.0)
+    assert np.all(np.asarray(axes.images[0].get_array()) == -70.0)
+
+
+def test_a_grid_shows_equal_levels_in_equal_colours():
+    sounds = {"reference": tone(level=0.5), "softer": tone(level=0.05), "silent": silence()}
+    figure, panels = figures.spectrogram_grid(sounds, RATE, columns=2)
+    assert [panel.get_title(loc="left") for panel in panels] == list(sounds)
+    images = [panel.images[0] for panel in panels]
+    assert {image.get_clim() for image in images} == {(-80.0, 0.0)}
+    peaks = [float(np.asarray(image.get_array()).max()) for image in images]
+    assert peaks == pytest.approx([0.0, -20.0, -80.0], abs=0.01)
+    assert len(figure.axes) == 4  # three panels and one scale; the empty place is removed
+
+
+def test_a_grid_of_nothing_is_refused():
+    with pytest.raises(AudioError, match="at least one"):
+        figures.spectrogram_grid({}, RATE)
+
+
+@pytest.mark.parametrize("draw", [figures.spectrogram, figures.waveform, figures.song_overview])
+@pytest.mark.parametrize("bad", [np.zeros(0, np.float32), np.full(2000, np.nan, np.float32)])
+def test_unusable_audio_is_refused(draw, bad):
+    with pytest.raises(AudioError):
+        draw(bad, RATE)
+
+
+def test_the_overview_magnifies_the_loudest_place():
+    sound = 0.1 * tone()
+    sound[6_000] = 0.9
+    _, panels = figures.song_overview(sound, RATE)
+    zoomed = panels[1].lines[0]
+    assert zoomed.get_xdata()[0] == pytest.approx(0.25)
+    assert zoomed.get_ydata()[0] == pytest.approx(0.9)
+
+
+def test_quantised_samples_lie_on_the_levels_of_pcm():
+    coded = figures.quantise(tone(), 4) * 8
+    assert np.array_equal(coded, np.round(coded))
+    assert np.abs(figures.quantise(tone(), 16) - tone()).max() <= 0.5 / 32_768 + 1e-9
+    assert figures.quantise(np.array([1.0], np.float32), 8) == pytest.approx(127 / 128)
+
+
+def test_a_bit_more_gains_six_decibels():
+    _, grid = figures.quantisation(tone(997.0, 0.9), RATE, bits=(6, 7))
+    ratios = [
+        float(re.search(r"SNR ([\d.]+) dB", axes.get_title(loc="left")).group(1))
+        for axes in grid[0]
+    ]
+    assert ratios[1] - ratios[0] == pytest.approx(6.02, abs=0.5)
+
+
+def test_errors_under_the_staircase_are_its_errors():
+    _, grid = figures.quantisation(tone(), RATE, bits=(4,), start_s=0.0)
+    sound, coded = (line.get_ydata() for line in grid[0, 0].lines)
+    assert grid[1, 0].lines[0].get_ydata() == pytest.approx(coded - sound)
+
+
+def test_a_window_that_fades_out_leaks_less():
+    _, (shapes, spectra) = figures.windows(("boxcar", "hann"), length=256)
+    assert shapes.lines[1].get_ydata()[0] == 0.0
+    boxcar, hann = spectra.lines
+    far = np.abs(boxcar.get_xdata()) > 4
+    assert hann.get_ydata()[far].max() < boxcar.get_ydata()[far].max() - 20
+    # The first side lobe of the rectangular window is 13 dB down.
+    side = (boxcar.get_xdata() > 1) & (boxcar.get_xdata() < 2)
+    assert boxcar.get_ydata()[side].max() == pytest.approx(-13.26, abs=0.1)
+
+
+def test_the_steps_end_in_the_column_of_the_spectrogram():
+    _, panels = figures.stft_steps(tone(3000.0), RATE, at_s=0.5)
+    level = panels[2].lines[0]
+    assert level.get_xdata()[np.argmax(level.get_ydata())] == pytest.approx(3.0, abs=0.012)
+    assert panels[3].lines[0].get_xdata()[0] == pytest.approx(0.5, abs=1 / RATE)
+
+
+def test_a_sound_shorter_than_a_frame_has_no_steps():
+    with pytest.raises(AudioError, match="1024"):
+        figures.stft_steps(tone(seconds=0.01), RATE)
+
+
+def test_long_windows_part_tones_and_short_ones_part_clicks():
+    sound = figures.click_and_tones(RATE)
+    _, (short, long) = figures.stft_tradeoff(sound, RATE, sizes=(128, 2048))
+
+    def picture(axes):
+        return np.asarray(axes.images[0].get_array())
+
+    tones = picture(long)[:, picture(long).shape[1] // 8]  # a column away from the clicks
+    between = round(1060 / (RATE / 2048))
+    assert tones[between] < min(tones[between - 5], tones[between + 5]) - 20
+    clicks = picture(short)[40]  # a row far above the tones
+    per_second = picture(short).shape[1] / 0.5
+    moments = [round(when * per_second) for when in (0.25, 0.26, 0.27)]
+    assert clicks[moments[1]] < min(clicks[moments[0]], clicks[moments[2]]) - 20
+
+
+def test_masked_and_heard_tones_are_named_by_the_formulas():
+    _, axes = figures.masking_threshold([(1000.0, 80.0)], [(1100.0, 20.0), (6000.0, 40.0)])
+    texts = [text.get_text() for text in axes.texts]
+    assert texts == ["loud tone", "masked", "heard"]
+    assert labels_of(axes) == ("Frequency (kHz)", "Level (dB SPL)")
+
+
+def summary():
+    return pd.DataFrame(
+        {
+            "codec": ["opus", "opus", "mp3"],
+            "kbps": [12.4, 6.3, 16.1],
+            "si_sdr": [9.0, 3.0, 14.0],
+            "si_sdr_low": [8.0, 2.5, 13.0],
+            "si_sdr_high": [10.5, 4.0, 15.0],
+        }
+    )
+
+
+def test_rate_distortion_draws_means_and_intervals_by_rising_bitrate():
+    _, axes = figures.rate_distortion(summary(), "si_sdr")
+    opus = axes.containers[0]
+    assert opus.lines[0].get_xydata() == pytest.approx(np.array([[6.3, 3.0], [12.4, 9.0]]))
+    segments = opus.lines[2][0].get_segments()
+    assert [list(segment[:, 1]) for segment in segments] == [[2.5, 4.0], [8.0, 10.5]]
+    assert axes.get_xscale() == "log"
+    assert axes.get_xlabel() == "Bitrate (kbps)"
+    assert "dB" in axes.get_ylabel()
+    assert "better" in axes.get_ylabel()
+
+
+def test_a_codec_has_one_colour_in_every_figure():
+    _, axes = figures.rate_distortion(summary(), "si_sdr", codecs=["mp3"])
+    assert axes.containers[0].lines[0].get_color() == figures.codec_colour("MP3 16 kbps")
+    _, bars = figures.bitrate_bars(pd.Series({"MP3 16 kbps": 16.1}))
+    assert mpl.colors.to_hex(bars.patches[0].get_facecolor()) == figures.codec_colour("mp3")
+
+
+def test_rate_distortion_names_what_is_missing():
+    with pytest.raises(MusiclibError, match="si_sdr_low"):
+        figures.rate_distortion(summary().drop(columns="si_sdr_low"), "si_sdr")
+    with pytest.raises(MusiclibError, match="aac"):
+        figures.rate_distortion(summary(), "si_sdr", codecs=["aac"])
+
+
+def test_a_grid_of_metrics_has_one_legend():
+    figure, panels = figures.rate_distortion_grid(summary(), ["si_sdr", "si_sdr", "si_sdr"])
+    assert len(panels) == 3
+    assert len(figure.legends) == 1
+    assert all(panel.get_legend() is None for panel in panels)
+
+
+def test_bars_carry_their_values():
+    table = pd.DataFrame({"si_sdr": [-3.0, np.inf]}, index=["shifted", "same"])
+    _, (axes,) = figures.metric_bars(table, ["si_sdr"])
+    assert [text.get_text() for text in axes.texts] == ["-3.00", "inf"]
+    assert [bar.get_width() for bar in axes.patches] == [-3.0, 0.0]
+
+
+def test_a_confusion_matrix_shows_shares_of_each_row_with_counts():
+    _, axes = figures.confusion_matrix([[3, 1], [0, 0]], ["a_b", "c"])
+    assert np.asarray(axes.collections[0].get_array()) == pytest.approx(
+        np.array([[0.75, 0.25], [0.0, 0.0]])
+    )
+    assert [text.get_text() for text in axes.texts][:2] == ["75%\n(3)", "25%\n(1)"]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["a b", "c"]
+    with pytest.raises(ValueError, match="do not fit"):
+        figures.confusion_matrix([[1, 2]], ["a", "b"])
+
+
+def tracks():
+    return pd.DataFrame(
+        {
+            "genre": ["ambient", "ambient", "ambient", "polka", "polka"],
+            "split": ["train", "train", "test", "train", "test"],
+            "bandwidth": [4.0, 5.0, 6.0, 9.0, 10.0],
+        }
+    )
+
+
+def test_genre_counts_add_up():
+    _, axes = figures.genre_counts(tracks())
+    widths = {container.get_label(): list(container.datavalues) for container in axes.containers}
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["polka", "ambient"]
+    assert widths == {"train": [1, 2], "test": [1, 1]}
+    assert axes.get_xlabel() == "Tracks"
+
+
+def test_a_distribution_shows_every_track_in_its_genres_colour():
+    _, axes = figures.distribution(tracks(), "bandwidth", "Bandwidth (kHz)")
+    dots = np.concatenate([dots.get_offsets()[:, 0] for dots in axes.collections])
+    assert sorted(dots) == sorted(tracks()["bandwidth"])
+    colour = mpl.colors.to_hex(axes.collections[0].get_facecolors()[0])
+    assert colour == figures.GENRE_COLOURS["ambient"]
+    assert axes.get_xlabel() == "Bandwidth (kHz)"
+
+
+def test_a_histogram_counts_every_track():
+    _, axes = figures.distribution(tracks(), "bandwidth", "Bandwidth (kHz)", by_genre=False)
+    assert sum(bar.get_height() for bar in axes.patches) == 5
+    assert labels_of(axes) == ("Bandwidth (kHz)", "Tracks")
+
+
+def test_a_scatter_draws_the_two_columns():
+    _, axes = figures.descriptor_scatter(tracks(), "bandwidth", "bandwidth", "x (Hz)", "y (dB)")
+    assert sorted(axes.collections[0].get_offsets()[:, 1]) == sorted(tracks()["bandwidth"])
+    assert labels_of(axes) == ("x (Hz)", "y (dB)")
+
+
+def test_tables_without_what_is_drawn_are_refused():
+    with pytest.raises(DatasetError, match="split"):
+        figures.genre_counts(tracks().drop(columns="split"))
+    with pytest.raises(DatasetError, match="empty"):
+        figures.genre_counts(tracks().iloc[:0])
+
+
+def test_colours_are_distinct_and_do_not_depend_on_the_order():
+    genres = [*figures.GENRE_COLOURS, "polka", "hip-hop", "opera", "blues"]
+    colours = figures.genre_colours(genres)
+    assert len(set(colours.values())) == len(genres)
+    assert colours == figures.genre_colours(reversed(genres))
+    codecs = [name for name in figures.CODEC_COLOURS if name != "pcm"]  # PCM is the reference
+    assert len({figures.CODEC_COLOURS[name] for name in codecs}) == len(codecs)
+    assert figures.codec_colour("Unheard of") == figures.codec_colour("Unheard of")
+
+
+def test_two_settings_of_a_codec_differ_in_line_style():
+    first, second, other = figures.series_styles(["Opus 6 kbps", "Opus 12 kbps", "something"])
+    assert first["color"] == second["color"] != other["color"]
+    assert first["linestyle"] != second["linestyle"]
+
+
+def test_decibels_are_relative_and_floored():
+    power = np.array([1.0, 0.1, 1e-12, 10.0], np.float32)
+    assert decibels(power, 1.0, -60.0) == pytest.approx([0.0, -10.0, -60.0, 10.0])
+    with pytest.raises(ValueError, match="below 0"):
+        decibels(power, 1.0, 0.0)
+
+
+def test_fewer_columns_keep_the_energy():
+    power = np.random.default_rng(0).random((5, 999)).astype(np.float32)
+    fewer = mean_power(power, 100)
+    assert fewer.shape == (5, 100)
+    assert mean_power(power, 2000) is power
+    sizes = np.diff(np.linspace(0, 999, 101).round())
+    assert (fewer * sizes).sum(axis=1) == pytest.approx(power.sum(axis=1), rel=1e-5)
+
+
+def test_channels_are_mixed():
+    assert stft_power(np.stack([tone(), -tone()])).max() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_thumbnail_is_small_and_has_the_tone_at_its_height():
+    data = spectrogram_thumbnail(tone(3000.0), width=200, height=80)
+    picture = Image.open(io.BytesIO(data))
+    assert picture.size == (200, 80)
+    assert len(data) < 4_000
+    brightness = np.asarray(picture.convert("L"), float).mean(axis=1)
+    assert np.argmax(brightness) == pytest.approx(80 - 80 * 3 / 12, abs=2)
+
+
+def test_thumbnails_of_short_and_silent_sounds_are_dark_and_of_full_size():
+    picture = Image.open(io.BytesIO(spectrogram_thumbnail(silence(0.1), width=200, height=80)))
+    assert picture.size == (200, 80)
+    assert np.asarray(picture.convert("L")).max() < 5
+
+
+def test_a_published_figure_is_small_and_keeps_white_and_size():
+    figure, _ = figures.spectrogram(tone(seconds=3.0), RATE)
+    plain = io.BytesIO()
+    figure.savefig(plain, format="png")
+    small = figure_png(figure)
+    assert len(small) < len(plain.getvalue()) / 2
+    before = np.asarray(Image.open(plain).convert("RGB"), int)
+    after = np.asarray(Image.open(io.BytesIO(small)).convert("RGB"), int)
+    assert before.shape == after.shape
+    assert tuple(after[0, 0]) == (255, 255, 255)
+    assert np.abs(before - after).mean() < 2.0
+
+
+def test_drawing_into_given_axes_makes_no_figure():
+    figure, axes = plt.subplots()
+    figures.spectrogram(tone(), RATE, axes=axes, colourbar=False)
+    figures.rate_distortion(summary(), "si_sdr", axes=plt.subplots()[1])
+    assert len(plt.get_fignums()) == 2
+    assert figures.waveform(tone(), RATE, axes=axes)[0] is figure
