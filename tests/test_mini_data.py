@@ -1,0 +1,135 @@
+"""The bundled music is what its tables say it is."""
+
+import csv
+import re
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from musiclib.audio import HOUSE_RATE, loudness_lufs
+from musiclib.datasets.debian import sha256_of
+
+MINI = Path(__file__).parents[1] / "data" / "mini"
+MIB = 2**20
+COUNTS = {
+    "orchestral": (25, 11),
+    "folk_world": (25, 11),
+    "rock_metal": (25, 11),
+    "electronic": (25, 11),
+    "ambient": (25, 11),
+    "chiptune": (13, 3),
+    "jazz_lounge": (11, 5),
+}
+
+
+def table(name: str) -> list[dict[str, str]]:
+    with (MINI / name).open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+TRACKS = table("tracks.csv")
+
+
+def test_genres_and_parts_have_their_sizes() -> None:
+    counted = Counter((row["genre"], row["split"]) for row in TRACKS)
+    expected = {
+        (genre, split): count
+        for genre, pair in COUNTS.items()
+        for split, count in zip(("train", "test"), pair, strict=True)
+    }
+    assert counted == expected
+    assert len({row["track_id"] for row in TRACKS}) == len(TRACKS) == 212
+
+
+def test_no_artist_group_is_in_both_parts() -> None:
+    groups = defaultdict(set)
+    artists = defaultdict(set)
+    for row in TRACKS:
+        groups[row["split"]].add(row["artist_group"])
+        if row["artist"] != "Unknown":
+            artists[row["split"]].add(row["artist"].casefold())
+    assert not groups["train"] & groups["test"]
+    assert not artists["train"] & artists["test"]
+    assert len(groups["train"] | groups["test"]) == 105
+    assert all(row["artist_group"] for row in TRACKS)
+
+
+def test_the_table_lists_exactly_the_clips_there_are() -> None:
+    there = {path.relative_to(MINI).as_posix() for path in MINI.glob("t*/*") if path.is_file()}
+    assert there == {row["file"] for row in TRACKS}
+
+
+def test_every_file_has_its_checksum() -> None:
+    wrong = [row["file"] for row in TRACKS if sha256_of(MINI / row["file"]) != row["sha256"]]
+    assert not wrong
+
+
+def test_every_clip_has_one_format() -> None:
+    for row in TRACKS:
+        info = soundfile.info(MINI / row["file"])
+        expected = ("FLAC", "PCM_16") if row["split"] == "test" else ("OGG", "VORBIS")
+        assert (info.format, info.subtype) == expected, row["file"]
+        assert (info.samplerate, info.channels, info.frames) == (HOUSE_RATE, 1, 30 * HOUSE_RATE)
+
+
+def test_tags_do_not_tell_the_genre() -> None:
+    for row in TRACKS:
+        with soundfile.SoundFile(MINI / row["file"]) as clip:
+            tags = clip.copy_metadata()
+        assert "genre" not in tags
+        assert (tags["title"], tags["artist"]) == (row["title"], row["artist"]), row["file"]
+        assert tags["license"] == row["licence"]
+
+
+# One in nine, over all genres and both parts: decoding all of them takes a minute.
+@pytest.mark.parametrize("row", TRACKS[::9], ids=lambda row: str(row["track_id"]))
+def test_a_clip_has_the_common_loudness(row: dict[str, str]) -> None:
+    audio, _ = soundfile.read(MINI / row["file"], dtype="float32")
+    assert loudness_lufs(audio, HOUSE_RATE) == pytest.approx(-24.0, abs=0.1)
+    assert float(np.max(np.abs(audio))) < 1.0
+    assert abs(float(np.mean(audio))) < 1e-3
+
+
+def test_tracks_agree_with_the_selection() -> None:
+    selection = table("selection.csv")
+    columns = list(selection[0])
+    assert [{column: row[column] for column in columns} for row in TRACKS] == selection
+    packages = {row["package"]: row for row in table("packages.csv")}
+    assert {row["package"] for row in TRACKS} == set(packages)
+    assert all(row["version"] == packages[row["package"]]["version"] for row in TRACKS)
+    assert all(re.fullmatch("[0-9a-f]{64}", row["sha256"]) for row in packages.values())
+
+
+def test_every_clip_says_what_its_label_is_worth() -> None:
+    assert {row["evidence"] for row in TRACKS} == {"tag", "credits", "upstream", "guess"}
+    assert {row["confidence"] for row in TRACKS} == {"high", "medium", "low"}
+
+
+def test_every_licence_has_its_text() -> None:
+    for licence in {part for row in TRACKS for part in row["licence"].split(" OR ")}:
+        name = re.sub("-(only|or-later)$", "", licence)
+        assert len((MINI / "LICENSES" / f"{name}.txt").read_text(encoding="utf-8")) > 500, licence
+
+
+def test_every_package_has_its_copyright_file() -> None:
+    folder = MINI / "LICENSES" / "packages"
+    for package in table("packages.csv"):
+        for notice in filter(None, ["copyright", *package["notices"].split(";")]):
+            name = f"{package['package']}.{Path(notice.removesuffix('.gz')).name}"
+            assert (folder / name).stat().st_size > 300, name
+
+
+def test_every_clip_is_attributed() -> None:
+    lines = (MINI / "ATTRIBUTION.md").read_text(encoding="utf-8").splitlines()
+    for row in TRACKS:
+        (line,) = [line for line in lines if line.startswith(f"- `{row['file']}`")]
+        for key in ("title", "artist", "licence", "package", "version"):
+            assert row[key], (row["file"], key)
+            assert row[key] in line
+
+
+def test_the_bundle_is_small_enough_for_git() -> None:
+    assert sum(path.stat().st_size for path in MINI.rglob("*") if path.is_file()) <= 96 * MIB
