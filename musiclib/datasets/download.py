@@ -20,7 +20,9 @@ from tqdm import tqdm
 
 from musiclib.errors import DownloadError
 
-_CHUNK = 1 << 20
+_HASH_BYTES = 1 << 20
+_NET_BYTES = 1 << 15  # what a broken connection loses at most
+_PROGRESS_BYTES = 1 << 20
 _MARGIN = 64 << 20  # bytes to leave free on the disk
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -109,7 +111,7 @@ def file_sha1(path: str | Path) -> str:
     path = Path(path)
     digest = hashlib.sha1(usedforsecurity=False)
     with path.open("rb") as file, _bar(path.stat().st_size, 0, f"SHA1 of {path.name}") as bar:
-        while chunk := file.read(_CHUNK):
+        while chunk := file.read(_HASH_BYTES):
             digest.update(chunk)
             bar.update(len(chunk))
     return digest.hexdigest()
@@ -143,7 +145,7 @@ def _fetch(url: str, part: Path, retries: int, backoff_s: float, timeout_s: floa
                     f"{part}: cannot write: {error}; check the folder's permissions and space"
                 ) from error
             # A long download may break many times; only tries without progress count.
-            failures = 1 if _size(part) - before >= _CHUNK else failures + 1
+            failures = 1 if _size(part) - before >= _PROGRESS_BYTES else failures + 1
             if failures >= retries:
                 raise DownloadError(
                     f"{url}: gave up after {failures} tries: {error}. "
@@ -182,7 +184,7 @@ def _fetch_once(session: requests.Session, url: str, part: Path, timeout_s: floa
             part.open("ab" if start else "wb") as file,
             _bar(total, start, part.name.removesuffix(".part")) as bar,
         ):
-            for chunk in reply.iter_content(_CHUNK):
+            for chunk in reply.iter_content(_NET_BYTES):
                 file.write(chunk)
                 bar.update(len(chunk))
             file.flush()

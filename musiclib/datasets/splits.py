@@ -9,17 +9,18 @@ the artist group, never the track.
 
 from __future__ import annotations
 
-import itertools
 import warnings
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from musiclib.errors import DatasetError
 
 TRAIN_FRACTION = 0.7
 VALIDATION_FRACTION = 0.15
-_MAX_FOLDS = 10
+_STARTS = 10
+_GOOD_ENOUGH = 0.005  # tracks off the wanted shares, as a part of all
 
 
 def split_tracks(
@@ -30,9 +31,9 @@ def split_tracks(
 ) -> pd.Series:
     """Split tracks into train and test (and validation), stratified by genre, artist-disjoint.
 
-    scikit-learn's `StratifiedGroupKFold` cuts the artist groups into up to ten folds with a
-    like mixture of genres; the set of folds nearest to the wanted share of every genre
-    becomes the test part. A genre with a single artist cannot be on both sides: that is
+    scikit-learn's `GroupShuffleSplit` draws whole artist groups. Single groups are then moved
+    across while that brings the share of every genre nearer to the wanted one, and the best
+    of a few draws is kept. A genre with a single artist cannot be on both sides: that is
     warned of. With one artist group in all, every track is in "train", with a warning.
 
     Args:
@@ -101,66 +102,72 @@ def shared_artists(tracks: pd.DataFrame) -> list[str]:
 
 def _cut(tracks: pd.DataFrame, fraction: float, seed: int, name: str) -> pd.Index:
     """Return the labels of about `fraction` of the tracks, whole artist groups only."""
-    from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.model_selection import GroupShuffleSplit
 
     ordered = tracks.sort_index()
-    genre_codes, genres = pd.factorize(ordered["genre"], sort=True)
-    groups = ordered["artist_group"].to_numpy(dtype=str)
-    group_count = len(np.unique(groups))
-    if group_count < 2:
+    groups, group_names = pd.factorize(ordered["artist_group"], sort=True)
+    genres, genre_names = pd.factorize(ordered["genre"], sort=True)
+    count = len(group_names)
+    if count < 2:
         warnings.warn(
             f"all {len(tracks)} tracks are by one artist: no artist-disjoint {name} part can be "
             "cut; add music by other artists",
             stacklevel=3,
         )
         return tracks.index[:0]
-    sizes = np.bincount(genre_codes)
     _warn_single_artist_genres(ordered, name)
-    folds = _fold_count(fraction, limit=min(_MAX_FOLDS, group_count, int(sizes.max())))
-    if folds < 2:
-        # Every genre has one track: folds cannot be stratified, so stratify by nothing.
-        genre_codes = np.zeros(len(ordered), dtype=int)
-        folds = _fold_count(fraction, limit=min(_MAX_FOLDS, group_count))
-    fold_of = np.empty(len(ordered), dtype=int)
-    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        # It warns of genres with fewer tracks than folds; those are handled by the choice below.
-        warnings.simplefilter("ignore", UserWarning)
-        for number, (_, members) in enumerate(
-            splitter.split(np.zeros(len(ordered)), genre_codes, groups)
-        ):
-            fold_of[members] = number
-    counts = np.zeros((folds, len(genres)))
-    np.add.at(counts, (fold_of, pd.factorize(ordered["genre"], sort=True)[0]), 1)
-    chosen = _nearest_folds(counts, fraction, seed)
-    return ordered.index[np.isin(fold_of, chosen)]
+    table = np.zeros((count, len(genre_names)))
+    np.add.at(table, (groups, genres), 1)
+    size = min(max(1, round(fraction * count)), count - 1)
+    draws = GroupShuffleSplit(_STARTS, test_size=size, random_state=seed)
+    best, best_distance = np.zeros(count, dtype=bool), np.inf
+    for _, members in draws.split(groups, groups=groups):
+        taken = np.zeros(count, dtype=bool)
+        taken[groups[members]] = True
+        taken, distance = _refined(taken, table, fraction)
+        if distance < best_distance:
+            best, best_distance = taken, distance
+        if best_distance <= _GOOD_ENOUGH * len(tracks):
+            break
+    return ordered.index[best[groups]]
 
 
-def _nearest_folds(counts: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """Return the folds whose union is nearest to `fraction` of the tracks and of each genre.
+def _refined(
+    taken: npt.NDArray[np.bool_], table: npt.NDArray[np.float64], fraction: float
+) -> tuple[npt.NDArray[np.bool_], float]:
+    """Move single artist groups across while that brings every share nearer to `fraction`.
 
     Args:
-        counts: Tracks of each genre in each fold, shape `(folds, genres)`.
+        taken: Which groups are taken, shape `(groups,)`.
+        table: Tracks of each group and genre, shape `(groups, genres)`.
         fraction: The share wanted.
-        seed: Seed that decides between equally good unions.
+
+    Returns:
+        The groups taken at last, shape `(groups,)`, and their `_distance`.
     """
-    folds = len(counts)
-    unions = np.array(list(itertools.product((0, 1), repeat=folds)))
-    sizes = unions @ counts.sum(axis=1)
-    unions = unions[(sizes > 0) & (sizes < counts.sum())]
-    taken = unions @ counts
-    by_genre = np.abs(taken - fraction * counts.sum(axis=0)).sum(axis=1)
-    overall = np.abs(taken.sum(axis=1) - fraction * counts.sum())
-    order = np.random.default_rng(seed).permutation(len(unions))
-    best = order[np.argmin((by_genre + overall)[order])]
-    return np.flatnonzero(unions[best])
+    totals = table.sum(axis=0)
+    share = table[taken].sum(axis=0)
+    best = float(_distance(share, totals, fraction))
+    while True:
+        moved = share + np.where(taken, -1.0, 1.0)[:, None] * table
+        distances = _distance(moved, totals, fraction)
+        sizes = moved.sum(axis=1)
+        distances[(sizes <= 0) | (sizes >= totals.sum())] = np.inf  # neither part may be empty
+        move = int(np.argmin(distances))
+        if not distances[move] < best - 1e-9:
+            return taken, best
+        best, share = float(distances[move]), moved[move]
+        taken[move] = not taken[move]
 
 
-def _fold_count(fraction: float, limit: int) -> int:
-    """Return the number of folds, at most `limit`, whose whole numbers come nearest `fraction`."""
-    errors = {n: abs(max(1, round(n * fraction)) / n - fraction) for n in range(2, limit + 1)}
-    # Of equally good counts the larger one mixes finer.
-    return min(errors, key=lambda n: (round(errors[n], 6), -n), default=0)
+def _distance(
+    taken: npt.NDArray[np.float64], totals: npt.NDArray[np.float64], fraction: float
+) -> npt.NDArray[np.float64]:
+    """Return how many tracks `taken`, shape `(..., genres)`, is off the wanted shares."""
+    by_genre = np.abs(taken - fraction * totals).sum(axis=-1)
+    overall = np.abs(taken.sum(axis=-1) - fraction * totals.sum())
+    # At full weight, balanced errors of two genres would be a dead end for single moves.
+    return np.asarray(by_genre + overall / 2)
 
 
 def _warn_single_artist_genres(tracks: pd.DataFrame, name: str) -> None:

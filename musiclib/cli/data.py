@@ -1,0 +1,178 @@
+"""`musiclib data`: list, download, decode and check data sets."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from musiclib.datasets import Dataset
+
+# The data sets import pandas; `musiclib --help` must not wait for it, so they are imported
+# where they are used.
+
+_NAMES = ("mini", "fma_small", "fma_medium", "fma_large", "fma_full", "folder")
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `data` and its four commands."""
+    parser = subparsers.add_parser("data", help="list, download, decode and check data sets")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(
+        name: str, text: str, run: Callable[[argparse.Namespace], int]
+    ) -> argparse.ArgumentParser:
+        child = commands.add_parser(name, help=text, description=text)
+        child.set_defaults(run=run)
+        return child
+
+    listing = command("list", "List the data sets, or the tracks of one by genre and split.", _list)
+    listing.add_argument("name", nargs="?", choices=_NAMES, metavar="NAME", help=", ".join(_NAMES))
+    _add_source(listing)
+
+    fetch = command("download", "Download, verify and unpack an FMA data set.", _download)
+    fetch.add_argument("name", choices=_NAMES[1:5], metavar="NAME", help=", ".join(_NAMES[1:5]))
+    fetch.add_argument("--root", required=True, help="folder to put it in")
+    fetch.add_argument("--base-url", help="address of a mirror (or set MUSICLIB_FMA_URL)")
+    fetch.add_argument(
+        "--delete-archives", action="store_true", help="delete the zip files after unpacking"
+    )
+
+    cache = command("cache", "Decode a data set once, so that later work need not.", _cache)
+    cache.add_argument("name", choices=_NAMES, metavar="NAME", help=", ".join(_NAMES))
+    _add_source(cache)
+    cache.add_argument("--sample-rate", type=int, default=24_000, help="in Hz (default: 24000)")
+    cache.add_argument("--workers", type=int, help="files decoded at a time (default: processors)")
+    cache.add_argument("--retry", action="store_true", help="try files again that failed before")
+
+    check = command("check", "Check every file of a data set against its checksum.", _check)
+    check.add_argument("name", choices=_NAMES, metavar="NAME", help=", ".join(_NAMES))
+    _add_source(check)
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--root", help="folder of the data (default: see the data set)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the split (default: 0)")
+    parser.add_argument("--split", choices=("official", "70-30"), help="which split to use")
+
+
+def _list(args: argparse.Namespace) -> int:
+    if args.name is None:
+        from musiclib.datasets import fma, mini
+
+        print(f"{'mini':<12}{mini.DESCRIPTION}")
+        for name, text in fma.DESCRIPTIONS.items():
+            print(f"{name:<12}{text} ({fma.ARCHIVES[name].size} to download)")
+        print(f"{'folder':<12}any folder of audio, genre by subfolder (--root FOLDER)")
+        return 0
+    from musiclib.datasets import shared_artists
+
+    dataset = _open(args)
+    table = dataset.tracks.groupby(["genre", "split"]).size().unstack(fill_value=0)
+    order = [name for name in ("train", "validation", "test") if name in table]
+    table = table[order].assign(all=table.sum(axis=1))
+    table.loc["all"] = table.sum()
+    print(f"{dataset.name}: {dataset.description}")
+    print(f"folder: {dataset.root}")
+    print(table.rename_axis(None, axis=1).to_string())
+    groups, shared = dataset.tracks["artist_group"].nunique(), shared_artists(dataset.tracks)
+    print(f"{groups} artist groups, {len(shared)} of them in more than one split")
+    _print_table("left out", dataset.skipped)
+    return 0
+
+
+def _download(args: argparse.Namespace) -> int:
+    from musiclib.datasets import download_fma
+
+    folder = download_fma(
+        args.name, args.root, args.base_url, keep_archives=not args.delete_archives
+    )
+    print(f"{args.name} is in {folder}")
+    return 0
+
+
+def _cache(args: argparse.Namespace) -> int:
+    dataset = _open(args)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the failures are printed below
+        cache = dataset.cache(args.sample_rate, workers=args.workers, retry_failures=args.retry)
+    print(
+        f"{len(cache)} tracks, {cache.seconds / 3600:.2f} h at {args.sample_rate} Hz "
+        f"in {cache.folder}"
+    )
+    _print_table("cannot be decoded", cache.failures)
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    """Compare checksums; where the source publishes none, read every header."""
+    from tqdm import tqdm
+
+    from musiclib import audio
+    from musiclib.errors import AudioError
+
+    dataset = _open(args)
+    sums = _checksums(dataset.name, dataset.root, dataset.tracks)
+    problems = []
+    verified = 0
+    for track_id, path in tqdm(dataset.tracks["path"].items(), disable=None, leave=False):
+        file = dataset.root / path
+        try:
+            if path in sums:
+                algorithm, expected = sums[path]
+                with file.open("rb") as stream:
+                    if hashlib.file_digest(stream, algorithm).hexdigest() != expected:
+                        problems.append(f"{path}: wrong {algorithm.upper()}; get the file again")
+                verified += 1
+            else:
+                audio.probe(file)
+        except (AudioError, OSError) as error:
+            problems.append(f"{track_id}: {error}")
+    print(f"{len(dataset)} tracks, {verified} with a checksum, {len(problems)} problems")
+    for line in problems:
+        print(line)
+    _print_table("left out", dataset.skipped)
+    return 1 if problems else 0
+
+
+def _checksums(name: str, root: Path, tracks: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """Return algorithm and digest by path: a column of `mini`, a file in FMA's archives."""
+    if "sha256" in tracks.columns:
+        return {row.path: ("sha256", row.sha256) for row in tracks.itertuples()}
+    listing = root / name / "checksums"
+    if not name.startswith("fma_") or not listing.is_file():
+        return {}
+    sums = {}
+    for line in listing.read_text(encoding="utf-8", errors="replace").splitlines():
+        digest, _, path = line.partition("  ")
+        if path.endswith(".mp3"):
+            sums[f"{name}/{path.removeprefix('./')}"] = ("sha1", digest.strip())
+    return sums
+
+
+def _open(args: argparse.Namespace) -> Dataset:
+    from musiclib.datasets import open_dataset
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        dataset = open_dataset(args.name, args.root, args.seed, args.split)
+    for warning in caught:
+        print(f"warning: {warning.message}", file=sys.stderr)
+    return dataset
+
+
+def _print_table(title: str, table: pd.DataFrame, limit: int = 20) -> None:
+    if table.empty:
+        return
+    print(f"{title} ({len(table)}):")
+    for track_id, row in table.head(limit).iterrows():
+        print(f"  {track_id}: {row['reason']}")
+    if len(table) > limit:
+        print(f"  and {len(table) - limit} more")

@@ -1,0 +1,223 @@
+"""FMA archives in the official layout, made small, and a local server that can misbehave."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import threading
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+
+# The official files were packed with bzip2 (mdeff/fma, issue 5).
+COMPRESSION = zipfile.ZIP_BZIP2
+
+
+def mp3_bytes(frequency: float = 440.0, seconds: float = 1.0, sample_rate: int = 44_100) -> bytes:
+    """Return a stereo tone as MP3."""
+    count = int(seconds * sample_rate)
+    tone = 0.4 * np.sin(2 * np.pi * frequency * np.arange(count) / sample_rate)
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp3") as container:
+        stream = container.add_stream("libmp3lame", rate=sample_rate, layout="stereo")
+        stream.bit_rate = 128_000
+        planes = np.ascontiguousarray(np.stack([tone, tone]).astype(np.float32))
+        frame = av.AudioFrame.from_ndarray(planes, format="fltp", layout="stereo")
+        frame.sample_rate = sample_rate
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
+    return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class Track:
+    """A row of `tracks.csv`."""
+
+    number: int
+    artist: int
+    genre: str = "Rock"
+    split: str = "training"
+    subset: str = "small"
+    title: str = "A title, with a comma"
+    duration: int = 200
+
+
+_HEADER = [
+    ("album", "comments"),
+    ("artist", "id"),
+    ("artist", "name"),
+    ("set", "split"),
+    ("set", "subset"),
+    ("track", "duration"),
+    ("track", "genre_top"),
+    ("track", "license"),
+    ("track", "title"),
+]
+
+
+def tracks_csv(tracks: Sequence[Track], drop: tuple[str, str] | None = None) -> bytes:
+    """Return a `tracks.csv` with its two header rows and the row of the index name."""
+    import csv
+
+    kept = [key for key in _HEADER if key != drop]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["", *(top for top, _ in kept)])
+    writer.writerow(["", *(name for _, name in kept)])
+    writer.writerow(["track_id", *("" for _ in kept)])
+    for track in tracks:
+        values = {
+            ("album", "comments"): "0",
+            ("artist", "id"): track.artist,
+            ("artist", "name"): f"Artist\n{track.artist}",
+            ("set", "split"): track.split,
+            ("set", "subset"): track.subset,
+            ("track", "duration"): track.duration,
+            ("track", "genre_top"): track.genre,
+            ("track", "license"): "Attribution 3.0",
+            ("track", "title"): track.title,
+        }
+        writer.writerow([track.number, *(values[key] for key in kept)])
+    return text.getvalue().encode()
+
+
+def zip_bytes(members: dict[str, bytes]) -> bytes:
+    """Return a zip archive of these members."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", COMPRESSION) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def metadata_zip(tracks: Sequence[Track], drop: tuple[str, str] | None = None) -> bytes:
+    """Return `fma_metadata.zip` of these tracks."""
+    return zip_bytes(
+        {
+            "fma_metadata/README.txt": b"test data",
+            "fma_metadata/not_found.pickle": b"never unpacked",
+            "fma_metadata/tracks.csv": tracks_csv(tracks, drop),
+            "fma_metadata/genres.csv": b"genre_id,#tracks,parent,title,top_level\n",
+        }
+    )
+
+
+def audio_zip(files: dict[int, bytes], name: str = "fma_small") -> bytes:
+    """Return `fma_small.zip` with the given MP3 files."""
+    members = {f"{name}/README.txt": b"test data"}
+    sums = []
+    for number, content in files.items():
+        path = f"{number // 1000:03d}/{number:06d}.mp3"
+        members[f"{name}/{path}"] = content
+        sums.append(f"{hashlib.sha1(content).hexdigest()}  {path}\n")
+    members[f"{name}/checksums"] = "".join(sums).encode()
+    return zip_bytes(members)
+
+
+@dataclass
+class FmaServer:
+    """Serves `files` by name at `url`, and keeps a list of the requests.
+
+    Attributes:
+        files: Contents by file name.
+        ranges: Whether range requests are honoured.
+        cut_after: The first replies end after so many bytes each, one reply an item.
+        failures: Status codes with which the next requests are answered.
+        requests: `(name, Range header)` of each request.
+    """
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    ranges: bool = True
+    cut_after: list[int] = field(default_factory=list)
+    failures: list[int] = field(default_factory=list)
+    requests: list[tuple[str, str]] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _value: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def sha1(self, name: str) -> str:
+        return hashlib.sha1(self.files[name]).hexdigest()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                outer._answer(self)
+
+            def log_message(self, *_args: object) -> None:
+                pass
+
+        return Handler
+
+    def _answer(self, request: BaseHTTPRequestHandler) -> None:
+        name = Path(request.path).name
+        asked = request.headers.get("Range", "")
+        self.requests.append((name, asked))
+        request.close_connection = True
+        if self.failures or name not in self.files:
+            request.send_response(self.failures.pop(0) if self.failures else 404)
+            request.send_header("Content-Length", "0")
+            request.end_headers()
+            return
+        content = self.files[name]
+        start = 0
+        found = re.match(r"bytes=(\d+)-$", asked)
+        if found and self.ranges:
+            start = int(found[1])
+            if start >= len(content):
+                request.send_response(416)
+                request.send_header("Content-Range", f"bytes */{len(content)}")
+                request.send_header("Content-Length", "0")
+                request.end_headers()
+                return
+            request.send_response(206)
+            request.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        else:
+            request.send_response(200)
+        request.send_header("Content-Length", str(len(content) - start))
+        request.end_headers()
+        body = content[start:]
+        if self.cut_after:
+            body = body[: self.cut_after.pop(0)]
+        request.wfile.write(body)
+
+
+def write_fma(root: Path, tracks: Sequence[Track], name: str = "fma_small") -> None:
+    """Lay out an unpacked data set whose files are short MP3 tones."""
+    (root / "fma_metadata").mkdir(parents=True)
+    (root / "fma_metadata" / "tracks.csv").write_bytes(tracks_csv(tracks))
+    tone = mp3_bytes(seconds=0.3)
+    (root / name).mkdir()
+    for track in tracks:
+        file = root / name / f"{track.number // 1000:03d}" / f"{track.number:06d}.mp3"
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(tone)
