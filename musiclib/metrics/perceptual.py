@@ -31,7 +31,7 @@ VISQOL_MIN_S = 1.0
 
 
 def zimtohrli_mos(reference: npt.ArrayLike, estimate: npt.ArrayLike, sample_rate: int) -> float:
-    """Zimtohrli's mean opinion score (Alakuijala et al., "Zimtohrli", 2025), by its own package.
+    """Zimtohrli's mean opinion score (Alakuijala et al., 2025, arXiv:2509.26133).
 
     The model takes a full-scale sine for about 80 dB SPL. It is lenient with silence: a silent
     estimate of loud music still scores between 2 and 3.
