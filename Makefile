@@ -1,0 +1,109 @@
+# The two commands that matter: `make book` and `make test`. `make help` lists the rest.
+# Each sets up `.venv` first when that is needed.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Brings a C++ compiler where there is none; libsvm is the one library without ready-made packages.
+ZIG := ziglang==0.17.1
+
+# What the book is built from; see `musiclib book build --help`.
+DATASET ?= mini
+DATA_ROOT ?=
+PROFILE ?= mini
+SEED ?= 0
+JOBS ?= 2
+REPOSITORY_URL ?=
+PORT ?= 8000
+
+BUILD_OPTIONS = --dataset "$(DATASET)" --profile "$(PROFILE)" --seed "$(SEED)" --jobs "$(JOBS)" \
+	$(if $(DATA_ROOT),--data-root "$(DATA_ROOT)") \
+	$(if $(REPOSITORY_URL),--repository-url "$(REPOSITORY_URL)")
+
+# Decoded music is kept beside what is built from it, unless the reader has another place.
+MUSICLIB_CACHE ?= $(CURDIR)/build/cache
+export MUSICLIB_CACHE
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# An environment that is active in the shell, or its settings, must not reach into this one.
+unexport PYTHONPATH PYTHONHOME
+
+OLD_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+
+ifndef PYTHON
+PYTHON := $(shell for python in python3.11 python3 python3.12 python3.13; do \
+	if $$python -c '$(OLD_ENOUGH)' >/dev/null 2>&1; then echo $$python; break; fi; done)
+endif
+
+.PHONY: help book test lint format check serve notebooks bench install clean distclean
+
+help: ## list these targets
+	@echo "make TARGET, with one of:"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-13s %s\n", $$1, $$2}'
+	@echo "Variables: DATASET=mini DATA_ROOT=folder PROFILE=mini|smoke|retrain SEED=0 JOBS=2 PORT=8000"
+	@echo "           PYTHON=python3.11 REPOSITORY_URL=address MUSICLIB_CACHE=folder"
+
+book: $(STAMP) ## run the chapters, build the site, check it, print where it is
+	@$(BIN)/musiclib book build $(BUILD_OPTIONS)
+
+test: $(STAMP) ## format, style, types, import layers, then all tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+lint: $(STAMP) ## format, style, types and import layers only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## bring the code into its format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+check: $(STAMP) ## check the built site again, and list how much each page loads
+	@$(BIN)/musiclib book check build/book
+
+serve: $(STAMP) ## serve the built site on this machine, with seeking
+	@$(BIN)/musiclib book serve build/book --port "$(PORT)"
+
+notebooks: $(STAMP) ## bring the chapters' notebooks into their form for git
+	@$(BIN)/musiclib book clean-notebooks book
+
+bench: $(STAMP) ## measure speed and memory
+	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+
+install: $(STAMP) ## only set up the environment
+
+clean: ## remove what was built, keep the environment
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+distclean: clean ## remove the environment too
+	rm -rf $(VENV) musiclib.egg-info
+
+# The stamp is made last: an installation that was interrupted starts again.
+$(STAMP): requirements.txt pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "No Python 3.11 or newer was found. Install one, or name it: make PYTHON=/path/to/python" >&2; exit 1; fi
+	@if ! "$(PYTHON)" -c '$(OLD_ENOUGH)'; then \
+		echo "$(PYTHON) is older than Python 3.11, or cannot be run. Name another: make PYTHON=/path/to/python" >&2; exit 1; fi
+	@if ! "$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null; then \
+		echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; fi
+	@rm -f $@
+	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+		rm -rf $(VENV) && "$(PYTHON)" -m venv $(VENV); fi
+	@if ! command -v g++ >/dev/null 2>&1; then \
+		echo "No g++ here: building libsvm with the package ziglang, which takes a few minutes."; \
+		export ZIG_PYTHON="$(CURDIR)/$(BIN)/python" CXX="$(CURDIR)/scripts/zig-c++"; \
+		export CC="$$CXX" LDSHARED="$$CXX -shared" LDCXXSHARED="$$CXX -shared"; \
+		$(BIN)/python -m pip install --quiet $(ZIG) && \
+		$(BIN)/python -m pip install --quiet $$(grep -E '^(setuptools|wheel)==' requirements.txt) && \
+		$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation $$(grep '^libsvm-official==' requirements.txt); fi
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
