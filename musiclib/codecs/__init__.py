@@ -1,0 +1,91 @@
+"""Codecs: audio to bytes and back, behind one protocol.
+
+`get_codec("opus", kbps=12).encode(audio, 24_000)` returns the bytes of a file that other players
+open. Bitrates are never typed: they are the length of those bytes over the clip's duration.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from musiclib.codecs.aac import AacCodec
+from musiclib.codecs.base import Codec, FileCodec
+from musiclib.codecs.downsample import DownsampleCodec
+from musiclib.codecs.identify import identify
+from musiclib.codecs.mp3 import Mp3Codec
+from musiclib.codecs.opus import OpusCodec
+from musiclib.codecs.vorbis import VorbisCodec
+from musiclib.errors import CodecError
+
+_CODECS: dict[str, type[FileCodec]] = {
+    codec.name: codec for codec in (Mp3Codec, AacCodec, OpusCodec, VorbisCodec, DownsampleCodec)
+}
+CODEC_NAMES = tuple(_CODECS)
+CODEC_TITLES = {name: codec.title for name, codec in _CODECS.items()}
+CODEC_SUFFIXES = {name: codec.suffix for name, codec in _CODECS.items()}
+
+__all__ = [
+    "CODEC_NAMES",
+    "CODEC_SUFFIXES",
+    "CODEC_TITLES",
+    "AacCodec",
+    "Codec",
+    "DownsampleCodec",
+    "FileCodec",
+    "Mp3Codec",
+    "OpusCodec",
+    "VorbisCodec",
+    "get_codec",
+    "identify",
+    "supported_kbps",
+]
+
+
+def get_codec(name: str, kbps: float | None = None, **options: Any) -> Codec:
+    """Return a codec by name.
+
+    Args:
+        name: One of `CODEC_NAMES`.
+        kbps: Wanted bitrate in kbps, all channels together. Decoding needs none.
+        options: Options of the codec, for example `factor=8` for `downsample`, `quality=0.5` for
+            `vorbis`, `frame_ms=20` for `opus`, `coding_rate=24_000` for `mp3` and `aac`.
+
+    Raises:
+        CodecError: If the name or an option is unknown, or the codec has no such bitrate.
+    """
+    kind = _codec_class(name)
+    known = [option for option in inspect.signature(kind).parameters if option != "kbps"]
+    for option in options:
+        if option not in known:
+            raise CodecError(
+                f"{kind.title} has no option {option!r}. It has: {', '.join(['kbps', *known])}."
+            )
+    return kind(kbps, **options)
+
+
+def _codec_class(name: str) -> type[FileCodec]:
+    if name not in _CODECS:
+        raise CodecError(f"There is no codec {name!r}. Use one of: {', '.join(CODEC_NAMES)}.")
+    return _CODECS[name]
+
+
+def supported_kbps(name: str, sample_rate: int, channels: int = 1) -> list[float]:
+    """Return bitrates that a codec can be asked for.
+
+    MP3 has these and no others. AAC, Opus, Vorbis and downsampling take any value between the
+    first and the last.
+
+    Args:
+        name: One of `CODEC_NAMES`.
+        sample_rate: Sampling rate of the audio in Hz; it matters for downsampling alone, since
+            the others resample where a bitrate asks for it.
+        channels: 1 or 2.
+
+    Returns:
+        Bitrates in kbps, rising.
+
+    Raises:
+        CodecError: If the name is unknown.
+    """
+    return _codec_class(name).supported_kbps(sample_rate, channels)

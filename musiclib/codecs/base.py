@@ -1,0 +1,201 @@
+"""The protocol that everything which compresses obeys, and what the file codecs share."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from musiclib.audio import FloatArray, resample, validate
+from musiclib.codecs.identify import identify
+from musiclib.errors import AudioError, BitstreamError, CodecError
+
+MAX_CHANNELS = 2
+
+
+@runtime_checkable
+class Codec(Protocol):
+    """Audio to bytes and back.
+
+    The bytes are everything that a receiver gets, headers included, so that
+    `8 * len(data) / seconds / 1000` is the bitrate and nothing needs to be believed.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name in the registry, for example `opus`."""
+
+    @property
+    def suffix(self) -> str:
+        """File name suffix with its dot, for example `.opus`."""
+
+    @property
+    def setting(self) -> str:
+        """What was asked of the codec, for example `12 kbps`."""
+
+    @property
+    def label(self) -> str:
+        """Name and setting for a figure or a table, for example `Opus 12 kbps`."""
+
+    def encode(self, audio: npt.ArrayLike, sample_rate: int) -> bytes:
+        """Turn audio `(N,)` or `(C, N)` at `sample_rate` Hz into bytes."""
+
+    def decode(self, data: bytes) -> tuple[FloatArray, int]:
+        """Turn bytes into audio `(N,)` or `(C, N)` and its sampling rate in Hz."""
+
+
+@dataclass(frozen=True)
+class FileCodec(ABC):
+    """A codec whose bytes are a file that other players open.
+
+    Attributes:
+        kbps: Wanted bitrate of the whole file in kbps (1 kbps = 1000 bits a second), all channels
+            together. It may be left out where the codec is only used to decode.
+    """
+
+    kbps: float | None = None
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    suffix: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        if self.kbps is not None and not (math.isfinite(self.kbps) and self.kbps > 0.0):
+            raise CodecError(f"{self.title}: kbps must be a positive number, not {self.kbps!r}.")
+
+    @property
+    def setting(self) -> str:
+        """What was asked of the codec, for example `12 kbps`."""
+        return "" if self.kbps is None else f"{self.kbps:g} kbps"
+
+    @property
+    def label(self) -> str:
+        """Name and setting, for example `Opus 12 kbps`."""
+        return f"{self.title} {self.setting}".strip()
+
+    def encode(
+        self, audio: npt.ArrayLike, sample_rate: int, tags: Mapping[str, str] | None = None
+    ) -> bytes:
+        """Turn audio into the bytes of a file.
+
+        Encoding is deterministic: the same audio and setting give the same bytes.
+
+        Args:
+            audio: Mono `(N,)` or `(C, N)` with one or two channels.
+            sample_rate: Sampling rate in Hz, 8000 to 96000 (plain downsampling takes any).
+            tags: Tags to store, for example `{"title": ..., "artist": ...}`. They count as bytes.
+
+        Raises:
+            AudioError: If the audio is empty, not finite or of a wrong shape.
+            CodecError: If the codec cannot meet the request; the message lists what it can.
+        """
+        samples = np.atleast_2d(validate(audio, f"The audio for {self.title}"))
+        if samples.shape[0] > MAX_CHANNELS:
+            raise CodecError(
+                f"{self.title} takes one or two channels here, not {samples.shape[0]}. "
+                "Mix them down first (musiclib.audio.to_mono)."
+            )
+        if sample_rate <= 0:
+            raise AudioError(f"sample_rate must be positive, not {sample_rate!r}.")
+        return self._encode(samples, int(sample_rate), tags or {})
+
+    def decode(self, data: bytes) -> tuple[FloatArray, int]:
+        """Turn a file's bytes into audio.
+
+        The encoder's delay and padding are removed as the file declares them, so that the result
+        starts with, and is as long as, what was encoded (at the file's own sampling rate).
+
+        Returns:
+            Audio, `(N,)` for one channel and else `(C, N)`, and its sampling rate in Hz. Samples
+            may exceed 1 a little, as lossy decoders do.
+
+        Raises:
+            BitstreamError: If the bytes are empty, truncated, damaged or of another codec.
+        """
+        found = identify(data)
+        if found != self.name:
+            raise BitstreamError(
+                f"These are {found} bytes, not {self.name}. Decode them with get_codec({found!r})."
+            )
+        audio, sample_rate = self._decode(bytes(data))
+        if audio.shape[-1] == 0:
+            raise BitstreamError(f"This {self.name} file holds no samples. Encode it again.")
+        if not np.isfinite(audio).all():
+            raise BitstreamError(
+                f"This {self.name} file decodes to NaN or infinity: it is damaged."
+            )
+        return (audio[0] if audio.shape[0] == 1 else audio), sample_rate
+
+    def required_kbps(self) -> float:
+        """Return the wanted bitrate.
+
+        Raises:
+            CodecError: If none was given.
+        """
+        if self.kbps is None:
+            raise CodecError(f"{self.title} needs a bitrate to encode: give kbps=...")
+        return self.kbps
+
+    @classmethod
+    @abstractmethod
+    def supported_kbps(cls, sample_rate: int, channels: int) -> list[float]:
+        """Return bitrates in kbps that can be asked for, rising."""
+
+    def refusal(self, sample_rate: int, channels: int, kbps: Sequence[float] = ()) -> CodecError:
+        """Return the error for a bitrate that the codec cannot give; it lists those it can."""
+        listed = kbps or self.supported_kbps(sample_rate, channels)
+        what = f"{sample_rate} Hz, {'mono' if channels == 1 else 'stereo'}"
+        return CodecError(
+            f"{self.title} cannot code {self.setting} ({what}). "
+            f"Use one of: {', '.join(f'{value:g}' for value in listed)} kbps."
+        )
+
+    @abstractmethod
+    def _encode(self, audio: FloatArray, sample_rate: int, tags: Mapping[str, str]) -> bytes:
+        """Encode checked audio `(C, N)`."""
+
+    @abstractmethod
+    def _decode(self, data: bytes) -> tuple[FloatArray, int]:
+        """Decode bytes that `identify` holds for this codec's to `(C, N)` and a rate."""
+
+
+@dataclass(frozen=True)
+class RateRule:
+    """Which sampling rate a codec runs at for a given input and bitrate.
+
+    Few bits are better spent on a narrow band: at a low bitrate the audio is resampled to a lower
+    rate before it is coded. `steps` holds pairs (kbps per channel, highest rate in Hz) in rising
+    order; the first pair whose kbps is not below the request decides. The rate never exceeds the
+    input's (rounded up to a rate that the codec has) unless the codec cannot give the bitrate at
+    such a rate at all.
+
+    Attributes:
+        rates: Sampling rates that the codec has, in Hz, rising.
+        steps: See above; above the last pair the codec's highest rate is allowed.
+    """
+
+    rates: Sequence[int]
+    steps: Sequence[tuple[float, int]]
+
+    def candidates(self, sample_rate: int, kbps_per_channel: float) -> list[int]:
+        """Return the rates to try in order, best first."""
+        wide = min((r for r in self.rates if r >= sample_rate), default=self.rates[-1])
+        cap = next((r for kbps, r in self.steps if kbps_per_channel <= kbps), self.rates[-1])
+        best = max(r for r in self.rates if r <= max(min(wide, cap), self.rates[0]))
+        return [best, *(r for r in self.rates if r > best)]
+
+    def choose(
+        self, sample_rate: int, kbps_per_channel: float, allowed: Callable[[int], bool]
+    ) -> int | None:
+        """Return the first candidate that `allowed` accepts, None if there is none."""
+        return next((r for r in self.candidates(sample_rate, kbps_per_channel) if allowed(r)), None)
+
+
+def to_coding_rate(audio: FloatArray, sample_rate: int, coding_rate: int) -> FloatArray:
+    """Resample `(C, N)` to the rate that the codec runs at."""
+    return audio if sample_rate == coding_rate else resample(audio, sample_rate, coding_rate)

@@ -1,0 +1,213 @@
+"""Encoding into and decoding from files in memory, through FFmpeg (PyAV)."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import av
+import numpy as np
+from av.container import InputContainer
+
+from musiclib.audio import FloatArray
+from musiclib.errors import BitstreamError, CodecError
+
+LAYOUTS = {1: "mono", 2: "stereo"}
+
+# A hostile file can make a few bytes stand for a second of silence. Decoding stops here.
+MAX_DECODED_SECONDS = 3 * 3600.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """An encoder and the file format that its packets go into.
+
+    Attributes:
+        encoder: FFmpeg's name of the encoder.
+        muxer: FFmpeg's name of the file format.
+        sample_format: `fltp` (planar) or `flt` (interleaved), as the encoder wants it.
+        encoder_options: Options of the encoder.
+        muxer_options: Options of the file format.
+    """
+
+    encoder: str
+    muxer: str
+    sample_format: str = "fltp"
+    encoder_options: Mapping[str, str] = field(default_factory=dict)
+    muxer_options: Mapping[str, str] = field(default_factory=dict)
+
+
+def mux(
+    audio: FloatArray, sample_rate: int, bit_rate: int, target: Target, tags: Mapping[str, str]
+) -> bytes:
+    """Encode audio into a file in memory.
+
+    FFmpeg runs in its bit-exact mode: no version strings, dates or random serial numbers, so that
+    the same audio gives the same bytes and no byte is spent on what is not audio.
+
+    Args:
+        audio: `(C, N)`, one or two channels.
+        sample_rate: Sampling rate in Hz; the encoder must have it.
+        bit_rate: The encoder's target in bits a second.
+        target: Encoder and file format.
+        tags: Tags to store.
+
+    Raises:
+        CodecError: If the encoder refuses.
+    """
+    file = io.BytesIO()
+    muxer_options = {"fflags": "+bitexact", **target.muxer_options}
+    encoder_options = {"flags": "+bitexact", **target.encoder_options}
+    try:
+        with av.open(file, "w", format=target.muxer, options=muxer_options) as out:
+            out.metadata.update(tags)
+            stream = out.add_stream(target.encoder, rate=sample_rate, options=encoder_options)
+            if not isinstance(stream, av.AudioStream):
+                raise CodecError(f"{target.encoder} is not an audio encoder.")
+            context = stream.codec_context
+            context.layout = LAYOUTS[audio.shape[0]]
+            context.format = target.sample_format
+            context.bit_rate = bit_rate
+            context.thread_count = 1
+            context.open()
+            for frame in _frames(audio, sample_rate, context.frame_size, target.sample_format):
+                out.mux(stream.encode(frame))
+            out.mux(stream.encode(None))
+    except (av.FFmpegError, ValueError) as error:
+        raise CodecError(
+            f"FFmpeg's {target.encoder} cannot code {audio.shape[0]} channels at {sample_rate} Hz "
+            f"and {bit_rate / 1000:g} kbps ({error}). Choose another bitrate."
+        ) from error
+    return file.getvalue()
+
+
+def _frames(
+    audio: FloatArray, sample_rate: int, size: int, sample_format: str
+) -> Iterator[av.AudioFrame]:
+    planar = sample_format.endswith("p")
+    for start in range(0, audio.shape[1], size):
+        block = audio[:, start : start + size]
+        array = block if planar else block.T.reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(array), format=sample_format, layout=LAYOUTS[audio.shape[0]]
+        )
+        frame.sample_rate = sample_rate
+        frame.time_base = Fraction(1, sample_rate)
+        frame.pts = start
+        yield frame
+
+
+@dataclass(frozen=True)
+class Demuxed:
+    """What a file decodes to.
+
+    Attributes:
+        audio: `(C, N)`, the declared delay at the start removed.
+        sample_rate: Sampling rate in Hz.
+        declared: Number of samples that the file declares or FFmpeg estimates, None if unknown.
+    """
+
+    audio: FloatArray
+    sample_rate: int
+    declared: int | None
+
+
+def demux(
+    data: bytes, demuxer: str, decoders: frozenset[str], what: str, decoder: str | None = None
+) -> Demuxed:
+    """Decode a file in memory.
+
+    The format is fixed by the caller and not guessed, so that hostile bytes cannot pass for a
+    playlist that names other files.
+
+    Args:
+        data: The whole file.
+        demuxer: FFmpeg's name of the file format.
+        decoders: Names of the decoders that may be used.
+        what: Name of the format for messages.
+        decoder: FFmpeg's name of the decoder to use; its first choice by default.
+
+    Raises:
+        BitstreamError: If the file cannot be decoded to its end.
+    """
+    with _reading(data, demuxer, what) as container:
+        stream = next(iter(container.streams.audio), None)
+        if stream is None:
+            raise BitstreamError(f"This {what} file holds no audio stream.")
+        context = stream.codec_context
+        if context.name not in decoders:
+            raise BitstreamError(f"This {what} file holds {context.name}, which is not {what}.")
+        rate, channels = int(context.sample_rate or 0), int(context.channels or 0)
+        if rate <= 0 or channels not in LAYOUTS:
+            raise BitstreamError(
+                f"This {what} file declares {channels} channels at {rate} Hz: it is damaged, or "
+                "not mono or stereo."
+            )
+        declared = None
+        if stream.duration is not None and stream.time_base is not None:
+            declared = round(stream.duration * stream.time_base * rate)
+        if decoder is not None:
+            context = _decoder_like(context, decoder)
+        context.thread_count = 1
+        blocks: list[FloatArray] = []
+        held = 0
+        for packet in container.demux(stream):
+            for frame in context.decode(packet):
+                if frame.sample_rate != rate or frame.layout.nb_channels != channels:
+                    raise BitstreamError(
+                        f"This {what} file changes its sampling rate or channels midway: "
+                        "it is damaged."
+                    )
+                block = frame.to_ndarray()
+                if not frame.format.is_planar:
+                    block = block.reshape(-1, channels).T
+                held += block.shape[1]
+                if held > MAX_DECODED_SECONDS * rate:
+                    raise BitstreamError(
+                        f"This {what} file decodes to more than {MAX_DECODED_SECONDS / 3600:g} "
+                        "hours. Cut it into parts."
+                    )
+                blocks.append(block.astype(np.float32, copy=False))
+    if not blocks:
+        raise BitstreamError(f"This {what} file holds no samples: it is truncated or damaged.")
+    return Demuxed(np.concatenate(blocks, axis=1), rate, declared)
+
+
+def _decoder_like(context: av.AudioCodecContext, name: str) -> av.AudioCodecContext:
+    """Another decoder for the same stream, putting out floating point."""
+    other = av.CodecContext.create(name, "r")
+    if not isinstance(other, av.AudioCodecContext):
+        raise CodecError(f"{name} is not an audio decoder.")
+    other.extradata = context.extradata
+    other.sample_rate = context.sample_rate
+    other.layout = context.layout.name
+    other.options = {"request_sample_fmt": "flt"}
+    return other
+
+
+def packet_bytes(data: bytes) -> int:
+    """Return how many of a file's bytes are coded audio; the others are headers, tags, tables.
+
+    Raises:
+        BitstreamError: If the file cannot be read to its end.
+    """
+    with _reading(data, None, "audio") as container:
+        stream = next(iter(container.streams.audio), None)
+        if stream is None:
+            raise BitstreamError("This file holds no audio stream.")
+        return sum(packet.size for packet in container.demux(stream))
+
+
+@contextmanager
+def _reading(data: bytes, demuxer: str | None, what: str) -> Iterator[InputContainer]:
+    try:
+        with av.open(io.BytesIO(data), "r", format=demuxer, metadata_errors="ignore") as container:
+            yield container
+    except (av.FFmpegError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BitstreamError(
+            f"This {what} file cannot be decoded ({reason}): it is truncated or damaged."
+        ) from error

@@ -1,0 +1,128 @@
+"""Plain downsampling: fewer samples of 16 bits, and nothing else. The baseline of the book."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import soundfile
+
+from musiclib.audio import FloatArray
+from musiclib.codecs.base import FileCodec, to_coding_rate
+from musiclib.codecs.container import MAX_DECODED_SECONDS
+from musiclib.errors import BitstreamError, CodecError
+
+BITS = 16
+FULL_SCALE = 2.0 ** (BITS - 1)
+LOWEST_RATE = 100
+TAGS = ("title", "artist", "album", "date", "genre", "comment", "copyright")
+
+
+@dataclass(frozen=True)
+class DownsampleCodec(FileCodec):
+    """16-bit PCM at a lower sampling rate, in a WAV file.
+
+    Decoding returns the low rate that the file holds; `musiclib.evaluate.align` brings it back to
+    the rate of the reference. Samples beyond full scale are clipped, as 16-bit files do.
+
+    Attributes:
+        kbps: Wanted bitrate of the samples: the rate becomes `kbps * 1000 / 16 / channels` Hz.
+        factor: Instead of `kbps`: the sampling rate is divided by it (1 or more).
+    """
+
+    factor: float | None = None
+
+    name: ClassVar[str] = "downsample"
+    title: ClassVar[str] = "Downsampling"
+    suffix: ClassVar[str] = ".wav"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.factor is not None:
+            if self.kbps is not None:
+                raise CodecError("Downsampling: give kbps or factor, not both.")
+            if not (math.isfinite(self.factor) and self.factor >= 1.0):
+                raise CodecError(f"Downsampling: factor must be 1 or more, not {self.factor!r}.")
+
+    @property
+    def setting(self) -> str:
+        """What was asked of the codec, for example `48 kbps` or `by 8`."""
+        return super().setting if self.factor is None else f"by {self.factor:g}"
+
+    @classmethod
+    def supported_kbps(cls, sample_rate: int, channels: int) -> list[float]:
+        """Return the bitrates in kbps of halving the rate again and again; any other will do."""
+        full = sample_rate * BITS * channels / 1000
+        return [full / factor for factor in (64, 32, 16, 8, 4, 2, 1)]
+
+    def low_rate(self, sample_rate: int, channels: int) -> int:
+        """Return the sampling rate in Hz that audio is brought to.
+
+        Raises:
+            CodecError: If it would be above the input's or below 100 Hz.
+        """
+        if self.factor is not None:
+            rate = round(sample_rate / self.factor)
+        else:
+            rate = round(self.required_kbps() * 1000 / BITS / channels)
+        if not LOWEST_RATE <= rate <= sample_rate:
+            low, high = (r * BITS * channels / 1000 for r in (LOWEST_RATE, sample_rate))
+            raise CodecError(
+                f"Downsampling {channels} channels at {sample_rate} Hz to {self.setting} would "
+                f"need {rate} Hz. Use {low:g} to {high:g} kbps."
+            )
+        return rate
+
+    def _encode(self, audio: FloatArray, sample_rate: int, tags: Mapping[str, str]) -> bytes:
+        rate = self.low_rate(sample_rate, audio.shape[0])
+        low = to_coding_rate(audio, sample_rate, rate)
+        values = np.clip(np.rint(low * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+        memory = io.BytesIO()
+        with soundfile.SoundFile(
+            memory, "w", samplerate=rate, channels=len(low), format="WAV", subtype="PCM_16"
+        ) as file:
+            for name in TAGS:
+                if name in tags:
+                    setattr(file, name, tags[name])
+            file.write(values.T)
+        return memory.getvalue()
+
+    def _decode(self, data: bytes) -> tuple[FloatArray, int]:
+        check_wav(data)
+        try:
+            with soundfile.SoundFile(io.BytesIO(data)) as file:
+                rate, frames = int(file.samplerate), int(file.frames)
+                if rate <= 0 or frames > MAX_DECODED_SECONDS * max(rate, 48_000):
+                    raise BitstreamError(f"This WAV file declares {frames} samples at {rate} Hz.")
+                audio = file.read(dtype="float32", always_2d=True).T
+        except (soundfile.SoundFileError, RuntimeError) as error:
+            raise BitstreamError(
+                f"This WAV file cannot be decoded ({error}): it is damaged."
+            ) from error
+        return np.ascontiguousarray(audio), rate
+
+
+def check_wav(data: bytes) -> None:
+    """Check that the chunks of a WAV file lie within it.
+
+    libsndfile reads what there is of a truncated file without a word.
+
+    Raises:
+        BitstreamError: If the file is truncated or has no samples.
+    """
+    start = 12
+    while start + 8 <= len(data):
+        name, size = data[start : start + 4], int.from_bytes(data[start + 4 : start + 8], "little")
+        if start + 8 + size > len(data):
+            raise BitstreamError(
+                f"This WAV file is truncated or damaged: its chunk {name!r} at byte {start} "
+                f"declares {size} bytes, of which {len(data) - start - 8} are there."
+            )
+        if name == b"data":
+            return
+        start += 8 + size + size % 2  # chunks are padded to an even length
+    raise BitstreamError("This WAV file holds no samples: it is truncated or damaged.")
