@@ -14,7 +14,8 @@ from musiclib.errors import DatasetError
 
 DESCRIPTION = "bundled music under free licences: 30 s clips of seven genres"
 DATA_VARIABLE = "MUSICLIB_DATA"
-_RENAMED = {"file": "path"}
+# In the bundled table `path` is the place inside the Debian package, `file` the clip here.
+_RENAMED = {"path": "source_path", "file": "path"}
 
 
 def open_mini(

@@ -65,7 +65,8 @@ def quantise(audio: FloatArray) -> tuple[PcmArray, float]:
     fits = bool(np.all((whole >= -32768) & (whole <= 32767)))
     if fits and np.array_equal(whole, np.rint(whole)):
         return whole.astype(SAMPLE_TYPE), EXACT_STEP
-    step = float(np.max(np.abs(audio))) / 32767
+    # Below the smallest normal float32 a step could not be represented.
+    step = max(float(np.max(np.abs(audio))) / 32767, float(np.finfo(np.float32).tiny))
     return np.clip(np.rint(audio / np.float32(step)), -32767, 32767).astype(SAMPLE_TYPE), step
 
 
@@ -76,18 +77,7 @@ def audio_path(folder: Path) -> Path:
 
 def read_index(folder: Path) -> dict[str, Entry]:
     """Return the latest entry of each path; torn, foreign and unbacked lines are left out."""
-    index, samples = folder / _INDEX, folder / _AUDIO
-    try:
-        lines = index.read_bytes().split(b"\n")[:-1]  # what follows the last newline is torn
-        available = samples.stat().st_size // SAMPLE_TYPE.itemsize
-    except FileNotFoundError:
-        return {}
-    entries: dict[str, Entry] = {}
-    for line in lines:
-        entry = _parse(line)
-        if entry is not None and entry.offset + entry.length <= available:
-            entries[entry.path] = entry
-    return entries
+    return {entry.path: entry for entry in _backed_entries(folder)}
 
 
 class Writer:
@@ -113,41 +103,49 @@ class Writer:
         """Append a decoded track."""
         self._audio.write(pcm.astype(SAMPLE_TYPE, copy=False).data)
         self._audio.flush()
-        self._line(Entry(path, size, mtime_ns, self._end, len(pcm), step))
+        self._record(Entry(path, size, mtime_ns, self._end, len(pcm), step))
         self._end += len(pcm)
 
     def fail(self, path: str, size: int, mtime_ns: int, error: str) -> None:
         """Record that a file cannot be decoded."""
-        self._line(Entry(path, size, mtime_ns, error=error))
+        self._record(Entry(path, size, mtime_ns, error=error))
 
-    def _line(self, entry: Entry) -> None:
-        self._index.write(json.dumps(asdict(entry)).encode() + b"\n")
+    def _record(self, entry: Entry) -> None:
+        self._index.write(_line(entry))
         self._index.flush()
 
 
 def repair(folder: Path) -> None:
-    """Cut off what a killed build left behind. The caller holds the folder's lock."""
+    """Remove what a killed build or a damaged disk left behind. The caller holds the lock.
+
+    Lines whose samples are gone must go too: later samples would take their place.
+    """
     index, samples = folder / _INDEX, folder / _AUDIO
-    if index.exists():
-        content = index.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            os.truncate(index, whole)
+    entries = _backed_entries(folder)
+    content = b"".join(_line(entry) for entry in entries)
+    if index.exists() and index.read_bytes() != content:
+        temporary = index.with_name(f"{index.name}.tmp")
+        temporary.write_bytes(content)
+        temporary.replace(index)
     if samples.exists():
-        entries = read_index_lines(index)
         end = max((entry.offset + entry.length for entry in entries), default=0)
-        if samples.stat().st_size > end * SAMPLE_TYPE.itemsize:
+        if samples.stat().st_size != end * SAMPLE_TYPE.itemsize:
             os.truncate(samples, end * SAMPLE_TYPE.itemsize)
-        elif samples.stat().st_size % SAMPLE_TYPE.itemsize:
-            os.truncate(samples, samples.stat().st_size // SAMPLE_TYPE.itemsize * 2)
 
 
-def read_index_lines(index: Path) -> list[Entry]:
-    """Return every readable line of an index file, outdated ones too."""
-    if not index.exists():
+def _backed_entries(folder: Path) -> list[Entry]:
+    """Return every readable line whose samples are there, outdated lines too."""
+    try:
+        lines = (folder / _INDEX).read_bytes().split(b"\n")[:-1]  # the rest is a torn line
+        available = audio_path(folder).stat().st_size // SAMPLE_TYPE.itemsize
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    entries = (_parse(line) for line in index.read_bytes().split(b"\n")[:-1])
-    return [entry for entry in entries if entry is not None]
+    entries = (_parse(line) for line in lines)
+    return [e for e in entries if e is not None and e.offset + e.length <= available]
+
+
+def _line(entry: Entry) -> bytes:
+    return json.dumps(asdict(entry)).encode() + b"\n"
 
 
 def _parse(line: bytes) -> Entry | None:

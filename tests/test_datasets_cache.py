@@ -1,0 +1,335 @@
+"""The cache: what goes in comes out, builds resume, bad files are listed."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from musiclib import audio
+from musiclib.datasets import Dataset, open_dataset, store
+from musiclib.datasets import cache as cache_module
+from musiclib.errors import DatasetError
+from tests.fma_server import mp3_bytes
+
+RATE = 8_000
+
+
+@pytest.fixture(autouse=True)
+def cache_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    root = tmp_path / "cache"
+    monkeypatch.setenv("MUSICLIB_CACHE", str(root))
+    return root
+
+
+def noise(seed: int, seconds: float = 0.5, rate: int = RATE) -> np.ndarray:
+    return np.random.default_rng(seed).integers(-20_000, 20_000, int(seconds * rate), np.int16)
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    folder = tmp_path / "music"
+    for number in range(12):
+        file = folder / f"genre{number % 2}" / f"{number:02d}.wav"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(file, noise(number), RATE, subtype="PCM_16")
+    return folder
+
+
+def forbid_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache_module.audio, "load", lambda *_a, **_k: pytest.fail("decoded again"))
+
+
+def test_16_bit_source_at_its_own_rate_comes_back_bit_for_bit(music):
+    cache = open_dataset("folder", music).cache(RATE)
+    assert len(cache) == 12
+    for track_id in cache.track_ids:
+        expected = noise(int(Path(track_id).stem))
+        np.testing.assert_array_equal(cache.audio(track_id) * 32_768, expected)
+
+
+def test_resampled_audio_is_within_half_a_step_of_the_loaded_one(music):
+    dataset = open_dataset("folder", music)
+    cache = dataset.cache(11_025)
+    for track_id in cache.track_ids[:3]:
+        expected, _ = audio.load(dataset.file(track_id), sample_rate=11_025)
+        error = np.abs(cache.audio(track_id) - expected).max()
+        assert error <= 0.502 * np.abs(expected).max() / 32_767
+
+
+def test_peaks_above_full_scale_survive(tmp_path):
+    folder = tmp_path / "loud"
+    folder.mkdir()
+    tone = (1.7 * np.sin(np.arange(4_000) * 0.3)).astype(np.float32)
+    soundfile.write(folder / "a.wav", tone, RATE, subtype="FLOAT")
+    with pytest.warns(UserWarning, match="by one artist"):
+        dataset = open_dataset("folder", folder)
+    np.testing.assert_allclose(dataset.cache(RATE).audio("a.wav"), tone, atol=1e-4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.floats(-4, 4, width=32), min_size=1, max_size=50),
+    st.sampled_from([1.0, 1e-3, 1e-6]),
+)
+def test_quantising_errs_by_half_a_step_at_most(values, gain):
+    samples = np.array(values, dtype=np.float32) * np.float32(gain)
+    pcm, step = store.quantise(samples)
+    error = np.abs(pcm * np.float64(step) - samples)
+    assert pcm.dtype == np.int16
+    assert (error <= 0.51 * step).all()
+    assert step <= max(store.EXACT_STEP, 1.01 * np.abs(samples).max() / 32_767)
+
+
+@given(st.lists(st.integers(-32_768, 32_767), min_size=1, max_size=50))
+def test_quantising_16_bit_samples_is_exact(values):
+    samples = np.array(values, dtype=np.float32) / 32_768
+    pcm, step = store.quantise(samples)
+    np.testing.assert_array_equal(pcm.astype(np.float32) * np.float32(step), samples)
+
+
+def test_silence_stays_silent(tmp_path):
+    folder = tmp_path / "quiet"
+    folder.mkdir()
+    for name in "abc":
+        soundfile.write(folder / f"{name}.wav", np.zeros(100), RATE)
+    assert not open_dataset("folder", folder).cache(RATE).audio("a.wav").any()
+
+
+def test_second_build_decodes_nothing_and_parts_share_the_cache(music, monkeypatch):
+    dataset = open_dataset("folder", music)
+    whole = dataset.cache(RATE)
+    forbid_decoding(monkeypatch)
+    part = dataset.part("test").cache(RATE)
+    assert part.track_ids == list(dataset.part("test").tracks.index)
+    track_id = part.track_ids[0]
+    np.testing.assert_array_equal(part.audio(track_id), whole.audio(track_id))
+    assert list(dataset.cache(RATE).lengths) == [4_000] * 12
+
+
+def test_only_the_changed_file_is_decoded_again(music, monkeypatch):
+    dataset = open_dataset("folder", music)
+    old = dataset.cache(RATE)
+    before = {track_id: old.audio(track_id) for track_id in old.track_ids}
+    changed = "genre0/04.wav"
+    soundfile.write(music / changed, noise(99, 0.25), RATE, subtype="PCM_16")
+    loaded = []
+    load = audio.load
+    monkeypatch.setattr(
+        cache_module.audio, "load", lambda path, **k: loaded.append(path.name) or load(path, **k)
+    )
+    new = open_dataset("folder", music).cache(RATE)
+    assert loaded == ["04.wav"]
+    np.testing.assert_array_equal(new.audio(changed) * 32_768, noise(99, 0.25))
+    for track_id in set(before) - {changed}:
+        np.testing.assert_array_equal(new.audio(track_id), before[track_id])
+    # What was opened before still reads what it knew.
+    np.testing.assert_array_equal(old.audio(changed), before[changed])
+
+
+def test_segments_are_parts_of_the_track(music):
+    cache = open_dataset("folder", music).cache(RATE)
+    whole = cache.audio("genre0/00.wav")
+    np.testing.assert_array_equal(cache.segment("genre0/00.wav", 100, 50), whole[100:150])
+    assert cache.segment("genre0/00.wav", 4_000, 0).shape == (0,)
+    for start, length in ((-1, 10), (3_999, 2), (0, -1)):
+        with pytest.raises(DatasetError, match="leave track"):
+            cache.segment("genre0/00.wav", start, length)
+    with pytest.raises(DatasetError, match="no track 'x'"):
+        cache.audio("x")
+
+
+def test_bad_files_are_listed_and_not_tried_again(tmp_path, monkeypatch):
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number}.mp3").write_bytes(mp3_bytes(300 + 100 * number, 0.3))
+    dataset = open_dataset("folder", folder)
+    (folder / "1.mp3").write_bytes(np.random.default_rng(0).bytes(5_000))
+    (folder / "2.mp3").unlink()
+    with pytest.warns(UserWarning, match="2 of 3 tracks"):
+        cache = dataset.cache(RATE)
+    assert cache.track_ids == ["0.mp3"]
+    assert list(cache.failures.index) == ["1.mp3", "2.mp3"]
+    with pytest.raises(DatasetError, match=r"could not be decoded: .*1\.mp3"):
+        cache.audio("1.mp3")
+    with monkeypatch.context() as patch:
+        forbid_decoding(patch)
+        with pytest.warns(UserWarning, match="2 of 3"):
+            dataset.cache(RATE)
+    (folder / "2.mp3").write_bytes(mp3_bytes(500, 0.3))
+    with pytest.warns(UserWarning, match="1 of 3"):
+        assert dataset.cache(RATE).track_ids == ["0.mp3", "2.mp3"]
+
+
+def test_decoder_that_fails_in_an_unforeseen_way_costs_one_track(music, monkeypatch):
+    load = audio.load
+
+    def strange(path: Path, **options: object) -> object:
+        if path.name == "03.wav":
+            raise ZeroDivisionError("in the decoder")
+        return load(path, **options)
+
+    monkeypatch.setattr(cache_module.audio, "load", strange)
+    dataset = open_dataset("folder", music)
+    with pytest.warns(UserWarning, match="ZeroDivisionError: in the decoder"):
+        assert len(dataset.cache(RATE)) == 11
+    monkeypatch.setattr(cache_module.audio, "load", load)
+    assert len(dataset.cache(RATE, retry_failures=True)) == 12
+
+
+def test_nothing_decodable_is_an_error(music):
+    dataset = open_dataset("folder", music)
+    for file in music.rglob("*.wav"):
+        file.unlink()
+    with pytest.raises(DatasetError, match="none of the 12 tracks"):
+        dataset.cache(RATE)
+
+
+def build_command(music: Path) -> list[str]:
+    """Return a process that builds slowly, so that it can be killed halfway."""
+    code = (
+        "import sys, time; from musiclib import audio; from musiclib.datasets import open_dataset\n"
+        "load = audio.load\n"
+        "def slow(*a, **k): time.sleep(0.1); return load(*a, **k)\n"
+        "audio.load = slow\n"
+        f"open_dataset('folder', sys.argv[1]).cache({RATE}, workers=1)\n"
+    )
+    return [sys.executable, "-c", code, str(music)]
+
+
+def wait_for_lines(cache_root: Path, count: int) -> Path:
+    for _ in range(3_000):
+        for index in cache_root.rglob("index.jsonl"):
+            if index.read_bytes().count(b"\n") >= count:
+                return index
+        time.sleep(0.01)
+    pytest.fail("the build never started")
+
+
+def test_build_that_is_killed_goes_on(music, cache_root, monkeypatch):
+    process = subprocess.Popen(build_command(music), env=dict(os.environ))
+    index = wait_for_lines(cache_root, 3)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = index.read_bytes().count(b"\n")
+    assert 3 <= done < 12
+    # A kill may tear the last line and leave samples without one.
+    with index.open("ab") as file:
+        file.write(b'{"path": "genre0/1')
+    with (index.parent / "audio.s16le").open("ab") as file:
+        file.write(b"\x7f" * 1_001)
+    loaded = []
+    load = audio.load
+    monkeypatch.setattr(
+        cache_module.audio, "load", lambda path, **k: loaded.append(path.name) or load(path, **k)
+    )
+    cache = open_dataset("folder", music).cache(RATE)
+    assert len(loaded) == 12 - done
+    for track_id in cache.track_ids:
+        np.testing.assert_array_equal(
+            cache.audio(track_id) * 32_768, noise(int(Path(track_id).stem))
+        )
+    assert (index.parent / "audio.s16le").stat().st_size == 12 * 4_000 * 2
+
+
+def test_two_processes_build_one_cache(music, cache_root):
+    process = subprocess.Popen(build_command(music), env=dict(os.environ))
+    index = wait_for_lines(cache_root, 1)
+    cache = open_dataset("folder", music).cache(RATE)
+    assert process.wait() == 0
+    assert index.read_bytes().count(b"\n") == 12
+    for track_id in cache.track_ids:
+        np.testing.assert_array_equal(
+            cache.audio(track_id) * 32_768, noise(int(Path(track_id).stem))
+        )
+
+
+@pytest.mark.parametrize("damage", ["garbage", "lost samples", "lost audio", "foreign"])
+def test_damaged_cache_is_mended(music, cache_root, damage):
+    dataset = open_dataset("folder", music)
+    dataset.cache(RATE)
+    index = next(cache_root.rglob("index.jsonl"))
+    samples = index.parent / "audio.s16le"
+    lines = index.read_bytes().splitlines(keepends=True)
+    if damage == "garbage":
+        index.write_bytes(b"".join([*lines[:5], b"\x00\xff{]\n", *lines[6:]]))
+    elif damage == "lost samples":
+        os.truncate(samples, 4_000 * 2 * 7 + 3)
+    elif damage == "lost audio":
+        samples.unlink()
+    else:
+        index.write_bytes(b'{"path": 3}\n[]\nnull\n' + b"".join(lines))
+    # A part first: what it appends must not pass for the samples that other lines lost.
+    dataset.part("test").cache(RATE)
+    cache = dataset.cache(RATE)
+    assert len(cache) == 12
+    for track_id in cache.track_ids:
+        np.testing.assert_array_equal(
+            cache.audio(track_id) * 32_768, noise(int(Path(track_id).stem))
+        )
+
+
+def test_cache_can_be_pickled_and_read_by_threads(music, monkeypatch):
+    monkeypatch.setattr(cache_module, "_RELEASE_BYTES", 10_000)  # hand pages back all the time
+    cache = pickle.loads(pickle.dumps(open_dataset("folder", music).cache(RATE)))
+
+    def agrees(number: int) -> bool:
+        track_id = cache.track_ids[number % 12]
+        expected = noise(int(Path(track_id).stem))
+        return bool((cache.audio(track_id) * 32_768 == expected).all())
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(agrees, range(200)))
+
+
+def test_processes_give_the_same_as_threads(music):
+    dataset = open_dataset("folder", music)
+    threads = dataset.cache(RATE)
+    expected = {track_id: threads.audio(track_id) for track_id in threads.track_ids}
+    shutil.rmtree(threads.folder)
+    with joblib.parallel_config(backend="loky"):
+        processes = dataset.cache(RATE, workers=2)
+    for track_id, audio_ in expected.items():
+        np.testing.assert_array_equal(processes.audio(track_id), audio_)
+
+
+def test_rates_and_folders_do_not_mix(music, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(music, copy)
+    first = open_dataset("folder", music)
+    folders = {
+        cache_module.cache_folder(first, RATE),
+        cache_module.cache_folder(first, 16_000),
+        cache_module.cache_folder(open_dataset("folder", copy), RATE),
+    }
+    assert len(folders) == 3
+    assert first.cache(16_000).lengths.tolist() == [8_000] * 12
+
+
+def test_full_disk_and_unwritable_folder_are_said(music, monkeypatch, tmp_path):
+    dataset: Dataset = open_dataset("folder", music)
+    usage = type("Usage", (), {"free": 1_000})
+    with monkeypatch.context() as patch:
+        patch.setattr(cache_module.shutil, "disk_usage", lambda _folder: usage)
+        with pytest.raises(DatasetError, match="MUSICLIB_CACHE"):
+            dataset.cache(RATE)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("MUSICLIB_CACHE", str(tmp_path / "file"))
+    with pytest.raises(DatasetError, match="cannot write the cache"):
+        dataset.cache(RATE)
+    with pytest.raises(DatasetError, match="must be positive"):
+        dataset.cache(0)

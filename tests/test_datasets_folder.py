@@ -1,0 +1,199 @@
+"""Any folder of audio: odd names, broken files, links, tiny folders."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import soundfile
+
+from musiclib.datasets import open_dataset, shared_artists
+from musiclib.errors import DatasetError
+from tests.fma_server import mp3_bytes
+
+RATE = 8_000
+
+
+def write(path: Path, seconds: float = 0.1, **tags: str) -> None:
+    """Write a tone as WAV, or as tagged FLAC."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with soundfile.SoundFile(path, "w", RATE, 1) as file:
+        for key, value in tags.items():
+            if value:
+                setattr(file, key, value)
+        file.write(0.2 * np.sin(np.arange(int(seconds * RATE)) * 0.3))
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    """Return a folder of 20 files, two genres, no tags."""
+    for number in range(20):
+        write(tmp_path / "music" / ("jazz", "metal")[number % 2] / f"{number:02d}.wav")
+    return tmp_path / "music"
+
+
+def test_genre_by_first_subfolder_and_all_three_parts(music):
+    write(music / "jazz" / "album" / "deep.wav")
+    write(music / "loose.wav", 0.5)
+    dataset = open_dataset("folder", music)
+    assert dataset.genres == ["jazz", "metal", "unknown"]
+    assert dataset.tracks.loc["jazz/album/deep.wav", "genre"] == "jazz"
+    assert dataset.tracks.loc["loose.wav", "genre"] == "unknown"
+    assert dataset.tracks.loc["loose.wav", "duration_s"] == pytest.approx(0.5)
+    assert set(dataset.tracks["split"]) == {"train", "validation", "test"}
+    assert (dataset.tracks["split"] == "test").mean() == pytest.approx(0.3, abs=0.05)
+    assert dataset.clip("loose.wav", RATE).seconds == pytest.approx(0.5)
+    assert dataset.skipped.empty
+
+
+def test_artists_from_tags_stay_on_one_side(music):
+    for number in range(12):
+        artist = ("The Trio", "the  TRIO!", "Anna", "Различные", "Various Artists", "")[number % 6]
+        write(music / "jazz" / f"t{number}.flac", artist=artist, title=f"Song {number}")
+    tracks = open_dataset("folder", music).tracks
+    assert tracks.loc["jazz/t0.flac", "title"] == "Song 0"
+    assert tracks.loc["jazz/t0.flac", "artist"] == "The Trio"
+    groups = tracks["artist_group"]
+    assert groups["jazz/t0.flac"] == groups["jazz/t1.flac"] == groups["jazz/t6.flac"]
+    # A compilation's "artist" is nobody; each of its files stands alone.
+    assert groups["jazz/t4.flac"] != groups["jazz/t10.flac"]
+    assert groups["jazz/t5.flac"] != groups["jazz/t11.flac"]
+    assert groups["jazz/t3.flac"] == groups["jazz/t9.flac"]
+    assert shared_artists(tracks) == []
+
+
+@pytest.mark.filterwarnings("ignore:.*cannot be read:UserWarning")
+def test_odd_names_are_tracks_and_other_files_are_not(music):
+    odd = [
+        "-rf.wav",
+        "with space.wav",
+        "ünïcödé ♫.wav",
+        "semi;colon'\".wav",
+        "UPPER.WAV",
+        "a%20b.wav",
+    ]
+    for name in odd:
+        write(music / "odd genre" / name)
+    for name in (".hidden.wav", ".git/x.wav", "jazz/.x/y.wav"):
+        write(music / name)
+    (music / "cover.jpg").write_bytes(b"\xff\xd8")
+    (music / "notes.txt").write_text("x")
+    dataset = open_dataset("folder", music)
+    assert {Path(key).name for key in dataset.tracks.index if key.startswith("odd")} == set(odd)
+    assert len(dataset) == 20 + len(odd)
+    for name in odd:
+        assert dataset.clip(f"odd genre/{name}", RATE).seconds == pytest.approx(0.1)
+
+
+def test_unreadable_files_are_listed_with_a_warning(music):
+    (music / "jazz" / "empty.mp3").write_bytes(b"")
+    (music / "jazz" / "noise.flac").write_bytes(np.random.default_rng(0).bytes(5_000))
+    (music / "jazz" / "text.wav").write_text("not audio")
+    with pytest.warns(UserWarning, match="3 of 23 audio files cannot be read"):
+        dataset = open_dataset("folder", music)
+    assert list(dataset.skipped.index) == ["jazz/empty.mp3", "jazz/noise.flac", "jazz/text.wav"]
+    assert dataset.skipped["reason"].str.len().min() > 5
+    assert len(dataset) == 20
+
+
+def test_name_that_is_not_utf8_is_listed(music):
+    try:
+        source = os.fsencode(music / "jazz" / "00.wav")
+        os.link(source, os.fsencode(music / "jazz") + b"/\xff\xfe.wav")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    with pytest.warns(UserWarning, match="not valid UTF-8"):
+        dataset = open_dataset("folder", music)
+    assert len(dataset) == 20
+    str(dataset.skipped).encode()
+
+
+def test_links_neither_loop_nor_count_twice(music, tmp_path):
+    (music / "jazz" / "loop").symlink_to(music)
+    (music / "again").symlink_to(music / "metal")
+    (music / "jazz" / "same.wav").symlink_to(music / "jazz" / "00.wav")
+    (music / "broken.wav").symlink_to(tmp_path / "nothing.wav")
+    write(tmp_path / "elsewhere" / "x.wav")
+    (music / "linked").symlink_to(tmp_path / "elsewhere")
+    with pytest.warns(UserWarning, match="1 of 22"):
+        dataset = open_dataset("folder", music)
+    assert len(dataset) == 21
+    assert "linked/x.wav" in dataset.tracks.index
+    assert list(dataset.skipped.index) == ["broken.wav"]
+
+
+def test_formats_of_every_day(tmp_path):
+    folder = tmp_path / "formats"
+    folder.mkdir()
+    (folder / "a.mp3").write_bytes(mp3_bytes(seconds=0.5))
+    for name, codec, rate in (("b.m4a", "aac", 44_100), ("c.opus", "libopus", 48_000)):
+        with av.open(str(folder / name), "w") as container:
+            stream = container.add_stream(codec, rate=rate, layout="mono")
+            tone = 0.3 * np.sin(np.arange(rate // 2, dtype=np.float32) * 0.05)[None]
+            frame = av.AudioFrame.from_ndarray(tone.astype(np.float32), "fltp", "mono")
+            frame.sample_rate = rate
+            resampler = av.AudioResampler(stream.format, "mono", rate, stream.frame_size)
+            for piece in [*resampler.resample(frame), *resampler.resample(None)]:
+                for packet in stream.encode(piece):
+                    container.mux(packet)
+            for packet in stream.encode(None):
+                container.mux(packet)
+    soundfile.write(folder / "d.ogg", np.zeros(4_000), RATE)
+    soundfile.write(folder / "e.aiff", np.zeros(4_000), RATE)
+    dataset = open_dataset("folder", folder)
+    assert list(dataset.tracks.index) == ["a.mp3", "b.m4a", "c.opus", "d.ogg", "e.aiff"]
+    assert (abs(dataset.tracks["duration_s"] - 0.5) < 0.1).all()
+
+
+def test_folder_order_and_seed_decide_the_split(music):
+    first = open_dataset("folder", music).tracks["split"]
+    assert (first == open_dataset("folder", str(music)).tracks["split"]).all()
+    assert (first != open_dataset("folder", music, seed=1).tracks["split"]).any()
+
+
+@pytest.mark.filterwarnings("ignore:genre:UserWarning")
+@pytest.mark.filterwarnings("ignore:all 1 tracks:UserWarning")
+@pytest.mark.parametrize(("count", "parts"), [(2, 2), (3, 2), (6, 3)])
+def test_tiny_folders_have_a_test_part(tmp_path, count, parts):
+    for number in range(count):
+        write(tmp_path / f"{number}.wav")
+    tracks = open_dataset("folder", tmp_path).tracks
+    assert {"train", "test"} <= set(tracks["split"])
+    assert tracks["split"].nunique() >= parts
+
+
+def test_one_album_is_split_by_file_with_a_warning(tmp_path):
+    for number in range(10):
+        write(tmp_path / "x" / f"{number}.flac", artist="Anna")
+    with pytest.warns(UserWarning, match=r"by 1 artist\(s\) cannot be split by artist"):
+        dataset = open_dataset("folder", tmp_path)
+    assert (dataset.tracks["split"] == "test").sum() == 3
+    assert set(dataset.tracks["artist"]) == {"Anna"}
+
+
+def test_single_file_is_training_material(tmp_path):
+    write(tmp_path / "a.wav")
+    with pytest.warns(UserWarning, match="all 1 tracks"):
+        dataset = open_dataset("folder", tmp_path)
+    assert list(dataset.tracks["split"]) == ["train"]
+
+
+def test_what_is_no_music_folder_is_said(tmp_path):
+    (tmp_path / "a.txt").write_text("x")
+    for root, message in (
+        (None, "needs data_root"),
+        (tmp_path / "none", "no such folder"),
+        (tmp_path / "a.txt", "no such folder"),
+        (tmp_path, "no audio files"),
+    ):
+        with pytest.raises(DatasetError, match=message):
+            open_dataset("folder", root)
+    (tmp_path / "a.wav").write_text("x")
+    with (
+        pytest.warns(UserWarning, match="cannot be read"),
+        pytest.raises(DatasetError, match="none of the 1"),
+    ):
+        open_dataset("folder", tmp_path)

@@ -1,0 +1,189 @@
+"""The bundled music, and the table that all data sets share."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from musiclib.cli import data as data_command
+from musiclib.cli.main import main
+from musiclib.datasets import COLUMNS, DATASET_NAMES, Dataset, open_dataset, shared_artists
+from musiclib.errors import DatasetError
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """Return a folder laid out like the bundled music: 24 clips of 0.2 s, tones by number."""
+    rows = []
+    for number in range(24):
+        split = "test" if number % 3 == 0 else "train"
+        file = tmp_path / "mini" / split / f"t{number:02d}.flac"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        tone = 0.3 * np.sin(2 * np.pi * 100 * (number + 1) * np.arange(4_800) / 24_000)
+        soundfile.write(file, tone, 24_000)
+        rows.append(
+            {
+                "track_id": f"t{number:02d}",
+                "split": split,
+                "genre": ("ambient", "chiptune")[number % 2],
+                "artist": f"Artist {number}",
+                "artist_group": f"a{number}",
+                "title": "007",
+                "licence": "CC0-1.0",
+                "path": "/usr/share/games/x.ogg",
+                "file": f"{split}/t{number:02d}.flac",
+                "duration_s": "0.2",
+                "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+            }
+        )
+    pd.DataFrame(rows).to_csv(tmp_path / "mini" / "tracks.csv", index=False)
+    return tmp_path / "mini"
+
+
+def edit(root: Path, **changes: object) -> None:
+    table = pd.read_csv(root / "tracks.csv", dtype=str)
+    for column, value in changes.items():
+        table.loc[3, column] = value
+    table.to_csv(root / "tracks.csv", index=False)
+
+
+def test_bundled_music_is_found_split_by_artist_and_has_its_files():
+    dataset = open_dataset("mini")
+    assert len(dataset) == 212
+    assert list(dataset.tracks.columns[: len(COLUMNS)]) == list(COLUMNS)
+    counts = dataset.tracks["split"].value_counts()
+    assert counts["test"] == 63
+    assert counts["validation"] / (counts["train"] + counts["validation"]) == pytest.approx(
+        0.15, abs=0.03
+    )
+    assert shared_artists(dataset.tracks) == []
+    assert all((dataset.root / path).is_file() for path in dataset.tracks["path"])
+    assert len(dataset.genres) == 7
+    assert {"ambient", "chiptune", "rock_metal"} < set(dataset.genres)
+
+
+def test_clips_carry_their_labels_and_their_sound(small):
+    dataset = open_dataset("mini", small)
+    clip = dataset.clip("t09", sample_rate=12_000, start_s=0.05, duration_s=0.1)
+    assert (clip.genre, clip.artist, clip.title) == ("chiptune", "Artist 9", "007")
+    assert clip.audio.shape == (1_200,)
+    assert clip.seconds == pytest.approx(0.1)
+    assert np.argmax(np.abs(np.fft.rfft(clip.audio))) * 10 == 1_000
+
+
+def test_few_clips_show_every_genre_and_more_clips_begin_with_the_same(small):
+    dataset = open_dataset("mini", small)
+    two = [clip.track_id for clip in dataset.clips(limit=2)]
+    six = [clip.track_id for clip in dataset.clips(limit=6)]
+    assert {dataset.tracks.loc[key, "genre"] for key in two} == {"ambient", "chiptune"}
+    assert six[:2] == two
+    other = [clip.track_id for clip in open_dataset("mini", small, seed=1).clips(limit=6)]
+    assert other != six
+    assert [clip.track_id for clip in dataset.clips()] == list(dataset.tracks.index)
+
+
+def test_bad_file_costs_one_clip_and_the_limit_is_still_met(small):
+    dataset = open_dataset("mini", small)
+    first = next(iter(dataset.clips(limit=1))).track_id
+    dataset.file(first).write_bytes(b"no audio")
+    with pytest.warns(UserWarning, match=f"skipped track {first}"):
+        clips = list(dataset.clips(limit=4))
+    assert len(clips) == 4
+    assert first not in {clip.track_id for clip in clips}
+
+
+def test_seed_moves_only_the_validation_part_of_the_own_split(small):
+    first, second = (open_dataset("mini", small, seed=seed).tracks["split"] for seed in (0, 1))
+    assert ((first == "test") == (second == "test")).all()
+    assert (first != second).any()
+    resplit = open_dataset("mini", small, split="70-30").tracks["split"]
+    assert ((resplit == "test") != (first == "test")).any()
+    assert (resplit == "test").mean() == pytest.approx(0.3, abs=0.05)
+
+
+def test_selections(small):
+    dataset = open_dataset("mini", small)
+    assert dataset.select(genres=["ambient"]).genres == ["ambient"]
+    assert list(dataset.select(track_ids=["t05", "t02"]).tracks.index) == ["t02", "t05"]
+    chosen = dataset.select(per_genre=3)
+    assert chosen.tracks["genre"].value_counts().to_dict() == {"ambient": 3, "chiptune": 3}
+    assert list(chosen.tracks.index) != list(dataset.select(per_genre=3, seed=1).tracks.index)
+    assert list(chosen.tracks.index) == sorted(chosen.tracks.index)
+    assert set(dataset.part("test").tracks["split"]) == {"test"}
+    for bad in ({"genres": ["polka"]}, {"track_ids": ["x"]}, {"per_genre": 0}, {"genres": []}):
+        with pytest.raises(DatasetError):
+            dataset.select(**bad)
+    with pytest.raises(DatasetError, match="no test tracks"):
+        dataset.select(track_ids=["t01"]).part("test")
+    with pytest.raises(DatasetError, match="unknown split 'dev'"):
+        dataset.part("dev")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"genre": ""}, "'t03' has no genre"),
+        ({"track_id": "t04"}, "'t04' is listed twice"),
+        ({"file": "test/t00.flac"}, "listed twice"),
+        ({"file": "../t03.flac"}, "leaves the data set's folder"),
+        ({"split": "holdout"}, "unknown split 'holdout'"),
+        ({"artist_group": "a1"}, "'a1' is in more than one split"),
+    ],
+)
+def test_damaged_tables_are_refused(small, changes, message):
+    edit(small, **changes)
+    with pytest.raises(DatasetError, match=message):
+        open_dataset("mini", small)
+
+
+@pytest.mark.parametrize("column", ["track_id", "genre", "artist", "split", "file", "licence"])
+def test_missing_columns_are_named(small, column):
+    table = pd.read_csv(small / "tracks.csv", dtype=str).drop(columns=column)
+    table.to_csv(small / "tracks.csv", index=False)
+    with pytest.raises(DatasetError, match="path" if column == "file" else column):
+        open_dataset("mini", small)
+
+
+def test_where_the_bundled_music_is_looked_for(small, tmp_path, monkeypatch):
+    for root in (small, small.parent):
+        assert open_dataset("mini", root).root == small
+    monkeypatch.setenv("MUSICLIB_DATA", str(small.parent))
+    assert open_dataset("mini").root == small
+    with pytest.raises(DatasetError, match="clone the repository"):
+        open_dataset("mini", tmp_path / "nowhere")
+
+
+def test_names_and_splits_are_checked(tmp_path):
+    with pytest.raises(DatasetError, match=r"unknown data set 'maxi'.*mini"):
+        open_dataset("maxi")
+    with pytest.raises(DatasetError, match="unknown split"):
+        open_dataset("mini", split="80-20")
+    with pytest.raises(DatasetError, match="no official split"):
+        open_dataset("folder", tmp_path, split="official")
+    assert data_command._NAMES == DATASET_NAMES
+
+
+def test_dataset_refuses_a_table_without_its_columns(tmp_path):
+    with pytest.raises(DatasetError, match="lacks the column"):
+        Dataset("x", tmp_path, pd.DataFrame({"path": ["a"]}), "")
+
+
+def test_commands_list_and_check(small, capsys):
+    assert main(["data", "list"]) == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in DATASET_NAMES)
+    assert main(["data", "list", "mini", "--root", str(small)]) == 0
+    assert "0 of them in more than one split" in capsys.readouterr().out
+    assert main(["data", "check", "mini", "--root", str(small)]) == 0
+    (small / "test" / "t03.flac").unlink()
+    (small / "train" / "t04.flac").write_bytes(b"x")
+    assert main(["data", "check", "mini", "--root", str(small)]) == 1
+    out = capsys.readouterr().out
+    assert "2 problems" in out
+    assert "t04.flac: wrong SHA256" in out
+    assert main(["data", "list", "fma_small", "--root", str(small)]) == 2
