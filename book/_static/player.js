@@ -11,6 +11,7 @@
   "use strict";
 
   const SEEK_SECONDS = 2;
+  const END_SECONDS = 0.5;
   const all = () => document.querySelectorAll("audio");
 
   /** One clip through several systems. */
@@ -38,7 +39,7 @@
     onPlay(player) {
       const last = this.current;
       this.current = player;
-      if (last && last !== player) this.moveTo(player, last.ended ? 0 : last.currentTime);
+      if (last && last !== player) this.moveTo(player, isAtEnd(last) ? 0 : last.currentTime);
       // The files of a group in use are fetched, so that switching is immediate.
       for (const other of this.players) if (other.preload === "none") other.preload = "auto";
       for (const other of this.players) mark(other, other === player);
@@ -102,6 +103,11 @@
     say(player) {
       this.status.textContent = `Playing ${player.closest("[data-label]")?.dataset.label ?? ""}`;
     }
+  }
+
+  /** Whether a player has nothing left to play, or too little to compare. */
+  function isAtEnd(player) {
+    return player.ended || player.duration - player.currentTime < END_SECONDS;
   }
 
   function start(player) {

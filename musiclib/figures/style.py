@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 from cycler import cycler
@@ -236,5 +237,8 @@ def _use_small_inline_figures() -> None:
     shell = get_ipython()
     if shell is None or shell.display_formatter is None:
         return
-    if "inline" in str(mpl.get_backend()).lower():  # pyplot's choice of backend is made by now
+    backend = str(mpl.get_backend())
+    if "inline" in backend.lower():
+        # The inline backend sets its own formatter when it is loaded, so it must be loaded first.
+        plt.switch_backend(backend)
         shell.display_formatter.formatters["image/png"].for_type(Figure, figure_png)

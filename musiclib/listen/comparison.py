@@ -142,7 +142,8 @@ def _row_html(row: Row, group: str, spectrograms: bool, store: MediaStore) -> st
         )
     note = f'<span class="ml-note">{escape(row.note)}</span>' if row.note else ""
     return (
-        f'<tr role="row" id="{group}" data-ml-group><th role="rowheader" scope="row">'
+        f'<tr role="row" id="{group}" data-ml-group data-systems="{len(row.sounds)}">'
+        f'<th role="rowheader" scope="row">'
         f'<span class="ml-title">{escape(row.title)}</span> {note}</th>{"".join(cells)}</tr>'
     )
 
