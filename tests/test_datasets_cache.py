@@ -16,11 +16,9 @@ import joblib
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from musiclib import audio
-from musiclib.datasets import Dataset, open_dataset, store
+from musiclib.datasets import AudioCache, Dataset, building, open_dataset
 from musiclib.datasets import cache as cache_module
 from musiclib.errors import DatasetError
 from tests.fma_server import mp3_bytes
@@ -39,6 +37,12 @@ def noise(seed: int, seconds: float = 0.5, rate: int = RATE) -> np.ndarray:
     return np.random.default_rng(seed).integers(-20_000, 20_000, int(seconds * rate), np.int16)
 
 
+def assert_intact(cache: AudioCache) -> None:
+    for track_id in cache.track_ids:
+        expected = noise(int(Path(track_id).stem))
+        np.testing.assert_array_equal(cache.audio(track_id) * 32_768, expected)
+
+
 @pytest.fixture
 def music(tmp_path: Path) -> Path:
     folder = tmp_path / "music"
@@ -50,15 +54,13 @@ def music(tmp_path: Path) -> Path:
 
 
 def forbid_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache_module.audio, "load", lambda *_a, **_k: pytest.fail("decoded again"))
+    monkeypatch.setattr(building.audio, "load", lambda *_a, **_k: pytest.fail("decoded again"))
 
 
 def test_16_bit_source_at_its_own_rate_comes_back_bit_for_bit(music):
     cache = open_dataset("folder", music).cache(RATE)
     assert len(cache) == 12
-    for track_id in cache.track_ids:
-        expected = noise(int(Path(track_id).stem))
-        np.testing.assert_array_equal(cache.audio(track_id) * 32_768, expected)
+    assert_intact(cache)
 
 
 def test_resampled_audio_is_within_half_a_step_of_the_loaded_one(music):
@@ -78,27 +80,6 @@ def test_peaks_above_full_scale_survive(tmp_path):
     with pytest.warns(UserWarning, match="by one artist"):
         dataset = open_dataset("folder", folder)
     np.testing.assert_allclose(dataset.cache(RATE).audio("a.wav"), tone, atol=1e-4)
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.floats(-4, 4, width=32), min_size=1, max_size=50),
-    st.sampled_from([1.0, 1e-3, 1e-6]),
-)
-def test_quantising_errs_by_half_a_step_at_most(values, gain):
-    samples = np.array(values, dtype=np.float32) * np.float32(gain)
-    pcm, step = store.quantise(samples)
-    error = np.abs(pcm * np.float64(step) - samples)
-    assert pcm.dtype == np.int16
-    assert (error <= 0.51 * step).all()
-    assert step <= max(store.EXACT_STEP, 1.01 * np.abs(samples).max() / 32_767)
-
-
-@given(st.lists(st.integers(-32_768, 32_767), min_size=1, max_size=50))
-def test_quantising_16_bit_samples_is_exact(values):
-    samples = np.array(values, dtype=np.float32) / 32_768
-    pcm, step = store.quantise(samples)
-    np.testing.assert_array_equal(pcm.astype(np.float32) * np.float32(step), samples)
 
 
 def test_silence_stays_silent(tmp_path):
@@ -129,7 +110,7 @@ def test_only_the_changed_file_is_decoded_again(music, monkeypatch):
     loaded = []
     load = audio.load
     monkeypatch.setattr(
-        cache_module.audio, "load", lambda path, **k: loaded.append(path.name) or load(path, **k)
+        building.audio, "load", lambda path, **k: loaded.append(path.name) or load(path, **k)
     )
     new = open_dataset("folder", music).cache(RATE)
     assert loaded == ["04.wav"]
@@ -183,11 +164,11 @@ def test_decoder_that_fails_in_an_unforeseen_way_costs_one_track(music, monkeypa
             raise ZeroDivisionError("in the decoder")
         return load(path, **options)
 
-    monkeypatch.setattr(cache_module.audio, "load", strange)
+    monkeypatch.setattr(building.audio, "load", strange)
     dataset = open_dataset("folder", music)
     with pytest.warns(UserWarning, match="ZeroDivisionError: in the decoder"):
         assert len(dataset.cache(RATE)) == 11
-    monkeypatch.setattr(cache_module.audio, "load", load)
+    monkeypatch.setattr(building.audio, "load", load)
     assert len(dataset.cache(RATE, retry_failures=True)) == 12
 
 
@@ -235,14 +216,11 @@ def test_build_that_is_killed_goes_on(music, cache_root, monkeypatch):
     loaded = []
     load = audio.load
     monkeypatch.setattr(
-        cache_module.audio, "load", lambda path, **k: loaded.append(path.name) or load(path, **k)
+        building.audio, "load", lambda path, **k: loaded.append(path.name) or load(path, **k)
     )
     cache = open_dataset("folder", music).cache(RATE)
     assert len(loaded) == 12 - done
-    for track_id in cache.track_ids:
-        np.testing.assert_array_equal(
-            cache.audio(track_id) * 32_768, noise(int(Path(track_id).stem))
-        )
+    assert_intact(cache)
     assert (index.parent / "audio.s16le").stat().st_size == 12 * 4_000 * 2
 
 
@@ -252,10 +230,7 @@ def test_two_processes_build_one_cache(music, cache_root):
     cache = open_dataset("folder", music).cache(RATE)
     assert process.wait() == 0
     assert index.read_bytes().count(b"\n") == 12
-    for track_id in cache.track_ids:
-        np.testing.assert_array_equal(
-            cache.audio(track_id) * 32_768, noise(int(Path(track_id).stem))
-        )
+    assert_intact(cache)
 
 
 @pytest.mark.parametrize("damage", ["garbage", "lost samples", "lost audio", "foreign"])
@@ -277,10 +252,7 @@ def test_damaged_cache_is_mended(music, cache_root, damage):
     dataset.part("test").cache(RATE)
     cache = dataset.cache(RATE)
     assert len(cache) == 12
-    for track_id in cache.track_ids:
-        np.testing.assert_array_equal(
-            cache.audio(track_id) * 32_768, noise(int(Path(track_id).stem))
-        )
+    assert_intact(cache)
 
 
 def test_cache_can_be_pickled_and_read_by_threads(music, monkeypatch):
@@ -324,7 +296,7 @@ def test_full_disk_and_unwritable_folder_are_said(music, monkeypatch, tmp_path):
     dataset: Dataset = open_dataset("folder", music)
     usage = type("Usage", (), {"free": 1_000})
     with monkeypatch.context() as patch:
-        patch.setattr(cache_module.shutil, "disk_usage", lambda _folder: usage)
+        patch.setattr(building.shutil, "disk_usage", lambda _folder: usage)
         with pytest.raises(DatasetError, match="MUSICLIB_CACHE"):
             dataset.cache(RATE)
     (tmp_path / "file").write_text("")

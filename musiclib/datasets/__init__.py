@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from musiclib.datasets.cache import AudioCache, build_cache, cache_folder
+from musiclib.datasets.building import build_cache
+from musiclib.datasets.cache import AudioCache, cache_folder
 from musiclib.datasets.fma import DESCRIPTIONS, download_fma, open_fma
 from musiclib.datasets.folder import open_folder
 from musiclib.datasets.mini import open_mini
 from musiclib.datasets.segments import SegmentBatch, random_segments, read_segment, segments
 from musiclib.datasets.splits import shared_artists, split_tracks, with_validation
-from musiclib.datasets.tracks import COLUMNS, SPLITS, UNKNOWN, Clip, Dataset
+from musiclib.datasets.table import COLUMNS, SPLITS, UNKNOWN
+from musiclib.datasets.tracks import Clip, Dataset
 from musiclib.errors import DatasetError
 
 DATASET_NAMES: tuple[str, ...] = ("mini", *DESCRIPTIONS, "folder")
