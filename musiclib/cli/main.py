@@ -3,11 +3,10 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib import import_module
-from importlib.util import find_spec
 from typing import NoReturn
 
 from musiclib import __version__
+from musiclib.cli import book, codec, data, evaluate
 from musiclib.errors import MusiclibError
 
 EXIT_USER_ERROR = 2
@@ -30,9 +29,8 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"musiclib {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name in ("codec", "evaluate", "data", "book"):
-        if find_spec(f"musiclib.cli.{name}") is not None:
-            import_module(f"musiclib.cli.{name}").add_parser(subparsers)
+    for module in (codec, evaluate, data, book):
+        module.add_parser(subparsers)
     return parser
 
 

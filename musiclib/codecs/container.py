@@ -201,10 +201,24 @@ def packet_bytes(data: bytes) -> int:
         return sum(packet.size for packet in container.demux(stream))
 
 
+def container_name(data: bytes) -> str:
+    """Return FFmpeg's name of a file's format, for example `ogg`.
+
+    Raises:
+        BitstreamError: If FFmpeg does not know it.
+    """
+    with _reading(data, None, "audio") as container:
+        return str(container.format.name)
+
+
 @contextmanager
 def _reading(data: bytes, demuxer: str | None, what: str) -> Iterator[InputContainer]:
     try:
-        with av.open(io.BytesIO(data), "r", format=demuxer, metadata_errors="ignore") as container:
+        # Bytes that pass for a playlist must not make FFmpeg open what they name.
+        options = {"protocol_whitelist": "none"}
+        with av.open(
+            io.BytesIO(data), "r", format=demuxer, metadata_errors="ignore", options=options
+        ) as container:
             yield container
     except (av.FFmpegError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
