@@ -329,8 +329,29 @@ def test_a_scatter_draws_the_two_columns():
 def test_tables_without_what_is_drawn_are_refused():
     with pytest.raises(DatasetError, match="split"):
         figures.genre_counts(tracks().drop(columns="split"))
-    with pytest.raises(DatasetError, match="empty"):
+    with pytest.raises(DatasetError, match="no track"):
         figures.genre_counts(tracks().iloc[:0])
+    with pytest.raises(DatasetError, match="no track"):
+        figures.distribution(tracks().assign(bandwidth=np.nan), "bandwidth", "Bandwidth (kHz)")
+
+
+@pytest.mark.parametrize("rate", [8_000, 96_000])
+@pytest.mark.parametrize("samples", [200, 3_000])
+def test_short_sounds_of_any_rate_are_drawn_without_warnings(rate, samples, recwarn):
+    sound = np.random.default_rng(0).normal(0, 0.1, (2, samples)).astype(np.float32)
+    figures.song_overview(sound, rate)
+    figures.spectrogram_grid({"a": sound, "b": 0 * sound, "c": sound}, rate, frequency_axis="mel")
+    figures.quantisation(sound, rate, duration_s=0.001)
+    for number in plt.get_fignums():
+        figure_png(plt.figure(number))
+    assert [str(warning.message) for warning in recwarn] == []
+
+
+def test_tracks_without_a_value_are_left_out():
+    table = tracks()
+    table.loc[0, "bandwidth"] = np.nan
+    _, axes = figures.distribution(table, "bandwidth", "Bandwidth (kHz)")
+    assert sum(len(dots.get_offsets()) for dots in axes.collections) == 4
 
 
 def test_colours_are_distinct_and_do_not_depend_on_the_order():

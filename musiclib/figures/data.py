@@ -59,7 +59,7 @@ def distribution(
 ) -> tuple[Figure, Axes]:
     """Distribution of a number over the tracks: each track a dot, quartiles as a box.
 
-    For durations, bandwidths, levels and other descriptors.
+    For durations, bandwidths, levels and other descriptors. Tracks without a value are left out.
 
     Args:
         tracks: Table with the column, and with ``genre`` if divided by genre.
@@ -75,6 +75,8 @@ def distribution(
         DatasetError: If the table is empty or lacks a column.
     """
     _require(tracks, column, *(["genre"] if by_genre else []))
+    tracks = tracks.dropna(subset=[column])
+    _require(tracks, column)
     if not by_genre:
         figure, axes = plt.subplots(figsize=(WIDTH, 3.0))
         sns.histplot(x=tracks[column], log_scale=log, color="#0072b2", ax=axes)
@@ -148,4 +150,4 @@ def _require(tracks: pd.DataFrame, *columns: str) -> None:
     if missing:
         raise DatasetError(f"the tracks table lacks {missing}; it has {list(tracks.columns)}")
     if tracks.empty:
-        raise DatasetError("the tracks table is empty: there is nothing to draw")
+        raise DatasetError(f"there is nothing to draw: no track has a value of {list(columns)}")

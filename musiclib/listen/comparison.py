@@ -61,9 +61,8 @@ def comparison(
         An object that a notebook shows as HTML. Files are named ``<title>-<system>``.
 
     Raises:
-        AudioError: If there are no clips, if they do not share their systems, or if titles or
-            labels repeat.
-        BookError: If a file of the page has the same name already.
+        AudioError: If there are no clips, if they do not share their systems, or if two systems
+            have the same label.
     """
     labels = _shared_labels(rows)
     store = store or page_store()
@@ -101,10 +100,8 @@ def _shared_labels(rows: Sequence[Row]) -> list[str]:
                 f"every clip of a comparison needs the same systems in the same order: "
                 f"{row.title!r} has {found}, {rows[0].title!r} has {labels}"
             )
-    titles = [row.title for row in rows]
-    for kind, names in (("systems", labels), ("clips", titles)):
-        if len({slug(name) for name in names}) < len(names):
-            raise AudioError(f"two {kind} of the comparison have the same name: {names}")
+    if len({slug(label) for label in labels}) < len(labels):
+        raise AudioError(f"two systems of the comparison have the same name: {labels}")
     return labels
 
 

@@ -125,25 +125,22 @@ class MediaStore:
         """Keep a file's bytes for the page.
 
         Args:
-            name: Stem of the file's name, such as ``clip-system``; it is made a :func:`slug`.
+            name: Stem of the file's name, such as ``clip-system``; it is made a :func:`slug`. Where
+                the page has another file of this name, a digest of the bytes is added to it.
             suffix: ``.flac`` or ``.png``.
             data: The file's bytes.
 
         Returns:
             What to write into ``src``: the file's address, or a data URI.
-
-        Raises:
-            BookError: If this page already has another file of this name.
         """
         if self.folder is None or self.url is None:
             return f"data:{_TYPES[suffix]};base64,{base64.b64encode(data).decode('ascii')}"
         file_name = slug(name) + suffix
         digest = hashlib.sha256(data).hexdigest()
         if self._digests.setdefault(file_name, digest) != digest:
-            # The players made before would silently change what they play.
-            raise BookError(
-                f"two different media of one page are named {file_name}: give each its own name"
-            )
+            # Else the players made before would silently change what they play. Clips of a
+            # reader's own music may well have one title, so this is no error.
+            file_name = f"{slug(name)}-{digest[:12]}{suffix}"
         self._write(file_name, data)
         return f"{self.url.rstrip('/')}/{quote(file_name)}"
 

@@ -59,8 +59,7 @@ def player(
         audio: Samples at their true level, shape ``(N,)`` or ``(C, N)``.
         sample_rate: Samples a second.
         label: What the listener reads and a screen reader says.
-        name: Stem of the sound's file name; made from the label by default. Different sounds of a
-            page need different names.
+        name: Stem of the sound's file name; made from the label by default.
         kbps: Measured bitrate, from the bytes of the coded sound.
         figures: Measured figures by name, as for :class:`musiclib.listen.Sound`.
         spectrogram: Whether to show a small spectrogram above the player.
@@ -71,7 +70,6 @@ def player(
 
     Raises:
         AudioError: If the sound cannot be played by browsers.
-        BookError: If another sound of the page has the same name.
     """
     sound = Sound(label, audio, sample_rate, kbps, figures or {})
     store = store or page_store()
