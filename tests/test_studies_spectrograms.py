@@ -1,0 +1,173 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from musiclib.stft import StftConfig
+from musiclib.studies.spectrograms import figures, phase, representation
+
+RATE = 24_000
+HOUSE = StftConfig()
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+def tone(hertz: float = 1000.0, seconds: float = 1.0) -> np.ndarray:
+    times = np.arange(round(seconds * RATE)) / RATE
+    return (0.3 * np.sin(2 * np.pi * hertz * times)).astype(np.float32)
+
+
+def noise(seconds: float = 1.0) -> np.ndarray:
+    values = np.random.default_rng(0).standard_normal(round(seconds * RATE))
+    return (0.1 * values).astype(np.float32)
+
+
+def strokes(seconds: float = 1.0) -> np.ndarray:
+    out = np.zeros(round(seconds * RATE), dtype=np.float32)
+    out[2000::6000] = 0.9
+    return out
+
+
+def test_transforms_can_be_undone_and_the_mdct_needs_one_value_a_sample():
+    table = representation.round_trip_table(noise(), [StftConfig(1024, 256), StftConfig(512, 256)])
+    assert (table["error_db"] < -110).all()
+    assert table["values_per_sample"].tolist() == [4.0, 2.0, 1.0]
+
+
+def test_window_table_has_the_figures_of_the_textbook():
+    table = representation.window_table()
+    # Harris (1978), table 1.
+    assert table.loc["Rectangle", "highest_side_lobe_db"] == pytest.approx(-13.3, abs=0.1)
+    assert table.loc["Hann", "highest_side_lobe_db"] == pytest.approx(-31.5, abs=0.1)
+    assert table.loc["Hamming", "highest_side_lobe_db"] == pytest.approx(-42.7, abs=0.5)
+    assert table.loc["Blackman-Harris", "highest_side_lobe_db"] == pytest.approx(-92.0, abs=0.3)
+    assert table.loc["Rectangle", "noise_bandwidth_bins"] == pytest.approx(1.0)
+    assert table.loc["Hann", "noise_bandwidth_bins"] == pytest.approx(1.5)
+    assert table["main_lobe_bins"].tolist() == pytest.approx([2.0, 4.0, 4.0, 8.0], abs=0.1)
+
+
+def test_a_window_keeps_a_loud_tone_out_of_quiet_bins():
+    clip = tone(1005.0)
+    assert representation.median_level_db([clip], "hann") < -90
+    assert representation.median_level_db([clip], "boxcar") > -70
+
+
+def test_levels_lie_between_the_floor_and_zero_for_each_clip():
+    loud, soft = noise(), 0.01 * noise()
+    one = representation.levels_db([loud], HOUSE)
+    np.testing.assert_allclose(representation.levels_db([soft], HOUSE), one, atol=1e-3)
+    assert one.max() == 0.0
+    assert one.min() >= -80.0
+    silent = representation.levels_db([np.zeros(RATE, np.float32)], HOUSE)
+    assert set(silent) == {-80.0}
+
+
+def test_long_windows_pack_tones_and_short_windows_pack_strokes():
+    clips = {"tone": tone(), "strokes": strokes()}
+    table = representation.compaction_table(clips, (256, 4096))
+    for transform in ("STFT", "MDCT"):
+        values = table[table["transform"] == transform].set_index(["clip", "window"])[
+            "values_per_sample"
+        ]
+        assert values["tone", 4096] < values["tone", 256]
+        assert values["strokes", 256] < values["strokes", 4096]
+
+
+def test_keeping_all_cells_keeps_the_clip_and_few_cells_keep_a_tone():
+    clip = tone() + 0.01 * noise()
+    assert representation.error_db(clip, representation.keep_largest(clip, HOUSE, 1.0)) < -110
+    kept = representation.keep_largest(clip, HOUSE, 0.02)
+    assert representation.error_db(tone(), kept) < -25
+
+
+def test_error_of_silence_is_zero_db_and_of_a_copy_minus_infinity():
+    assert representation.error_db(tone(), np.zeros(RATE, np.float32)) == pytest.approx(0.0)
+    assert representation.error_db(tone(), tone()) == -np.inf
+
+
+def test_more_iterations_come_closer_and_momentum_helps():
+    variants = {"plain": 0.0, "fast": 0.99}
+    clip = tone() * np.linspace(1, 0, RATE, dtype=np.float32) + 0.2 * strokes()
+    table, sounds = phase.griffin_lim_curve(clip, HOUSE, (1, 8, 64), variants, seed=0)
+    curve = table.set_index(["method", "iterations"])["spectral_convergence_db"]
+    for label in variants:
+        assert curve[label, 1] > curve[label, 8] > curve[label, 64]
+    assert curve["fast", 64] < curve["plain", 64]
+    assert sounds["fast", 64].shape == clip.shape
+    again = phase.griffin_lim_curve(clip, HOUSE, (1,), variants, seed=0)[1]
+    np.testing.assert_array_equal(again["plain", 1], sounds["plain", 1])
+
+
+def test_spectral_convergence_of_a_copy_and_of_silence():
+    magnitude = np.abs(representation.spectrum_of(tone(), HOUSE))
+    assert phase.spectral_convergence_db(magnitude, tone(), HOUSE) == -np.inf
+    silent = np.zeros(RATE, np.float32)
+    assert phase.spectral_convergence_db(magnitude, silent, HOUSE) == pytest.approx(0.0)
+
+
+def test_flipping_the_polarity_keeps_every_magnitude():
+    table = phase.compare(tone(), {"flipped": -tone()}, RATE, HOUSE)
+    assert table.loc["flipped", "log_spectral_distance"] == pytest.approx(0.0, abs=1e-3)
+    assert table.loc["flipped", "zimtohrli_mos"] > 4.9
+
+
+def test_other_phases_keep_magnitudes_better_than_waveforms():
+    sounds = phase.phase_variants(noise() + tone(), HOUSE, seed=0)
+    assert list(sounds) == list(phase.PHASE_LABELS.values())
+    table = phase.compare(noise() + tone(), sounds, RATE, HOUSE)
+    assert (table["si_sdr"] < 0).all()
+    assert (table["spectral_convergence_db"] < 0).all()
+    assert table.loc["Phases of white noise", "spectral_convergence_db"] < -4
+
+
+def test_more_mel_bands_lose_less():
+    clip = (tone(3000.0) + tone(3300.0)) / 2 + 0.05 * noise()
+    errors = [
+        representation.error_db(clip, phase.mel_round_trip(clip, RATE, HOUSE, count))
+        for count in (20, 80, 256)
+    ]
+    assert errors[0] > errors[1] > errors[2]
+
+
+def test_strokes_are_percussive_and_tones_are_not():
+    clips = {"both": tone() + strokes(), "tone": tone(), "strokes": strokes()}
+    assert phase.percussiveness(tone(), RATE) < 0.1
+    assert phase.percussiveness(strokes(), RATE) > 0.9
+    assert phase.extremes(clips, RATE) == ("strokes", "tone")
+    assert phase.extremes({"only": tone()}, RATE) == ("only", "only")
+
+
+def test_window_trials_have_a_row_for_each_clip_and_window():
+    table = phase.window_trials({"tone": tone()}, RATE, (512, 1024), iterations=2)
+    assert table["window"].tolist() == [512, 1024]
+    assert table["kept_mos"].between(1, 5).all()
+    assert (table["kept_si_sdr"] > 10).all()
+
+
+def test_figures_draw_what_they_are_given():
+    levels = representation.levels_db([noise(), tone()], HOUSE)
+    assert figures.level_histograms(levels)[1].shape == (2,)
+    clips = {"Percussive": strokes(), "Tonal": tone()}
+    assert figures.resolution_grid(clips, RATE, (256, 1024))[1].shape == (2, 2)
+    packed = representation.compaction_table(clips, (256, 512))
+    _, axes = figures.compaction(packed, {"Tonal": "the tonal clip"})
+    labels = [text.get_text() for text in axes[1].get_legend().get_texts()]
+    assert labels == ["the tonal clip", "mean of all clips"]
+    _, axes = figures.waveform_pair(tone(), {"a": -tone(), "b": noise()}, RATE)
+    assert len(axes) == 2
+    assert len(axes[0].lines[0].get_xdata()) == round(0.02 * RATE)
+    curve = pd.DataFrame(
+        {
+            "clip": "c",
+            "method": ["m", "m"],
+            "iterations": [1, 2],
+            "spectral_convergence_db": [0, -3],
+        }
+    )
+    assert figures.convergence(curve)[1].get_ylabel() == "Spectral convergence (dB)"
+    trials = pd.DataFrame({"window": [256, 512], "kept_mos": [3, 4], "rebuilt_mos": [2, 3]})
+    assert figures.window_choice(trials)[1].shape == (2,)
