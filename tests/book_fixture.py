@@ -37,7 +37,15 @@ display(HTML(f'<audio controls preload="none" aria-label="A tone" src="{url}/ton
 GLUE = """
 from myst_nb import glue
 
-glue("answer", 6.25 + seed)
+glue("answer", 6.25 + seed, display=False)
+"""
+
+FORMULA = """
+See {eq}`eq-square`.
+
+$$
+x^2 = \\sqrt{2}
+$$ (eq-square)
 """
 
 TOC = """
@@ -112,7 +120,9 @@ def write_book(root: Path) -> Path:
     (book / "index.md").write_text(INDEX, encoding="utf-8")
     (book / "references.md").write_text("# References\n\n```{bibliography}\n```\n")
     (book / "references.bib").write_text(BIB, encoding="utf-8")
-    formula = new_markdown_cell("See {eq}`eq-square`.\n\n$$\nx^2 = \\sqrt{2}\n$$ (eq-square)", id="formula")
+    formula = new_markdown_cell(
+        "See {eq}`eq-square`.\n\n$$\nx^2 = \\sqrt{2}\n$$ (eq-square)", id="formula"
+    )
     glue = new_code_cell(GLUE, id="glue", metadata={"tags": ["remove-cell"]})
     write_notebook(book / "chapter.ipynb", figure_cell(), glue, formula)
     back = new_markdown_cell("The line was {numref}`fig-line` in [](../chapter.ipynb).", id="back")

@@ -25,6 +25,12 @@ _MATHJAX_PARTS = ("a11y", "input/tex/extensions", "output/chtml/fonts", "sre/mat
 _ICON_SCRIPT = "_static/scripts/fontawesome.js"
 
 
+_COMPLAINT = re.compile(
+    r"^.*(?:WARNING|ERROR|CRITICAL).*$|^(?:Sphinx|Extension|Theme|Exception)[\w ]*:\s*\n.*$",
+    re.MULTILINE,
+)
+
+
 def _script_tag(address: str) -> re.Pattern[str]:
     return re.compile(rf'\s*<script[^>]*src="[^"]*{re.escape(address)}[^"]*"[^>]*></script>')
 
@@ -48,6 +54,9 @@ def assemble(
     if repository_url:
         config["repository"] = {"url": repository_url, "branch": "main", "path_to_book": ""}
         config["html"].update(use_repository_button=True, use_issues_button=True)
+        # The theme knows three hosts by name and asks which of them any other is like.
+        provider = next((p for p in ("gitlab", "bitbucket") if p in repository_url), "github")
+        config["sphinx"]["config"]["html_theme_options"]["repository_provider"] = provider
     (folder / CONFIG_NAME).write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     for chapter in book.chapters:
         if chapter.docname in chapters:
@@ -93,8 +102,7 @@ def build_site(source: Path, log: Path) -> Path:
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text(text, encoding="utf-8")
     # jupyter-book has left with 0 though Sphinx had stopped, so its words are read as well.
-    pattern = re.compile(r"WARNING|ERROR|CRITICAL|Exception occurred|Traceback")
-    complaints = [line for line in text.splitlines() if pattern.search(line)]
+    complaints = [line.strip() for line in _COMPLAINT.findall(text)]
     if done.returncode != 0 or complaints or not (html / "index.html").is_file():
         shown = complaints or text.splitlines()[-12:]
         listed = "\n".join(f"  - {line.replace(f'{source}/', '')}" for line in shown)

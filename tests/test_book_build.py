@@ -1,0 +1,122 @@
+"""A whole small book, built once: what a reader gets, and that a second build reuses the first."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+
+from musiclib.book.build import Options, build
+from musiclib.book.check import check_site
+from tests.book_fixture import write_book, write_music
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def options(tmp_path_factory: pytest.TempPathFactory) -> Options:
+    folder = tmp_path_factory.mktemp("book")
+    music = write_music(folder / "my music", clips=8, seconds=1.0)
+    root = write_book(folder / "source")
+    return Options(
+        source=root,
+        dataset="folder",
+        data_root=str(music),
+        profile="smoke",
+        seed=3,
+        repository_url="https://example.org/book",
+    )
+
+
+@pytest.fixture(scope="module")
+def site(options: Options) -> Path:
+    said: list[str] = []
+    front = build(options, said.append)
+    assert sum(line.startswith("ran ") for line in said) == 2
+    return front.parent
+
+
+def page(site: Path, name: str) -> BeautifulSoup:
+    return BeautifulSoup((site / name).read_text(encoding="utf-8"), "html.parser")
+
+
+def test_site_stands_alone(site: Path) -> None:
+    report = check_site(site)
+    assert report.findings == ()
+    assert set(report.weights) >= {"index.html", "book/index.html", "book/part/sound.html"}
+    # Loading is complete in this count: the theme alone has several hundred kilobytes.
+    assert 300_000 < report.weights["index.html"] < 1_500_000
+
+
+def test_figure_has_number_caption_and_text(site: Path) -> None:
+    figure = page(site, "book/chapter.html").select_one("figure#fig-line")
+    assert figure is not None
+    assert figure.img is not None
+    assert figure.img["alt"] == "A line that rises from left to right."
+    assert "Fig. 1 A rising line." in figure.get_text(" ", strip=True).replace("  ", " ")
+    for name in ("book/index.html", "book/part/sound.html"):
+        links = [link.get_text() for link in page(site, name).select('a[href$="#fig-line"]')]
+        assert links == ["Fig. 1"], name
+
+
+def test_glued_value_follows_the_seed(site: Path) -> None:
+    assert "The answer is 9.2." in re.sub(r"\s+", " ", page(site, "book/index.html").get_text())
+
+
+def test_citation_leads_to_the_bibliography(site: Path) -> None:
+    link = page(site, "book/index.html").select_one('a[href^="references.html#"]')
+    assert link is not None
+    references = page(site, "book/references.html").get_text()
+    assert "A mathematical theory of communication" in references
+
+
+def test_sound_is_a_file_of_the_site(site: Path) -> None:
+    player = page(site, "book/part/sound.html").find("audio")
+    assert player is not None
+    source = (site / "book" / "part" / str(player["src"])).resolve()
+    assert source.is_file()
+    assert source.is_relative_to(site / "_static" / "media" / "part" / "sound")
+
+
+def test_formulas_are_drawn_without_another_host(site: Path) -> None:
+    assert (site / "_static" / "mathjax" / "tex-chtml.js").is_file()
+    scripts = [str(tag.get("src")) for tag in page(site, "book/chapter.html").find_all("script")]
+    assert "../_static/mathjax/tex-chtml.js" in scripts
+    assert "tex-chtml" not in (site / "book" / "index.html").read_text(encoding="utf-8")
+
+
+def test_parameters_are_injected_and_hidden(site: Path) -> None:
+    assert "data_root" not in page(site, "book/chapter.html").get_text()
+    published = json.loads((site / "_sources" / "book" / "chapter.ipynb").read_text("utf-8"))
+    sources = "\n".join("".join(cell["source"]) for cell in published["cells"])
+    assert "seed = 3" in sources
+    assert 'dataset = "folder"' in sources
+
+
+def test_no_trace_of_the_run_is_published(options: Options, site: Path) -> None:
+    private = [str(options.source), str(options.data_root), str(site.parent)]
+    for path in site.rglob("*"):
+        if path.suffix in {".html", ".ipynb", ".json", ".js", ".md"}:
+            text = path.read_text(encoding="utf-8")
+            assert not [folder for folder in private if folder in text], path
+    published = json.loads((site / "_sources" / "book" / "chapter.ipynb").read_text("utf-8"))
+    assert set(published["metadata"]) == {"kernelspec", "language_info"}
+    assert all(set(cell["metadata"]) <= {"tags", "mystnb"} for cell in published["cells"])
+
+
+def test_run_report(site: Path) -> None:
+    report = json.loads((site / "run-report.json").read_text(encoding="utf-8"))
+    assert report["parameters"] == {
+        "dataset": "folder",
+        "data_root": "my music",
+        "profile": "smoke",
+        "seed": 3,
+    }
+    assert set(report["chapters"]) == {"book/chapter", "book/part/sound"}
+    assert all(entry["seconds"] > 0 for entry in report["chapters"].values())
+    assert re.fullmatch(r"[0-9a-f]{64}", report["data_fingerprint"])
+
+
+def test_repository_is_linked(site: Path) -> None:
+    assert "https://example.org/book" in check_site(site).links

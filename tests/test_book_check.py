@@ -1,0 +1,137 @@
+"""The checks of a built site: each kind of problem is found, and a good site has none."""
+
+from pathlib import Path
+
+import pytest
+
+from musiclib.book.check import Page, check_site, loaded_files
+
+PAGE = '<!doctype html><html lang="en"><head><title>A page</title></head><body>{}</body></html>'
+
+
+def write_site(root: Path, body: str, name: str = "index.html") -> Path:
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(PAGE.format(body), encoding="utf-8")
+    return root
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "a tone.flac").write_bytes(b"x" * 1000)
+    (tmp_path / "picture.png").write_bytes(b"x" * 100)
+    return write_site(tmp_path, '<h2 id="here">Here</h2>', "part/page.html")
+
+
+GOOD = """
+<a href="part/page.html#here">a place</a> <a href="#">top</a> <a href="part/">?</a>
+<a href="https://example.org/paper">a paper</a> <a href="mailto:someone@example.org">mail</a>
+<img src="picture.png" alt="A picture"><img src="data:image/png;base64,AA==" alt="A dot">
+<audio controls preload="none" aria-label="A tone" src="media/a%20tone.flac"></audio>
+<p id="name">Another tone</p>
+<audio preload="none" aria-labelledby="name"><source src="media/a tone.flac"></audio>
+<button data-picture="picture.png" data-words="a.b c.png">play</button>
+""".replace('<a href="part/">?</a>', "")
+
+
+def test_good_site_has_no_findings(site: Path) -> None:
+    report = check_site(write_site(site, GOOD))
+    assert report.findings == ()
+    assert report.links == ("https://example.org/paper",)
+
+
+@pytest.mark.parametrize(
+    ("body", "finding"),
+    [
+        ('<a href="gone.html">x</a>', "no such file: gone.html"),
+        ('<a href="part/page.html#gone">x</a>', "no such place in that page"),
+        ('<a href="#gone">x</a>', "no such place in that page: #gone"),
+        ('<a href="">x</a>', "empty address"),
+        ('<a href="../outside.html">x</a>', "leads out of the site"),
+        ('<a href="file:///etc/hosts">x</a>', "unknown kind of address"),
+        ('<img src="picture.png">', "without an alternative text: picture.png"),
+        ('<img src="picture.png" alt=" ">', "without an alternative text: picture.png"),
+        ('<img src="picture.png" alt="_images/0f3a.png">', "a file name as its alternative text"),
+        ('<img src="gone.png" alt="x">', "no such file: gone.png"),
+        ('<img srcset="picture.png 1x, gone.png 2x" src="picture.png" alt="x">', "gone.png"),
+        ('<video poster="gone.png" title="x" src="picture.png"></video>', "gone.png"),
+        ('<audio src="media/a tone.flac"></audio>', "player without a name"),
+        ('<audio aria-labelledby="gone" src="media/a tone.flac"></audio>', "without a name"),
+        ('<audio aria-label="x" src="media/gone.flac"></audio>', "no such file: media/gone.flac"),
+        ('<audio aria-label="x"><source src="gone.flac"></audio>', "no such file: gone.flac"),
+        ('<audio aria-label="x"></audio>', "player without a source"),
+        ('<button data-sound="media/gone.flac">x</button>', "no such file: media/gone.flac"),
+        ('<div style="background: url(gone.png)">x</div>', "no such file: gone.png"),
+        ('<script src="https://example.org/x.js"></script>', "needs another host"),
+        ('<script src="//example.org/x.js"></script>', "needs another host"),
+        ('<link rel="stylesheet" href="https://example.org/x.css">', "needs another host"),
+        ('<img src="https://example.org/x.png" alt="x">', "needs another host"),
+        ("<pre>Traceback (most recent call last)</pre>", "traceback"),
+    ],
+)
+def test_problem_is_found(site: Path, body: str, finding: str) -> None:
+    findings = check_site(write_site(site, body)).findings
+    assert len(findings) == 1, findings
+    assert finding in findings[0]
+    assert findings[0].startswith("index.html: ")
+
+
+def test_page_in_a_folder_resolves_from_there(site: Path) -> None:
+    write_site(site, '<a href="part/page.html">x</a>')
+    write_site(site, '<a href="../index.html">x</a><a href="index.html">y</a>', "part/page.html")
+    assert check_site(site).findings == ("part/page.html: a href: no such file: index.html",)
+
+
+def test_page_needs_title_and_language(site: Path) -> None:
+    (site / "index.html").write_text("<html><body>Text</body></html>", encoding="utf-8")
+    assert check_site(site).findings == (
+        "index.html: no title",
+        "index.html: no language on the html element",
+    )
+
+
+def test_styles_are_checked(site: Path) -> None:
+    write_site(site, "")
+    style = '@import "https://example.org/x.css"; a { background: url("gone.png") }'
+    (site / "style.css").write_text(style, encoding="utf-8")
+    findings = check_site(site).findings
+    assert any("needs another host: https://example.org/x.css" in f for f in findings)
+    assert any("no such file: gone.png" in f for f in findings)
+    assert len(findings) == 2
+
+
+def test_site_without_front_page(site: Path) -> None:
+    assert check_site(site).findings == ("index.html: there is no front page",)
+
+
+def test_weight_counts_what_loads_before_anything_is_played(site: Path) -> None:
+    body = '<audio preload="{}" aria-label="x" src="media/a tone.flac"></audio>'
+    base = len(PAGE.format("")) + len(body) - 2
+    for preload, expected in (("none", 0), ("metadata", 1000), ("auto", 1000)):
+        weight = check_site(write_site(site, body.format(preload))).weights["index.html"]
+        assert weight == base + len(preload) + expected
+    silent = '<audio aria-label="x" src="media/a tone.flac"></audio>'
+    assert check_site(write_site(site, silent)).weights["index.html"] > 1000
+
+
+def test_weight_follows_styles_and_counts_a_file_once(site: Path) -> None:
+    (site / "one.woff2").write_bytes(b"x" * 50)
+    (site / "one.ttf").write_bytes(b"x" * 70)
+    style = "@font-face { src: url(one.woff2), url(one.ttf) } a { background: url(picture.png) }"
+    (site / "style.css").write_text(style, encoding="utf-8")
+    body = '<link rel="stylesheet" href="style.css"><img src="picture.png" alt="x">'
+    write_site(site, body)
+    names = {path.name for path in loaded_files(Page(site / "index.html"), site)}
+    assert names == {"index.html", "style.css", "one.woff2", "picture.png"}
+
+
+def test_heavy_front_page_is_found_through_a_redirect(site: Path) -> None:
+    (site / "index.html").write_text(
+        '<meta http-equiv="Refresh" content="0; url=part/page.html">', encoding="utf-8"
+    )
+    write_site(site, '<img src="../big.png" alt="x">', "part/page.html")
+    (site / "big.png").write_bytes(b"x" * 2000)
+    assert check_site(site, max_first_page_bytes=3000).findings == ()
+    (finding,) = check_site(site, max_first_page_bytes=2000).findings
+    assert "before any sound is played" in finding

@@ -1,0 +1,182 @@
+"""Running chapters: what is refused, what is kept, and in which surroundings a chapter runs."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nbformat.v4 import new_code_cell
+
+import musiclib.book.build
+from musiclib.book.build import Options, build, run_chapters
+from musiclib.book.layout import Chapter, find_book
+from musiclib.errors import BookError
+from tests.book_fixture import write_book, write_music, write_notebook
+
+Make = Callable[..., Options]
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_music(tmp_path_factory.mktemp("music"), clips=4, seconds=0.5)
+
+
+@pytest.fixture
+def make(tmp_path: Path, music: Path) -> Make:
+    """Make a book whose chapter has the given cells."""
+
+    def write(*sources: str, **options: Any) -> Options:
+        root = write_book(tmp_path / "source")
+        cells = [new_code_cell(text, id=f"cell-{n}") for n, text in enumerate(sources)]
+        write_notebook(root / "book" / "chapter.ipynb", *cells)
+        defaults = {"only": ("chapter",), "dataset": "folder", "data_root": str(music)}
+        return Options(source=root, **{**defaults, **options})
+
+    return write
+
+
+def silent(_: str) -> None:
+    pass
+
+
+def run_one(options: Options) -> tuple[Any, Path]:
+    stored = run_chapters(options, silent).chapters["book/chapter"]
+    return json.loads(stored.notebook.read_text(encoding="utf-8")), stored.media
+
+
+def printed(notebook: Any) -> str:
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    return "".join("".join(output.get("text", [])) for output in outputs)
+
+
+def test_error_stops_publication_and_names_the_cell(make: Make) -> None:
+    options = make("x = 1", "raise ValueError('no such genre')")
+    published = options.source / "build" / "book" / "index.html"
+    published.parent.mkdir(parents=True)
+    published.write_text("an earlier site", encoding="utf-8")
+    with pytest.raises(BookError, match=r"(?s)book/chapter\.ipynb.*cell.*cell-1.*no such genre"):
+        build(options, silent)
+    assert published.read_text(encoding="utf-8") == "an earlier site"
+    assert not list(options.source.rglob("*.running*"))
+    assert not list((options.source / "build" / "work" / "store").rglob("*.ipynb"))
+
+
+def test_all_failures_are_reported_together(make: Make) -> None:
+    options = make("1 / 0", only=())
+    bad = new_code_cell("undefined_name", id="bad")
+    write_notebook(options.source / "book" / "part" / "sound.ipynb", bad)
+    with pytest.raises(BookError, match=r"(?s)ZeroDivisionError") as caught:
+        run_chapters(options, silent)
+    assert "undefined_name" in str(caught.value)
+
+
+def test_warning_stops_publication(make: Make) -> None:
+    options = make("import warnings\nwarnings.warn('quiet clip', stacklevel=1)")
+    with pytest.raises(BookError, match=r"(?s)cell-0.*standard error.*quiet clip"):
+        run_chapters(options, silent)
+
+
+def test_kernel_is_this_interpreter(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    foreign = tmp_path / "jupyter" / "kernels" / "python3"
+    foreign.mkdir(parents=True)
+    argv = ["/bin/false", "{connection_file}"]
+    description = {"argv": argv, "display_name": "Foreign", "language": "python"}
+    (foreign / "kernel.json").write_text(json.dumps(description))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
+    text = "import sys\nprint(sys.prefix == prefix_of_the_test)"
+    notebook, _ = run_one(make(f"prefix_of_the_test = {sys.prefix!r}", text))
+    assert printed(notebook) == "True\n"
+
+
+def test_surroundings_of_a_chapter(make: Make) -> None:
+    names = ["MUSICLIB_MEDIA_URL", "TQDM_DISABLE", "OMP_NUM_THREADS"]
+    text = f"import os, json\nfrom pathlib import Path\nprint([os.environ[n] for n in {names}])"
+    text += "\nprint(Path.cwd().name, Path(os.environ['MUSICLIB_MEDIA_DIR']).is_dir())"
+    notebook, _ = run_one(make(text, jobs=1))
+    # One chapter at a time has the whole machine.
+    expected = ["../_static/media/chapter", "1", str(os.cpu_count() or 1)]
+    assert printed(notebook) == f"{expected}\nbook True\n"
+
+
+def test_progress_bars_stay_out_of_pages(make: Make) -> None:
+    notebook, _ = run_one(make("from tqdm import tqdm\nfor _ in tqdm(range(3)):\n    pass"))
+    assert all(not cell.get("outputs") for cell in notebook["cells"])
+
+
+def test_parameters_reach_the_chapter(make: Make, music: Path) -> None:
+    text = "print(dataset, profile, seed, data_root.endswith('music0'))"
+    notebook, _ = run_one(make(text, profile="smoke", seed=7))
+    assert printed(notebook) == "folder smoke 7 True\n"
+    injected = next(c for c in notebook["cells"] if "injected-parameters" in str(c["metadata"]))
+    assert "remove-cell" in injected["metadata"]["tags"]
+    assert str(music) not in "".join(injected["source"])
+
+
+def test_unchanged_chapters_are_not_run_again(make: Make, tmp_path: Path) -> None:
+    marker = tmp_path / "runs"
+    text = f"from pathlib import Path\nwith Path({str(marker)!r}).open('a') as f:\n    f.write('x')"
+    options = make(text)
+
+    def runs(changed: Options) -> int:
+        run_chapters(changed, silent)
+        return len(marker.read_text())
+
+    assert runs(options) == 1
+    assert runs(options) == 1
+    assert runs(Options(**{**vars(options), "force": True})) == 2
+    assert runs(Options(**{**vars(options), "seed": 1})) == 3
+    with (options.source / "book" / "chapter.ipynb").open("a") as stream:
+        stream.write("\n")
+    assert runs(options) == 4
+
+
+def test_chapters_that_succeeded_survive_the_failure_of_another(make: Make) -> None:
+    options = make("1 / 0", only=())
+    with pytest.raises(BookError):
+        run_chapters(options, silent)
+    write_notebook(options.source / "book" / "chapter.ipynb")
+    assert run_chapters(options, silent).fresh == ("book/chapter",)
+
+
+def test_unknown_chapter_is_named(make: Make) -> None:
+    with pytest.raises(BookError, match=r"nonsense.*chapter, part/sound"):
+        run_chapters(make("x = 1", only=("nonsense",)), silent)
+
+
+def test_no_book_here(tmp_path: Path) -> None:
+    with pytest.raises(BookError, match=r"no _toc\.yml"):
+        find_book(tmp_path)
+
+
+def test_missing_chapter_is_named(make: Make) -> None:
+    options = make("x = 1")
+    (options.source / "book" / "chapter.ipynb").unlink()
+    with pytest.raises(BookError, match=r"names book/chapter, but there is no"):
+        find_book(options.source)
+
+
+def test_media_address_follows_the_depth_of_the_page() -> None:
+    chapter = Chapter("book/approach/metric", Path("metric.ipynb"))
+    assert chapter.media_url == "../../_static/media/approach/metric"
+    assert chapter.name == "approach/metric"
+
+
+def test_site_that_fails_its_checks_is_not_published(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken_site(source: Path, _: Path) -> Path:
+        (source / "html").mkdir()
+        (source / "html" / "index.html").write_text('<html lang="en"><img src="x.png"></html>')
+        return source / "html"
+
+    monkeypatch.setattr(musiclib.book.build, "build_site", broken_site)
+    options = make("x = 1", only=())
+    with pytest.raises(BookError, match=r"(?s)alternative text.*no such file: x.png"):
+        build(options, silent)
+    assert not (options.source / "build" / "book").exists()

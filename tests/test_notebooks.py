@@ -1,0 +1,155 @@
+"""The chapters in git, and that each of them runs on a reader's own music."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from musiclib.book import notebooks
+from musiclib.book.layout import Chapter, find_book
+from musiclib.errors import BookError
+from tests.book_fixture import REPOSITORY, figure_cell, notebook, write_music, write_notebook
+
+BOOK = find_book(REPOSITORY)
+CHAPTERS = [chapter for chapter in BOOK.chapters if chapter.executed]
+
+
+def named(chapter: Chapter) -> str:
+    return chapter.name
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_music(tmp_path_factory.mktemp("own") / "my music", clips=20, seconds=3.0)
+
+
+def test_every_notebook_is_a_chapter() -> None:
+    assert notebooks.find(REPOSITORY / "book") == sorted(chapter.source for chapter in CHAPTERS)
+    assert CHAPTERS
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=named)
+def test_chapter_is_in_its_form_for_git(chapter: Chapter) -> None:
+    assert notebooks.problems(chapter.source) == []
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=named)
+def test_chapter_opens_with_a_question(chapter: Chapter) -> None:
+    first = notebooks.read(chapter.source).cells[0]
+    assert first.cell_type == "markdown"
+    assert first.source.startswith("# ")
+    assert "?" in first.source
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=named)
+def test_chapter_runs_with_plain_papermill(chapter: Chapter, music: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.ipynb"
+    command = [sys.executable, "-m", "papermill", str(chapter.source), str(output)]
+    command += ["-p", "dataset", "folder", "-p", "data_root", str(music), "-p", "profile", "smoke"]
+    # The command works from any folder; what it leaves there would be a chapter's mistake.
+    launched = tmp_path / "launched"
+    launched.mkdir()
+    settings = {"MUSICLIB_CACHE": str(tmp_path / "cache"), "JUPYTER_PREFER_ENV_PATH": "1"}
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("MUSICLIB_")}
+    done = subprocess.run(
+        [*command, "--no-progress-bar"],
+        cwd=launched,
+        env={**inherited, **settings},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    outputs = [o for cell in notebooks.read(output).cells for o in cell.get("outputs", [])]
+    assert outputs
+    warnings = [o.text for o in outputs if o.output_type == "stream" and o.name == "stderr"]
+    assert warnings == []
+    assert list(launched.iterdir()) == []
+
+
+def test_cleaning_removes_what_a_run_leaves(tmp_path: Path) -> None:
+    path = write_notebook(tmp_path / "chapter.ipynb", figure_cell())
+    clean = path.read_bytes()
+    saved = json.loads(clean)
+    saved["metadata"]["papermill"] = {"duration": 3.0}
+    for cell in saved["cells"]:
+        cell["metadata"]["execution"] = {"start": "now"}
+        if cell["cell_type"] == "code":
+            cell["execution_count"] = 7
+            cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": ["x"]}]
+    path.write_text(json.dumps(saved), encoding="utf-8")
+    assert notebooks.problems(path) == ["is not in canonical form; run `make notebooks`"]
+    assert notebooks.clean([path]) == [path]
+    assert path.read_bytes() == clean
+    assert notebooks.clean([path]) == []
+    assert notebooks.problems(path) == []
+
+
+def test_cells_keep_or_get_identifiers(tmp_path: Path) -> None:
+    source = json.loads(write_notebook(tmp_path / "chapter.ipynb", figure_cell()).read_bytes())
+    for cell in source["cells"]:
+        del cell["id"]
+    source["nbformat_minor"] = 4
+    texts = []
+    for name in ("one.ipynb", "two.ipynb"):
+        path = tmp_path / name
+        path.write_text(json.dumps(source), encoding="utf-8")
+        notebooks.clean([path])
+        texts.append(path.read_bytes())
+    assert texts[0] == texts[1]
+    identifiers = [cell["id"] for cell in json.loads(texts[0])["cells"]]
+    assert len(set(identifiers)) == len(identifiers) == 3
+
+
+@pytest.mark.parametrize(
+    ("parameters", "problem"),
+    [
+        ('dataset = "mini"\ndata_root = None\nseed = 0', "lacks `profile = 'mini'`"),
+        (
+            'dataset = "fma_small"\ndata_root = None\nprofile = "mini"\nseed = 0',
+            "parameter dataset is 'fma_small'; the book's default is 'mini'",
+        ),
+    ],
+)
+def test_wrong_parameters_are_found(tmp_path: Path, parameters: str, problem: str) -> None:
+    path = write_notebook(tmp_path / "chapter.ipynb")
+    saved = json.loads(path.read_bytes())
+    saved["cells"][1]["source"] = parameters.splitlines(keepends=True)
+    path.write_text(json.dumps(saved), encoding="utf-8")
+    notebooks.clean([path])
+    (found,) = notebooks.problems(path)
+    assert problem in found
+
+
+def test_missing_parameters_are_found(tmp_path: Path) -> None:
+    path = write_notebook(tmp_path / "chapter.ipynb")
+    saved = json.loads(path.read_bytes())
+    del saved["cells"][1]
+    path.write_text(json.dumps(saved), encoding="utf-8")
+    notebooks.clean([path])
+    assert notebooks.problems(path) == ["has 0 cells tagged `parameters`; it needs one"]
+
+
+def test_figure_without_text_is_found(tmp_path: Path) -> None:
+    cell = figure_cell()
+    del cell.metadata["mystnb"]["image"]
+    cell.metadata["mystnb"]["figure"]["caption"] = " "
+    path = write_notebook(tmp_path / "chapter.ipynb", cell)
+    assert notebooks.problems(path) == [
+        "cell 2 (figure): a figure without `mystnb.image.alt`",
+        "cell 2 (figure): a figure without `mystnb.figure.caption`",
+    ]
+
+
+def test_damaged_notebook_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "chapter.ipynb"
+    path.write_text(json.dumps(notebook())[:50], encoding="utf-8")
+    with pytest.raises(BookError, match=r"chapter\.ipynb: not a notebook"):
+        notebooks.canonical(path)
+    with pytest.raises(BookError, match=r"gone\.ipynb: cannot read"):
+        notebooks.canonical(tmp_path / "gone.ipynb")

@@ -1,0 +1,209 @@
+"""The repository itself: the lock, the layout, and what must never be in it."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parent.parent
+TEXT = frozenset(
+    [
+        ".py",
+        ".md",
+        ".yml",
+        ".yaml",
+        ".toml",
+        ".txt",
+        ".ipynb",
+        ".cff",
+        ".css",
+        ".js",
+        ".bib",
+        ".csv",
+        ".json",
+        ".sh",
+        ".cfg",
+        ".html",
+    ]
+)
+MIB = 2**20
+# Written in pieces, so that this file does not contain what it looks for.
+MACHINE_PATHS = re.compile(
+    r"(?<![\w./-])/(" + "|".join(["work", "root", "home/" + "[a-z]"]) + r")/"
+)
+REGISTRIES = re.compile(
+    "|".join(
+        ["pypi" + r"\.org", "python" + "hosted", "npmjs" + r"\.(org|com)", "deb" + r"\.debian"]
+    )
+)
+
+
+def tracked() -> list[Path]:
+    """Files of the repository: those of git where there is git, else all but generated ones."""
+    command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached"]
+    try:
+        listed = subprocess.run(command, capture_output=True, check=True).stdout.decode()
+    except (OSError, subprocess.CalledProcessError):
+        generated = {".venv", "build", "dist", "__pycache__", ".git"}
+        files = (p for p in ROOT.rglob("*") if p.is_file())
+        return [p for p in files if not generated & set(p.relative_to(ROOT).parts)]
+    return [path for name in listed.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+FILES = tracked()
+
+
+def texts() -> Iterator[tuple[Path, str]]:
+    for path in FILES:
+        if path.suffix in TEXT or not path.suffix:
+            yield path.relative_to(ROOT), path.read_text(encoding="utf-8", errors="replace")
+
+
+def locked() -> dict[str, str]:
+    pins = {}
+    for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            name, found, pin = line.partition("==")
+            assert found, f"{line!r} is not pinned"
+            assert re.fullmatch(r"[0-9][0-9a-z.]*", pin), f"{line!r} is not one version"
+            pins[canonicalize_name(name)] = pin
+    return pins
+
+
+def test_lock_satisfies_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pins = locked()
+    for text in project["dependencies"]:
+        requirement = Requirement(text)
+        assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), text
+
+
+def test_lock_is_what_runs() -> None:
+    pins = locked()
+    for name in ("jupyter-book", "sphinx", "papermill", "numpy", "torch", "av", "pytest"):
+        assert version(name).partition("+")[0] == pins[name], name
+
+
+def test_lock_is_complete_and_consistent() -> None:
+    """Every requirement of a locked library is locked too, at a version that it accepts."""
+    from importlib.metadata import distribution
+
+    pins = locked()
+    for name in pins:
+        for text in distribution(name).requires or []:
+            requirement = Requirement(text)
+            if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+                continue
+            if name == "torch" and requirement.name.startswith(("nvidia", "cuda", "triton")):
+                continue  # belongs to one build of torch, which pins it itself
+            pin = pins.get(canonicalize_name(requirement.name))
+            assert pin, f"{name} needs {text}, which the lock lacks"
+            assert requirement.specifier.contains(pin, prereleases=True), f"{name} needs {text}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README.md",
+        "Makefile",
+        "requirements.txt",
+        "pyproject.toml",
+        "CITATION.cff",
+        "CONTRIBUTING.md",
+        "LICENSE",
+        "_config.yml",
+        "_toc.yml",
+        ".ci/run",
+        ".github/workflows/tests.yml",
+        ".github/workflows/publish.yml",
+        "docs/architecture.md",
+        "book/index.md",
+        "book/references.bib",
+        "data/mini/tracks.csv",
+        "musiclib/py.typed",
+    ],
+)
+def test_layout(name: str) -> None:
+    path = ROOT / name
+    assert path.is_file()
+    assert path in FILES
+    assert path.suffix == ".typed" or path.read_text(encoding="utf-8").strip()
+
+
+def test_no_path_of_a_machine() -> None:
+    found = [str(name) for name, text in texts() if MACHINE_PATHS.search(text)]
+    assert found == []
+
+
+def test_no_host_of_a_registry() -> None:
+    found = [str(name) for name, text in texts() if REGISTRIES.search(text)]
+    assert found == []
+
+
+def test_no_large_file() -> None:
+    sizes = {str(path.relative_to(ROOT)): path.stat().st_size / MIB for path in FILES}
+    assert {name: size for name, size in sizes.items() if size > 20} == {}
+
+
+def test_bundled_music_stays_within_its_size() -> None:
+    total = sum(p.stat().st_size for p in FILES if p.is_relative_to(ROOT / "data")) / MIB
+    assert total <= 96
+
+
+def test_modules_stay_small() -> None:
+    for path in FILES:
+        if path.suffix == ".py":
+            lines = len(path.read_text(encoding="utf-8").splitlines())
+            assert lines <= 350, f"{path.relative_to(ROOT)} has {lines} lines"
+
+
+def test_nothing_generated_is_kept() -> None:
+    generated = re.compile(r"(^|/)(__pycache__|\.ipynb_checkpoints|build|\.venv)(/|$)|\.pyc$")
+    assert [p for p in FILES if generated.search(p.relative_to(ROOT).as_posix())] == []
+
+
+def test_citation_names_the_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert citation["version"] == project["version"] == version("musiclib")
+    assert citation["license"] == project["license"]
+
+
+def test_workflows_call_the_commands_of_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    folder = ROOT / ".github" / "workflows"
+    steps = {
+        path.stem: " ".join(
+            str(step.get("run", ""))
+            for job in yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].values()
+            for step in job["steps"]
+        )
+        for path in folder.glob("*.yml")
+    }
+    for command in ("make book", "make test"):
+        assert command in readme
+        assert command in ci
+        assert command in steps["tests"]
+    assert "make book" in steps["publish"]
+
+
+def test_command_starts_without_heavy_libraries() -> None:
+    heavy = ["torch", "librosa", "papermill", "sphinx", "matplotlib", "sklearn"]
+    text = f"""
+import sys
+from musiclib.cli.main import build_parser
+build_parser()
+print([name for name in {heavy} if name in sys.modules])
+"""
+    command = [sys.executable, "-c", text]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
