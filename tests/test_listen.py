@@ -1,91 +1,19 @@
-"""What the reader hears is what was measured: levels, names, labels, and nothing loads unasked."""
+"""What the reader hears is what was measured: true levels, names, labels."""
 
 import base64
-import io
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-import soundfile
 
 from musiclib import listen
 from musiclib.errors import AudioError, BookError
-from musiclib.listen import MediaStore, Row, Sound, comparison, player
+from musiclib.listen import MediaStore, player
 from musiclib.listen.media import encode_flac, slug
+from tests.listen_fixture import RATE, Page, alone, decoded, files, tone
 
-RATE = 24_000
-VOID = {"img", "br", "hr", "input", "source"}
-
-
-def tone(hertz=440.0, level=0.2, seconds=0.5, rate=RATE):
-    times = np.arange(round(seconds * rate)) / rate
-    return (level * np.sin(2 * np.pi * hertz * times)).astype(np.float32)
-
-
-class Page(HTMLParser):
-    """Elements of a piece of HTML, which must be well formed."""
-
-    def __init__(self, html):
-        super().__init__(convert_charrefs=True)
-        self.elements, self.open, self.text = [], [], ""
-        self.feed(html)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attributes):
-        names = [name for name, _ in attributes]
-        assert len(set(names)) == len(names)
-        self.elements.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
-
-    def all(self, tag):
-        return [attributes for name, attributes in self.elements if name == tag]
-
-
-@pytest.fixture
-def files(tmp_path, monkeypatch):
-    """The book's build: media become files."""
-    folder = tmp_path / "media"
-    monkeypatch.setenv("MUSICLIB_MEDIA_DIR", str(folder))
-    monkeypatch.setenv("MUSICLIB_MEDIA_URL", "../_static/media/chapter")
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch):
-    """Unless a test says otherwise, a reader runs the notebook alone."""
-    monkeypatch.delenv("MUSICLIB_MEDIA_DIR", raising=False)
-    monkeypatch.delenv("MUSICLIB_MEDIA_URL", raising=False)
-
-
-def rows(count=2):
-    return [
-        Row(
-            f"Clip {index}",
-            [
-                Sound("Reference", tone(300.0 * index), RATE),
-                Sound(
-                    "Opus 12 kbps", tone(300.0 * index, 0.19), RATE, 12.0 + index, {"SI-SDR": 9.5}
-                ),
-                Sound("MP3 <8>", tone(300.0 * index, 0.18), RATE, 8.25, {"note": "a & b"}),
-            ],
-            note="Somebody, folk",
-        )
-        for index in range(1, count + 1)
-    ]
-
-
-def decoded(data):
-    samples, rate = soundfile.read(io.BytesIO(data), dtype="float32")
-    return samples.T, rate
+__all__ = ["alone", "files"]
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 @pytest.mark.parametrize("level", [0.001, 0.2, 1.0])
@@ -176,15 +104,6 @@ def test_two_sounds_of_a_page_never_share_a_file(files):
         assert samples == pytest.approx(tone(hertz), abs=1e-4)
 
 
-def test_two_clips_of_one_title_stay_two(files):
-    one, other = (
-        Row("Track 1", [Sound("Reference", tone(hertz), RATE)]) for hertz in (440.0, 500.0)
-    )
-    page = Page(comparison([one, other], "x").html)
-    assert len({audio["src"] for audio in page.all("audio")}) == 2
-    assert len({image["src"] for image in page.all("img")}) == 2
-
-
 def test_a_file_of_an_earlier_run_is_replaced(files):
     files.mkdir()
     (files / "x.flac").write_bytes(b"old")
@@ -237,117 +156,6 @@ def test_metrics_are_shown_with_their_units():
     shown = player(tone(), RATE, "x", figures={"si_sdr": -3.456})
     assert "−3.46 dB" in shown.html
     assert "si_sdr" not in shown.html
-
-
-def test_a_comparison_has_rows_of_clips_and_columns_of_systems(files):
-    page = Page(comparison(rows(), "Clips <i>compared</i>").html)
-    heads = re.findall(r'scope="col">(.*?)</th>', comparison(rows(), "x").html)
-    assert heads == [
-        "Clip",
-        "Reference",
-        "Opus 12 kbps (mean 13.5 kbps)",
-        "MP3 &lt;8&gt; (mean 8.2 kbps)",
-    ]
-    assert len(page.all("audio")) == len(page.all("img")) == len(page.all("td")) == 6
-    assert [cell["data-label"] for cell in page.all("td")][:3] == [
-        "Reference",
-        "Opus 12 kbps",
-        "MP3 <8>",
-    ]
-    for words in (
-        "384 kbps as 16-bit PCM",
-        "13.0 kbps",
-        "SI-SDR 9.50",
-        "note a & b",
-        "Somebody, folk",
-    ):
-        assert words in page.text
-    assert not page.all("i")
-
-
-def test_nothing_of_a_comparison_loads_before_it_is_wanted(files):
-    page = Page(comparison(rows(), "x").html)
-    assert {audio["preload"] for audio in page.all("audio")} == {"none"}
-    assert all("autoplay" not in audio for audio in page.all("audio"))
-    assert {image["loading"] for image in page.all("img")} == {"lazy"}
-
-
-def test_everything_in_a_comparison_has_words(files):
-    page = Page(comparison(rows(), "x").html)
-    labels = [audio["aria-label"] for audio in page.all("audio")]
-    assert labels[1] == "Clip 1: Opus 12 kbps, 0.50 s"
-    assert len(set(labels)) == 6
-    alts = [image["alt"] for image in page.all("img")]
-    assert alts[1] == "Spectrogram of Clip 1: Opus 12 kbps, 0 to 12 kHz"
-
-
-def test_a_comparison_stays_a_table_whatever_the_style(files):
-    page = Page(comparison(rows(), "x").html)
-    roles = {tag: {attributes.get("role") for attributes in page.all(tag)} for tag in ("tr", "td")}
-    assert roles == {"tr": {"row"}, "td": {"cell"}}
-    assert {head["role"] for head in page.all("th")} == {"columnheader", "rowheader"}
-
-
-def test_media_of_a_comparison_exist_under_stable_names(files):
-    page = Page(comparison(rows(1), "x").html)
-    sources = [element["src"] for element in (*page.all("audio"), *page.all("img"))]
-    assert sources[:3] == [
-        f"../_static/media/chapter/clip-1-{name}.flac"
-        for name in ("reference", "opus-12-kbps", "mp3-8")
-    ]
-    names = {source.rsplit("/", 1)[1] for source in sources}
-    assert names == {path.name for path in files.iterdir()}
-
-
-def test_ids_are_unique_on_a_page(files):
-    html = comparison(rows(), "x").html + comparison(rows(), "y").html
-    html += player(tone(), RATE, "one").html + player(tone(), RATE, "one").html
-    page = Page(html)
-    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
-    assert len(ids) == 2 * 3 + 2
-    assert len(set(ids)) == len(ids)
-    references = [a["aria-labelledby"] for _, a in page.elements if "aria-labelledby" in a]
-    assert set(references) <= set(ids)
-
-
-def test_a_comparison_alone_is_self_contained():
-    page = Page(comparison(rows(1), "x").html)
-    sources = [element["src"] for element in (*page.all("audio"), *page.all("img"))]
-    assert all(source.startswith("data:") for source in sources)
-
-
-def test_spectrograms_can_be_left_out():
-    page = Page(comparison(rows(1), "x", spectrograms=False).html)
-    assert not page.all("img")
-    assert "Spectrograms" not in page.text
-
-
-def test_systems_at_other_rates_are_compared_on_one_frequency_axis(files):
-    low = Sound("8 kHz", tone(440.0, rate=8_000), 8_000)
-    page = Page(comparison([Row("a", [Sound("Reference", tone(), RATE), low])], "x").html)
-    assert page.all("img")[1]["alt"].endswith("0 to 12 kHz")
-    _, rate = decoded((files / "a-8-khz.flac").read_bytes())
-    assert rate == 8_000  # the sound itself keeps its rate
-
-
-@pytest.mark.parametrize(
-    ("make", "words"),
-    [
-        (list, "at least one"),
-        (lambda: [Row("a", [])], "at least one"),
-        (lambda: [rows(1)[0], Row("b", rows(1)[0].sounds[:2])], "same systems"),
-        (lambda: [Row("a", [rows(1)[0].sounds[0]] * 2)], "same name"),
-    ],
-)
-def test_comparisons_that_cannot_be_read_are_refused(make, words):
-    with pytest.raises(AudioError, match=words):
-        comparison(make(), "x")
-
-
-def test_a_comparison_has_text_where_there_is_no_html():
-    lines = comparison(rows(1), "Two systems").text.splitlines()
-    assert lines[0] == "Comparison: Two systems"
-    assert lines[1].startswith("  Clip 1: Reference (0.50 s); Opus 12 kbps (0.50 s, 13.0 kbps")
 
 
 @pytest.mark.parametrize(
