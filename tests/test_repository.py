@@ -14,36 +14,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
-TEXT = frozenset(
-    [
-        ".py",
-        ".md",
-        ".yml",
-        ".yaml",
-        ".toml",
-        ".txt",
-        ".ipynb",
-        ".cff",
-        ".css",
-        ".js",
-        ".bib",
-        ".csv",
-        ".json",
-        ".sh",
-        ".cfg",
-        ".html",
-    ]
-)
+_SUFFIXES = "py md yml yaml toml txt ipynb cff css js bib csv json sh cfg html"
+TEXT = frozenset(f".{suffix}" for suffix in _SUFFIXES.split())
 MIB = 2**20
 # Written in pieces, so that this file does not contain what it looks for.
-MACHINE_PATHS = re.compile(
-    r"(?<![\w./-])/(" + "|".join(["work", "root", "home/" + "[a-z]"]) + r")/"
-)
-REGISTRIES = re.compile(
-    "|".join(
-        ["pypi" + r"\.org", "python" + "hosted", "npmjs" + r"\.(org|com)", "deb" + r"\.debian"]
-    )
-)
+_FOLDERS = "|".join(["work", "root", "home/" + "[a-z]"])
+MACHINE_PATHS = re.compile(rf"(?<![\w./-])/({_FOLDERS})/")
+_HOSTS = ["pypi" + r"\.org", "python" + "hosted", "npmjs" + r"\.(org|com)", "deb" + r"\.debian"]
+REGISTRIES = re.compile("|".join(_HOSTS))
 
 
 def tracked() -> list[Path]:
