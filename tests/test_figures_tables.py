@@ -138,6 +138,7 @@ def test_colours_are_distinct_and_do_not_depend_on_the_order():
     assert colours == figures.genre_colours(reversed(genres))
     codecs = [name for name in figures.CODEC_COLOURS if name != "pcm"]  # PCM is the reference
     assert len({figures.CODEC_COLOURS[name] for name in codecs}) == len(codecs)
+    assert figures.codec_colour("Downsampling 64 kbps") == figures.CODEC_COLOURS["downsample"]
     assert figures.codec_colour("Unheard of") == figures.codec_colour("Unheard of")
 
 

@@ -160,8 +160,11 @@ def genre_colours(genres: Iterable[str]) -> dict[str, str]:
 
 
 def _codec_key(name: str) -> str:
-    word = re.search(r"[a-z0-9]+", name.lower())
-    return word.group() if word else ""
+    found = re.search(r"[a-z0-9]+", name.lower())
+    word = found.group() if found else ""
+    # Inflected forms count too: "Downsampling 64 kbps" is the codec "downsample".
+    stem = word.removesuffix("ing").removesuffix("e")
+    return next((key for key in CODEC_COLOURS if key.removesuffix("e") == stem), word)
 
 
 def _colour_of_unknown(name: str) -> str:
