@@ -229,7 +229,7 @@ def metric_label(metric: str) -> str:
     found = METRICS[metric]
     unit = f" ({found.unit})" if found.unit else ""
     arrow = "\N{UPWARDS ARROW}" if found.higher_is_better else "\N{DOWNWARDS ARROW}"
-    return f"{found.label}{unit}, {arrow} better"
+    return f"{found.label}{unit}\n{arrow} better"
 
 
 def scale_bitrates(axes: Axes) -> None:
@@ -245,7 +245,8 @@ def scale_bitrates(axes: Axes) -> None:
 
 
 def _codec_name(codec: str) -> str:
-    return {"mp3": "MP3", "aac": "AAC"}.get(codec, codec.capitalize())
+    known = {"mp3": "MP3", "aac": "AAC", "pca": "PCA", "downsample": "Downsampling"}
+    return known.get(codec, codec.capitalize())
 
 
 def _require(table: pd.DataFrame, columns: Sequence[str]) -> None:
