@@ -2,14 +2,14 @@
 
 FFmpeg (PyAV) reads everything but Ogg Vorbis, which libsndfile reads: FFmpeg's own Vorbis decoder
 drops up to a block of samples at the ends of some files. When the preferred one cannot read a
-file, the other one is tried, and the log says so.
+file and the other one may know its format, that one is tried, and the log says so.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Protocol, TypeVar
 
 from musiclib.audio.ffmpeg import open_ffmpeg
@@ -21,6 +21,8 @@ from musiclib.errors import AudioFileError
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+SNDFILE_MAGIC = frozenset({b"OggS", b"RIFF", b"RIFX", b"RF64", b"fLaC", b"FORM", b"caff", b".snd"})
 
 
 class Reader(Protocol):
@@ -45,8 +47,15 @@ def is_ogg_vorbis(source: Source) -> bool:
 
 
 def decoders(source: Source) -> list[Callable[[Source], AbstractContextManager[Reader]]]:
-    """Both decoders, the preferred one first."""
-    return [open_sndfile, open_ffmpeg] if is_ogg_vorbis(source) else [open_ffmpeg, open_sndfile]
+    """Decoders that may read the file, the preferred one first.
+
+    libsndfile is left out where it would take anything for MPEG audio.
+    """
+    if is_ogg_vorbis(source):
+        return [open_sndfile, open_ffmpeg]
+    if source.head(4) in SNDFILE_MAGIC:
+        return [open_ffmpeg, open_sndfile]
+    return [open_ffmpeg]
 
 
 def read_with(source: Source, action: Callable[[Reader], T]) -> T:
@@ -55,15 +64,14 @@ def read_with(source: Source, action: Callable[[Reader], T]) -> T:
     Raises:
         AudioFileError: What the preferred decoder said, when both fail.
     """
-    preferred, other = decoders(source)
+    preferred, *others = decoders(source)
     try:
         with preferred(source) as reader:
             return action(reader)
     except AudioFileError as error:
-        try:
-            with other(source) as reader:
+        for other in others:
+            with suppress(AudioFileError), other(source) as reader:
                 result = action(reader)
-        except AudioFileError:
-            raise error from None
-        logger.warning("%s Read with the second decoder instead.", error)
-        return result
+                logger.warning("%s Read with the second decoder instead.", error)
+                return result
+        raise

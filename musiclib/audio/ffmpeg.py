@@ -11,8 +11,8 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from musiclib.audio.resampling import StreamResampler
-from musiclib.audio.samples import FloatArray, mix_down
+from musiclib.audio.runs import cut_frames, unify
+from musiclib.audio.samples import FloatArray
 from musiclib.audio.sources import Source
 from musiclib.errors import AudioFileError
 
@@ -22,6 +22,13 @@ CHUNK_FRAMES = 1 << 18
 
 # Formats without an index: FFmpeg guesses their duration from the bitrate of the first packets.
 GUESSED_DURATION = frozenset({"aac", "ac3", "eac3", "dts", "truehd", "mpeg", "mpegts", "amr"})
+# A playlist names further files and addresses, and FFmpeg would wait for them; raw formats are
+# recognised by their suffix alone. So only formats that hold audio themselves are opened.
+FORMATS = (
+    "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dsf,dts,dtshd,eac3,flac,flv,matroska,mlp,mmf,"
+    "mov,mp3,mpc,mpc8,mpeg,mpegts,mxf,nut,ogg,oma,rm,shn,sox,tak,truehd,tta,voc,w64,wav,webm,wsd,"
+    "wtv,wv,xwma"
+)
 LONGEST_S = 100 * 24 * 3600.0
 
 
@@ -49,16 +56,8 @@ class FFmpegReader:
         """
         limit = self._edit_list_end()
         stop = limit if last is None else last if limit is None else min(last, limit)
-        position = 0
-        for chunk in self._converted():
-            size = int(chunk.shape[-1])
-            begin = max(first - position, 0)
-            end = size if stop is None else min(size, stop - position)
-            position += size
-            if begin < end:
-                yield chunk[:, begin:end]
-            if stop is not None and position >= stop:
-                return
+        unified = unify(self._blocks(), self.sample_rate, self.channels, self._name)
+        return cut_frames(unified, first, stop)
 
     def _edit_list_end(self) -> int | None:
         """Length in frames that an MP4 edit list declares, to leave out the encoder's padding.
@@ -73,33 +72,6 @@ class FFmpegReader:
         frame_size = self._stream.codec_context.frame_size
         excess = self._stream.frames * frame_size - end
         return end if 0 <= excess <= 8 * frame_size else None
-
-    def _converted(self) -> Iterator[FloatArray]:
-        """Blocks `(C, n)` at the rate and channel count that the file started with."""
-        resampler: StreamResampler | None = None
-        run: tuple[int, int] | None = None
-        for block, rate in self._blocks():
-            if (rate, len(block)) != run:
-                if resampler is not None:
-                    yield resampler.finish()
-                run = (rate, len(block))
-                resampler = StreamResampler(rate, self.sample_rate, self.channels)
-            assert resampler is not None
-            yield resampler.push(self._with_channels(block))
-        if resampler is not None:
-            yield resampler.finish()
-
-    def _with_channels(self, block: FloatArray) -> FloatArray:
-        if len(block) == self.channels:
-            return block
-        if self.channels == 1:
-            return mix_down(block)[np.newaxis]
-        if len(block) == 1:
-            return np.repeat(block, self.channels, axis=0)
-        raise AudioFileError(
-            f"{self._name} changes from {self.channels} to {len(block)} channels on its way. "
-            "Convert it to one layout first."
-        )
 
     def _blocks(self) -> Iterator[tuple[FloatArray, int]]:
         """Decoded frames gathered into blocks of one format: `(C, n)` float32 and their rate."""
@@ -122,7 +94,7 @@ class FFmpegReader:
     def _frames(self) -> Iterator[av.AudioFrame]:
         """Decode packet by packet. Damaged packets are left out, and counted."""
         good = damaged = samples = 0
-        reason = "no audio in it"
+        reason = ""
         packets = self._container.demux(self._stream)
         while True:
             try:
@@ -146,6 +118,8 @@ class FFmpegReader:
 
     def _judge(self, samples: int, good: int, damaged: int, reason: str) -> None:
         """After the last packet: refuse a file of which most is lost, mention smaller damage."""
+        if samples == 0 and damaged == 0:
+            raise AudioFileError(f"{self._name} holds no samples. Fetch or export it again.")
         if samples == 0:
             raise AudioFileError(
                 f"{self._name} cannot be decoded ({reason}). Check that it is an audio file."
@@ -219,8 +193,9 @@ def open_container(source: Source) -> Iterator[av.container.InputContainer]:
         AudioFileError: If FFmpeg does not know the format or the header is damaged.
     """
     try:
-        # A playlist must not make FFmpeg reach for the network.
-        options = {"protocol_whitelist": "file"} if source.path is not None else {}
+        options = {"format_whitelist": FORMATS}
+        if source.path is not None:
+            options["protocol_whitelist"] = "file"
         container = av.open(source.open(), "r", metadata_errors="ignore", options=options)
     except (av.FFmpegError, ValueError, OSError) as error:
         reason = getattr(error, "strerror", None) or str(error)

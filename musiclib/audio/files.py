@@ -21,6 +21,9 @@ from musiclib.errors import AudioError, AudioFileError
 DEFAULT_SUBTYPE = {".wav": "PCM_16", ".flac": "PCM_16", ".ogg": "VORBIS"}
 FLOAT_SUBTYPES = frozenset({"FLOAT", "DOUBLE"})
 WRITE_FRAMES = 1 << 16
+# Decoders overshoot full scale by some dB. 30 dB only come from damage, or from float files that
+# hold integers.
+LOUDEST = 32.0
 
 
 def load(
@@ -50,7 +53,7 @@ def load(
 
     Raises:
         AudioFileError: If the file is missing, not audio, mostly damaged, without samples in the
-            wanted range, or holds NaN or infinity.
+            wanted range, or holds NaN, infinity or values beyond 32 times full scale.
         AudioError: If an argument is out of range.
     """
     _check_range(start_s, duration_s)
@@ -99,16 +102,16 @@ def blocks(
     source = as_source(path)
     # Only the first block can still fall back to the other decoder: what was yielded stays.
     started = False
-    preferred, other = decoders(source)
+    preferred, *others = decoders(source)
     try:
         with preferred(source) as reader:
             for block in _regular_blocks(reader, source, wanted, mono, seconds_per_block):
                 started = True
                 yield block
     except AudioFileError:
-        if started:
+        if started or not others:
             raise
-        with other(source) as reader:
+        with others[0](source) as reader:
             yield from _regular_blocks(reader, source, wanted, mono, seconds_per_block)
 
 
@@ -187,11 +190,13 @@ def _resampled(
     resampler = StreamResampler(reader.sample_rate, rate, channels)
     position = first
     for chunk in reader.chunks(first, last):
-        if not math.isfinite(float(np.sum(chunk, dtype=np.float64))):
-            bad = position + int(np.argwhere(~np.isfinite(chunk))[:, -1].min())
+        # NaN makes every comparison false, and an empty chunk holds nothing bad.
+        if chunk.size and not (chunk.max() <= LOUDEST and chunk.min() >= -LOUDEST):
+            bad = position + int(np.argwhere(~(np.abs(chunk) <= LOUDEST))[:, -1].min())
             raise AudioFileError(
-                f"{source.name} holds NaN or infinity at {bad / reader.sample_rate:.3f} s. "
-                "Export it again from its source."
+                f"{source.name} holds NaN, infinity or values beyond {LOUDEST:g} times full scale "
+                f"at {bad / reader.sample_rate:.3f} s: it is damaged or wrongly scaled. "
+                "Fetch it again, or export it again from its source."
             )
         position += chunk.shape[-1]
         yield resampler.push(mix_down(chunk)[np.newaxis] if mono else chunk)

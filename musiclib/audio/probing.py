@@ -10,6 +10,7 @@ import soundfile
 
 from musiclib.audio.decoding import Reader, is_ogg_vorbis, read_with
 from musiclib.audio.ffmpeg import audio_stream, declared_duration, open_container
+from musiclib.audio.sndfile import ogg_links
 from musiclib.audio.sources import AudioSource, Source, as_source
 from musiclib.errors import AudioFileError
 
@@ -89,6 +90,8 @@ def _probe_sndfile(source: Source, tags: dict[str, str]) -> AudioInfo:
             codec = str(file.subtype).lower()
             rate, channels = int(file.samplerate), int(file.channels)
             duration = int(file.frames) / rate
+            if len(ogg_links(source)) > 1:
+                duration = _measured_duration(source)
             tags = tags or {key.lower(): value for key, value in file.copy_metadata().items()}
     except (soundfile.SoundFileError, RuntimeError, TypeError) as error:
         raise AudioFileError(

@@ -39,13 +39,18 @@ class Source:
         assert self.data is not None
         return io.BytesIO(self.data)
 
-    def head(self, n_bytes: int) -> bytes:
-        """First bytes, for recognising a format."""
+    def part(self, begin: int, end: int) -> bytes:
+        """The bytes `[begin, end)`."""
         if self.data is not None:
-            return self.data[:n_bytes]
+            return self.data[begin:end]
         assert self.path is not None
         with self.path.open("rb") as file:
-            return file.read(n_bytes)
+            file.seek(begin)
+            return file.read(end - begin)
+
+    def head(self, n_bytes: int) -> bytes:
+        """First bytes, for recognising a format."""
+        return self.part(0, n_bytes)
 
 
 def as_source(source: AudioSource, name: str | None = None) -> Source:
