@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from nbformat.v4 import new_code_cell
 
 import musiclib.book.build
@@ -57,6 +58,7 @@ def test_error_stops_publication_and_names_the_cell(make: Make) -> None:
     published = options.source / "build" / "book" / "index.html"
     published.parent.mkdir(parents=True)
     published.write_text("an earlier site", encoding="utf-8")
+    (published.parent / "run-report.json").write_text("{}", encoding="utf-8")
     with pytest.raises(BookError, match=r"(?s)book/chapter\.ipynb.*cell.*cell-1.*no such genre"):
         build(options, silent)
     assert published.read_text(encoding="utf-8") == "an earlier site"
@@ -180,3 +182,20 @@ def test_site_that_fails_its_checks_is_not_published(
     with pytest.raises(BookError, match=r"(?s)alternative text.*no such file: x.png"):
         build(options, silent)
     assert not (options.source / "build" / "book").exists()
+
+
+def test_folder_that_is_no_site_is_not_replaced(make: Make, tmp_path: Path) -> None:
+    letters = tmp_path / "letters"
+    letters.mkdir()
+    (letters / "letter.txt").write_text("dear", encoding="utf-8")
+    with pytest.raises(BookError, match="not a site built here"):
+        build(make("x = 1", out=letters), silent)
+    assert (letters / "letter.txt").read_text(encoding="utf-8") == "dear"
+
+
+def test_second_build_is_kept_out(make: Make) -> None:
+    options = make("x = 1")
+    lock = options.source / "build" / "work" / ".lock"
+    lock.parent.mkdir(parents=True)
+    with FileLock(lock), pytest.raises(BookError, match="Another build is at work"):
+        run_chapters(options, silent)

@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import psutil
+from filelock import FileLock, Timeout
 
 from musiclib.book.check import FIRST_PAGE, SiteReport, check_site
 from musiclib.book.files import replace_file, replace_folder
@@ -117,7 +118,12 @@ def run_chapters(options: Options, say: Say) -> Executed:
         DatasetError: The data set is missing or damaged.
     """
     book = find_book(options.source)
-    work = _out(book, options).parent / "work"
+    work = _work(book)
+    with _alone(work):
+        return _run_chapters(book, work, options, say)
+
+
+def _run_chapters(book: Book, work: Path, options: Options, say: Say) -> Executed:
     data = data_fingerprint(options.dataset, options.data_root, options.seed)
     code = code_fingerprint()
     private = _private_paths(book, options)
@@ -135,7 +141,6 @@ def run_chapters(options: Options, say: Say) -> Executed:
     if waiting:
         jobs = max(1, min(options.jobs, len(waiting)))
         workplace = Workplace(work, max(1, (os.cpu_count() or 1) // jobs), private)
-        work.mkdir(parents=True, exist_ok=True)
         prepare(work)
         with _temporary(work, "run") as folder, ThreadPoolExecutor(jobs) as pool:
             copy_sources(book, folder / "source")
@@ -183,11 +188,15 @@ def build(options: Options, say: Say) -> Path:
         DatasetError: The data set is missing or damaged.
     """
     book = find_book(options.source)
-    out = _out(book, options)
-    executed = run_chapters(options, say)
-    chapters = {**_rest(book, options, executed), **executed.chapters}
-    work = out.parent / "work"
-    with _temporary(work, "site") as folder:
+    out, work = _out(book, options), _work(book)
+    if out.exists() and any(out.iterdir()) and not (out / REPORT).is_file():
+        raise BookError(
+            f"{out} has files that are not a site built here, and the site would replace them. "
+            "Choose another folder with --out, or empty it."
+        )
+    with _alone(work), _temporary(work, "site") as folder:
+        executed = _run_chapters(book, work, options, say)
+        chapters = {**_rest(book, options, executed), **executed.chapters}
         assemble(book, chapters, folder / "source", options.repository_url)
         say("building the site")
         html = build_site(folder / "source", work / "logs" / "jupyter-book.log")
@@ -208,7 +217,7 @@ def _rest(book: Book, options: Options, executed: Executed) -> dict[str, Stored]
     missing = [c for c in book.select([]) if c.docname not in executed.chapters]
     if not missing:
         return {}
-    store = Store(_out(book, options).parent / "work" / "store")
+    store = Store(_work(book) / "store")
     code, private = code_fingerprint(), _private_paths(book, options)
     found = {}
     for chapter in missing:
@@ -227,8 +236,23 @@ def _out(book: Book, options: Options) -> Path:
     return (options.out or book.root / "build" / "book").resolve()
 
 
+def _work(book: Book) -> Path:
+    return book.root / "build" / "work"
+
+
+@contextmanager
+def _alone(work: Path) -> Iterator[None]:
+    """Keep a second build out of the folder that both would write."""
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(work / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise BookError(f"Another build is at work in {work}. Wait until it is done.") from error
+
+
 def _private_paths(book: Book, options: Options) -> tuple[str, ...]:
-    candidates = [_out(book, options).parent, book.root, Path.home(), Path(tempfile.gettempdir())]
+    candidates = [book.root, Path.home(), Path(tempfile.gettempdir())]
     if options.data_root:
         candidates.insert(0, Path(options.data_root).resolve())
     return tuple(dict.fromkeys(str(path) for path in candidates if path != Path(path.anchor)))
@@ -236,7 +260,6 @@ def _private_paths(book: Book, options: Options) -> tuple[str, ...]:
 
 @contextmanager
 def _temporary(work: Path, name: str) -> Iterator[Path]:
-    work.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=work, prefix=f".{name}-"))
     try:
         yield folder

@@ -28,16 +28,18 @@ def replace_file(path: Path, data: bytes) -> None:
 
 
 def replace_folder(source: Path, target: Path) -> None:
-    """Put a finished folder in the place of another on the same file system.
+    """Put a finished folder in the place of another.
 
     Args:
-        source: Finished folder; it is gone afterwards.
+        source: Finished folder, on any file system; it is gone afterwards.
         target: Final place; what was there is removed after the move.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    old = target.with_name(f".{target.name}.old")
+    new, old = (target.with_name(f".{target.name}.{state}") for state in ("new", "old"))
+    shutil.rmtree(new, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
+    shutil.move(source, new)
     if target.exists():
         target.rename(old)
-    source.rename(target)
+    new.rename(target)
     shutil.rmtree(old, ignore_errors=True)
