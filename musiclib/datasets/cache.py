@@ -25,7 +25,7 @@ from musiclib.datasets.tracks import Dataset
 from musiclib.errors import DatasetError
 
 CACHE_VARIABLE = "MUSICLIB_CACHE"
-_RELEASE_BYTES = 32 << 20  # pages are handed back after so many bytes read
+_RELEASE_BYTES = 8 << 20  # pages are handed back after so many bytes read
 
 
 def cache_root() -> Path:
