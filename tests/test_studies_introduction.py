@@ -1,14 +1,15 @@
 """The introduction's measurements, on signals whose answers are known."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from musiclib.audio import FloatArray
-from musiclib.datasets import Clip
-from musiclib.errors import AudioError
+from musiclib.audio import FloatArray, save
+from musiclib.datasets import Clip, open_dataset
+from musiclib.errors import AudioError, DatasetError
 from musiclib.psychoacoustics import masked_threshold_db
 from musiclib.studies.introduction import hearing, material, pcm, trade_off, transforms
 
@@ -240,3 +241,24 @@ class TestMaterial:
         assert len(chosen) == 2
         assert "3" in chosen
         assert len(material.bright_clips(clips, 9)) == 3
+
+    def test_chosen_clip_is_the_named_track_if_there_is_one(self, tmp_path: Path) -> None:
+        for name, hertz in (("low", 200.0), ("high", 4000.0), ("mid", 900.0), ("top", 6000.0)):
+            save(tmp_path / f"{name}.wav", sine(hertz), RATE)
+        dataset = open_dataset("folder", tmp_path)
+        others = [clip(noise(0.1))]
+        found = material.chosen_clip(dataset, "high.wav", others, 0.5)
+        assert found.seconds == 0.5
+        assert band_power(found.audio, 3900, 4100) > 0.9 * band_power(found.audio, 0, RATE)
+        assert material.chosen_clip(dataset, "absent", others, 0.5) is others[0]
+
+    def test_silent_clips_are_left_out_and_silence_alone_is_refused(self, tmp_path: Path) -> None:
+        for index in range(8):
+            save(tmp_path / f"silent{index}.wav", np.zeros(RATE, np.float32), RATE)
+        with pytest.raises(DatasetError, match="no test clip has sound"):
+            material.excerpts(open_dataset("folder", tmp_path), 4, 0.5)
+        for index in range(8):
+            save(tmp_path / f"silent{index}.wav", sine(300.0), RATE)
+        clips = material.excerpts(open_dataset("folder", tmp_path), 4, 0.5)
+        assert clips
+        assert all(part.seconds == 0.5 for part in clips)

@@ -17,6 +17,7 @@ from musiclib.metrics import METRICS, bitrate_kbps
 
 Array = npt.NDArray[np.float64]
 
+
 @dataclass(frozen=True)
 class Rung:
     """One clip through one codec setting.

@@ -52,6 +52,23 @@ def excerpts(
     return clips
 
 
+def chosen_clip(dataset: Dataset, track: str, clips: Sequence[Clip], seconds: float) -> Clip:
+    """The excerpt of a named track, or the first clip where the data set has no such track.
+
+    Args:
+        dataset: Any data set.
+        track: Key of the tracks table.
+        clips: Clips to fall back on, at least one.
+        seconds: Length of the excerpt.
+
+    Returns:
+        A clip of one channel at the house rate.
+    """
+    if track not in dataset.tracks.index:
+        return clips[0]
+    return excerpt(dataset.clip(track), seconds)
+
+
 def brightness(clip: Clip) -> float:
     """Share of a clip's energy change that lies high: the power of its first differences.
 
@@ -81,7 +98,8 @@ def bright_clips(clips: Sequence[Clip], count: int) -> list[Clip]:
     """
     ranked = sorted(clips, key=brightness, reverse=True)
     genres: set[str] = set()
-    first, others = [], []
+    first: list[Clip] = []
+    others: list[Clip] = []
     for clip in ranked:
         (others if clip.genre in genres else first).append(clip)
         genres.add(clip.genre)
