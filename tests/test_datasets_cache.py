@@ -82,14 +82,6 @@ def test_peaks_above_full_scale_survive(tmp_path):
     np.testing.assert_allclose(dataset.cache(RATE).audio("a.wav"), tone, atol=1e-4)
 
 
-def test_silence_stays_silent(tmp_path):
-    folder = tmp_path / "quiet"
-    folder.mkdir()
-    for name in "abc":
-        soundfile.write(folder / f"{name}.wav", np.zeros(100), RATE)
-    assert not open_dataset("folder", folder).cache(RATE).audio("a.wav").any()
-
-
 def test_second_build_decodes_nothing_and_parts_share_the_cache(music, monkeypatch):
     dataset = open_dataset("folder", music)
     whole = dataset.cache(RATE)

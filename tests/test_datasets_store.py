@@ -28,3 +28,9 @@ def test_quantising_16_bit_samples_is_exact(values):
     samples = np.array(values, dtype=np.float32) / 32_768
     pcm, step = store.quantise(samples)
     np.testing.assert_array_equal(pcm.astype(np.float32) * np.float32(step), samples)
+
+
+def test_silence_stays_silent():
+    pcm, step = store.quantise(np.zeros(100, dtype=np.float32))
+    assert not pcm.any()
+    assert step == store.EXACT_STEP

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,6 +134,18 @@ def test_full_disk_is_found_before_writing(server, tmp_path, monkeypatch):
 def test_no_progress_bar_outside_a_terminal(server, tmp_path, capsys):
     fetch(server, tmp_path)
     assert capsys.readouterr().err == ""
+
+
+def test_progress_bar_in_a_terminal(server, tmp_path, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    fetch(server, tmp_path)
+    assert "a.zip:   0%" in terminal.getvalue()
+    assert "/293k" in terminal.getvalue()  # the size that the server announced
 
 
 def test_sha1_is_that_of_hashlib(tmp_path):

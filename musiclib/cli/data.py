@@ -122,7 +122,8 @@ def _check(args: argparse.Namespace) -> int:
     sums = _checksums(dataset.name, dataset.root, dataset.tracks)
     problems = []
     verified = 0
-    for track_id, path in tqdm(dataset.tracks["path"].items(), disable=None, leave=False):
+    paths = dataset.tracks["path"]
+    for track_id, path in tqdm(paths.items(), total=len(paths), disable=None, leave=False):
         file = dataset.root / path
         try:
             if path in sums:
