@@ -2,11 +2,14 @@
 
 import json
 import os
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from filelock import FileLock
 from nbformat.v4 import new_code_cell
@@ -199,3 +202,32 @@ def test_second_build_is_kept_out(make: Make) -> None:
     lock.parent.mkdir(parents=True)
     with FileLock(lock), pytest.raises(BookError, match="Another build is at work"):
         run_chapters(options, silent)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.1)
+
+
+def alive(process: int) -> bool:
+    return psutil.pid_exists(process) and psutil.Process(process).status() != "zombie"
+
+
+def test_terminated_build_leaves_nothing_running(make: Make, tmp_path: Path) -> None:
+    marker = tmp_path / "kernel"
+    text = "import os, pathlib, time\n"
+    text += f"pathlib.Path({str(marker)!r}).write_text(str(os.getpid()))\ntime.sleep(600)"
+    options = make(text)
+    command = [sys.executable, "-m", "musiclib.cli.main", "book", "run", "--only", "chapter"]
+    command += ["--dataset", "folder", "--data-root", str(options.data_root)]
+    with subprocess.Popen(
+        command, cwd=options.source, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as build_process:
+        wait_until(lambda: marker.is_file() and marker.read_text() != "")
+        build_process.terminate()
+        assert build_process.wait(60) == 130
+    wait_until(lambda: not alive(int(marker.read_text())))
+    left = {path.name for path in (options.source / "build" / "work").iterdir()}
+    assert left <= {".lock", "ipython", "jupyter", "logs", "store"}

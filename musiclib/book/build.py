@@ -159,15 +159,16 @@ def _run_chapters(book: Book, work: Path, options: Options, say: Say) -> Execute
                     store.abandon(place)
 
             futures = {pool.submit(run, chapter): chapter for chapter in waiting}
-            for future in as_completed(futures):
-                chapter = futures[future]
-                try:
-                    done[chapter.docname] = stored = future.result()
-                except BookError as error:
-                    failures.append(str(error))
-                    say(f"failed    {chapter.docname}")
-                else:
-                    say(f"ran       {chapter.docname} in {stored.seconds:.0f} s")
+            with workplace.processes.stopped_on_error():
+                for future in as_completed(futures):
+                    chapter = futures[future]
+                    try:
+                        done[chapter.docname] = stored = future.result()
+                    except BookError as error:
+                        failures.append(str(error))
+                        say(f"failed    {chapter.docname}")
+                    else:
+                        say(f"ran       {chapter.docname} in {stored.seconds:.0f} s")
     if failures:
         raise BookError("\n".join(failures) + "\nNothing was published.")
     return Executed(done, tuple(chapter.docname for chapter in waiting), data)
@@ -246,6 +247,10 @@ def _alone(work: Path) -> Iterator[None]:
     work.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(work / ".lock", timeout=0):
+            # What a build left that could not clean up, as after a loss of power.
+            for pattern in (".run-*", ".site-*"):
+                for folder in work.glob(pattern):
+                    shutil.rmtree(folder, ignore_errors=True)
             yield
     except Timeout as error:
         raise BookError(f"Another build is at work in {work}. Wait until it is done.") from error

@@ -8,8 +8,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,59 @@ _THREAD_VARIABLES = (
 _TRACEBACK_LINES = 12
 
 
+class Processes:
+    """The chapters' processes, so that an interrupted build leaves none behind."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._stopped = False
+
+    def run(self, command: list[str], log: Path, env: Mapping[str, str]) -> int:
+        """Run a command to its end.
+
+        Args:
+            command: Program and arguments.
+            log: File that receives what it says.
+            env: Its environment.
+
+        Returns:
+            Its exit status.
+
+        Raises:
+            BookError: All processes were stopped before this one could start.
+        """
+        with log.open("wb") as stream:
+            with self._lock:
+                if self._stopped:
+                    raise BookError("The build was stopped.")
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=stream,
+                    stderr=subprocess.STDOUT,
+                    env=dict(env),
+                )
+                self._running.add(process)
+            try:
+                return process.wait()
+            finally:
+                with self._lock:
+                    self._running.discard(process)
+
+    @contextmanager
+    def stopped_on_error(self) -> Iterator[None]:
+        """End every process when the block is left by an error or an interruption."""
+        try:
+            yield
+        except BaseException:
+            with self._lock:
+                self._stopped = True
+                for process in self._running:
+                    process.terminate()
+            raise
+
+
 @dataclass(frozen=True)
 class Workplace:
     """Where and how chapters run.
@@ -38,11 +93,13 @@ class Workplace:
         scratch: Folder for kernels' settings and logs.
         threads: Threads that one chapter may use for numerical work.
         private_paths: Absolute folders that no page may show.
+        processes: The processes that run there.
     """
 
     scratch: Path
     threads: int
     private_paths: tuple[str, ...]
+    processes: Processes = field(default_factory=Processes)
 
 
 def prepare(scratch: Path) -> None:
@@ -125,17 +182,9 @@ def execute(
     command += ["--cwd", str(source.parent), "--no-progress-bar"]
     try:
         values.write_text(yaml.safe_dump(dict(parameters)), encoding="utf-8")
-        with log.open("wb") as stream:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                env=environment(chapter, media, workplace),
-                check=False,
-            )
-        if done.returncode != 0:
-            raise BookError(_failure(chapter, output, log, done.returncode))
+        code = workplace.processes.run(command, log, environment(chapter, media, workplace))
+        if code != 0:
+            raise BookError(_failure(chapter, output, log, code))
         notebook = read(output)
     finally:
         output.unlink(missing_ok=True)

@@ -1,6 +1,9 @@
 """The command ``musiclib book``: run, build, check and serve the book, and clean its notebooks."""
 
 import argparse
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -82,17 +85,33 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
+@contextmanager
+def _termination_as_interruption() -> Iterator[None]:
+    """Let SIGTERM end a build as Ctrl-C does, so that no chapter runs on without it."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _run(args: argparse.Namespace) -> int:
     from musiclib.book.build import run_chapters
 
-    run_chapters(_options(args), _say)
+    with _termination_as_interruption():
+        run_chapters(_options(args), _say)
     return 0
 
 
 def _build(args: argparse.Namespace) -> int:
     from musiclib.book.build import build
 
-    front = build(_options(args), _say)
+    with _termination_as_interruption():
+        front = build(_options(args), _say)
     _say(f"The book is ready: {front.as_uri()}")
     return 0
 
