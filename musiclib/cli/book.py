@@ -2,8 +2,8 @@
 
 import argparse
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from musiclib.errors import BookError
 
 PROFILES = ("smoke", "mini", "retrain")
 SITE = Path("build/book")
+EXIT_FAILED = 2
 
 
 def add_parser(subparsers: Any) -> None:
@@ -85,35 +86,38 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-@contextmanager
-def _termination_as_interruption() -> Iterator[None]:
-    """Let SIGTERM end a build as Ctrl-C does, so that no chapter runs on without it."""
+def _work(task: Callable[[], object]) -> int:
+    """Do long work: list its problems line by line, and let SIGTERM end it as Ctrl-C does.
+
+    Without the latter, chapters would run on after their build has ended.
+    """
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, interrupt)
     try:
-        yield
+        task()
+    except BookError as error:
+        print(f"musiclib: error: {error}", file=sys.stderr)
+        return EXIT_FAILED
     finally:
         signal.signal(signal.SIGTERM, before)
+    return 0
 
 
 def _run(args: argparse.Namespace) -> int:
     from musiclib.book.build import run_chapters
 
-    with _termination_as_interruption():
-        run_chapters(_options(args), _say)
-    return 0
+    options = _options(args)
+    return _work(lambda: run_chapters(options, _say))
 
 
 def _build(args: argparse.Namespace) -> int:
     from musiclib.book.build import build
 
-    with _termination_as_interruption():
-        front = build(_options(args), _say)
-    _say(f"The book is ready: {front.as_uri()}")
-    return 0
+    options = _options(args)
+    return _work(lambda: _say(f"The book is ready: {build(options, _say).as_uri()}"))
 
 
 def _check(args: argparse.Namespace) -> int:
