@@ -93,7 +93,8 @@ def rate_distortion(
     """Encode, decode and measure every clip with every codec.
 
     Clips are taken one after the other as they are needed, so a generator of many clips needs
-    little memory. The result does not depend on the number of workers.
+    little memory. The result does not depend on the number of workers, but for rounding in the last
+    digits of a metric.
 
     Args:
         codecs: Codecs with their settings.
@@ -239,7 +240,8 @@ def to_text(table: pd.DataFrame) -> str:
     shown["kbps"] = table["kbps"].map(lambda value: f"{value:.2f}")
     for name in (name for name in METRICS if name in table):
         shown[METRICS[name].axis_label] = _cells(table, name)
-    return shown.to_string(index=False)
+    text: str = shown.to_string(index=False)
+    return text
 
 
 def _cells(table: pd.DataFrame, metric: str) -> list[str]:

@@ -20,6 +20,8 @@ SUFFIXES = {
     ".wav": "downsample",
 }
 SUBTYPES = {"16": "PCM_16", "24": "PCM_24", "float": "FLOAT"}
+# FFmpeg lists what describes the file itself among the tags.
+FORMAT_TAGS = {"major_brand", "minor_version", "compatible_brands", "language", "encoder"}
 KEPT_TAGS = ("title", "artist", "album", "date", "genre")
 
 
@@ -178,7 +180,7 @@ def _info(args: argparse.Namespace) -> int:
     except BitstreamError:
         # Another format such as FLAC, or a file that only a lenient player accepts.
         seconds = facts.duration_s
-    result = {
+    result: dict[str, Any] = {
         "file": str(args.source),
         "container": container_name(data),
         "codec": facts.codec,
@@ -188,7 +190,7 @@ def _info(args: argparse.Namespace) -> int:
         "bytes": len(data),
         "kbps": round(bitrate_kbps(len(data), seconds), 3),
         "overhead_bytes": len(data) - packet_bytes(data),
-        "tags": facts.tags,
+        "tags": {key: value for key, value in facts.tags.items() if key not in FORMAT_TAGS},
     }
     if args.json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
@@ -198,6 +200,6 @@ def _info(args: argparse.Namespace) -> int:
     for key, value in result.items():
         if key != "tags":
             print(f"{key.replace('_', ' '):<16}{value}")
-    for key, value in facts.tags.items():
-        print(f"{'tag ' + key:<16}{value}")
+    for key, value in result["tags"].items():
+        print(f"{'tag ' + key:<15} {value}")
     return 0

@@ -106,11 +106,11 @@ def parse_codecs(specs: list[str]) -> list[Codec]:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
+    codecs = parse_codecs(args.codecs)
     if bool(args.files) == bool(args.dataset):
         raise MusiclibError("Name audio files or --dataset NAME, one of the two.")
     if args.files and (args.split or args.data_root):
         raise MusiclibError("--split and --data-root belong to --dataset; files have no split.")
-    codecs = parse_codecs(args.codecs)
     if args.out is not None:
         check_output(None, args.out, args.force)
 
@@ -123,9 +123,14 @@ def _evaluate(args: argparse.Namespace) -> int:
         clips, total = _dataset_clips(args)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        table = evaluate.rate_distortion(
-            codecs, clips, args.metrics, args.jobs, progress=sys.stderr.isatty(), total=total
-        )
+        try:
+            table = evaluate.rate_distortion(
+                codecs, clips, args.metrics, args.jobs, progress=sys.stderr.isatty(), total=total
+            )
+        finally:  # where every file failed, these lines say why
+            problems = [str(w.message) for w in caught if w.category is UserWarning]
+            for problem in dict.fromkeys(problems):
+                print(f"musiclib: warning: {' '.join(problem.split())}", file=sys.stderr)
     if not args.per_clip:
         table = evaluate.summarise(table)
     render = {"text": evaluate.to_text, "csv": evaluate.to_csv, "json": evaluate.to_json}
@@ -135,9 +140,6 @@ def _evaluate(args: argparse.Namespace) -> int:
     else:
         write_atomically(args.out, text.encode())
         print(f"{args.out}: {len(table)} rows", file=sys.stderr)
-    problems = [str(warning.message) for warning in caught if warning.category is UserWarning]
-    for problem in dict.fromkeys(problems):
-        print(f"musiclib: warning: {' '.join(problem.split())}", file=sys.stderr)
     return EXIT_SKIPPED if problems else 0
 
 

@@ -138,6 +138,9 @@ def demux(
         if stream is None:
             raise BitstreamError(f"This {what} file holds no audio stream.")
         context = stream.codec_context
+        # PyAV's types leave out that a codec unknown to FFmpeg has no context.
+        if getattr(context, "name", None) is None:
+            raise BitstreamError(f"This {what} file names no known codec: it is damaged.")
         if context.name not in decoders:
             raise BitstreamError(f"This {what} file holds {context.name}, which is not {what}.")
         rate, channels = int(context.sample_rate or 0), int(context.channels or 0)

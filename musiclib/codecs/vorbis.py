@@ -30,7 +30,8 @@ class VorbisCodec(FileCodec):
     """Vorbis (libvorbis through libsndfile), variable bitrate.
 
     Vorbis has a quality and no bitrate. For `kbps` the quality is searched by bisection on the
-    audio itself until the whole file is within 1 % of the request. Where the coarsest quality is
+    audio itself until the whole file is within 1 % of the request, or as near
+    as the scale allows, which jumps in places by some per cent. Where the coarsest quality is
     still too large, the audio is resampled to the next lower rate; the smallest file of all is at
     8 kHz. Where the finest is still too small, that is the result. The headers take about 3.6 kB.
 

@@ -11,8 +11,10 @@ LAME_AT = 120  # mark, flags, frames, bytes, 100 bytes of seek table, quality
 DELAY_AT = LAME_AT + 21
 CHECKSUM_AT = LAME_AT + 34
 ALL_FIELDS = 0x0F
+CHECKED = 190
 CRC_16 = 0xA001
 MAX_PADDING = 0xFFF
+SHORTEST = 47  # 1152 less the delays of encoder and decoder, 1105
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,12 @@ def with_length(data: bytes, n_samples: int, samples_per_frame: int) -> bytes:
     """Return an MP3 file whose header declares exactly `n_samples`.
 
     FFmpeg counts at most the padding of one frame. Where LAME needs one frame more to flush its
-    filters, the declared length comes out up to a frame too long; this puts it right.
+    filters, the declared length comes out up to a frame too long; this puts it right. Clips of
+    less than 47 samples are left as they are, declared as 47: FFmpeg's decoder cannot remove the
+    delay and the padding from one and the same frame.
     """
     header = find_xing(data)
-    if header is None:
+    if header is None or n_samples < SHORTEST:
         return data
     padding = header.frames * samples_per_frame - header.delay - n_samples
     if padding == header.padding or not 0 <= padding <= MAX_PADDING:
@@ -70,8 +74,21 @@ def with_length(data: bytes, n_samples: int, samples_per_frame: int) -> bytes:
     at = header.mark + DELAY_AT
     result[at : at + 3] = (header.delay << 12 | padding).to_bytes(3, "big")
     at = header.mark + CHECKSUM_AT
-    result[at : at + 2] = crc_16(bytes(result[header.frame : at])).to_bytes(2, "big")
+    result[at : at + 2] = checksum(bytes(result), header).to_bytes(2, "big")
     return bytes(result)
+
+
+def checksum(data: bytes, header: XingHeader) -> int:
+    """Return the checksum of a header as FFmpeg writes it.
+
+    It covers the first 190 bytes of the frame. Where the header lies early, its own checksum is
+    among them, and counts as zero.
+    """
+    covered = bytearray(data[header.frame : header.frame + CHECKED])
+    at = header.mark - header.frame + CHECKSUM_AT
+    if at < CHECKED:
+        covered[at : at + 2] = bytes(2)
+    return crc_16(bytes(covered))
 
 
 def crc_16(data: bytes) -> int:
