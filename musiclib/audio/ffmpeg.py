@@ -69,6 +69,9 @@ class FFmpegReader:
         if "mp4" not in self._container.format.name or seconds is None:
             return None
         end = round(seconds * self.sample_rate)
+        if abs(round(1000.0 * seconds) * self.sample_rate / 1000.0 - end) < 1.0:
+            # Most writers count in milliseconds. Half of one more may hold true samples.
+            end += self.sample_rate // 2000
         frame_size = self._stream.codec_context.frame_size
         excess = self._stream.frames * frame_size - end
         return end if 0 <= excess <= 8 * frame_size else None

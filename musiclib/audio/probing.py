@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import soundfile
@@ -49,55 +49,69 @@ def probe(path: AudioSource) -> AudioInfo:
     """
     source = as_source(path)
     try:
-        codec, rate, channels, duration, tags = _probe_ffmpeg(source)
+        header = _probe_ffmpeg(source)
     except AudioFileError as error:
         try:
-            return _probe_sndfile(source, {})
+            header = _probe_sndfile(source)
         except AudioFileError:
             raise error from None
-    if is_ogg_vorbis(source):
-        with suppress(AudioFileError):
-            return _probe_sndfile(source, tags)
-    if duration is None:
-        duration = _measured_duration(source)
-    return _info(source, codec, rate, channels, duration, tags)
-
-
-def _info(
-    source: Source, codec: str, rate: int, channels: int, duration: float, tags: dict[str, str]
-) -> AudioInfo:
-    if rate <= 0 or channels <= 0 or duration <= 0.0:
+    else:
+        if is_ogg_vorbis(source):
+            # libsndfile counts Vorbis samples exactly; FFmpeg knows more tags.
+            with suppress(AudioFileError):
+                header = replace(_probe_sndfile(source), tags=header.tags)
+    duration = _measured_duration(source) if header.duration_s is None else header.duration_s
+    if header.sample_rate <= 0 or header.channels <= 0 or duration <= 0.0:
         raise AudioFileError(f"{source.name} holds no samples. Fetch or export it again.")
-    path = source.path if source.path is not None else Path(source.name)
-    kbps = 8.0 * source.n_bytes / duration / 1000.0
-    return AudioInfo(path, codec, rate, channels, duration, kbps, tags)
+    return AudioInfo(
+        path=source.path if source.path is not None else Path(source.name),
+        codec=header.codec,
+        sample_rate=header.sample_rate,
+        channels=header.channels,
+        duration_s=duration,
+        bitrate_kbps=8.0 * source.n_bytes / duration / 1000.0,
+        tags=header.tags,
+    )
 
 
-def _probe_ffmpeg(source: Source) -> tuple[str, int, int, float | None, dict[str, str]]:
+@dataclass(frozen=True)
+class _Header:
+    codec: str
+    sample_rate: int
+    channels: int
+    duration_s: float | None
+    tags: dict[str, str]
+
+
+def _probe_ffmpeg(source: Source) -> _Header:
     with open_container(source) as container:
         stream = audio_stream(container, source.name)
         context = stream.codec_context
-        tags = {
-            key.lower(): value for key, value in {**container.metadata, **stream.metadata}.items()
-        }
-        duration = declared_duration(container, stream)
-        return context.name, int(context.sample_rate), int(context.channels), duration, tags
+        tags = {**container.metadata, **stream.metadata}
+        return _Header(
+            codec=context.name,
+            sample_rate=int(context.sample_rate),
+            channels=int(context.channels),
+            duration_s=declared_duration(container, stream),
+            tags={key.lower(): value for key, value in tags.items()},
+        )
 
 
-def _probe_sndfile(source: Source, tags: dict[str, str]) -> AudioInfo:
+def _probe_sndfile(source: Source) -> _Header:
     try:
         with soundfile.SoundFile(source.open()) as file:
-            codec = str(file.subtype).lower()
-            rate, channels = int(file.samplerate), int(file.channels)
-            duration = int(file.frames) / rate
-            if len(ogg_links(source)) > 1:
-                duration = _measured_duration(source)
-            tags = tags or {key.lower(): value for key, value in file.copy_metadata().items()}
+            chained = len(ogg_links(source)) > 1
+            return _Header(
+                codec=str(file.subtype).lower(),
+                sample_rate=int(file.samplerate),
+                channels=int(file.channels),
+                duration_s=None if chained else int(file.frames) / int(file.samplerate),
+                tags={key.lower(): value for key, value in file.copy_metadata().items()},
+            )
     except (soundfile.SoundFileError, RuntimeError, TypeError) as error:
         raise AudioFileError(
             f"{source.name} cannot be decoded ({error}). Check that it is an audio file."
         ) from error
-    return _info(source, codec, rate, channels, duration, tags)
 
 
 def _measured_duration(source: Source) -> float:

@@ -1,0 +1,267 @@
+"""Files that are damaged, foreign or hostile: read as far as is honest, or refused by name."""
+
+from __future__ import annotations
+
+import logging
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from musiclib.audio import blocks, load, probe, save
+from musiclib.errors import AudioFileError, MusiclibError
+from tests import signals
+from tests.encoded import encode_bytes
+
+RATE = 44_100
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    """Five seconds of the same music in several formats."""
+    audio = signals.music(5 * RATE, RATE)
+    made = {
+        "mp3": encode_bytes(audio, RATE, "libmp3lame", "mp3", 128),
+        "flac": encode_bytes(audio, RATE, "flac", "flac"),
+        "m4a": encode_bytes(audio, RATE, "aac", "ipod", 96),
+        "opus": encode_bytes(signals.music(240_000, 48_000), 48_000, "libopus", "ogg", 64),
+        "wav": encode_bytes(audio, RATE, "pcm_s16le", "wav"),
+    }
+    return made
+
+
+def vorbis(folder: Path, rate: int, channels: int, n_samples: int, seed: int) -> bytes:
+    path = folder / f"{seed}.ogg"
+    audio = np.stack([signals.music(n_samples, rate, seed)] * channels)
+    save(path, audio, rate)
+    return path.read_bytes()
+
+
+class TestDamage:
+    def test_damage_in_the_middle_is_left_out_and_logged(
+        self, files: dict[str, bytes], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        data = bytearray(files["mp3"])
+        middle = len(data) // 2
+        data[middle : middle + 1500] = bytes(1500)
+        with caplog.at_level(logging.WARNING):
+            audio, _ = load(bytes(data))
+        assert "damaged packets" in caplog.text
+        assert 4.5 * RATE < len(audio) < 5 * RATE
+        # Up to the damage the music is what it was.
+        whole, _ = load(files["mp3"])
+        np.testing.assert_allclose(audio[: 2 * RATE], whole[: 2 * RATE], atol=1e-6)
+
+    @pytest.mark.parametrize("suffix", ["mp3", "flac"])
+    def test_a_cut_off_file_is_read_when_most_of_it_is_there(
+        self, files: dict[str, bytes], suffix: str
+    ) -> None:
+        data = files[suffix]
+        audio, rate = load(data[: 7 * len(data) // 10])
+        assert 2.5 < len(audio) / rate < 4.5
+
+    @pytest.mark.parametrize("suffix", ["mp3", "flac"])
+    def test_a_cut_off_file_is_refused_when_most_is_missing(
+        self, files: dict[str, bytes], tmp_path: Path, suffix: str
+    ) -> None:
+        path = tmp_path / f"song.{suffix}"
+        path.write_bytes(files[suffix][: len(files[suffix]) // 4])
+        with pytest.raises(AudioFileError, match=rf"song\.{suffix} is damaged: only .* of 5\.0 s"):
+            load(path)
+
+    def test_a_cut_off_mp4_without_its_index_is_refused(self, files: dict[str, bytes]) -> None:
+        with pytest.raises(AudioFileError, match="cannot be decoded"):
+            load(files["m4a"][: len(files["m4a"]) // 2])
+
+    def test_an_mp3_that_starts_in_silence_is_not_taken_for_a_short_one(self) -> None:
+        # Without a LAME header FFmpeg guesses the duration from the first frames' low bitrate.
+        audio = np.concatenate([signals.silence(RATE // 2), signals.noise(2 * RATE)])
+        data = encode_bytes(audio, RATE, "libmp3lame", "mp3", 128)
+        first_frame = data.index(b"\xff\xfb")
+        second_frame = data.index(b"\xff\xfb", first_frame + 4)
+        decoded, _ = load(data[second_frame:])
+        assert len(decoded) == pytest.approx(len(audio), abs=4 * 1152)
+
+    @settings(
+        max_examples=40,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
+    @given(
+        st.sampled_from(["mp3", "flac", "m4a", "opus", "wav"]),
+        st.lists(st.tuples(st.floats(0.0, 0.999), st.binary(min_size=1, max_size=200)), max_size=5),
+        st.floats(0.0, 1.0),
+    )
+    def test_any_damage_gives_usable_audio_or_a_clear_error(
+        self,
+        files: dict[str, bytes],
+        edits: list[tuple[float, bytes]],
+        suffix: str,
+        keep: float,
+    ) -> None:
+        data = bytearray(files[suffix])
+        for place, patch in edits:
+            at = int(place * len(data))
+            data[at : at + len(patch)] = patch
+        try:
+            audio, rate = load(bytes(data[: int(keep * len(data))]), 24_000)
+        except MusiclibError as error:
+            assert "audio in memory" in str(error)
+        else:
+            assert rate == 24_000
+            assert audio.ndim == 1
+            assert np.isfinite(audio).all()
+
+
+class TestForeignFiles:
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b"This is a text about music.\n" * 200,
+            b"<!DOCTYPE html><html><body>404 Not Found</body></html>",
+            np.random.default_rng(0).bytes(100_000),
+            bytes(100_000),
+            b"RIFF",
+            b"OggS",
+            b"ID3\x03\x00\x00\x7f\x7f\x7f\x7f",
+            b"fLaC" + bytes(100),
+            b"%PDF-1.7\n" + bytes(500),
+        ],
+        ids=["text", "html", "noise", "zeros", "riff", "ogg", "id3", "flac", "pdf"],
+    )
+    @pytest.mark.parametrize("suffix", ["mp3", "wav", "ogg", "sw"])
+    def test_what_is_no_audio_is_refused(self, tmp_path: Path, data: bytes, suffix: str) -> None:
+        path = tmp_path / f"file.{suffix}"
+        path.write_bytes(data)
+        for reader in (probe, load):
+            with pytest.raises(AudioFileError, match=rf"file\.{suffix} .*\. \w+"):
+                reader(path)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nhttp://127.0.0.1:9/a.ts\n",
+            "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:1,\nsecret.wav\n#EXT-X-ENDLIST\n",
+            "ffconcat version 1.0\nfile 'secret.wav'\n",
+        ],
+    )
+    def test_a_playlist_opens_nothing_else(self, tmp_path: Path, text: str) -> None:
+        save(tmp_path / "secret.wav", signals.noise(48_000), 48_000)
+        for name in ("list.m3u8", "list.mp3", "list.txt"):
+            (tmp_path / name).write_text(text)
+            with pytest.raises(AudioFileError, match="cannot be decoded"):
+                load(tmp_path / name)
+
+
+class TestUnusableSamples:
+    @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 30_000.0])
+    @pytest.mark.parametrize("rate", [None, 24_000])
+    def test_the_file_and_the_place_are_named(
+        self, tmp_path: Path, bad: float, rate: int | None
+    ) -> None:
+        audio = signals.noise(300_000)
+        audio[288_000:] = bad
+        soundfile.write(tmp_path / "a.wav", audio, 48_000, "FLOAT")
+        with pytest.raises(AudioFileError, match=r"a\.wav holds NaN.*at 6\.000 s"):
+            load(tmp_path / "a.wav", rate)
+        with pytest.raises(AudioFileError, match=r"at 6\.000 s"):
+            list(blocks(tmp_path / "a.wav", rate, 1.0))
+        # What lies before the damage can still be used.
+        assert len(load(tmp_path / "a.wav", duration_s=5.0)[0]) == 240_000
+
+
+class TestChangingStreams:
+    def test_all_links_of_a_chained_ogg_are_read(self, tmp_path: Path) -> None:
+        first = vorbis(tmp_path, 44_100, 2, 44_100, 1)
+        second = vorbis(tmp_path, 44_100, 2, 30_000, 2)
+        audio, rate = load(first + second, mono=False)
+        assert audio.shape == (2, 74_100)
+        np.testing.assert_array_equal(audio[:, :44_100], load(first, mono=False)[0])
+        np.testing.assert_array_equal(audio[:, 44_100:], load(second, mono=False)[0])
+        assert probe(first + second).duration_s == pytest.approx(74_100 / rate)
+
+    def test_a_chain_may_change_rate_and_channels(self, tmp_path: Path) -> None:
+        first = vorbis(tmp_path, 44_100, 2, 44_100, 1)
+        second = vorbis(tmp_path, 22_050, 1, 22_050, 2)
+        path = tmp_path / "chain.ogg"
+        path.write_bytes(first + second)
+        audio, rate = load(path, mono=False)
+        assert (audio.shape, rate) == ((2, 88_200), 44_100)
+        np.testing.assert_array_equal(audio[0, 44_100:], audio[1, 44_100:])
+        cut, _ = load(path, mono=False, start_s=0.9, duration_s=0.2)
+        np.testing.assert_allclose(cut, audio[:, 39_690:48_510], atol=1e-6)
+
+    def test_an_mp3_that_changes_its_rate_keeps_its_duration(self) -> None:
+        first = encode_bytes(signals.tone(440, 44_100, 44_100), 44_100, "libmp3lame", "mp3", 64)
+        second = encode_bytes(signals.tone(440, 24_000, 24_000), 24_000, "libmp3lame", "mp3", 64)
+        audio, rate = load(first + second)
+        assert rate == 44_100
+        assert len(audio) == pytest.approx(88_200, abs=8 * 1152)
+        later = audio[55_000:80_000]
+        assert signals.dominant_frequency(later, rate) == pytest.approx(440, abs=2)
+
+
+class TestVideo:
+    def test_the_audio_of_a_video_is_read(self, tmp_path: Path) -> None:
+        import av
+
+        path = tmp_path / "film.mkv"
+        with av.open(str(path), "w") as output:
+            video = output.add_stream("mpeg4", rate=25)
+            video.width = video.height = 32
+            video.pix_fmt = "yuv420p"
+            sound = output.add_stream("flac", rate=48_000, layout="stereo")
+            picture = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
+            for packet in [*video.encode(picture), *video.encode(None)]:
+                output.mux(packet)
+            samples = (signals.tone(440, 48_000, 48_000) * 2**15).astype(np.int16)
+            frame = av.AudioFrame.from_ndarray(
+                np.repeat(samples, 2)[np.newaxis], format="s16", layout="stereo"
+            )
+            frame.sample_rate = 48_000
+            for packet in [*sound.encode(frame), *sound.encode(None)]:
+                output.mux(packet)
+        audio, rate = load(path)
+        assert (len(audio), rate) == (48_000, 48_000)
+        assert signals.dominant_frequency(audio, rate) == pytest.approx(440, abs=1)
+
+    def test_a_video_without_audio_is_refused(self, tmp_path: Path) -> None:
+        import av
+
+        path = tmp_path / "mute.mkv"
+        with av.open(str(path), "w") as output:
+            video = output.add_stream("mpeg4", rate=25)
+            video.width = video.height = 32
+            video.pix_fmt = "yuv420p"
+            picture = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
+            for packet in [*video.encode(picture), *video.encode(None)]:
+                output.mux(packet)
+        with pytest.raises(AudioFileError, match=r"mute\.mkv holds no audio stream"):
+            load(path)
+
+
+def test_a_header_that_promises_hours_costs_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "promise.wav"
+    save(path, signals.noise(4800), 48_000)
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<I", data, 40, 0xFFFFFF00)
+    path.write_bytes(data)
+    audio, _ = load(path)
+    assert len(audio) == 4800
+
+
+def test_importing_audio_does_not_import_the_heavy_libraries() -> None:
+    code = (
+        "import sys, musiclib.audio;"
+        "print([m for m in ('torch', 'librosa', 'scipy', 'numba') if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "[]"

@@ -1,0 +1,322 @@
+"""Files to arrays and back: formats, delays, cuts, blocks."""
+
+from __future__ import annotations
+
+import io
+import stat
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from musiclib.audio import (
+    FloatArray,
+    blocks,
+    decode_bytes,
+    load,
+    probe,
+    resample,
+    rms_db,
+    save,
+)
+from musiclib.errors import AudioError, AudioFileError
+from tests import signals
+from tests.encoded import encode, encode_bytes
+
+in_folder = settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+# codec, container, sampling rate, whether the padding at the end is declared too
+LOSSY = [
+    ("libmp3lame", "mp3", 44_100, True),
+    ("libmp3lame", "mp3", 24_000, True),
+    ("libmp3lame", "mp3", 8_000, True),
+    ("libopus", "ogg", 48_000, True),
+    ("libopus", "matroska", 48_000, True),
+    ("libopus", "webm", 48_000, True),
+    ("aac", "mp4", 44_100, False),
+    ("aac", "mp4", 96_000, False),
+    ("aac", "matroska", 44_100, False),
+]
+
+
+class TestLossless:
+    @in_folder
+    @given(
+        st.sampled_from([".wav", ".flac"]),
+        st.sampled_from([16, 24]),
+        st.integers(1, 3),
+        st.integers(1, 3000),
+        st.sampled_from([8_000, 22_050, 24_000, 44_100, 48_000, 96_000]),
+    )
+    def test_pcm_comes_back_bit_for_bit(
+        self, tmp_path: Path, suffix: str, bits: int, channels: int, n_samples: int, rate: int
+    ) -> None:
+        scale = 2 ** (bits - 1)
+        rng = np.random.default_rng(n_samples)
+        levels = rng.integers(-scale, scale, (channels, n_samples))
+        audio = (levels / scale).astype(np.float32)
+        path = tmp_path / f"a{suffix}"
+        save(path, audio, rate, f"PCM_{bits}")
+        decoded, decoded_rate = load(path, mono=False)
+        np.testing.assert_array_equal(decoded, audio)
+        assert decoded_rate == rate
+        assert soundfile.info(path).subtype == f"PCM_{bits}"
+
+    @pytest.mark.parametrize(
+        ("subtype", "tolerance"),
+        [("PCM_U8", 2**-7), ("PCM_32", 1e-7), ("FLOAT", 0.0), ("DOUBLE", 0.0), ("ULAW", 0.02)],
+    )
+    def test_other_sample_formats(self, tmp_path: Path, subtype: str, tolerance: float) -> None:
+        audio = signals.tone(440, 4800, 48_000)
+        soundfile.write(tmp_path / "a.wav", audio, 48_000, subtype)
+        decoded, _ = load(tmp_path / "a.wav")
+        assert len(decoded) == len(audio)
+        assert np.abs(decoded - audio).max() <= tolerance
+
+    def test_float_files_keep_what_exceeds_full_scale(self, tmp_path: Path) -> None:
+        audio = 3.0 * signals.tone(440, 4800, 48_000)
+        save(tmp_path / "a.wav", audio, 48_000, "FLOAT")
+        np.testing.assert_array_equal(load(tmp_path / "a.wav")[0], audio)
+
+    def test_a_clipped_file_stays_clipped(self, tmp_path: Path) -> None:
+        audio = np.clip(3.0 * signals.tone(440, 4800, 48_000), -1.0, 1.0)
+        save(tmp_path / "a.wav", audio, 48_000)
+        decoded, _ = load(tmp_path / "a.wav")
+        assert decoded.min() == -1.0
+        assert decoded.max() == pytest.approx(1.0, abs=2**-15)
+
+    def test_silence_stays_silent(self, tmp_path: Path) -> None:
+        for suffix in ("wav", "flac", "ogg"):
+            save(tmp_path / f"a.{suffix}", signals.silence(12_000), 24_000)
+            decoded, _ = load(tmp_path / f"a.{suffix}")
+            assert decoded.shape == (12_000,)
+            assert not decoded.any()
+
+
+class TestLossy:
+    @pytest.mark.parametrize(("codec", "container", "rate", "exact_end"), LOSSY)
+    def test_the_encoders_delay_is_removed(
+        self, codec: str, container: str, rate: int, exact_end: bool
+    ) -> None:
+        n_samples, at = rate + 123, rate // 2 + 77
+        audio = signals.click(n_samples, at) + signals.tone(440, n_samples, rate, 0.01)
+        decoded, decoded_rate = decode_bytes(encode_bytes(audio, rate, codec, container, 64))
+        assert decoded_rate == rate
+        assert abs(int(np.argmax(np.abs(decoded))) - at) <= 1
+        if exact_end:
+            assert len(decoded) == n_samples
+        else:
+            # An MP4 edit list counts milliseconds, and Matroska does not cut an AAC's last frame.
+            limit = rate // 1000 if container == "mp4" else 1024
+            assert 0 <= len(decoded) - n_samples <= limit
+
+    @pytest.mark.parametrize("n_samples", [1, 100, 575, 12_000, 30_001])
+    def test_vorbis_keeps_every_sample(self, tmp_path: Path, n_samples: int) -> None:
+        audio = signals.tone(440, n_samples, 24_000)
+        save(tmp_path / "a.ogg", audio, 24_000)
+        decoded, _ = load(tmp_path / "a.ogg")
+        assert len(decoded) == n_samples
+        assert probe(tmp_path / "a.ogg").duration_s == n_samples / 24_000
+
+    @pytest.mark.parametrize(("codec", "container", "rate", "_exact"), LOSSY)
+    def test_a_tone_survives(self, codec: str, container: str, rate: int, _exact: bool) -> None:
+        audio = signals.tone(440, rate, rate)
+        decoded, _ = decode_bytes(encode_bytes(audio, rate, codec, container, 64))
+        assert signals.dominant_frequency(decoded, rate) == pytest.approx(440, abs=1)
+        assert rms_db(decoded) == pytest.approx(rms_db(audio), abs=1)
+
+    def test_several_minutes_of_vorbis_are_written(self, tmp_path: Path) -> None:
+        audio = np.tile(signals.noise(8_000), 240)
+        save(tmp_path / "a.ogg", audio, 8_000)
+        assert probe(tmp_path / "a.ogg").duration_s == 240
+
+
+class TestChannelsAndRates:
+    @pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000])
+    @pytest.mark.parametrize("channels", [1, 2, 6])
+    def test_every_rate_and_layout_comes_to_house_rate(
+        self, tmp_path: Path, rate: int, channels: int
+    ) -> None:
+        audio = np.stack([signals.tone(440, rate, rate)] * channels)
+        save(tmp_path / "a.wav", audio, rate, "PCM_24")
+        decoded, decoded_rate = load(tmp_path / "a.wav", 24_000)
+        assert decoded_rate == 24_000
+        assert decoded.shape == (24_000,)
+        expected = signals.tone(440, 24_000, 24_000)
+        assert np.abs(decoded - expected)[1000:-1000].max() < 1e-3
+
+    def test_channels_keep_their_order(self, tmp_path: Path) -> None:
+        audio = np.stack([signals.tone(100 * (c + 1), 48_000, 48_000, 0.1) for c in range(6)])
+        save(tmp_path / "a.flac", audio, 48_000)
+        decoded, _ = load(tmp_path / "a.flac", 24_000, mono=False)
+        assert decoded.shape == (6, 24_000)
+        assert decoded.flags.c_contiguous
+        for channel, row in enumerate(decoded):
+            assert signals.dominant_frequency(row, 24_000) == pytest.approx(
+                100 * (channel + 1), abs=1
+            )
+
+    def test_resampling_while_reading_equals_resampling_after(self, tmp_path: Path) -> None:
+        audio = signals.music(400_000, 44_100)
+        save(tmp_path / "a.flac", audio, 44_100)
+        whole, rate = load(tmp_path / "a.flac")
+        np.testing.assert_allclose(
+            load(tmp_path / "a.flac", 24_000)[0], resample(whole, rate, 24_000), atol=1e-6
+        )
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The same three seconds of stereo in five formats."""
+    folder = tmp_path_factory.mktemp("songs")
+    audio = np.stack([signals.music(132_300, 44_100, seed) for seed in (1, 2)])
+    for suffix in ("wav", "flac", "ogg"):
+        save(folder / f"a.{suffix}", audio, 44_100)
+    encode(folder / "a.mp3", audio, 44_100, "libmp3lame", kbps=128)
+    encode(folder / "a.m4a", audio, 44_100, "aac", kbps=128)
+    return {path.suffix[1:]: path for path in folder.iterdir()}
+
+
+FORMATS = st.sampled_from(["wav", "flac", "ogg", "mp3", "m4a"])
+
+
+class TestCuts:
+    @in_folder
+    @given(
+        FORMATS,
+        st.sampled_from([None, 24_000, 48_000]),
+        st.floats(0.0, 2.9),
+        st.floats(0.01, 2.0),
+        st.booleans(),
+    )
+    def test_a_cut_is_the_slice_of_the_whole(
+        self,
+        songs: dict[str, Path],
+        suffix: str,
+        wanted: int | None,
+        start_s: float,
+        duration_s: float,
+        mono: bool,
+    ) -> None:
+        whole, rate = load(songs[suffix], wanted, mono)
+        part, _ = load(songs[suffix], wanted, mono, start_s, duration_s)
+        begin = round(start_s * rate)
+        expected = whole[..., begin : begin + round(duration_s * rate)]
+        assert part.shape == expected.shape
+        np.testing.assert_allclose(part, expected, atol=1e-6)
+
+    def test_a_start_past_the_end_is_refused(self, songs: dict[str, Path]) -> None:
+        for path in songs.values():
+            with pytest.raises(AudioFileError, match=rf"{path.name}.*no samples from 9 s"):
+                load(path, start_s=9.0)
+
+    @pytest.mark.parametrize("start_s", [-1.0, np.nan, np.inf])
+    def test_impossible_starts_are_refused(self, songs: dict[str, Path], start_s: float) -> None:
+        with pytest.raises(AudioError, match="start_s"):
+            load(songs["wav"], start_s=start_s)
+
+    @pytest.mark.parametrize("duration_s", [0.0, -1.0, np.nan])
+    def test_impossible_durations_are_refused(
+        self, songs: dict[str, Path], duration_s: float
+    ) -> None:
+        with pytest.raises(AudioError, match="duration_s"):
+            load(songs["wav"], duration_s=duration_s)
+
+
+class TestBlocks:
+    @in_folder
+    @given(FORMATS, st.sampled_from([None, 24_000]), st.floats(0.05, 5.0), st.booleans())
+    def test_blocks_joined_are_the_whole(
+        self, songs: dict[str, Path], suffix: str, wanted: int | None, seconds: float, mono: bool
+    ) -> None:
+        whole, rate = load(songs[suffix], wanted, mono)
+        parts = list(blocks(songs[suffix], wanted, seconds, mono))
+        np.testing.assert_array_equal(np.concatenate(parts, axis=-1), whole)
+        assert {part.shape[-1] for part in parts[:-1]} <= {round(seconds * rate)}
+        assert 1 <= parts[-1].shape[-1] <= round(seconds * rate)
+
+    @pytest.mark.parametrize("seconds", [0.0, -1.0, np.nan])
+    def test_impossible_lengths_are_refused(self, songs: dict[str, Path], seconds: float) -> None:
+        with pytest.raises(AudioError, match="seconds_per_block"):
+            next(blocks(songs["wav"], seconds_per_block=seconds))
+
+
+class TestSources:
+    def test_bytes_files_and_paths_are_the_same(self, songs: dict[str, Path]) -> None:
+        for path in songs.values():
+            expected, rate = load(path)
+            data = path.read_bytes()
+            for source in (str(path), data, bytearray(data), io.BytesIO(data)):
+                audio, source_rate = load(source)
+                np.testing.assert_array_equal(audio, expected)
+                assert source_rate == rate
+            np.testing.assert_array_equal(decode_bytes(data)[0], expected)
+
+    def test_names_that_look_like_protocols_or_patterns(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        audio = signals.tone(440, 4800, 48_000)
+        for name in ("take 1: %03d [live].wav", "http:a.wav", "Ünïcödé 音楽.ogg", "-i.flac"):
+            save(name, audio, 48_000)
+            assert len(load(name)[0]) == 4800
+            assert probe(name).path == tmp_path / name
+
+
+class TestSave:
+    def test_what_would_clip_is_refused_unless_asked_for(self, tmp_path: Path) -> None:
+        audio = 2.0 * signals.tone(440, 4800, 48_000, 1.0)
+        path = tmp_path / "a.wav"
+        with pytest.raises(AudioError, match=r"a\.wav peaks at 2\.000"):
+            save(path, audio, 48_000)
+        assert not path.exists()
+        save(path, audio, 48_000, clip=True)
+        assert np.abs(load(path)[0]).max() == pytest.approx(1.0, abs=1e-4)
+
+    def test_failure_leaves_the_old_file(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.flac"
+        save(path, signals.tone(440, 4800, 48_000), 48_000)
+        before = path.read_bytes()
+        with pytest.raises(AudioFileError, match=r"a\.flac cannot be written"):
+            save(path, signals.tone(440, 4800, 48_000), 1_000_000)
+        assert path.read_bytes() == before
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_an_overwritten_file_is_the_new_one_alone(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.wav"
+        save(path, signals.noise(9000), 48_000)
+        save(path, signals.tone(440, 100, 8_000), 8_000)
+        assert load(path)[0].shape == (100,)
+        assert list(tmp_path.iterdir()) == [path]
+        assert stat.S_IMODE(path.stat().st_mode) & stat.S_IRUSR
+
+    @pytest.mark.parametrize("bad", [np.nan, np.inf])
+    def test_values_that_are_not_finite_are_refused(self, tmp_path: Path, bad: float) -> None:
+        audio: FloatArray = np.array([0.0, bad], np.float32)
+        with pytest.raises(AudioError, match=r"a\.wav holds 1 samples"):
+            save(tmp_path / "a.wav", audio, 48_000, clip=True)
+        assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize(
+        ("name", "subtype", "message"),
+        [
+            ("a.mp4", None, "Use .wav, .flac or .ogg"),
+            ("a", None, "Use .wav"),
+            ("a.flac", "FLOAT", "cannot hold FLOAT"),
+            ("a.wav", "NONSENSE", "cannot hold NONSENSE"),
+        ],
+    )
+    def test_unknown_formats_are_refused(
+        self, tmp_path: Path, name: str, subtype: str | None, message: str
+    ) -> None:
+        with pytest.raises(AudioError, match=message):
+            save(tmp_path / name, signals.noise(10), 48_000, subtype)
+
+    def test_a_missing_folder_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(AudioFileError, match="none is not a folder"):
+            save(tmp_path / "none" / "a.wav", signals.noise(10), 48_000)
