@@ -6,34 +6,36 @@ import logging
 import struct
 import subprocess
 import sys
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musiclib.audio import blocks, load, probe, save
-from musiclib.errors import AudioFileError, MusiclibError
+from musiclib.errors import AudioFileError
 from tests import signals
 from tests.encoded import encode_bytes
 
 RATE = 44_100
 
 
-@pytest.fixture(scope="module")
-def files() -> dict[str, bytes]:
-    """Five seconds of the same music in several formats."""
-    audio = signals.music(5 * RATE, RATE)
-    made = {
-        "mp3": encode_bytes(audio, RATE, "libmp3lame", "mp3", 128),
-        "flac": encode_bytes(audio, RATE, "flac", "flac"),
-        "m4a": encode_bytes(audio, RATE, "aac", "ipod", 96),
-        "opus": encode_bytes(signals.music(240_000, 48_000), 48_000, "libopus", "ogg", 64),
-        "wav": encode_bytes(audio, RATE, "pcm_s16le", "wav"),
-    }
-    return made
+@cache
+def song(suffix: str) -> bytes:
+    """Five seconds of the same music in one of several formats."""
+    codec, container, rate = {
+        "mp3": ("libmp3lame", "mp3", RATE),
+        "flac": ("flac", "flac", RATE),
+        "m4a": ("aac", "ipod", RATE),
+        "opus": ("libopus", "ogg", 48_000),
+        "wav": ("pcm_s16le", "wav", RATE),
+    }[suffix]
+    return encode_bytes(signals.music(5 * rate, rate), rate, codec, container, 96)
 
 
 def vorbis(folder: Path, rate: int, channels: int, n_samples: int, seed: int) -> bytes:
@@ -45,9 +47,9 @@ def vorbis(folder: Path, rate: int, channels: int, n_samples: int, seed: int) ->
 
 class TestDamage:
     def test_damage_in_the_middle_is_left_out_and_logged(
-        self, files: dict[str, bytes], caplog: pytest.LogCaptureFixture
+        self, caplog: pytest.LogCaptureFixture
     ) -> None:
-        data = bytearray(files["mp3"])
+        data = bytearray(song("mp3"))
         middle = len(data) // 2
         data[middle : middle + 1500] = bytes(1500)
         with caplog.at_level(logging.WARNING):
@@ -55,29 +57,27 @@ class TestDamage:
         assert "damaged packets" in caplog.text
         assert 4.5 * RATE < len(audio) < 5 * RATE
         # Up to the damage the music is what it was.
-        whole, _ = load(files["mp3"])
+        whole, _ = load(song("mp3"))
         np.testing.assert_allclose(audio[: 2 * RATE], whole[: 2 * RATE], atol=1e-6)
 
     @pytest.mark.parametrize("suffix", ["mp3", "flac"])
-    def test_a_cut_off_file_is_read_when_most_of_it_is_there(
-        self, files: dict[str, bytes], suffix: str
-    ) -> None:
-        data = files[suffix]
+    def test_a_cut_off_file_is_read_when_most_of_it_is_there(self, suffix: str) -> None:
+        data = song(suffix)
         audio, rate = load(data[: 7 * len(data) // 10])
         assert 2.5 < len(audio) / rate < 4.5
 
     @pytest.mark.parametrize("suffix", ["mp3", "flac"])
     def test_a_cut_off_file_is_refused_when_most_is_missing(
-        self, files: dict[str, bytes], tmp_path: Path, suffix: str
+        self, tmp_path: Path, suffix: str
     ) -> None:
         path = tmp_path / f"song.{suffix}"
-        path.write_bytes(files[suffix][: len(files[suffix]) // 4])
+        path.write_bytes(song(suffix)[: len(song(suffix)) // 4])
         with pytest.raises(AudioFileError, match=rf"song\.{suffix} is damaged: only .* of 5\.0 s"):
             load(path)
 
-    def test_a_cut_off_mp4_without_its_index_is_refused(self, files: dict[str, bytes]) -> None:
+    def test_a_cut_off_mp4_without_its_index_is_refused(self) -> None:
         with pytest.raises(AudioFileError, match="cannot be decoded"):
-            load(files["m4a"][: len(files["m4a"]) // 2])
+            load(song("m4a")[: len(song("m4a")) // 2])
 
     def test_an_mp3_that_starts_in_silence_is_not_taken_for_a_short_one(self) -> None:
         # Without a LAME header FFmpeg guesses the duration from the first frames' low bitrate.
@@ -88,32 +88,21 @@ class TestDamage:
         decoded, _ = load(data[second_frame:])
         assert len(decoded) == pytest.approx(len(audio), abs=4 * 1152)
 
-    @settings(
-        max_examples=40,
-        deadline=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture],
-    )
+    @settings(max_examples=40, deadline=None)
     @given(
         st.sampled_from(["mp3", "flac", "m4a", "opus", "wav"]),
         st.lists(st.tuples(st.floats(0.0, 0.999), st.binary(min_size=1, max_size=200)), max_size=5),
         st.floats(0.0, 1.0),
     )
     def test_any_damage_gives_usable_audio_or_a_clear_error(
-        self,
-        files: dict[str, bytes],
-        edits: list[tuple[float, bytes]],
-        suffix: str,
-        keep: float,
+        self, suffix: str, edits: list[tuple[float, bytes]], keep: float
     ) -> None:
-        data = bytearray(files[suffix])
+        data = bytearray(song(suffix))
         for place, patch in edits:
             at = int(place * len(data))
             data[at : at + len(patch)] = patch
-        try:
+        with suppress(AudioFileError):
             audio, rate = load(bytes(data[: int(keep * len(data))]), 24_000)
-        except MusiclibError as error:
-            assert "audio in memory" in str(error)
-        else:
             assert rate == 24_000
             assert audio.ndim == 1
             assert np.isfinite(audio).all()
@@ -201,49 +190,41 @@ class TestChangingStreams:
         first = encode_bytes(signals.tone(440, 44_100, 44_100), 44_100, "libmp3lame", "mp3", 64)
         second = encode_bytes(signals.tone(440, 24_000, 24_000), 24_000, "libmp3lame", "mp3", 64)
         audio, rate = load(first + second)
-        assert rate == 44_100
-        assert len(audio) == pytest.approx(88_200, abs=8 * 1152)
-        later = audio[55_000:80_000]
-        assert signals.dominant_frequency(later, rate) == pytest.approx(440, abs=2)
+        assert len(audio) / rate == pytest.approx(2.0, abs=0.15)
+        for begin in (0.2, 1.3):
+            part = audio[int(begin * rate) : int((begin + 0.5) * rate)]
+            assert signals.dominant_frequency(part, rate) == pytest.approx(440, abs=2)
+
+
+def write_film(path: Path, with_sound: bool) -> None:
+    with av.open(str(path), "w") as output:
+        video = output.add_stream("mpeg4", rate=25)
+        video.width = video.height = 32
+        video.pix_fmt = "yuv420p"
+        picture = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
+        packets = [*video.encode(picture), *video.encode(None)]
+        if with_sound:
+            sound = output.add_stream("libopus", rate=48_000, layout="mono")
+            frame = av.AudioFrame.from_ndarray(
+                signals.tone(440, 48_000, 48_000)[np.newaxis], format="fltp", layout="mono"
+            )
+            frame.sample_rate = 48_000
+            packets += [*sound.encode(frame), *sound.encode(None)]
+        for packet in packets:
+            output.mux(packet)
 
 
 class TestVideo:
     def test_the_audio_of_a_video_is_read(self, tmp_path: Path) -> None:
-        import av
-
-        path = tmp_path / "film.mkv"
-        with av.open(str(path), "w") as output:
-            video = output.add_stream("mpeg4", rate=25)
-            video.width = video.height = 32
-            video.pix_fmt = "yuv420p"
-            sound = output.add_stream("flac", rate=48_000, layout="stereo")
-            picture = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
-            for packet in [*video.encode(picture), *video.encode(None)]:
-                output.mux(packet)
-            samples = (signals.tone(440, 48_000, 48_000) * 2**15).astype(np.int16)
-            frame = av.AudioFrame.from_ndarray(
-                np.repeat(samples, 2)[np.newaxis], format="s16", layout="stereo"
-            )
-            frame.sample_rate = 48_000
-            for packet in [*sound.encode(frame), *sound.encode(None)]:
-                output.mux(packet)
-        audio, rate = load(path)
+        write_film(tmp_path / "film.mkv", with_sound=True)
+        audio, rate = load(tmp_path / "film.mkv")
         assert (len(audio), rate) == (48_000, 48_000)
         assert signals.dominant_frequency(audio, rate) == pytest.approx(440, abs=1)
 
     def test_a_video_without_audio_is_refused(self, tmp_path: Path) -> None:
-        import av
-
-        path = tmp_path / "mute.mkv"
-        with av.open(str(path), "w") as output:
-            video = output.add_stream("mpeg4", rate=25)
-            video.width = video.height = 32
-            video.pix_fmt = "yuv420p"
-            picture = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
-            for packet in [*video.encode(picture), *video.encode(None)]:
-                output.mux(packet)
+        write_film(tmp_path / "mute.mkv", with_sound=False)
         with pytest.raises(AudioFileError, match=r"mute\.mkv holds no audio stream"):
-            load(path)
+            load(tmp_path / "mute.mkv")
 
 
 def test_a_header_that_promises_hours_costs_no_memory(tmp_path: Path) -> None:
