@@ -21,6 +21,7 @@ def encode(
     kbps: int | None = None,
     tags: dict[str, str] | None = None,
     options: dict[str, str] | None = None,
+    variable: bool = False,
 ) -> None:
     """Encode `(N,)` or `(C, N)` with any encoder and container that FFmpeg has."""
     channels = audio[np.newaxis] if audio.ndim == 1 else audio
@@ -31,6 +32,9 @@ def encode(
         stream = output.add_stream(codec, rate=sample_rate, layout=layout)
         if kbps is not None:
             stream.bit_rate = 1000 * kbps
+        if variable:
+            stream.codec_context.qscale = True
+            stream.codec_context.global_quality = 0
         frame = av.AudioFrame.from_ndarray(
             np.ascontiguousarray(channels), format="fltp", layout=layout
         )

@@ -131,7 +131,7 @@ class FFmpegReader:
         declared = declared_duration(self._container, self._stream)
         mostly_lost = damaged > good or (
             declared is not None
-            and not self._guesses_duration()
+            and not duration_is_guessed(self._container, self._stream)
             and declared - seconds > max(0.5 * declared, 0.1)
         )
         if mostly_lost:
@@ -142,11 +142,6 @@ class FFmpegReader:
             )
         if damaged:
             logger.warning("%s: left out %d damaged packets (%s).", self._name, damaged, reason)
-
-    def _guesses_duration(self) -> bool:
-        # Only an MP3 with a Xing or LAME header has a start time: the delay it declares.
-        names = set(self._container.format.name.split(","))
-        return bool(names & GUESSED_DURATION) or ("mp3" in names and not self._stream.start_time)
 
 
 def audio_stream(container: av.container.InputContainer, name: str) -> av.AudioStream:
@@ -171,6 +166,25 @@ def declared_duration(
     elif container.duration is not None:
         seconds = container.duration / 1e6
     return seconds if seconds is not None and 0.0 < seconds < LONGEST_S else None
+
+
+def duration_is_guessed(container: av.container.InputContainer, stream: av.AudioStream) -> bool:
+    """Whether FFmpeg only extrapolated the duration from the bitrate of the first packets."""
+    names = set(container.format.name.split(","))
+    # Only an MP3 with a Xing or LAME header has a start time: the delay it declares.
+    return bool(names & GUESSED_DURATION) or ("mp3" in names and not stream.start_time)
+
+
+def counted_duration(
+    container: av.container.InputContainer, stream: av.AudioStream
+) -> float | None:
+    """Duration in seconds by adding up the packets, without decoding them."""
+    units = 0
+    # A damaged end ends the count.
+    with suppress(av.FFmpegError):
+        for packet in container.demux(stream):
+            units += packet.duration or 0
+    return float(units * stream.time_base) if units and stream.time_base is not None else None
 
 
 def to_float(blocks: list[npt.NDArray[Any]], sample_format: str, channels: int) -> FloatArray:

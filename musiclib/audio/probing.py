@@ -9,7 +9,13 @@ from pathlib import Path
 import soundfile
 
 from musiclib.audio.decoding import Reader, is_ogg_vorbis, read_with
-from musiclib.audio.ffmpeg import audio_stream, declared_duration, open_container
+from musiclib.audio.ffmpeg import (
+    audio_stream,
+    counted_duration,
+    declared_duration,
+    duration_is_guessed,
+    open_container,
+)
 from musiclib.audio.sndfile import ogg_links
 from musiclib.audio.sources import AudioSource, Source, as_source
 from musiclib.errors import AudioFileError
@@ -24,7 +30,7 @@ class AudioInfo:
         codec: FFmpeg's name of the codec, for example `mp3float`, `flac`, `vorbis`, `pcm_s16le`.
         sample_rate: Sampling rate in Hz.
         channels: Number of channels.
-        duration_s: Duration in seconds. FFmpeg estimates it for files without an index.
+        duration_s: Duration in seconds, to a packet where the header does not state it.
         bitrate_kbps: Size of the whole file (tags and pictures included) over its duration.
         tags: Tags by lower-case name. Characters that no encoding explains are left out.
     """
@@ -39,7 +45,7 @@ class AudioInfo:
 
 
 def probe(path: AudioSource) -> AudioInfo:
-    """Read a file's header. Only where it states no duration is the file decoded, to measure it.
+    """Read a file's header, and count its packets where that does not state the duration.
 
     Args:
         path: A path, bytes, or an open binary file.
@@ -86,13 +92,16 @@ class _Header:
 def _probe_ffmpeg(source: Source) -> _Header:
     with open_container(source) as container:
         stream = audio_stream(container, source.name)
+        read_duration = counted_duration
+        if not duration_is_guessed(container, stream):
+            read_duration = declared_duration
         context = stream.codec_context
         tags = {**container.metadata, **stream.metadata}
         return _Header(
             codec=context.name,
             sample_rate=int(context.sample_rate),
             channels=int(context.channels),
-            duration_s=declared_duration(container, stream),
+            duration_s=read_duration(container, stream),
             tags={key.lower(): value for key, value in tags.items()},
         )
 
