@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from musiclib.stft import StftConfig
-from musiclib.studies.spectrograms import figures, phase, representation
+from musiclib.studies.spectrograms import choice, figures, phase, representation
 
 RATE = 24_000
 HOUSE = StftConfig()
@@ -52,8 +52,8 @@ def test_window_table_has_the_figures_of_the_textbook():
 
 def test_a_window_keeps_a_loud_tone_out_of_quiet_bins():
     clip = tone(1005.0)
-    assert representation.median_level_db([clip], "hann") < -90
-    assert representation.median_level_db([clip], "boxcar") > -70
+    assert representation.quiet_level_db([clip], "hann") < -90
+    assert representation.quiet_level_db([clip], "boxcar") > -80
 
 
 def test_levels_lie_between_the_floor_and_zero_for_each_clip():
@@ -126,19 +126,25 @@ def test_other_phases_keep_magnitudes_better_than_waveforms():
 
 def test_more_mel_bands_lose_less():
     clip = (tone(3000.0) + tone(3300.0)) / 2 + 0.05 * noise()
-    errors = [
-        representation.error_db(clip, phase.mel_round_trip(clip, RATE, HOUSE, count))
-        for count in (20, 80, 256)
-    ]
-    assert errors[0] > errors[1] > errors[2]
+    table = phase.mel_table({"a": clip}, RATE, HOUSE, (20, 80, 256), iterations=4)
+    assert table.index.tolist() == [20, 80, 256, 513]
+    assert table["own_lsd"].is_monotonic_decreasing
+    assert table.loc[513, "own_lsd"] < 0.01
+    assert table.loc[20, "found_mos"] < table.loc[513, "own_mos"]
+
+
+def test_a_mel_bank_as_fine_as_the_bins_keeps_a_low_tone_in_place():
+    magnitude = phase.mel_magnitudes(tone(300.0), RATE, HOUSE, 80)
+    assert abs(np.argmax(magnitude[:, 20]) * RATE / 1024 - 300.0) < 50.0
+    assert (magnitude >= 0).all()
 
 
 def test_strokes_are_percussive_and_tones_are_not():
     clips = {"both": tone() + strokes(), "tone": tone(), "strokes": strokes()}
-    assert phase.percussiveness(tone(), RATE) < 0.1
-    assert phase.percussiveness(strokes(), RATE) > 0.9
-    assert phase.extremes(clips, RATE) == ("strokes", "tone")
-    assert phase.extremes({"only": tone()}, RATE) == ("only", "only")
+    assert choice.percussiveness(tone(), RATE) < 0.1
+    assert choice.percussiveness(strokes(), RATE) > 0.9
+    assert choice.extremes(clips, RATE) == ("strokes", "tone")
+    assert choice.extremes({"only": tone()}, RATE) == ("only", "only")
 
 
 def test_window_trials_have_a_row_for_each_clip_and_window():

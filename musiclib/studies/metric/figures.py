@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from musiclib.audio import FloatArray
 from musiclib.figures.panels import AxesArray
 from musiclib.figures.style import WIDTH
-from musiclib.studies.metric.measures import METRIC_LABELS, ORIGINAL_REPORT, energy_above
+from musiclib.studies.metric.baseline import ORIGINAL_REPORT
+from musiclib.studies.metric.measures import METRIC_LABELS, energy_above
 
 LIMIT_DB = 100.0
 """SI-SDR beyond this is arithmetic and not sound."""
@@ -61,7 +62,7 @@ def baseline(table: pd.DataFrame, offset: float = 0.1) -> tuple[Figure, AxesArra
     """Spectral RMSE of downsampling beside the original report's, and how it depends on c.
 
     Args:
-        table: From :func:`musiclib.studies.metric.measures.downsampling_baseline`.
+        table: From :func:`musiclib.studies.metric.baseline.downsampling_baseline`.
         offset: The constant c of the left panel.
 
     Returns:

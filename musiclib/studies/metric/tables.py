@@ -7,8 +7,9 @@ import pandas as pd
 from musiclib.audio import FloatArray
 from musiclib.listen import Rendered, Row, Sound, comparison
 from musiclib.metrics import METRICS
+from musiclib.studies.metric.baseline import ORIGINAL_REPORT
 from musiclib.studies.metric.equal_pairs import EqualPair
-from musiclib.studies.metric.measures import METRIC_LABELS, ORIGINAL_REPORT, measure
+from musiclib.studies.metric.measures import METRIC_LABELS, measure
 
 CONTEST_METRICS = ("log_spectral_distance", "spectral_rmse", "si_sdr", "zimtohrli_mos")
 """Metrics by which the chapter compares real codecs."""
@@ -36,7 +37,7 @@ def baseline_table(table: pd.DataFrame, offset: float = 0.1) -> pd.DataFrame:
     """Spectral RMSE of downsampling beside the figures of the original report.
 
     Args:
-        table: From :func:`musiclib.studies.metric.measures.downsampling_baseline`.
+        table: From :func:`musiclib.studies.metric.baseline.downsampling_baseline`.
         offset: The constant c.
 
     Returns:
@@ -51,7 +52,7 @@ def baseline_table(table: pd.DataFrame, offset: float = 0.1) -> pd.DataFrame:
             "nominal kbps": report["nominal_kbps"],
             "here": ours["mean"].round(2),
             "95 % interval": [
-                f"{low:.2f} to {high:.2f}"
+                f"{low:.2f} to {high:.2f}" if low == low else "one clip"  # NaN for a single clip
                 for low, high in zip(ours["low"], ours["high"], strict=True)
             ],
             "report, read off": report["downsampling"],
@@ -92,7 +93,7 @@ def contest_table(summary: pd.DataFrame) -> pd.DataFrame:
     Returns:
         One row for each codec, sorted by bitrate.
     """
-    columns = {metric: summary[f"{metric}_mean"] for metric in CONTEST_METRICS}
+    columns = {metric: summary[metric] for metric in CONTEST_METRICS}
     table = pd.DataFrame({"label": summary["label"], "kbps": summary["kbps"], **columns})
     return readable(table.sort_values("kbps").set_index("label"))
 
@@ -108,7 +109,7 @@ def winners(summary: pd.DataFrame) -> dict[str, str]:
     """
     best = {}
     for metric in CONTEST_METRICS:
-        values = summary.set_index("label")[f"{metric}_mean"]
+        values = summary.set_index("label")[metric]
         best[metric] = str(values.idxmax() if METRICS[metric].higher_is_better else values.idxmin())
     return best
 

@@ -26,7 +26,10 @@ HEARD = ("log_spectral_distance", "si_sdr", "zimtohrli_mos")
 """Columns of :func:`compare` that stand beside the players."""
 
 COLUMN_LABELS = {
-    "values_per_frame": "values a frame",
+    "own_lsd": "LSD, own phases (dB)",
+    "own_mos": "MOS, own phases",
+    "found_lsd": "LSD, found phases (dB)",
+    "found_mos": "MOS, found phases",
     "spectral_convergence_db": "spectral convergence (dB)",
     "log_spectral_distance": "LSD (dB)",
     "si_sdr": "SI-SDR (dB)",
@@ -85,14 +88,10 @@ def griffin_lim_curve(
         method and number of iterations.
     """
     magnitude = np.abs(spectrum_of(audio, config))
-    target = torch.from_numpy(magnitude)
     rows, sounds = [], {}
     for label, momentum in momenta.items():
         for count in iterations:
-            sound = griffin_lim(
-                target, config, len(audio), iterations=count, momentum=momentum, seed=seed
-            )
-            estimate = sound.numpy().astype(np.float32)
+            estimate = rebuild(magnitude, config, len(audio), count, seed, momentum)
             sounds[label, count] = estimate
             rows.append(
                 {
@@ -146,14 +145,13 @@ def compare(
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def mel_round_trip(
+def mel_magnitudes(
     audio: FloatArray, sample_rate: int, config: StftConfig, n_mels: int
-) -> FloatArray:
-    """Sum magnitudes into mel bands, spread them out again, and keep the clip's own phases.
+) -> npt.NDArray[np.float32]:
+    """Sum magnitudes into mel bands, and spread them over the bins again.
 
-    The phases are the clip's own on purpose: what is lost is then the mel scale's doing alone.
     The way back is the least-squares one (the pseudo-inverse of the filter bank), with negative
-    magnitudes set to zero.
+    magnitudes set to zero. Nothing else is lost or added.
 
     Args:
         audio: Samples, shape ``(N,)``.
@@ -162,14 +160,84 @@ def mel_round_trip(
         n_mels: Number of mel bands from 0 Hz to half the sample rate.
 
     Returns:
-        Samples, shape ``(N,)``.
+        Magnitudes, shape ``(F, T)``.
     """
-    spectrum = spectrum_of(audio, config)
-    magnitude = np.abs(spectrum)
     bank, inverse = _mel_bank(sample_rate, config.n_fft, n_mels)
-    rebuilt = np.maximum(inverse @ (bank @ magnitude), 0.0)
-    phases = np.exp(1j * np.angle(spectrum))
-    return audio_of((rebuilt * phases).astype(np.complex64), config, len(audio))
+    magnitude = np.abs(spectrum_of(audio, config))
+    return np.asarray(np.maximum(inverse @ (bank @ magnitude), 0.0), dtype=np.float32)
+
+
+def mel_table(
+    clips: Mapping[str, FloatArray],
+    sample_rate: int,
+    config: StftConfig,
+    bands: Sequence[int],
+    iterations: int = 32,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """What is left of clips that went through mel bands, with their own phases and with found ones.
+
+    With a clip's own phases, all that is lost is the mel scale's doing. A decoder does not have
+    them and has to find some: here by Griffin and Lim's algorithm with momentum.
+
+    Args:
+        clips: Clips by name, each of shape ``(N,)``.
+        sample_rate: In Hz.
+        config: Window and hop length.
+        bands: Numbers of mel bands. All bins, without any bands, are added as a last row.
+        iterations: Iterations of the search.
+        seed: Of the phases that the search starts from.
+
+    Returns:
+        Means over the clips, one row for each number of values in a frame: ``own_lsd``,
+        ``own_mos``, ``found_lsd``, ``found_mos``.
+    """
+    rows = []
+    for audio in clips.values():
+        spectrum = spectrum_of(audio, config)
+        variants = {count: mel_magnitudes(audio, sample_rate, config, count) for count in bands}
+        variants[config.n_bins] = np.abs(spectrum)
+        for count, magnitude in variants.items():
+            phases = np.exp(1j * np.angle(spectrum))
+            own = audio_of((magnitude * phases).astype(np.complex64), config, len(audio))
+            found = rebuild(magnitude, config, len(audio), iterations, seed)
+            rows.append(
+                {
+                    "values_per_frame": count,
+                    "own_lsd": log_spectral_distance(audio, own),
+                    "own_mos": zimtohrli_mos(audio, own, sample_rate),
+                    "found_lsd": log_spectral_distance(audio, found),
+                    "found_mos": zimtohrli_mos(audio, found, sample_rate),
+                }
+            )
+    return pd.DataFrame(rows).groupby("values_per_frame").mean()
+
+
+def rebuild(
+    magnitude: npt.NDArray[np.float32],
+    config: StftConfig,
+    length: int,
+    iterations: int,
+    seed: int = 0,
+    momentum: float = 0.99,
+) -> FloatArray:
+    """A sound with the given magnitudes, by :func:`musiclib.stft.griffin_lim`.
+
+    Args:
+        magnitude: Magnitudes, shape ``(F, T)``.
+        config: Window and hop length.
+        length: Number of samples.
+        iterations: Iterations of the search.
+        seed: Of the phases that it starts from.
+        momentum: 0 is the algorithm of 1984.
+
+    Returns:
+        Samples, shape ``(length,)``.
+    """
+    sound = griffin_lim(
+        torch.from_numpy(magnitude), config, length, iterations, seed=seed, momentum=momentum
+    )
+    return sound.numpy().astype(np.float32)
 
 
 def _mel_bank(
@@ -181,27 +249,6 @@ def _mel_bank(
     # Narrow bands at the bottom may fall between two bins and be empty: they carry nothing.
     bank = bank[bank.sum(axis=1) > 0]
     return bank, np.linalg.pinv(bank)
-
-
-def percussiveness(audio: FloatArray, sample_rate: int) -> float:
-    """Share of a clip's energy that median filtering calls percussive rather than harmonic.
-
-    Source: Fitzgerald, "Harmonic/percussive separation using median filtering", DAFx 2010.
-
-    Args:
-        audio: Samples, shape ``(N,)``.
-        sample_rate: In Hz.
-
-    Returns:
-        0 for steady tones, 1 for clicks.
-    """
-    import librosa
-
-    config = StftConfig(n_fft=2048 if sample_rate > 12_000 else 1024, hop_length=512)
-    magnitude = np.abs(spectrum_of(audio, config))
-    harmonic, percussive = librosa.decompose.hpss(magnitude)
-    total = float(np.sum(harmonic**2) + np.sum(percussive**2))
-    return float(np.sum(percussive**2)) / max(total, 1e-20)
 
 
 def window_trials(
@@ -231,9 +278,8 @@ def window_trials(
         for window in windows:
             config = StftConfig(n_fft=window, hop_length=window // 4)
             kept = keep_largest(audio, config, share)
-            magnitude = torch.from_numpy(np.abs(spectrum_of(audio, config)))
-            rebuilt = griffin_lim(magnitude, config, len(audio), iterations=iterations, seed=seed)
-            estimate = rebuilt.numpy().astype(np.float32)
+            magnitude = np.abs(spectrum_of(audio, config))
+            estimate = rebuild(magnitude, config, len(audio), iterations, seed)
             rows.append(
                 {
                     "clip": name,
@@ -245,17 +291,3 @@ def window_trials(
                 }
             )
     return pd.DataFrame(rows)
-
-
-def extremes(clips: Mapping[str, FloatArray], sample_rate: int) -> tuple[str, str]:
-    """The most percussive and the most tonal of some clips.
-
-    Args:
-        clips: Clips by name, each of shape ``(N,)``.
-        sample_rate: In Hz.
-
-    Returns:
-        Two names; the same name twice if there is one clip.
-    """
-    shares = {name: percussiveness(audio, sample_rate) for name, audio in clips.items()}
-    return max(shares, key=lambda name: shares[name]), min(shares, key=lambda name: shares[name])

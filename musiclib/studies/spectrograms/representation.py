@@ -172,16 +172,19 @@ def levels_db(clips: Sequence[FloatArray], config: StftConfig, floor_db: float =
     return np.concatenate(parts)
 
 
-def median_level_db(clips: Sequence[FloatArray], window: str, n_fft: int = 1024) -> float:
-    """How far the median bin lies from the loudest one, which is how far leakage lets one see.
+def quiet_level_db(
+    clips: Sequence[FloatArray], window: str, n_fft: int = 1024, share: float = 0.1
+) -> float:
+    """How far the quiet bins lie below the loudest one, which is how far leakage lets one see.
 
     Args:
         clips: Clips of at least ``n_fft`` samples, each of shape ``(N,)``.
         window: Name known to :func:`scipy.signal.get_window`.
         n_fft: Window length in samples; the hop is a quarter of it.
+        share: Share of all bins, frames and clips that is quieter than the result.
 
     Returns:
-        Median over all bins, frames and clips, in dB below each clip's loudest bin (negative).
+        That quantile, in dB relative to each clip's loudest bin (negative).
     """
     weights = scipy.signal.get_window(window, n_fft)
     levels = []
@@ -189,7 +192,8 @@ def median_level_db(clips: Sequence[FloatArray], window: str, n_fft: int = 1024)
         frames = np.lib.stride_tricks.sliding_window_view(audio, n_fft)[:: n_fft // 4]
         magnitude = np.abs(np.fft.rfft(frames * weights))
         levels.append(magnitude.ravel() / max(float(magnitude.max()), 1e-12))
-    return float(20.0 * np.log10(max(float(np.median(np.concatenate(levels))), 1e-10)))
+    level = float(np.quantile(np.concatenate(levels), share))
+    return float(20.0 * np.log10(max(level, 1e-10)))
 
 
 def keep_largest(audio: FloatArray, config: StftConfig, share: float) -> FloatArray:
