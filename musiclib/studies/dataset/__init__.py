@@ -1,0 +1,1 @@
+"""What the data set chapter counts and measures: provenance, descriptors, and genre by both."""
