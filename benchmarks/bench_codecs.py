@@ -1,0 +1,78 @@
+"""How fast codecs encode and decode, as ratios to MP3 at 64 kbps in the same run.
+
+Seconds of audio coded in a second depend on the machine and on what else it does. All codecs take
+turns on the same clips, several rounds over, so that their ratios are comparable; the median of
+the rounds is shown. One thread each.
+
+    python benchmarks/bench_codecs.py                        # about a minute
+    python benchmarks/bench_codecs.py --clips 2 --rounds 1   # a quick look
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+from musiclib.codecs import Codec, get_codec
+from musiclib.datasets import open_dataset
+
+CODECS: list[Codec] = [
+    get_codec("mp3", 64),
+    get_codec("mp3", 16),
+    get_codec("aac", 64),
+    get_codec("aac", 16),
+    get_codec("opus", 64),
+    get_codec("opus", 24),
+    get_codec("opus", 6),
+    get_codec("vorbis", quality=0.5),
+    get_codec("vorbis", 64),
+    get_codec("downsample", factor=4),
+]
+
+
+def seconds_taken(action: Callable[[], object]) -> float:
+    """Return how long `action` takes."""
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--dataset", default="mini")
+    parser.add_argument("--data-root")
+    parser.add_argument("--clips", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=5)
+    args = parser.parse_args()
+    clips = list(open_dataset(args.dataset, args.data_root).part("test").clips(limit=args.clips))
+    total = sum(clip.seconds for clip in clips)
+
+    times: dict[str, tuple[list[float], list[float]]] = {c.label: ([], []) for c in CODECS}
+    for codec in CODECS:  # once, untimed: libraries load and caches fill
+        codec.decode(codec.encode(clips[0].audio, clips[0].sample_rate))
+    for _ in range(args.rounds):
+        for codec in CODECS:
+            encoded: list[bytes] = []
+            encoding = seconds_taken(
+                lambda c=codec, e=encoded: e.extend(c.encode(x.audio, x.sample_rate) for x in clips)
+            )
+            decoding = seconds_taken(lambda c=codec, e=encoded: [c.decode(data) for data in e])
+            times[codec.label][0].append(encoding)
+            times[codec.label][1].append(decoding)
+
+    print(f"{len(clips)} clips, {total:.0f} s at {clips[0].sample_rate} Hz, {args.rounds} rounds")
+    print(f"{'codec':<20}{'encode':>10}{'ratio':>8}{'decode':>10}{'ratio':>8}   (s of audio a s)")
+    base = [statistics.median(values) for values in times[CODECS[0].label]]
+    for label, both in times.items():
+        encoding, decoding = (statistics.median(values) for values in both)
+        print(
+            f"{label:<20}{total / encoding:>10.0f}{base[0] / encoding:>8.2f}"
+            f"{total / decoding:>10.0f}{base[1] / decoding:>8.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
