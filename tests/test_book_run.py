@@ -79,9 +79,18 @@ def test_all_failures_are_reported_together(make: Make) -> None:
 
 
 def test_warning_stops_publication(make: Make) -> None:
-    options = make("import warnings\nwarnings.warn('quiet clip', stacklevel=1)")
+    text = "import warnings\nwarnings.warn('quiet clip', stacklevel=1)"
+    options = make(text, dataset="mini", data_root=None)
     with pytest.raises(BookError, match=r"(?s)cell-0.*standard error.*quiet clip"):
         run_chapters(options, silent)
+
+
+def test_warning_about_a_readers_music_is_passed_on(make: Make) -> None:
+    options = make("import warnings\nwarnings.warn('quiet clip', stacklevel=1)\nprint('done')")
+    said: list[str] = []
+    stored = run_chapters(options, said.append).chapters["book/chapter"]
+    assert any("book/chapter, cell" in line and "quiet clip" in line for line in said)
+    assert printed(json.loads(stored.notebook.read_text(encoding="utf-8"))) == "done\n"
 
 
 def test_kernel_is_this_interpreter(

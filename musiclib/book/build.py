@@ -142,6 +142,8 @@ def _run_chapters(book: Book, work: Path, options: Options, say: Say) -> Execute
         jobs = max(1, min(options.jobs, len(waiting)))
         workplace = Workplace(work, max(1, (os.cpu_count() or 1) // jobs), private)
         prepare(work)
+        # A reader's own files may be damaged or few. The bundled ones may not give a warning.
+        notify = None if options.dataset == "mini" else lambda text: say(f"warning   {text}")
         with _temporary(work, "run") as folder, ThreadPoolExecutor(jobs) as pool:
             copy_sources(book, folder / "source")
 
@@ -151,7 +153,7 @@ def _run_chapters(book: Book, work: Path, options: Options, say: Say) -> Execute
                 started = time.perf_counter()
                 try:
                     notebook = execute(
-                        chapter, source, place / "media", options.parameters, workplace
+                        chapter, source, place / "media", options.parameters, workplace, notify
                     )
                     seconds = time.perf_counter() - started
                     return store.finish(chapter, keys[chapter], place, notebook, seconds)

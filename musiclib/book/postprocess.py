@@ -75,6 +75,26 @@ def refusals(notebook: Any, private_paths: Iterable[str]) -> list[str]:
     return found
 
 
+def take_standard_error(notebook: Any) -> list[str]:
+    """Remove what cells wrote to standard error from an executed notebook, in place.
+
+    Args:
+        notebook: Executed notebook as an nbformat node.
+
+    Returns:
+        One sentence for each cell that wrote there, naming the cell.
+    """
+    taken = []
+    for number, cell in enumerate(notebook.cells):
+        outputs = cell.get("outputs", [])
+        written = [output for output in outputs if _is_standard_error(output)]
+        if written:
+            cell.outputs = [output for output in outputs if not _is_standard_error(output)]
+            text = _shortened(plain("".join(output.text for output in written)))
+            taken.append(f"cell {number} ({cell.get('id', 'no id')}): {text}")
+    return taken
+
+
 def plain(text: str) -> str:
     """Text without the escape sequences that colour a terminal."""
     return _ANSI.sub("", text)
@@ -84,7 +104,7 @@ def _output_refusals(output: Any, paths: tuple[str, ...]) -> Iterator[str]:
     if output.output_type == "error":
         yield f"raised {output.ename}: {plain(output.evalue)}"
         return
-    if output.output_type == "stream" and output.name == "stderr":
+    if _is_standard_error(output):
         yield f"wrote to standard error: {_shortened(plain(output.text))}"
         return
     text = json.dumps(output, ensure_ascii=False)
@@ -100,6 +120,10 @@ def _output_refusals(output: Any, paths: tuple[str, ...]) -> Iterator[str]:
     for path in paths:
         if _mentions(text, path):
             yield f"shows a path of this machine ({path})"
+
+
+def _is_standard_error(output: Any) -> bool:
+    return bool(output.output_type == "stream" and output.name == "stderr")
 
 
 def _mentions(text: str, path: str) -> bool:

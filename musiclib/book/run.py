@@ -1,7 +1,9 @@
 """One chapter, executed by papermill in this interpreter and with nothing of the user's set-up.
 
 The kernel is this interpreter: a kernel of the same name in the user's folders does not replace
-it. Standard error fails the chapter, because what lands there would be printed in the page.
+it. Standard error fails the chapter, because what lands there would be printed in the page. With
+music of the reader's own, whose files may well be damaged or few, it is handed to the caller
+instead and left out of the page.
 """
 
 import json
@@ -19,7 +21,7 @@ import yaml
 
 from musiclib.book.layout import Chapter
 from musiclib.book.notebooks import KERNELSPEC, read
-from musiclib.book.postprocess import plain, publishable, refusals
+from musiclib.book.postprocess import plain, publishable, refusals, take_standard_error
 from musiclib.errors import BookError
 
 _THREAD_VARIABLES = (
@@ -156,6 +158,7 @@ def execute(
     media: Path,
     parameters: Mapping[str, object],
     workplace: Workplace,
+    notify: Callable[[str], None] | None = None,
 ) -> Any:
     """Run a chapter and return its publishable copy.
 
@@ -165,6 +168,8 @@ def execute(
         media: Folder that receives the chapter's sound files; made when missing.
         parameters: Values for papermill to inject.
         workplace: Where it runs.
+        notify: Receives what cells wrote to standard error, a sentence a cell. Without it, that
+            fails the chapter.
 
     Returns:
         The executed notebook as an nbformat node, without run metadata.
@@ -189,6 +194,9 @@ def execute(
     finally:
         output.unlink(missing_ok=True)
         values.unlink(missing_ok=True)
+    if notify is not None:
+        for notice in take_standard_error(notebook):
+            notify(f"{chapter.docname}, {notice}")
     publishable(notebook, workplace.private_paths)
     if reasons := refusals(notebook, workplace.private_paths):
         listed = "\n".join(f"  - {reason}" for reason in reasons)
