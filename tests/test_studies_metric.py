@@ -100,6 +100,17 @@ def test_the_baseline_grows_with_the_factor():
     assert shown["autoencoder / downsampling"].tolist() == [1.67, 1.15, 1.04, 1.05]
 
 
+def test_the_nearest_offset_is_the_one_that_repeats_the_report():
+    report = baseline.ORIGINAL_REPORT.query("factor > 1")
+    tables_of = [
+        pd.DataFrame(
+            {"offset": c, "factor": report["factor"], "mean": scale * report["downsampling"]}
+        )
+        for c, scale in ((0.01, 2.0), (0.1, 1.05), (1.0, 0.4))
+    ]
+    assert baseline.nearest_offset(pd.concat(tables_of)) == 0.1
+
+
 def test_match_finds_noise_of_a_given_error():
     clip = music()
     snr_db, noisy = equal_pairs.match(

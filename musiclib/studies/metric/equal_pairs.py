@@ -4,6 +4,7 @@ The idea is that of the maximum differentiation competition (Wang and Simoncelli
 8(12):8, 2008): hold one metric fixed and let the others disagree. Audio is float32, mono, ``(N,)``.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from musiclib.studies.distortions import (
     lowpass,
     replace_phase,
 )
-from musiclib.studies.metric.measures import CHAPTER_METRICS, METRIC_LABELS, measure
+from musiclib.studies.metric.measures import CHAPTER_METRICS, METRIC_NAMES, measure
 
 Family = Callable[[float], FloatArray]
 """A kind of damage: the damaged clip, shape ``(N,)``, for a strength."""
@@ -135,7 +136,7 @@ def equal_pairs(reference: FloatArray, sample_rate: int, seed: int = 0) -> list[
         "zimtohrli_mos": (
             "White noise at 20 dB SNR",
             noisy(20.0),
-            ("Low-pass at {:.0f} Hz", duller, (200.0, 0.49 * sample_rate)),
+            ("Low-pass at {:,.0f} Hz", duller, (200.0, 0.49 * sample_rate)),
         ),
     }
     pairs = []
@@ -149,7 +150,7 @@ def equal_pairs(reference: FloatArray, sample_rate: int, seed: int = 0) -> list[
         except OutOfReachError:
             continue
         partner_values = measure(reference, partner, sample_rate)
-        labels = (label, pattern.format(strength))
+        labels = (label, re.sub(r"-(?=\d)", "−", pattern.format(strength)))
         pairs.append(EqualPair(metric, labels, (sound, partner), (values, partner_values)))
     return pairs
 
@@ -178,7 +179,7 @@ def pair_table(pairs: Sequence[EqualPair]) -> pd.DataFrame:
         Two rows for each pair, indexed by the matched metric and the copy's label.
     """
     rows = [
-        {"equal by": METRIC_LABELS[pair.metric], "copy": label, **values}
+        {"equal by": METRIC_NAMES[pair.metric], "copy": label, **values}
         for pair in pairs
         for label, values in zip(pair.labels, pair.values, strict=True)
     ]

@@ -68,7 +68,7 @@ def baseline(table: pd.DataFrame, offset: float = 0.1) -> tuple[Figure, AxesArra
     Returns:
         The figure and its axes, shape ``(2,)``.
     """
-    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.8), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.8))
     original = ORIGINAL_REPORT[ORIGINAL_REPORT["factor"] > 1]
     nominal = original.set_index("factor")["nominal_kbps"]
     ours = table[table["offset"] == offset]
@@ -105,7 +105,8 @@ def baseline(table: pd.DataFrame, offset: float = 0.1) -> tuple[Figure, AxesArra
         axes[1].plot(part["offset"], part["mean"], style, color=BLUE, label=f"1/{factor}")
     for value in original["downsampling"]:
         axes[1].plot(offset, value, "v", color=GREY)
-    axes[1].set(xscale="log", xlabel="Constant c", title="Every c")
+    axes[1].set(xscale="log", xlabel="Constant c", title="Other values of c")
+    axes[0].set_ylim(bottom=0.0)
     axes[1].legend(title="samples kept", loc="best")
     return figure, axes
 
@@ -171,5 +172,6 @@ def agreement(equivalent: pd.DataFrame) -> tuple[Figure, Axes]:
 def _cell_text(value: float, limited: bool) -> str:
     if limited and abs(value) > LIMIT_DB:
         return f"> {LIMIT_DB:.0f}" if value > 0 else f"< −{LIMIT_DB:.0f}"
-    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    size = abs(round(value, 2))
+    digits = 0 if size >= 100 else 1 if size >= 10 else 2
     return f"{value:.{digits}f}".replace("-", "−")

@@ -26,6 +26,15 @@ CHAPTER_METRICS = (
 )
 """Keys of :func:`measure` in the order of the chapter's tables."""
 
+METRIC_NAMES = {
+    "relative_rmse": "waveform RMSE",
+    "si_sdr": "SI-SDR",
+    "spectral_rmse": "spectral RMSE",
+    "log_spectral_distance": "log-spectral distance",
+    "zimtohrli_mos": "Zimtohrli MOS",
+}
+"""Names of the metrics within a sentence."""
+
 METRIC_LABELS = {
     "relative_rmse": "Waveform RMSE (%)",
     "si_sdr": "SI-SDR (dB)",

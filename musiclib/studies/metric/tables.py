@@ -9,7 +9,7 @@ from musiclib.listen import Rendered, Row, Sound, comparison
 from musiclib.metrics import METRICS
 from musiclib.studies.metric.baseline import ORIGINAL_REPORT
 from musiclib.studies.metric.equal_pairs import EqualPair
-from musiclib.studies.metric.measures import METRIC_LABELS, measure
+from musiclib.studies.metric.measures import METRIC_LABELS, METRIC_NAMES, measure
 
 CONTEST_METRICS = ("log_spectral_distance", "spectral_rmse", "si_sdr", "zimtohrli_mos")
 """Metrics by which the chapter compares real codecs."""
@@ -159,12 +159,13 @@ def pair_players(
     rows = []
     for pair in pairs:
         sounds = [Sound("Reference", reference, sample_rate)]
-        for side, copy, values in zip(
-            ("First copy", "Second copy"), pair.sounds, pair.values, strict=True
+        for side, label, copy, values in zip(
+            ("First copy", "Second copy"), pair.labels, pair.sounds, pair.values, strict=True
         ):
-            sounds.append(Sound(side, copy, sample_rate, figures=_named(values)))
-        note = f"{pair.labels[0]} and {pair.labels[1]}"
-        rows.append(Row(f"Equal {METRIC_LABELS[pair.metric]}", sounds, note=note))
+            figures = {"Damage:": label[:1].lower() + label[1:], **_named(values)}
+            sounds.append(Sound(side, copy, sample_rate, figures=figures))
+        note = f"{pair.labels[0]}; {pair.labels[1]}"
+        rows.append(Row(f"Equal {METRIC_NAMES[pair.metric]}", sounds, note=note))
     return comparison(rows, caption)
 
 

@@ -32,7 +32,7 @@ def level_histograms(levels_db: npt.NDArray[np.float64]) -> tuple[Figure, AxesAr
     axes[0].hist(10.0 ** (levels_db / 20.0), bins=50, weights=weights, color=GREY)
     axes[0].set(xlabel="Magnitude (loudest bin = 1)", ylabel="Share of bins (%)", title="Before")
     axes[1].hist(levels_db, bins=50, weights=weights, color=BLUE)
-    axes[1].set(xlabel="Level (dB below the loudest bin)", title="After the logarithm")
+    axes[1].set(xlabel="Level (dB, loudest bin = 0)", title="After the logarithm")
     return figure, axes
 
 
@@ -187,4 +187,6 @@ def window_choice(table: pd.DataFrame) -> tuple[Figure, AxesArray]:
             table, x="window", y=column, errorbar=("ci", 95), seed=0, ax=panel, color=BLUE
         )
         panel.set(title=title, xlabel="Window (samples)", ylabel="Zimtohrli MOS")
+        labels = [f"{window:,}" for window in sorted(table["window"].unique())]
+        panel.set_xticks(range(len(labels)), labels)
     return figure, axes

@@ -16,12 +16,12 @@ from musiclib.stft import StftConfig, istft, stft
 from musiclib.studies.introduction.transforms import imdct, mdct, share_for_energy
 
 Array = npt.NDArray[np.float64]
-WINDOWS = ("boxcar", "hann", "hamming", "blackmanharris")
+WINDOWS = ("boxcar", "hann", "hamming", "blackman")
 WINDOW_LABELS = {
     "boxcar": "Rectangle",
     "hann": "Hann",
     "hamming": "Hamming",
-    "blackmanharris": "Blackman-Harris",
+    "blackman": "Blackman",
 }
 
 
