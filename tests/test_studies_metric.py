@@ -3,6 +3,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from musiclib.codecs import get_codec
 from musiclib.metrics import METRICS, spectral_rmse
 from musiclib.studies.distortions import DISTORTIONS, add_noise, lowpass
 from musiclib.studies.metric import baseline, equal_pairs, figures, measures, tables
@@ -178,6 +179,15 @@ def test_players_carry_the_measured_values():
     )
     assert "Waveform RMSE 50.0 %" in shown.html
     assert METRICS["si_sdr"].label in shown.html
+
+
+def test_codec_players_carry_the_bitrate_of_the_file():
+    clip = music()
+    codec = get_codec("downsample", factor=4)
+    shown = tables.codec_players("Clip", clip, RATE, [codec], ("si_sdr",), "A caption.")
+    kbps = 8 * len(codec.encode(clip, RATE)) / 1.5 / 1000
+    assert f"{kbps:.1f} kbps" in shown.html
+    assert codec.label in shown.html
 
 
 def test_figures_draw_what_they_are_given():

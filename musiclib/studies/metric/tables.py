@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from musiclib.audio import FloatArray
+from musiclib.codecs import Codec
+from musiclib.evaluate import align
 from musiclib.listen import Rendered, Row, Sound, comparison
-from musiclib.metrics import METRICS
+from musiclib.metrics import METRICS, bitrate_kbps
 from musiclib.studies.metric.baseline import ORIGINAL_REPORT
 from musiclib.studies.metric.equal_pairs import EqualPair
 from musiclib.studies.metric.measures import METRIC_LABELS, METRIC_NAMES, measure
@@ -139,6 +141,37 @@ def damage_players(
     for label, copy in copies.items():
         values = measure(reference, copy, sample_rate, metrics)
         sounds.append(Sound(label, copy, sample_rate, figures=_named(values)))
+    return comparison([Row(title, sounds)], caption)
+
+
+def codec_players(
+    title: str,
+    reference: FloatArray,
+    sample_rate: int,
+    codecs: Sequence[Codec],
+    metrics: Sequence[str],
+    caption: str,
+) -> Rendered:
+    """Players of a clip and of its decoded files, with their real bitrates.
+
+    Args:
+        title: Title of the clip; it also names the files.
+        reference: Samples, shape ``(N,)``.
+        sample_rate: In Hz.
+        codecs: Codecs to listen to.
+        metrics: Keys of :func:`musiclib.studies.metric.measures.measure`.
+        caption: What is compared.
+
+    Returns:
+        An object that a notebook shows.
+    """
+    sounds = [Sound("Reference", reference, sample_rate)]
+    for codec in codecs:
+        data = codec.encode(reference, sample_rate)
+        decoded = align(*codec.decode(data), reference, sample_rate)
+        values = measure(reference, decoded, sample_rate, metrics)
+        kbps = bitrate_kbps(len(data), len(reference) / sample_rate)
+        sounds.append(Sound(codec.label, decoded, sample_rate, kbps, _named(values)))
     return comparison([Row(title, sounds)], caption)
 
 
