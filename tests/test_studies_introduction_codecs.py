@@ -59,6 +59,13 @@ def test_plain_pcm_has_no_pre_echo_and_mp3_has() -> None:
     assert codecs.pre_echo_db(get_codec("mp3", 16), RATE) > -40
 
 
+def test_level_change_of_plain_pcm_is_none() -> None:
+    assert codecs.level_change_db(get_codec("downsample", factor=1), RATE) == pytest.approx(
+        0.0, abs=1e-3
+    )
+    assert abs(codecs.level_change_db(get_codec("opus", 64), RATE)) < 0.1
+
+
 def test_ladder_measures_the_bytes_of_real_files() -> None:
     song = clip(noise(2.0))
     fine, coarse = codecs.ladder(song, [("mp3", 64), ("mp3", 8)], ["log_spectral_distance"])

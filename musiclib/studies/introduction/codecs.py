@@ -183,6 +183,24 @@ def coded_attacks(
     return align(decoded, rate, audio, sample_rate), starts
 
 
+def level_change_db(codec: Codec, sample_rate: int = HOUSE_RATE) -> float:
+    """How much louder or quieter a codec makes a tone.
+
+    Args:
+        codec: Codec to try.
+        sample_rate: Of the tone of 1 kHz, in Hz.
+
+    Returns:
+        Level after the codec relative to the level before, in dB.
+    """
+    times = np.arange(3 * sample_rate) / sample_rate
+    tone = (0.3 * np.sin(2.0 * np.pi * 1000.0 * times)).astype(np.float32)
+    decoded = align(*codec.decode(codec.encode(tone, sample_rate)), tone, sample_rate)
+    steady = slice(sample_rate, 2 * sample_rate)
+    powers = [np.mean(sound[steady].astype(np.float64) ** 2) for sound in (decoded, tone)]
+    return float(10.0 * np.log10(powers[0] / powers[1]))
+
+
 def artefact_table(clips: Sequence[Clip], settings: Iterable[tuple[str, int]]) -> pd.DataFrame:
     """Marks of each codec setting: lost bandwidth, holes, and what comes before an attack.
 
