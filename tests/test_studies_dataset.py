@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from musiclib.audio import FloatArray, save
-from musiclib.datasets import Dataset, open_dataset
+from musiclib.datasets import Dataset, fma, open_dataset
 from musiclib.errors import DatasetError
 from musiclib.metrics import Interval
 from musiclib.studies.dataset import (
@@ -137,6 +137,8 @@ class TestDescriptors:
         assert math.isnan(found.table.loc["low/short.wav", "loudness_lufs"])
         assert found.table.loc["high/3.flac", "centroid_hz"] > 2000.0
         assert len(found.table) + len(found.left_out) == 19
+        assert "Left out" in findings.measured(found, 19)
+        assert "a sample of 19 of the 40 clips" in findings.measured(found, 40)
 
 
 class TestRecognition:
@@ -267,9 +269,11 @@ class TestProvenance:
     def test_counts_add_up(self) -> None:
         mini = open_dataset("mini")
         table = provenance.parts_table(mini)
-        clips = table.xs("clips", axis=1, level=1)
+        clips = table[["train", "validation", "test"]].map(lambda cell: int(cell.split(" ")[0]))
         assert clips.loc["all"].sum() == len(mini) == 212
         assert (clips.drop("all").sum() == clips.loc["all"]).all()
+        assert table.loc["all", "minutes"] == 106.0
+        assert table.loc["rock_metal", "test"] == "11 (5)"
         assert provenance.licence_table(mini.tracks)["clips"].sum() == 212
 
     def test_sources_of_the_bundled_clips(self) -> None:
@@ -280,6 +284,17 @@ class TestProvenance:
         loudness = pd.Series(-24.0, mini.tracks.index)
         source = provenance.source_loudness(mini.tracks, loudness)
         assert source["t0262"] == pytest.approx(-24.0 - 6.125)
+
+    def test_broken_clips_and_archives_are_all_listed(self) -> None:
+        listed = ", ".join(provenance.broken_table()["tracks"]).split(", ")
+        assert sorted(map(int, listed)) == sorted(fma.KNOWN_BAD)
+        assert list(provenance.archive_table().index) == list(fma.ARCHIVES)
+
+    def test_a_table_of_words_is_the_same_on_every_run(self) -> None:
+        table = pd.DataFrame({"what": ["words"], "number": [1.25]})
+        first, second = (provenance.word_table(table, "t").to_html() for _ in range(2))
+        assert first == second
+        assert "text-align: left" in first
 
     def test_a_folder_is_its_own_source(self, tmp_path: Path) -> None:
         music = folder(tmp_path)
@@ -307,6 +322,8 @@ class TestChapter:
         assert best.accuracy.mean == 1.0
         lines = findings.scores(results, ["high", "low"])
         assert any("above chance" in line for line in lines)
+        assert any("no evidence" in line for line in lines)  # 16 files are few
+        assert findings.confusion(best).endswith("0 % of its clips.")
         figure, _ = figures.score_dots(results)
         figures.plt.close(figure)
 

@@ -121,7 +121,10 @@ def score_dots(groups: Mapping[str, Mapping[str, Recognition]]) -> tuple[Figure,
     figure, axes = plt.subplots(figsize=(WIDTH, 1.2 + 0.36 * height))
     place, ticks, names, chance = 0.0, [], [], 0.0
     for _, heading, results in rows:
-        axes.text(0.012, place, heading, fontweight="bold", va="center", fontsize=11)
+        axes.text(
+            0.012, place, heading, fontweight="bold", va="center", fontsize=11, zorder=5,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+        )  # fmt: skip
         for name, result in results.items():
             place += 1
             score, wide, chance = result.accuracy, result.over_artists, result.chance

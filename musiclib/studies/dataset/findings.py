@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from musiclib.datasets import Dataset, shared_artists
+from musiclib.studies.dataset.descriptors import Described
 from musiclib.studies.dataset.recognition import Recognition
 from musiclib.studies.dataset.scores import (
     ALL,
@@ -11,21 +12,49 @@ from musiclib.studies.dataset.scores import (
     ALL_SIMPLE,
     BOTH,
     ENCODING_SET,
+    FILE_SET,
     LEVEL_SET,
     SILENT,
     SIMPLE,
     Results,
 )
 
+FEW_CLIPS = 30
+FEW = "There are {} test clips, so the scores that follow are an example and no evidence."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
 
 def size(dataset: Dataset) -> str:
     """How much music there is, of how many genres, artists and minutes."""
     tracks = dataset.tracks
     minutes = tracks["duration_s"].sum() / 60
+    test = int((tracks["split"] == "test").sum())
+    groups = tracks["artist_group"].nunique()
     return (
-        f"{len(tracks):,} clips by {tracks['artist_group'].nunique():,} artist groups in "
-        f"{len(dataset.genres)} genres, {minutes:,.0f} minutes in all; "
-        f"{(tracks['split'] == 'test').sum():,} of the clips are for the test."
+        f"{_count(len(tracks), 'clip')} by {_count(groups, 'artist group')} "
+        f"in {_count(len(dataset.genres), 'genre')}, {_count(round(minutes), 'minute')} in all. "
+        f"The test part has {_count(test, 'clip')}."
+    )
+
+
+def measured(described: Described, tracks_in_all: int) -> str:
+    """How many clips were measured, and why not all."""
+    used, left = len(described.table), len(described.left_out)
+    text = ""
+    if used + left < tracks_in_all:
+        text = (
+            f"From here on, a sample of {used + left:,} of the {tracks_in_all:,} clips is used, "
+            "drawn by lot in equal shares of each genre and part. "
+        )
+    if left:
+        text += f"Left out, because silent or not decodable: {_count(left, 'clip')}. "
+    longest = described.table["seconds"].max()
+    return (
+        f"{text}Measured: {_count(used, 'clip')} at 24 kHz, mono, up to {longest:.0f} s from the "
+        "middle of each."
     )
 
 
@@ -33,9 +62,9 @@ def disjoint(dataset: Dataset) -> str:
     """How many artist groups are in more than one part of the split."""
     shared = len(shared_artists(dataset.tracks))
     unknown = dataset.tracks["artist"].str.lower() == "unknown"
-    text = f"{shared} artist groups are in more than one part of the split."
+    text = f"Artist groups in more than one part of the split: {shared}."
     if unknown.any():
-        text += f" The artist of {int(unknown.sum())} clips is not known."
+        text += f" Clips whose artist is not known: {int(unknown.sum()):,}."
     return text
 
 
@@ -73,14 +102,31 @@ def scores(results: Results, genres: list[str]) -> list[str]:
     told = [
         (silent.get(ENCODING_SET), "The encoding of the source alone"),
         (silent.get(LEVEL_SET), "The loudness of the source alone"),
+        (silent.get(FILE_SET), "Encoding and loudness, all that a file gives away"),
         (silent.get(ALL_SILENT), "All that is known without listening"),
         (best, "All simple descriptors of the clips"),
         (both.get(ALL), "The descriptors and all that is known without listening"),
     ]
     return [
         f"In balanced accuracy over {len(genres)} genres, chance is {best.chance:.2f}.",
+        *([FEW.format(len(best.hits))] if len(best.hits) < FEW_CLIPS else []),
         *(f"{words}: {result.accuracy:.2f}, {_clear(result)}." for result, words in told if result),
     ]
+
+
+def confusion(result: Recognition) -> str:
+    """The genre that is taken for another one most often."""
+    shares = result.confusion.div(result.confusion.sum(axis=1), axis=0)
+    others = shares.where(~np.eye(len(shares), dtype=bool)).stack()
+    true, guessed = others.idxmax()
+    return (
+        f"Most often, {_words(true)} is taken for {_words(guessed)}, in {100 * others.max():.0f} % "
+        f"of its clips."
+    )
+
+
+def _words(genre: str) -> str:
+    return genre.replace("_", " ")
 
 
 def _clear(result: Recognition) -> str:
@@ -92,7 +138,7 @@ def too_few(genres: list[str]) -> str:
     """Why nothing was classified."""
     return (
         "Genres were not classified: that needs two genres of similar size, each with clips for "
-        f"training and for the test, and here there are {len(genres)}."
+        f"training and for the test. Genres that qualify here: {len(genres)}."
     )
 
 

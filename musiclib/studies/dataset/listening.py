@@ -2,7 +2,7 @@
 
 import html
 
-from musiclib.datasets import Clip, Dataset
+from musiclib.datasets import UNKNOWN, Clip, Dataset
 from musiclib.errors import AudioError, DatasetError
 from musiclib.listen import player
 from musiclib.listen.player import Rendered
@@ -41,7 +41,9 @@ def one_of_each(
 def credit(dataset: Dataset, track_id: str) -> str:
     """Artist, licence and source of a track, in words, as far as the table knows them."""
     row = dataset.row(track_id)
-    words = [f"by {row['artist']}", str(row["licence"])]
+    known = {name: str(row[name]) for name in ("artist", "licence") if row[name] != UNKNOWN}
+    words = [f"by {known['artist']}"] if "artist" in known else ["artist not known"]
+    words += [known["licence"]] if "licence" in known else []
     if row.get("package"):
         words.append(f"Debian package {row['package']}")
     if "evidence" in row:
@@ -69,6 +71,10 @@ def players(dataset: Dataset, clips: list[Clip]) -> Rendered:
             name=f"{clip.genre}-{clip.track_id}",
         )
         note = html.escape(credit(dataset, clip.track_id))
-        parts.append(shown.html.replace("</figcaption>", f"<br>{note}</figcaption>"))
+        parts.append(
+            shown.html.replace(
+                "</figcaption>", f'<br><span class="ml-facts">{note}</span></figcaption>'
+            )
+        )
         texts.append(f"{shown.text}; {credit(dataset, clip.track_id)}")
     return Rendered("".join(parts), "\n".join(texts))

@@ -7,9 +7,10 @@ from typing import Final
 import joblib
 import numpy as np
 import pandas as pd
+from pandas.io.formats.style import Styler
 
 from musiclib.audio import probe
-from musiclib.datasets import Dataset, open_dataset
+from musiclib.datasets import SPLITS, Dataset, fma, open_dataset
 from musiclib.errors import AudioError, DatasetError
 
 ENCODING: Final = ("codec", "sample_rate", "channels", "bitrate_kbps", "bandwidth_hz")
@@ -76,27 +77,68 @@ def sample_tracks(dataset: Dataset, limit: int, seed: int = 0) -> Dataset:
 
 
 def parts_table(dataset: Dataset) -> pd.DataFrame:
-    """Clips, artist groups and minutes of each genre in each part of the split.
+    """Clips, artist groups and minutes of each genre, by part of the split.
 
     Returns:
-        A row for each genre and one for all; columns are pairs of part and quantity.
+        A row for each genre and one for all. The columns are the parts, with clips and, in
+        brackets, artist groups; then the minutes of all parts.
     """
     tracks = dataset.tracks
     both = pd.concat([tracks, tracks.assign(genre="all")])
     cells = both.groupby(["genre", "split"])
+    clips = cells.size().unstack(fill_value=0)
+    groups = cells["artist_group"].nunique().unstack(fill_value=0)
+    parts = [part for part in SPLITS if part in clips]
     table = pd.DataFrame(
         {
-            "clips": cells.size(),
-            "artists": cells["artist_group"].nunique(),
-            "minutes": (cells["duration_s"].sum() / 60).round(1),
-        }
-    ).unstack()
-    table = table.swaplevel(axis=1)
-    parts = [part for part in ("train", "validation", "test") if part in set(tracks["split"])]
-    columns = [(part, kind) for part in parts for kind in ("clips", "artists", "minutes")]
-    table = table[columns].fillna(0).astype({key: int for key in columns if key[1] != "minutes"})
-    table.columns = pd.MultiIndex.from_tuples(columns)
+            part: [f"{n} ({k})" for n, k in zip(clips[part], groups[part], strict=True)]
+            for part in parts
+        },
+        index=clips.index,
+    )
+    table["minutes"] = (both.groupby("genre")["duration_s"].sum() / 60).round(1)
     return table.loc[[*dataset.genres, "all"]].rename_axis(None)
+
+
+def word_table(table: pd.DataFrame, name: str) -> Styler:
+    """A table of words for a page: text to the left, and the same HTML on every run.
+
+    Args:
+        table: What to show; numbers keep their place on the right.
+        name: Name of the table in the page, different from all others.
+
+    Returns:
+        An object that a notebook shows.
+    """
+    words = list(table.select_dtypes(exclude="number").columns)
+    left = {"text-align": "left"}
+    heads = {word: [{"selector": "th", "props": "text-align: left"}] for word in words}
+    shown = table.style.set_uuid(name).format(precision=1)
+    shown = shown.set_properties(subset=words, **left).set_table_styles(heads)
+    return shown.set_table_attributes('class="dataframe"')
+
+
+def archive_table() -> pd.DataFrame:
+    """The official archives of the Free Music Archive: content, size and start of the checksum."""
+    rows = {
+        name: {
+            "content": fma.DESCRIPTIONS.get(name, "tables of all tracks").rsplit(": ")[-1],
+            "download": archive.size,
+            "SHA1 starts with": archive.sha1[:8],
+        }
+        for name, archive in fma.ARCHIVES.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def broken_table() -> pd.DataFrame:
+    """The clips of the Free Music Archive that are known to be broken, by reason."""
+    reasons = pd.Series(fma.KNOWN_BAD).str.removeprefix("known: ")
+    rows = [
+        {"left out because": reason, "tracks": ", ".join(map(str, sorted(part.index)))}
+        for reason, part in reasons.groupby(reasons, sort=False)
+    ]
+    return pd.DataFrame(rows).set_index("left out because")
 
 
 def licence_table(tracks: pd.DataFrame) -> pd.DataFrame:

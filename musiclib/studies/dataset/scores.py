@@ -19,6 +19,7 @@ from musiclib.studies.dataset.recognition import Recognition, cross_validated_hi
 
 SILENT, SIMPLE, BOTH = "Without listening", "From simple descriptors", "From both"
 ENCODING_SET, LEVEL_SET, CATALOGUE_SET = "encoding", "loudness", "licence, package"
+FILE_SET = "encoding, loudness"
 ALL_SILENT, ALL_SIMPLE = "all of these", "all descriptors"
 ALL: Final = "everything"
 
@@ -46,6 +47,7 @@ def feature_sets(dataset: Dataset, described: Described) -> Sets:
     silent = {
         ENCODING_SET: encoding,
         LEVEL_SET: loudness,
+        FILE_SET: pd.concat([encoding, loudness], axis=1),
         CATALOGUE_SET: catalogue,
         ALL_SILENT: pd.concat([encoding, loudness, catalogue], axis=1),
     }
