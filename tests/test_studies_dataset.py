@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from musiclib.audio import FloatArray, save
+from musiclib.codecs import get_codec
 from musiclib.datasets import Dataset, fma, open_dataset
 from musiclib.errors import DatasetError
 from musiclib.metrics import Interval
@@ -302,6 +303,15 @@ class TestProvenance:
         assert set(table["codec"]) == {"flac"}
         assert table["sample_rate"].eq(RATE).all()
         assert provenance.catalogue_table(music.tracks).columns.tolist() == ["licence"]
+
+    def test_lossy_sources_are_counted(self, tmp_path: Path) -> None:
+        music = folder(tmp_path, each=2)
+        data = get_codec("mp3", kbps=64).encode(noise(2.0), RATE)
+        (tmp_path / "low" / "lossy.mp3").write_bytes(data)
+        assert findings.sources(provenance.header_table(music)).startswith("0 of 4 ")
+        table = provenance.header_table(open_dataset("folder", tmp_path))
+        assert table.loc["low/lossy.mp3", "codec"] == "mp3"
+        assert findings.sources(table).startswith("1 of 5 ")
 
     def test_notices_do_not_name_the_folder(self, tmp_path: Path) -> None:
         folder(tmp_path)

@@ -20,6 +20,7 @@ from musiclib.studies.dataset.scores import (
 )
 
 FEW_CLIPS = 30
+LOSSLESS = ("pcm", "flac", "alac", "wavpack", "ape", "tta", "unknown")
 FEW = "There are {} test clips, so the scores that follow are an example and no evidence."
 
 
@@ -82,7 +83,7 @@ def labels(dataset: Dataset) -> str:
 
 def sources(encoding: pd.DataFrame) -> str:
     """How lossy the sources were, and how many have nothing near 12 kHz."""
-    lossy = encoding["codec"].isin(["vorbis", "opus", "mp3", "aac", "wmav2", "ac3", "mp2"])
+    lossy = ~encoding["codec"].str.startswith(LOSSLESS)
     text = f"{int(lossy.sum())} of {len(encoding)} sources were lossy files"
     if lossy.any():
         low, mid, high = np.nanpercentile(encoding.loc[lossy, "bitrate_kbps"], [0, 50, 100])

@@ -177,7 +177,9 @@ def header_table(dataset: Dataset, workers: int = 4) -> pd.DataFrame:
         except AudioError:
             return "unknown", np.nan, np.nan, np.nan
         bitrate = info.bitrate_kbps
-        return info.codec, info.sample_rate, info.channels, np.nan if bitrate is None else bitrate
+        # FFmpeg names its decoder, "mp3float", where the format is meant.
+        codec = info.codec.removesuffix("float")
+        return codec, info.sample_rate, info.channels, np.nan if bitrate is None else bitrate
 
     rows = joblib.Parallel(n_jobs=workers, prefer="threads")(
         joblib.delayed(row)(track_id) for track_id in dataset.tracks.index
