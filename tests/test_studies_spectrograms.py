@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from musiclib.stft import StftConfig
-from musiclib.studies.spectrograms import choice, figures, phase, representation
+from musiclib.studies.spectrograms import choice, figures, phase, representation, tables
 
 RATE = 24_000
 HOUSE = StftConfig()
@@ -75,6 +75,18 @@ def test_long_windows_pack_tones_and_short_windows_pack_strokes():
         ]
         assert values["tone", 4096] < values["tone", 256]
         assert values["strokes", 256] < values["strokes", 4096]
+
+
+def test_pre_emphasis_raises_the_highs_by_six_decibels_an_octave():
+    levels = [np.std(representation.pre_emphasis(tone(hertz))[100:]) for hertz in (1500.0, 3000.0)]
+    assert 20 * np.log10(levels[1] / levels[0]) == pytest.approx(6.0, abs=0.3)
+    assert representation.pre_emphasis(tone()).shape == tone().shape
+
+
+def test_tables_get_headings_in_words():
+    shown = tables.readable(representation.window_table())
+    assert "highest side lobe (dB)" in shown.columns
+    assert shown.index.name is None
 
 
 def test_keeping_all_cells_keeps_the_clip_and_few_cells_keep_a_tone():
@@ -162,8 +174,10 @@ def test_figures_draw_what_they_are_given():
     clips = {"Percussive": strokes(), "Tonal": tone()}
     assert figures.resolution_grid(clips, RATE, (256, 1024))[1].shape == (2, 2)
     packed = representation.compaction_table(clips, (256, 512))
-    _, axes = figures.compaction(packed, {"Tonal": "the tonal clip"})
-    labels = [text.get_text() for text in axes[1].get_legend().get_texts()]
+    parts = dict(list(packed.groupby("transform")))
+    figure, axes = figures.compaction(parts, {"Tonal": "the tonal clip"})
+    assert [panel.get_title() for panel in axes] == ["MDCT", "STFT"]
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["the tonal clip", "mean of all clips"]
     _, axes = figures.waveform_pair(tone(), {"a": -tone(), "b": noise()}, RATE)
     assert len(axes) == 2

@@ -51,18 +51,18 @@ def baseline_table(table: pd.DataFrame, offset: float = 0.1) -> pd.DataFrame:
     report = ORIGINAL_REPORT.set_index("factor").loc[ours.index]
     return pd.DataFrame(
         {
-            "nominal kbps": report["nominal_kbps"],
+            "kbps": report["nominal_kbps"],
             "here": ours["mean"].round(2),
             "95 % interval": [
-                f"{low:.2f} to {high:.2f}" if low == low else "one clip"  # NaN for a single clip
+                f"{low:.2f}–{high:.2f}" if low == low else "one clip"  # NaN for a single clip
                 for low, high in zip(ours["low"], ours["high"], strict=True)
             ],
-            "report, read off": report["downsampling"],
+            "report": report["downsampling"],
             "here / report": (ours["mean"] / report["downsampling"]).round(2),
-            "report's autoencoder": report["autoencoder"],
-            "autoencoder / downsampling": (report["autoencoder"] / report["downsampling"]).round(2),
+            "auto-encoder": report["autoencoder"],
+            "its ratio": (report["autoencoder"] / report["downsampling"]).round(2),
         }
-    ).rename_axis("samples kept, 1 in")
+    ).rename(index=lambda factor: f"1 in {factor}")
 
 
 def verdicts(equivalent: pd.DataFrame) -> pd.DataFrame:

@@ -144,31 +144,35 @@ def resolution_grid(
     return figure, grid
 
 
-def compaction(table: pd.DataFrame, clip_labels: Mapping[str, str]) -> tuple[Figure, AxesArray]:
+def compaction(
+    tables: Mapping[str, pd.DataFrame], clip_labels: Mapping[str, str]
+) -> tuple[Figure, AxesArray]:
     """Values that hold 99 % of the energy, over the window length.
 
     Args:
-        table: From :func:`musiclib.studies.spectrograms.representation.compaction_table`.
+        tables: By title of a panel: rows of one transform, from
+            :func:`musiclib.studies.spectrograms.representation.compaction_table`.
         clip_labels: Labels of the clips that get a line of their own; the mean is over all.
 
     Returns:
-        The figure and its axes, shape ``(2,)``: STFT and MDCT.
+        The figure and its axes, shape ``(len(tables),)``.
     """
-    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.6), sharey=True)
-    for panel, transform in zip(axes, ("STFT", "MDCT"), strict=True):
-        part = table[table["transform"] == transform]
+    figure, axes = plt.subplots(1, len(tables), figsize=(WIDTH, 3.8), squeeze=False)
+    for panel, (title, table) in zip(axes[0], tables.items(), strict=True):
         for (clip, label), colour in zip(clip_labels.items(), (VERMILION, BLUE), strict=False):
-            line = part[part["clip"] == clip]
+            line = table[table["clip"] == clip]
             panel.plot(line["window"], line["values_per_sample"], "o-", color=colour, label=label)
-        means = part.groupby("window")["values_per_sample"].mean()
+        means = table.groupby("window")["values_per_sample"].mean()
         panel.plot(means.index, means, "s--", color=GREY, label="mean of all clips")
-        ticks = sorted(part["window"].unique())
-        panel.set(xscale="log", yscale="log", title=transform, xlabel="Window (samples)")
-        panel.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+        ticks = sorted(table["window"].unique())
+        panel.set(xscale="log", title=title, xlabel="Window (samples)")
+        panel.set_ylim(bottom=0.0)
+        panel.set_xticks(ticks, [str(tick) for tick in ticks])
         panel.set_xticks([], minor=True)
-    axes[0].set_ylabel("Values a sample")
-    axes[1].legend(loc="best")
-    return figure, axes
+    axes[0, 0].set_ylabel("Values a sample")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=3)
+    return figure, axes[0]
 
 
 def window_choice(table: pd.DataFrame) -> tuple[Figure, AxesArray]:

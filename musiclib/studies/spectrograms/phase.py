@@ -25,24 +25,6 @@ PHASE_LABELS: dict[PhaseKind, str] = {
 HEARD = ("log_spectral_distance", "si_sdr", "zimtohrli_mos")
 """Columns of :func:`compare` that stand beside the players."""
 
-COLUMN_LABELS = {
-    "own_lsd": "LSD, own phases (dB)",
-    "own_mos": "MOS, own phases",
-    "found_lsd": "LSD, found phases (dB)",
-    "found_mos": "MOS, found phases",
-    "spectral_convergence_db": "spectral convergence (dB)",
-    "log_spectral_distance": "LSD (dB)",
-    "si_sdr": "SI-SDR (dB)",
-    "zimtohrli_mos": "MOS",
-    "kept_mos": "MOS, 5 % kept",
-    "kept_si_sdr": "SI-SDR, 5 % kept (dB)",
-    "rebuilt_mos": "MOS, phase rebuilt",
-    "rebuilt_lsd": "LSD, phase rebuilt (dB)",
-    "values_24k": "values a sample, 24 kHz",
-    "values_8k": "values a sample, 8 kHz",
-}
-"""Headings of the chapter's tables."""
-
 
 def spectral_convergence_db(
     magnitude: npt.NDArray[np.floating], audio: FloatArray, config: StftConfig

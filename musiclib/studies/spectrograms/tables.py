@@ -1,0 +1,41 @@
+"""Tables of the chapter on spectrograms, for the page."""
+
+import pandas as pd
+
+COLUMN_LABELS = {
+    "error_db": "error (dB)",
+    "values_per_sample": "values a sample",
+    "main_lobe_bins": "main lobe (bins)",
+    "highest_side_lobe_db": "highest side lobe (dB)",
+    "far_side_lobe_db": "beyond 50 bins (dB)",
+    "noise_bandwidth_bins": "noise bandwidth (bins)",
+    "own_lsd": "LSD, own phases (dB)",
+    "own_mos": "MOS, own phases",
+    "found_lsd": "LSD, found phases (dB)",
+    "found_mos": "MOS, found phases",
+    "spectral_convergence_db": "spectral convergence (dB)",
+    "log_spectral_distance": "LSD (dB)",
+    "si_sdr": "SI-SDR (dB)",
+    "zimtohrli_mos": "MOS",
+    "kept_mos": "MOS, 5 % kept",
+    "kept_si_sdr": "SI-SDR, 5 % kept (dB)",
+    "rebuilt_mos": "MOS, phase rebuilt",
+    "rebuilt_lsd": "LSD, phase rebuilt (dB)",
+    "values_24k": "values a sample, 24 kHz",
+    "values_24k_raised": "the same, highs raised",
+    "values_8k": "values a sample, 8 kHz",
+}
+"""Headings of the chapter's tables."""
+
+
+def readable(table: pd.DataFrame, digits: int = 2) -> pd.DataFrame:
+    """A table with headings in words and rounded values.
+
+    Args:
+        table: Any table of the chapter's experiments.
+        digits: Decimals.
+
+    Returns:
+        A copy for the page, without a name above its first column.
+    """
+    return table.rename(columns=COLUMN_LABELS).rename_axis(index=None).round(digits)
