@@ -49,20 +49,24 @@ def baseline_table(table: pd.DataFrame, offset: float = 0.1) -> pd.DataFrame:
     """
     ours = table[table["offset"] == offset].set_index("factor")
     report = ORIGINAL_REPORT.set_index("factor").loc[ours.index]
-    return pd.DataFrame(
-        {
-            "kbps": report["nominal_kbps"],
-            "here": ours["mean"].round(2),
-            "95 % interval": [
-                f"{low:.2f}–{high:.2f}" if low == low else "one clip"  # NaN for a single clip
-                for low, high in zip(ours["low"], ours["high"], strict=True)
-            ],
-            "report": report["downsampling"],
-            "here / report": (ours["mean"] / report["downsampling"]).round(2),
-            "auto-encoder": report["autoencoder"],
-            "its ratio": (report["autoencoder"] / report["downsampling"]).round(2),
-        }
-    ).rename(index=lambda factor: f"1 in {factor}")
+    return (
+        pd.DataFrame(
+            {
+                "kbps": report["nominal_kbps"],
+                "here": ours["mean"].round(2),
+                "95 % interval": [
+                    f"{low:.2f}–{high:.2f}" if low == low else "one clip"  # NaN for a single clip
+                    for low, high in zip(ours["low"], ours["high"], strict=True)
+                ],
+                "report": report["downsampling"],
+                "here / report": (ours["mean"] / report["downsampling"]).round(2),
+                "auto-encoder": report["autoencoder"],
+                "its ratio": (report["autoencoder"] / report["downsampling"]).round(2),
+            }
+        )
+        .rename(index=lambda factor: f"1 in {factor}")
+        .rename_axis(None)
+    )
 
 
 def verdicts(equivalent: pd.DataFrame) -> pd.DataFrame:
