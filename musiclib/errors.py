@@ -37,5 +37,17 @@ class BitstreamError(CodecError):
     """Bytes that are damaged, truncated, foreign or hostile."""
 
 
+class TrainingError(MusiclibError):
+    """A training that cannot start or go on."""
+
+
+class CheckpointError(TrainingError):
+    """A checkpoint that is missing, damaged, foreign or of another configuration."""
+
+
+class ModelError(MusiclibError):
+    """A model that cannot be built from its configuration, or input that does not fit it."""
+
+
 class BookError(MusiclibError):
     """A chapter that fails to run, or a built page that fails its checks."""

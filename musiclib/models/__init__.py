@@ -1,0 +1,65 @@
+"""Autoencoders: PyTorch modules and nothing else.
+
+`build_model(FrequencyConfig(latent=64))` makes a model with random weights. `musiclib.training`
+trains it, `musiclib.codecs` turns it into a codec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from musiclib.errors import ModelError
+from musiclib.models.base import (
+    PEAK,
+    Autoencoder,
+    Losses,
+    ModelConfig,
+    Reconstruction,
+    summary,
+)
+from musiclib.models.denoising import Corruption
+from musiclib.models.frequency import FrequencyAutoencoder, FrequencyConfig
+
+MODELS: dict[str, type[Autoencoder]] = {
+    model.config_type.kind: model for model in (FrequencyAutoencoder,)
+}
+
+__all__ = [
+    "MODELS",
+    "PEAK",
+    "Autoencoder",
+    "Corruption",
+    "FrequencyAutoencoder",
+    "FrequencyConfig",
+    "Losses",
+    "ModelConfig",
+    "Reconstruction",
+    "build_model",
+    "config_from_dict",
+    "summary",
+]
+
+
+def build_model(config: ModelConfig) -> Autoencoder:
+    """Build the model of a configuration, with weights drawn from PyTorch's global generator.
+
+    Raises:
+        ModelError: If the configuration is of no known kind.
+    """
+    return _model_class(config.kind)(config)
+
+
+def config_from_dict(values: Mapping[str, Any]) -> ModelConfig:
+    """Return the configuration that `ModelConfig.to_dict` wrote.
+
+    Raises:
+        ModelError: If its kind or a field is unknown.
+    """
+    return _model_class(str(values.get("kind"))).config_type.from_dict(values)
+
+
+def _model_class(kind: str) -> type[Autoencoder]:
+    if kind not in MODELS:
+        raise ModelError(f"There is no model {kind!r}. Use one of: {', '.join(MODELS)}.")
+    return MODELS[kind]

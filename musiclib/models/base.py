@@ -1,0 +1,251 @@
+"""What all autoencoders share: configuration, the way through them, and what a latent costs."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from musiclib.errors import ModelError
+from musiclib.models.denoising import Corruption
+
+# Clips are brought to this peak, as `musiclib.metrics.spectral_rmse` does.
+PEAK = 0.3
+NOMINAL_BITS = 16
+
+Config = TypeVar("Config", bound="ModelConfig")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything that is needed to build a model, except its weights.
+
+    Attributes:
+        sample_rate: Sampling rate of the audio in Hz.
+        corruption: Corruption of inputs in training; see `musiclib.models.denoising`.
+        level_range_db: In training, each segment's peak lies up to so many dB below `PEAK`: a
+            segment is often quieter than the loudest place of its clip.
+        latent_noise: In training, uniform noise of this width is added to the latents, as rounding
+            to a multiple of it would (Balle, Laparra and Simoncelli, "End-to-end optimized image
+            compression", ICLR 2017, section 3). 0: none.
+    """
+
+    kind: ClassVar[str]
+
+    sample_rate: int = 8_000
+    corruption: Corruption = field(default_factory=Corruption)
+    level_range_db: float = 6.0
+    latent_noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.sample_rate < 1:
+            raise ModelError(f"sample_rate must be positive, not {self.sample_rate}")
+        if self.level_range_db < 0.0 or self.latent_noise < 0.0:
+            raise ModelError("level_range_db and latent_noise must not be negative")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the configuration as JSON values, with its `kind`."""
+        return {"kind": self.kind, **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_dict(cls: type[Config], values: Mapping[str, Any]) -> Config:
+        """Return the configuration that `to_dict` wrote.
+
+        Raises:
+            ModelError: If the kind is another's, or a field is unknown.
+        """
+        given = dict(values)
+        kind = given.pop("kind", cls.kind)
+        names = {item.name for item in dataclasses.fields(cls)}
+        unknown = sorted(set(given) - names)
+        if kind != cls.kind or unknown:
+            raise ModelError(
+                f"This is no configuration of a {cls.kind} model: kind {kind!r}, "
+                f"unknown fields {unknown}"
+            )
+        if isinstance(given.get("corruption"), Mapping):
+            given["corruption"] = Corruption(**given["corruption"])
+        # JSON has lists where the fields are tuples.
+        tuples = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
+        return cls(**{**given, **tuples})
+
+
+@dataclass
+class Reconstruction:
+    """What comes out of an autoencoder.
+
+    Attributes:
+        output: The input rebuilt, of the input's shape.
+        latent: What was kept of it, `(B, C, L)`.
+        extra: Further tensors that the loss needs, for example a variance.
+    """
+
+    output: Tensor
+    latent: Tensor
+    extra: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass
+class Losses:
+    """Loss of a batch.
+
+    Attributes:
+        total: What is minimised, a scalar.
+        terms: Its parts before weighting, scalars without gradient, by name.
+    """
+
+    total: Tensor
+    terms: dict[str, Tensor]
+
+
+class Autoencoder(nn.Module, ABC):
+    """Base of all models. Audio becomes inputs, inputs become latents, and back.
+
+    The way of a batch: `audio (B, N)` -> `inputs(levelled(audio))` -> `encode` -> latents
+    `(B, C, L)` -> `decode`. `training_step` and `evaluation_step` are all that a training loop
+    needs. Statistics of the data that are not learned by gradient come from `prepare`.
+
+    Attributes:
+        config: The configuration that the model was built from.
+        domain: `spectrogram`: inputs are log magnitudes and the model has a `spectrogram`
+            (`musiclib.models.features.LogSpectrogram`); `waveform`: inputs are samples.
+    """
+
+    domain: ClassVar[str]
+    config_type: ClassVar[type[ModelConfig]]
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    @abstractmethod
+    def inputs(self, audio: Tensor) -> Tensor:
+        """Turn levelled audio `(B, N)` into inputs, whose last dimension is time."""
+
+    @abstractmethod
+    def encode(self, inputs: Tensor) -> Tensor:
+        """Turn inputs into latents `(B, C, L)`; deterministic."""
+
+    @abstractmethod
+    def decode(self, latent: Tensor, length: int) -> Tensor:
+        """Turn latents `(B, C, L)` into outputs whose last dimension is `length`."""
+
+    @abstractmethod
+    def loss(self, target: Tensor, reconstruction: Reconstruction) -> Losses:
+        """Compare a reconstruction with the clean inputs."""
+
+    @property
+    @abstractmethod
+    def latent_channels(self) -> int:
+        """Number of latent values C in a latent frame."""
+
+    @property
+    @abstractmethod
+    def latent_hop(self) -> int:
+        """Distance between latent frames in samples of audio."""
+
+    @abstractmethod
+    def latent_frames(self, n_samples: int) -> int:
+        """Return the number of latent frames L for a clip of `n_samples` samples."""
+
+    def prepare(self, batches: Iterable[Tensor]) -> None:
+        """Fit what is not learned by gradient (normalisation, first weights) in one pass.
+
+        Args:
+            batches: Audio `(B, N)` at the model's rate, a finite number of batches. Levels do not
+                matter: each segment is brought to `PEAK`.
+        """
+        for _ in batches:
+            break
+
+    def levelled(self, audio: Tensor) -> tuple[Tensor, Tensor]:
+        """Bring the peak of each clip to `PEAK`.
+
+        Args:
+            audio: Samples `(B, N)`.
+
+        Returns:
+            Audio `(B, N)` and the gains `(B, 1)`; dividing by them brings the level back. Silence
+            has a gain of 1.
+        """
+        peak = audio.abs().amax(dim=-1, keepdim=True)
+        gain = torch.where(peak > 0.0, PEAK / peak.clamp(min=1e-12), torch.ones_like(peak))
+        return audio * gain, gain
+
+    def forward(self, inputs: Tensor, generator: torch.Generator | None = None) -> Reconstruction:
+        """Encode and decode.
+
+        Args:
+            inputs: What `inputs` returned, perhaps corrupted.
+            generator: In training, the source of noise in the latents. Without one there is none.
+        """
+        latent = self.encode(inputs)
+        return Reconstruction(self.decode(self.noisy(latent, generator), inputs.shape[-1]), latent)
+
+    def noisy(self, latent: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Add the noise of `config.latent_noise` where there is a generator."""
+        if generator is None or self.config.latent_noise == 0.0:
+            return latent
+        noise = torch.rand(latent.shape, generator=generator) - 0.5
+        return latent + self.config.latent_noise * noise.to(latent)
+
+    def training_step(self, audio: Tensor, generator: torch.Generator) -> Losses:
+        """Return the loss of a batch with all randomness of training.
+
+        Args:
+            audio: Samples `(B, N)`.
+            generator: Source of all randomness, on the CPU. Seed it from the run's seed and the
+                number of the step, and a resumed run repeats the undisturbed one.
+        """
+        levelled, _ = self.levelled(audio)
+        fall = torch.rand(audio.shape[0], 1, generator=generator) * self.config.level_range_db
+        target = self.inputs(levelled * (10.0 ** (-fall / 20.0)).to(audio))
+        corrupted = self.config.corruption.apply(target, generator)
+        return self.loss(target, self(corrupted, generator))
+
+    def evaluation_step(self, audio: Tensor) -> Losses:
+        """Return the loss of a batch `(B, N)` at its full level, clean, without randomness."""
+        target = self.inputs(self.levelled(audio)[0])
+        return self.loss(target, self(target))
+
+    @property
+    def trainable(self) -> bool:
+        """Whether any weight is learned by gradient; `prepare` alone fits the others."""
+        return any(parameter.requires_grad for parameter in self.parameters())
+
+    @property
+    def values_per_second(self) -> float:
+        """Latent values for a second of audio."""
+        return self.latent_channels * self.config.sample_rate / self.latent_hop
+
+    @property
+    def nominal_kbps(self) -> float:
+        """Rate in kbps if each latent value took 16 bits, as the original report counted."""
+        return NOMINAL_BITS * self.values_per_second / 1000.0
+
+
+def summary(model: Autoencoder) -> dict[str, Any]:
+    """Return what a model is made of, for tables.
+
+    Returns:
+        `kind`, `parameters` (learned values in all), `by_part` (the same for each child that has
+        any), `buffers` (fitted values), `values_per_second`, `nominal_kbps`.
+    """
+    parts = {name: _count(child.parameters()) for name, child in model.named_children()}
+    return {
+        "kind": model.config.kind,
+        "parameters": _count(model.parameters()),
+        "by_part": {name: count for name, count in parts.items() if count},
+        "buffers": _count(model.buffers()),
+        "values_per_second": model.values_per_second,
+        "nominal_kbps": model.nominal_kbps,
+    }
+
+
+def _count(tensors: Iterable[Tensor]) -> int:
+    return sum(tensor.numel() for tensor in tensors)

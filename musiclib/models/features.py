@@ -1,0 +1,67 @@
+"""Audio to the log spectrogram that a model sees, and back to magnitudes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from musiclib.errors import ModelError
+from musiclib.stft import StftConfig, from_log_magnitude, log_magnitude, stft
+
+
+class LogSpectrogram(nn.Module):
+    """Normalised log magnitudes `(ln(|X| + offset) - mean) / scale`.
+
+    The mean is one per bin. The scale is one for all bins, so that a squared error here is the
+    squared error of the log spectrogram itself, up to a factor: `musiclib.metrics.spectral_rmse`
+    weights all bins alike, and so does every model's loss.
+
+    Attributes:
+        stft: Window and hop.
+        offset: What is added to magnitudes of clips with a peak of 0.3.
+        mean: Mean of each bin, `(F,)`.
+        scale: Standard deviation over all bins, `()`.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, config: StftConfig, offset: float) -> None:
+        super().__init__()
+        if not offset > 0.0:
+            raise ModelError(f"offset must be positive, not {offset}")
+        self.stft = config
+        self.offset = offset
+        self.register_buffer("mean", torch.zeros(config.n_bins))
+        self.register_buffer("scale", torch.ones(()))
+
+    def logs(self, audio: Tensor) -> Tensor:
+        """Return log magnitudes in nepers, `(B, F, T)`, of levelled audio `(B, N)`."""
+        return log_magnitude(stft(audio, self.stft), self.offset)
+
+    def forward(self, audio: Tensor) -> Tensor:
+        """Return normalised log magnitudes, `(B, F, T)`, of levelled audio `(B, N)`."""
+        return self.normalise(self.logs(audio))
+
+    def normalise(self, logs: Tensor) -> Tensor:
+        """Normalise log magnitudes `(..., F, T)`."""
+        return (logs - self.mean[:, None]) / self.scale
+
+    def denormalise(self, values: Tensor) -> Tensor:
+        """Return log magnitudes in nepers from normalised ones, `(..., F, T)`."""
+        return values * self.scale + self.mean[:, None]
+
+    def magnitude(self, values: Tensor) -> Tensor:
+        """Return magnitudes, not negative, from normalised log magnitudes, `(..., F, T)`."""
+        return from_log_magnitude(self.denormalise(values), self.offset)
+
+    def set_statistics(self, mean: Tensor, variance: float) -> None:
+        """Set the normalisation.
+
+        Args:
+            mean: Mean of each bin, `(F,)`.
+            variance: Mean over the bins of their variances. A set of equal frames has none and
+                keeps a scale of 1.
+        """
+        self.mean.copy_(mean)
+        self.scale.fill_(variance**0.5 if variance > 1e-12 else 1.0)
