@@ -259,6 +259,16 @@ def test_a_published_figure_is_small_and_keeps_white_and_size():
     assert np.abs(before - after).mean() < 2.0
 
 
+@pytest.mark.parametrize("colours", [3, 400])
+def test_the_ground_of_a_published_figure_stays_white_beside_shades_of_white(colours):
+    figure, axes = plt.subplots()
+    axes.axis("off")
+    axes.imshow(np.linspace(0.9, 0.999, colours)[None, :], cmap="gray", vmin=0, vmax=1)
+    axes.axhspan(0.2, 0.5, color=(252 / 255, 252 / 255, 252 / 255))
+    after = np.asarray(Image.open(io.BytesIO(figure_png(figure))).convert("RGB"))
+    assert tuple(after[0, 0]) == (255, 255, 255)
+
+
 def test_drawing_into_given_axes_makes_no_figure():
     figure, axes = plt.subplots()
     figures.spectrogram(tone(), RATE, axes=axes, colourbar=False)

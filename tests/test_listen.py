@@ -154,7 +154,7 @@ def test_a_player_needs_a_label():
 
 def test_metrics_are_shown_with_their_units():
     shown = player(tone(), RATE, "x", figures={"si_sdr": -3.456})
-    assert "−3.46 dB" in shown.html
+    assert "−3.46\N{NO-BREAK SPACE}dB" in shown.html
     assert "si_sdr" not in shown.html
 
 

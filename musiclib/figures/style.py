@@ -210,27 +210,28 @@ def figure_png(figure: Figure) -> bytes:
     picture = Image.open(raw).convert("RGB")
     small = io.BytesIO()
     # Without dithering flat areas stay flat, which is also what compresses.
-    picture.quantize(palette=_palette(picture), dither=Image.Dither.NONE).save(
-        small, format="png", optimize=True
-    )
+    few = picture.quantize(palette=_palette(picture), dither=Image.Dither.NONE)
+    # Pillow looks colours up in steps of four levels and may take a shade beside it for white.
+    few.paste(0, mask=Image.fromarray((np.asarray(picture) == 255).all(axis=2)))
+    few.save(small, format="png", optimize=True)
     return small.getvalue()
 
 
 def _palette(picture: Image.Image) -> Image.Image:
-    found = picture.getcolors(256)
+    """Colours of a picture, white the first of them."""
+    white = np.full((1, 3), 255)
+    found = picture.getcolors(255)
     if found is not None:  # few enough colours: keep them exactly
-        colours = np.array([colour for _, colour in found], dtype=np.uint8)
+        colours = np.concatenate([white, [colour for _, colour in found]])
     else:
         # The colour map of levels is kept whole, else its rare loudest colours would be merged.
         scale = np.round(255 * mpl.colormaps[COLOUR_MAP](np.linspace(0, 1, 96))[:, :3])
         others = picture.quantize(159, dither=Image.Dither.NONE).getpalette() or []
         averaged = np.reshape(others, (-1, 3))
-        # The ground stays white, and no average that is a shade off may take its place.
-        white = np.full((1, 3), 255)
+        # No average that is a shade off may take the place of the ground.
         colours = np.concatenate([white, scale, averaged[averaged.min(axis=1) < 248]])
-        colours = colours.astype(np.uint8)
     palette = Image.new("P", (1, 1))
-    palette.putpalette(colours.tobytes())
+    palette.putpalette(colours.astype(np.uint8).tobytes())
     return palette
 
 

@@ -88,7 +88,9 @@ def figure_texts(sound: Sound) -> list[str]:
         metric = METRICS.get(name)
         label, unit = (metric.label, metric.unit) if metric else (name, "")
         number = value if isinstance(value, str) else _minus(float(value), 2)
-        texts.append(" ".join(part for part in (label, number, unit) if part))
+        # A number and its unit stay on one line.
+        measured = f"{number}\N{NO-BREAK SPACE}{unit}" if unit else number
+        texts.append(f"{label} {measured}".strip())
     return texts
 
 
