@@ -99,6 +99,18 @@ def test_other_phases_lose_the_waveform_and_keep_the_pitch(kind):
     other = distortions.replace_phase(clip, distortions.HOUSE_STFT, kind, seed=3)
     assert abs(float(np.dot(other, clip))) < 0.7 * float(np.dot(clip, clip))
     assert loudest_hertz(other) == pytest.approx(1000.0, abs=60.0)
+    assert level(other) == pytest.approx(level(clip), rel=1e-3)
+
+
+def test_random_phases_cancel_in_part_unless_the_level_is_kept():
+    clip = music()
+    raw = distortions.replace_phase(clip, distortions.HOUSE_STFT, "random", keep_level=False)
+    assert -8.0 < 20 * np.log10(level(raw) / level(clip)) < -4.0
+
+
+def test_other_phases_of_silence_are_silence():
+    silent = np.zeros(RATE, dtype=np.float32)
+    assert not distortions.replace_phase(silent, distortions.HOUSE_STFT, "random").any()
 
 
 def test_there_is_one_click_a_second_at_half_the_peak():

@@ -126,9 +126,18 @@ def add_noise(
 
 
 def replace_phase(
-    audio: FloatArray, config: StftConfig, kind: PhaseKind, seed: int = 0
+    audio: FloatArray,
+    config: StftConfig,
+    kind: PhaseKind,
+    seed: int = 0,
+    *,
+    keep_level: bool = True,
 ) -> FloatArray:
     """Keep the STFT's magnitudes, throw its phases away and transform back.
+
+    Overlapping frames whose phases do not fit together cancel in part, so that the result is
+    softer than the clip, by about 6 dB for random phases. The level is given back unless asked
+    otherwise, so that phase alone is judged.
 
     Args:
         audio: Samples, shape ``(N,)``.
@@ -136,6 +145,7 @@ def replace_phase(
         kind: ``"random"`` draws every phase by itself, ``"zero"`` sets all to zero, ``"noise"``
             takes the phases of white noise's own STFT, which fit together from frame to frame.
         seed: Of the random phases.
+        keep_level: Whether to scale the result to the clip's RMS value.
 
     Returns:
         Samples, shape ``(N,)``.
@@ -150,7 +160,12 @@ def replace_phase(
     else:
         white = rng.standard_normal(len(audio)).astype(np.float32)
         phase = stft(torch.from_numpy(white), config).angle()
-    return istft(torch.polar(magnitude, phase), config, len(audio)).numpy().astype(np.float32)
+    sound = istft(torch.polar(magnitude, phase), config, len(audio)).numpy().astype(np.float32)
+    level = np.sqrt(np.mean(np.square(sound, dtype=np.float64)))
+    if not keep_level or level == 0.0:
+        return sound
+    wanted = np.sqrt(np.mean(np.square(audio, dtype=np.float64)))
+    return np.asarray(sound * (wanted / level), dtype=np.float32)
 
 
 def noise_bands(
