@@ -19,10 +19,31 @@ from musiclib.models.base import (
     summary,
 )
 from musiclib.models.denoising import Corruption
+from musiclib.models.frames import (
+    DeepAutoencoder,
+    DeepConfig,
+    FrameAutoencoder,
+    PcaAutoencoder,
+    PcaConfig,
+    ShallowAutoencoder,
+    ShallowConfig,
+)
+from musiclib.models.frames_lstm import LstmAutoencoder, LstmConfig
+from musiclib.models.frames_vae import VaeConfig, VariationalAutoencoder
 from musiclib.models.frequency import FrequencyAutoencoder, FrequencyConfig
+from musiclib.models.waveform import WaveformAutoencoder, WaveformConfig
 
 MODELS: dict[str, type[Autoencoder]] = {
-    model.config_type.kind: model for model in (FrequencyAutoencoder,)
+    model.config_type.kind: model
+    for model in (
+        FrequencyAutoencoder,
+        WaveformAutoencoder,
+        PcaAutoencoder,
+        ShallowAutoencoder,
+        DeepAutoencoder,
+        LstmAutoencoder,
+        VariationalAutoencoder,
+    )
 }
 
 __all__ = [
@@ -30,11 +51,24 @@ __all__ = [
     "PEAK",
     "Autoencoder",
     "Corruption",
+    "DeepAutoencoder",
+    "DeepConfig",
+    "FrameAutoencoder",
     "FrequencyAutoencoder",
     "FrequencyConfig",
     "Losses",
+    "LstmAutoencoder",
+    "LstmConfig",
     "ModelConfig",
+    "PcaAutoencoder",
+    "PcaConfig",
     "Reconstruction",
+    "ShallowAutoencoder",
+    "ShallowConfig",
+    "VaeConfig",
+    "VariationalAutoencoder",
+    "WaveformAutoencoder",
+    "WaveformConfig",
     "build_model",
     "config_from_dict",
     "summary",
