@@ -1,0 +1,22 @@
+"""Training: one loop for every model, checkpoints, histories and recipes.
+
+model = new_model(FrequencyConfig(latent=64))
+history = fit(model, open_dataset("mini"), TrainConfig(steps=1000), "checkpoints/frequency-64")
+model = load_model("checkpoints/frequency-64")
+"""
+
+from musiclib.training.checkpoint import Checkpoint, load, load_model, weights_digest
+from musiclib.training.config import TrainConfig
+from musiclib.training.history import History
+from musiclib.training.loop import fit, new_model
+
+__all__ = [
+    "Checkpoint",
+    "History",
+    "TrainConfig",
+    "fit",
+    "load",
+    "load_model",
+    "new_model",
+    "weights_digest",
+]

@@ -1,0 +1,276 @@
+"""Checkpoints: weights as safetensors, everything else as JSON. Opening one never runs code.
+
+A checkpoint is `NAME.safetensors`. Its header carries the whole record (configuration of model
+and training, history, data, versions, wall time) as JSON, so that one `os.replace` moves weights
+and record into place together. `NAME.json` is a copy of the record for readers.
+A training writes `NAME` (lowest validation loss) and `NAME.last` (newest, with what is needed to
+go on).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as safetensors_bytes
+from torch import Tensor, nn
+
+from musiclib.errors import CheckpointError, ModelError, TrainingError
+from musiclib.models import Autoencoder, ModelConfig, build_model, config_from_dict
+from musiclib.training.config import TrainConfig
+from musiclib.training.history import History
+
+FORMAT, VERSION = "musiclib checkpoint", 1
+MODEL = "model."
+_KEY = "musiclib"
+_SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A checkpoint that was read and checked.
+
+    Attributes:
+        path: Its `.safetensors` file.
+        tensors: All tensors by name, on the CPU; those of the model start with `MODEL`.
+        record: What `NAME.json` shows.
+    """
+
+    path: Path
+    tensors: dict[str, Tensor]
+    record: dict[str, Any]
+
+    @property
+    def model_config(self) -> ModelConfig:
+        """Configuration of the model.
+
+        Raises:
+            CheckpointError: This version of musiclib cannot build it.
+        """
+        try:
+            return config_from_dict(self.record["model"])
+        except (ModelError, TypeError, KeyError, AttributeError) as error:
+            raise CheckpointError(
+                f"{self.path}: its model cannot be built by this version of musiclib: {error}"
+            ) from error
+
+    @property
+    def train_config(self) -> TrainConfig:
+        """Configuration of the training."""
+        try:
+            return TrainConfig.from_dict(self.record["training"])
+        except (TrainingError, TypeError, KeyError) as error:
+            raise CheckpointError(f"{self.path}: {error}") from error
+
+    @property
+    def history(self) -> History:
+        """Losses, learning rates and times up to here; of a finished training, all of them."""
+        return History.from_dict(self.record.get("history", {}))
+
+    @property
+    def step(self) -> int:
+        """Number of steps behind these weights."""
+        return int(self.record["step"])
+
+    @property
+    def model_tensors(self) -> dict[str, Tensor]:
+        """The model's own tensors, by their names in its `state_dict`."""
+        return {
+            name.removeprefix(MODEL): tensor
+            for name, tensor in self.tensors.items()
+            if name.startswith(MODEL)
+        }
+
+    def load_into(self, model: nn.Module) -> None:
+        """Copy the weights into a model.
+
+        Raises:
+            CheckpointError: The weights do not fit the model.
+        """
+        try:
+            model.load_state_dict(self.model_tensors)
+        except RuntimeError as error:
+            raise CheckpointError(f"{self.path}: weights and configuration differ: {error}") from (
+                error
+            )
+
+
+def weights_path(path: str | Path) -> Path:
+    """Return `NAME.safetensors` for `NAME`, `NAME.safetensors` or `NAME.json`."""
+    path = Path(path)
+    name = path.name.removesuffix(_SUFFIX).removesuffix(".json")
+    return path.with_name(name + _SUFFIX)
+
+
+def last_path(path: str | Path) -> Path:
+    """Return the file to resume from, beside the best checkpoint `path`."""
+    best = weights_path(path)
+    return best.with_name(best.name.removesuffix(_SUFFIX) + ".last" + _SUFFIX)
+
+
+def record_path(path: str | Path) -> Path:
+    """Return the JSON file beside a checkpoint."""
+    weights = weights_path(path)
+    return weights.with_name(weights.name.removesuffix(_SUFFIX) + ".json")
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of names, types, shapes and bytes, whatever the order."""
+    total = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        total.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        total.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()
+
+
+def weights_digest(model: nn.Module) -> str:
+    """Return the SHA-256 of a model's weights, which tells two trained models apart."""
+    return digest(model.state_dict())
+
+
+def save(path: str | Path, tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> Path:
+    """Write a checkpoint; the old one stays until the new one is complete.
+
+    Args:
+        path: `NAME` or `NAME.safetensors`. Its folder is created.
+        tensors: Tensors by name, on any device.
+        record: JSON values.
+
+    Returns:
+        The `.safetensors` file.
+
+    Raises:
+        CheckpointError: It cannot be written.
+    """
+    target = weights_path(path)
+    # Each tensor gets memory of its own: safetensors refuses tensors that share some.
+    kept = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    full = {"format": FORMAT, "version": VERSION, **record, "tensors_sha256": digest(kept)}
+    header = json.dumps(full, allow_nan=False)
+    lines = [f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in full.items()]
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _replace(target, safetensors_bytes(kept, metadata={_KEY: header}))
+        _replace(record_path(target), ("{\n" + ",\n".join(lines) + "\n}\n").encode())
+    except OSError as error:
+        raise CheckpointError(
+            f"{target} cannot be written: {error.strerror}; free some space or name another place"
+        ) from error
+    return target
+
+
+def load(path: str | Path) -> Checkpoint:
+    """Read a checkpoint and check it.
+
+    Raises:
+        CheckpointError: It is missing, damaged, or not one of musiclib's.
+    """
+    file = weights_path(path)
+    if not file.is_file():
+        raise CheckpointError(f"{file} is not there; `musiclib train --list` shows what makes it")
+    try:
+        with safe_open(file, framework="pt") as opened:
+            text = (opened.metadata() or {}).get(_KEY)
+            # Copies: the file is mapped into memory, and may be replaced.
+            tensors = {name: opened.get_tensor(name).clone() for name in opened.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise CheckpointError(
+            f"{file} is damaged or no safetensors file: {error}; get or train it again"
+        ) from error
+    if text is None:
+        raise CheckpointError(f"{file} was not written by musiclib: its header has no record")
+    try:
+        record = json.loads(text)
+        version, expected = int(record["version"]), record["tensors_sha256"]
+        known = record["format"] == FORMAT and isinstance(record["model"], dict)
+        int(record["step"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CheckpointError(
+            f"{file} is damaged: its record cannot be read; get or train it again"
+        ) from error
+    if not known or version > VERSION:
+        raise CheckpointError(
+            f"{file} has format {record['format']!r}, version {version}; this musiclib reads "
+            f"version {VERSION}. Update musiclib, or train it again"
+        )
+    if digest(tensors) != expected:
+        raise CheckpointError(f"{file} is damaged: wrong checksum; get or train it again")
+    return Checkpoint(file, tensors, record)
+
+
+def load_model(path: str | Path) -> Autoencoder:
+    """Return the trained model of a checkpoint, on the CPU and in evaluation mode.
+
+    Args:
+        path: `NAME`, `NAME.safetensors` or `NAME.json`. Only the first of these files is read.
+
+    Raises:
+        CheckpointError: The file is missing, damaged, foreign, or does not fit its own record.
+    """
+    checkpoint = load(path)
+    config = checkpoint.model_config
+    with torch.random.fork_rng(devices=[]):  # first weights are drawn, and then overwritten
+        model = build_model(config)
+    checkpoint.load_into(model)
+    return model.eval()
+
+
+def remove(path: str | Path) -> None:
+    """Remove a checkpoint's two files, where they are."""
+    for file in (weights_path(path), record_path(path)):
+        file.unlink(missing_ok=True)
+
+
+@contextmanager
+def sole_writer(path: str | Path) -> Iterator[None]:
+    """Hold the right to write a checkpoint; it ends with the process, however that ends.
+
+    Raises:
+        TrainingError: Another process has it.
+    """
+    target = weights_path(path)
+    lock = FileLock(target.with_name(f".{target.name}.lock"), timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise TrainingError(
+            f"{target} is being trained by another process; wait for it or name another output"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def remove_leftovers(path: str | Path) -> None:
+    """Remove what a killed process left half-written beside a checkpoint."""
+    for target in (weights_path(path), last_path(path)):
+        for file in (target, record_path(target)):
+            _temporary(file).unlink(missing_ok=True)
+
+
+def _temporary(target: Path) -> Path:
+    return target.with_name(f".{target.name}.part")
+
+
+def _replace(target: Path, data: bytes) -> None:
+    temporary = _temporary(target)
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
