@@ -57,11 +57,11 @@ def neighbour_summary(table: pd.DataFrame, seed: int = 0) -> pd.Series:
     return pd.Series(
         {
             "clips by artists with several clips": str(len(table)),
-            "neighbour by the same artist": f"{100 * table['same_artist'].mean():.0f} %",
-            "same genre, any neighbour": f"{100 * table['free'].mean():.0f} %",
-            "same genre, neighbour by another artist": f"{100 * table['filtered'].mean():.0f} %",
+            "neighbour by the same artist": f"{100 * table['same_artist'].mean():.1f} %",
+            "same genre, any neighbour": f"{100 * table['free'].mean():.1f} %",
+            "same genre, neighbour by another artist": f"{100 * table['filtered'].mean():.1f} %",
             "difference in points [95 % interval]": (
-                f"{100 * gain.mean:.0f} [{100 * gain.low:.0f}, {100 * gain.high:.0f}]"
+                f"{100 * gain.mean:.1f} [{100 * gain.low:.1f}, {100 * gain.high:.1f}]"
             ),
         },
         name="",

@@ -109,7 +109,9 @@ def scores(results: Results, genres: list[str]) -> list[str]:
         (both.get(ALL), "The descriptors and all that is known without listening"),
     ]
     return [
-        f"In balanced accuracy over {len(genres)} genres, chance is {best.chance:.2f}.",
+        "Scores are balanced accuracies with 95 % intervals over clips. "
+        f"Over {len(genres)} genres, chance is {best.chance:.2f}; a score is called above chance "
+        "if its interval over artists, the more careful one, lies above that.",
         *([FEW.format(len(best.hits))] if len(best.hits) < FEW_CLIPS else []),
         *(f"{words}: {result.accuracy:.2f}, {_clear(result)}." for result, words in told if result),
     ]

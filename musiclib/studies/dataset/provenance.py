@@ -91,13 +91,17 @@ def parts_table(dataset: Dataset) -> pd.DataFrame:
     parts = [part for part in SPLITS if part in clips]
     table = pd.DataFrame(
         {
-            part: [f"{n} ({k})" for n, k in zip(clips[part], groups[part], strict=True)]
+            part: [
+                f"{n}\N{NO-BREAK SPACE}({k})"
+                for n, k in zip(clips[part], groups[part], strict=True)
+            ]
             for part in parts
         },
         index=clips.index,
     )
     table["minutes"] = (both.groupby("genre")["duration_s"].sum() / 60).round(1)
-    return table.loc[[*dataset.genres, "all"]].rename_axis(None)
+    table = table.loc[[*dataset.genres, "all"]].rename_axis(None)
+    return table.rename(index=lambda genre: genre.replace("_", " "))
 
 
 def word_table(table: pd.DataFrame, name: str) -> Styler:

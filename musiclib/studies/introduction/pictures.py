@@ -91,7 +91,7 @@ def compaction_points(shares: pd.DataFrame, seed: int = 0) -> tuple[Figure, Axes
         axes.annotate(
             f"{interval.mean:.1f} %",
             (place, interval.mean),
-            (14, 0),
+            (24, 0),
             textcoords="offset points",
             va="center",
         )
@@ -124,7 +124,7 @@ def pre_echo(
         codec = get_codec(name, kbps)
         sounds[codec.label] = (coded_attacks(codec, sample_rate)[0], codec_colour(name))
     step = round(0.001 * sample_rate)
-    moments = np.arange(-50, 40)
+    moments = np.arange(-30, 40)
     loudest = None
     for (label, (sound, colour)), style in zip(
         sounds.items(), ["-", "-", "--", "-.", ":", "-"], strict=False

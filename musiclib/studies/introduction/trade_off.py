@@ -98,7 +98,7 @@ def hop_table(
                 "hop": hop,
                 "hop_ms": 1000.0 * hop / sample_rate,
                 "frames_per_s": sample_rate / hop,
-                "values_per_sample": 2.0 * (n_fft // 2 + 1) / hop,
+                "values_per_sample": n_fft / hop,  # the first and the last bin are real
                 "swing_db": abs(swing),
             }
         )
