@@ -86,7 +86,8 @@ def test_pre_emphasis_raises_the_highs_by_six_decibels_an_octave():
 def test_tables_get_headings_in_words():
     shown = tables.readable(representation.window_table())
     assert "highest side lobe (dB)" in shown.columns
-    assert shown.index.name is None
+    assert (shown.index.name, shown.columns.name) == (None, "window")
+    assert tables.readable(shown, digits=0).loc["Hann", "main lobe (bins)"] == 4
 
 
 def test_keeping_all_cells_keeps_the_clip_and_few_cells_keep_a_tone():

@@ -31,8 +31,7 @@ def readable(table: pd.DataFrame, digits: int = 2) -> pd.DataFrame:
         A copy for the page.
     """
     shown = table.rename(columns={**METRIC_LABELS, "above": "Energy above 4 kHz (%)"})
-    shown.index.name = None if shown.index.nlevels == 1 else shown.index.name
-    return shown.round(digits)
+    return shown.rename_axis(index=[None] * shown.index.nlevels).round(digits)
 
 
 def baseline_table(table: pd.DataFrame, offset: float = 0.1) -> pd.DataFrame:

@@ -5,6 +5,7 @@ import pandas as pd
 COLUMN_LABELS = {
     "error_db": "error (dB)",
     "values_per_sample": "values a sample",
+    "values_per_frame": "values a frame",
     "main_lobe_bins": "main lobe (bins)",
     "highest_side_lobe_db": "highest side lobe (dB)",
     "far_side_lobe_db": "beyond 50 bins (dB)",
@@ -33,9 +34,11 @@ def readable(table: pd.DataFrame, digits: int = 2) -> pd.DataFrame:
 
     Args:
         table: Any table of the chapter's experiments.
-        digits: Decimals.
+        digits: Decimals; with 0, whole numbers.
 
     Returns:
-        A copy for the page, without a name above its first column.
+        A copy for the page. The name of its rows stands in the line of the headings.
     """
-    return table.rename(columns=COLUMN_LABELS).rename_axis(index=None).round(digits)
+    shown = table.rename(columns=COLUMN_LABELS).round(digits)
+    shown = shown.rename_axis(index=None, columns=COLUMN_LABELS.get(table.index.name, table.index.name))
+    return shown.astype("Int64") if digits == 0 else shown
