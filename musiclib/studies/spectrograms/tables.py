@@ -40,5 +40,7 @@ def readable(table: pd.DataFrame, digits: int = 2) -> pd.DataFrame:
         A copy for the page. The name of its rows stands in the line of the headings.
     """
     shown = table.rename(columns=COLUMN_LABELS).round(digits)
-    shown = shown.rename_axis(index=None, columns=COLUMN_LABELS.get(table.index.name, table.index.name))
+    shown = shown.rename_axis(
+        index=None, columns=COLUMN_LABELS.get(table.index.name, table.index.name)
+    )
     return shown.astype("Int64") if digits == 0 else shown
