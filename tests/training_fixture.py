@@ -47,6 +47,7 @@ class TinyConfig(ModelConfig):
     channels: int = 4
     dropout: float = 0.1
     breaks_at: int = -1  # the training step whose loss is not a number
+    turns_at: int = 10**9  # after so many steps it climbs instead of falling
     latent_noise: float = 0.01
 
 
@@ -88,6 +89,8 @@ class TinyAutoencoder(Autoencoder):
         self.steps_seen += 1
         if self.steps_seen == self.config.breaks_at:
             return Losses(losses.total * float("nan"), losses.terms)
+        if self.steps_seen > self.config.turns_at:
+            return Losses(-losses.total, losses.terms)
         return losses
 
     @property

@@ -5,10 +5,14 @@ history = fit(model, open_dataset("mini"), TrainConfig(steps=1000), "checkpoints
 model = load_model("checkpoints/frequency-64")
 """
 
+from typing import TYPE_CHECKING, Any
+
 from musiclib.training.checkpoint import Checkpoint, load, load_model, weights_digest
 from musiclib.training.config import TrainConfig
 from musiclib.training.history import History
-from musiclib.training.loop import fit, new_model
+
+if TYPE_CHECKING:
+    from musiclib.training.loop import fit, new_model
 
 __all__ = [
     "Checkpoint",
@@ -20,3 +24,13 @@ __all__ = [
     "new_model",
     "weights_digest",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # The loop brings Lightning Fabric, which takes seconds to import. A codec that only loads a
+    # trained model does without it.
+    if name in ("fit", "new_model"):
+        from musiclib.training import loop
+
+        return getattr(loop, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

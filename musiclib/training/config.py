@@ -28,6 +28,8 @@ class TrainConfig:
             (Loshchilov and Hutter 2017, SGDR, section 3). `"constant"`: warm-up, then constant.
         warmup_steps: Steps of the warm-up; no more than half of `steps` are used.
         final_fraction: Last learning rate of the cosine, as a fraction of the largest.
+        beta1: Decay of AdamW's mean of gradients.
+        beta2: Decay of AdamW's mean of squared gradients.
         weight_decay: Decoupled weight decay of AdamW (Loshchilov and Hutter 2019, algorithm 2).
         gradient_clip: Largest norm of the gradient of all weights together; None: no limit.
         precision: `"32-true"`, or `"bf16-mixed"`: weights stay float32, layers that gain from
@@ -48,6 +50,8 @@ class TrainConfig:
     schedule: str = "cosine"
     warmup_steps: int = 100
     final_fraction: float = 0.01
+    beta1: float = 0.9
+    beta2: float = 0.999
     weight_decay: float = 0.0
     gradient_clip: float | None = 1.0
     precision: str = "32-true"
@@ -82,6 +86,9 @@ class TrainConfig:
                 raise TrainingError(f"{name} is {getattr(self, name)!r}; it must be positive")
         if not 0.0 <= _number(self, "final_fraction") <= 1.0:
             raise TrainingError(f"final_fraction is {self.final_fraction}; it must be in [0, 1]")
+        for name in ("beta1", "beta2"):
+            if not 0.0 <= _number(self, name) < 1.0:
+                raise TrainingError(f"{name} is {getattr(self, name)}; it must be in [0, 1)")
         if not 0.0 <= _number(self, "weight_decay") < math.inf:
             raise TrainingError(f"weight_decay is {self.weight_decay}; it must not be negative")
 

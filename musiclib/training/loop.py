@@ -104,7 +104,10 @@ class _Run:
         if config.steps > 0:
             learned = [value for value in model.parameters() if value.requires_grad]
             self.optimizer = AdamW(
-                learned, lr=config.learning_rate, weight_decay=config.weight_decay
+                learned,
+                lr=config.learning_rate,
+                betas=(config.beta1, config.beta2),
+                weight_decay=config.weight_decay,
             )
         record = {
             "model": model.config.to_dict(),

@@ -1,0 +1,147 @@
+"""`musiclib train`: train a model, or go on with a training that was interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from musiclib.cli.files import positive_int
+from musiclib.errors import MusiclibError, TrainingError
+
+if TYPE_CHECKING:
+    from musiclib.training import TrainConfig
+
+PROFILES = ("smoke", "mini", "retrain")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("32-true", "bf16-mixed")
+
+EPILOG = """\
+Two checkpoints are kept, each with a .json file that tells its history: OUT.safetensors has the
+lowest validation loss, OUT.last.safetensors is what the same command goes on from after an
+interruption. On the same machine, the end is the same as without the interruption.
+
+Several processes share each batch under torchrun:
+  torchrun --nproc-per-node 2 -m musiclib.cli.main train frequency-64 --out checkpoints/f64
+
+On glibc, big tensors are handed back to the system and cleared again at every step. These settings
+keep them, and make some models faster on processors (benchmarks/bench_training.py measures it):
+  MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=268435456 musiclib train ...
+
+example: musiclib train frequency-64 --dataset folder --data-root ~/Music --profile smoke
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "train",
+        help="train an autoencoder",
+        description="Train an autoencoder on a data set, or go on with an interrupted training.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("model", nargs="?", metavar="MODEL", help="a name that --list shows")
+    parser.add_argument("--list", action="store_true", help="list the models and stop")
+    parser.add_argument("--dataset", default="mini", metavar="NAME", help="default: mini")
+    parser.add_argument("--data-root", metavar="FOLDER", help="folder of the data set")
+    parser.add_argument(
+        "--profile",
+        choices=PROFILES,
+        default="mini",
+        help="mini: as the shipped checkpoints; smoke: a few steps (default: mini)",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER/NAME", help="default: checkpoints/MODEL"
+    )
+    parser.add_argument("--seed", type=_whole, default=0, help="of split and training (default: 0)")
+    parser.add_argument("--steps", type=_whole, metavar="N", help="instead of the profile's")
+    parser.add_argument("--batch-size", type=positive_int, metavar="N", help="segments a step")
+    parser.add_argument("--learning-rate", type=float, metavar="RATE", help="largest one")
+    parser.add_argument("--precision", choices=PRECISIONS, help="default: the profile's")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="default: auto")
+    parser.add_argument("--threads", type=positive_int, metavar="N", help="of the processor")
+    parser.add_argument(
+        "--restart", action="store_true", help="start again and replace what is there"
+    )
+    parser.set_defaults(run=_train)
+
+
+def _whole(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def _train(args: argparse.Namespace) -> int:
+    if args.list:
+        return _list()
+    if args.model is None:
+        raise MusiclibError("Name a model; `musiclib train --list` shows all.")
+    from musiclib.training.recipes import recipe
+
+    model_config, train_config = recipe(args.model).configs(args.profile, args.seed)
+    train_config = _with_options(train_config, args)
+    out = args.out or Path("checkpoints") / args.model
+    if out.is_dir() or out.name in ("", ".."):
+        raise TrainingError(f"{out} is a folder. Name what to put into it: {out / args.model}")
+
+    import torch
+
+    from musiclib.datasets import open_dataset
+    from musiclib.training import checkpoint, fit, load, new_model
+
+    if args.threads is not None:
+        torch.set_num_threads(args.threads)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = _show_warning  # at once: a training takes its time
+        dataset = open_dataset(args.dataset, args.data_root, args.seed)
+        model = new_model(model_config, args.seed)
+        history = fit(
+            model, dataset, train_config, out, resume=not args.restart, accelerator=args.device
+        )
+    best = history.best
+    if best is not None and os.environ.get("RANK", "0") == "0":
+        wall_time = load(out).record["wall_time_s"]
+        print(
+            f"{checkpoint.weights_path(out)}: validation loss {best['loss']:.6g} at step "
+            f"{best['step']} of {train_config.steps}, {wall_time:.1f} s"
+        )
+    return 0
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    del filename, lineno, file, line
+    if issubclass(category, UserWarning):
+        print(f"musiclib: warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+
+def _with_options(config: TrainConfig, args: argparse.Namespace) -> TrainConfig:
+    options = {
+        "steps": args.steps,
+        "batch_size": args.batch_size,
+        "learning_rate": args.learning_rate,
+        "precision": args.precision,
+    }
+    return replace(config, **{name: value for name, value in options.items() if value is not None})
+
+
+def _list() -> int:
+    from musiclib.training.recipes import RECIPES
+
+    width = max(map(len, RECIPES))
+    for name, item in RECIPES.items():
+        print(f"{name:<{width}}  {item.description}")
+    return 0

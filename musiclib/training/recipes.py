@@ -1,0 +1,181 @@
+"""Recipes: every model of the book with the training that it gets, by name.
+
+Three profiles: `mini` is what the shipped checkpoints were trained with, `retrain` is the same
+(the book trains again instead of loading), `smoke` makes a few steps in seconds, for tests.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from musiclib.errors import TrainingError
+from musiclib.models import (
+    Corruption,
+    DeepConfig,
+    FrequencyConfig,
+    LstmConfig,
+    ModelConfig,
+    PcaConfig,
+    ShallowConfig,
+    VaeConfig,
+    WaveformConfig,
+)
+from musiclib.training.config import TrainConfig
+
+PROFILES = ("smoke", "mini", "retrain")
+FREQUENCY_LATENTS = (512, 256, 128, 64, 32)
+WAVEFORM_FACTORS = (4, 8, 16, 32)
+FRAME_LATENTS = (4, 8, 16, 32, 64, 100)
+MASKING, GAUSSIAN = Corruption("masking", 0.3), Corruption("gaussian", 0.3)
+
+# 126 latent frames of 8.192 s, as the original report cut its music.
+_FREQUENCY = TrainConfig(
+    steps=1500,
+    batch_size=4,
+    segment_s=8.192,
+    validate_every=250,
+    validation_segments=48,
+    checkpoint_every=250,
+    prepare_batches=48,
+)
+_WAVEFORM = TrainConfig(
+    steps=1500,
+    batch_size=6,
+    segment_s=1.0,
+    beta1=0.8,
+    beta2=0.99,
+    gradient_clip=5.0,
+    validate_every=250,
+    validation_segments=96,
+    checkpoint_every=250,
+)
+_FRAMES = TrainConfig(
+    steps=1500,
+    batch_size=16,
+    segment_s=1.0,
+    weight_decay=1e-3,
+    validate_every=250,
+    validation_segments=192,
+    checkpoint_every=500,
+    prepare_batches=64,
+)
+_SMOKE_SEGMENT_S = 1.024
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A model and how it is trained.
+
+    Attributes:
+        name: What `musiclib train` calls it, and the checkpoint's default name.
+        description: One line for a reader.
+        model: Configuration of the model.
+        training: Configuration of the training in the profile `mini`.
+    """
+
+    name: str
+    description: str
+    model: ModelConfig
+    training: TrainConfig
+
+    def configs(self, profile: str = "mini", seed: int = 0) -> tuple[ModelConfig, TrainConfig]:
+        """Return both configurations.
+
+        Raises:
+            TrainingError: The profile is unknown, or the seed negative.
+        """
+        if profile not in PROFILES:
+            raise TrainingError(f"unknown profile {profile!r}; choose one of {', '.join(PROFILES)}")
+        training = replace(self.training, seed=seed)
+        if profile != "smoke":
+            return self.model, training
+        return self.model, replace(
+            training,
+            steps=min(training.steps, 4),
+            batch_size=2,
+            segment_s=min(training.segment_s, _SMOKE_SEGMENT_S),
+            validation_segments=2,
+            validate_every=2,
+            checkpoint_every=2,
+            log_every=1,
+            prepare_batches=2,
+        )
+
+
+def recipe(name: str) -> Recipe:
+    """Return a recipe by its name.
+
+    Raises:
+        TrainingError: There is none of this name.
+    """
+    if name not in RECIPES:
+        near = difflib.get_close_matches(name, RECIPES, n=3)
+        hint = f"did you mean {', '.join(near)}? " if near else ""
+        raise TrainingError(
+            f"no model {name!r}; {hint}`musiclib train --list` shows all {len(RECIPES)}"
+        )
+    return RECIPES[name]
+
+
+def _all() -> Iterator[Recipe]:
+    for latent in FREQUENCY_LATENTS:
+        yield Recipe(
+            f"frequency-{latent}",
+            f"2-D convolutions over log spectrograms at 8 kHz, {latent} values for 4 frames",
+            FrequencyConfig(latent=latent),
+            _FREQUENCY,
+        )
+    for name, corruption, words in (
+        ("masking", MASKING, "30 % of its input set to zero"),
+        ("gaussian", GAUSSIAN, "Gaussian noise of 30 % on its input"),
+    ):
+        yield Recipe(
+            f"frequency-128-{name}",
+            f"frequency-128, denoising: trained with {words}",
+            FrequencyConfig(latent=128, corruption=corruption),
+            _FREQUENCY,
+        )
+    for factor in WAVEFORM_FACTORS:
+        yield Recipe(
+            f"waveform-{factor}",
+            f"convolutions over samples at 24 kHz, 1 value for {factor} samples",
+            WaveformConfig(factor=factor),
+            _WAVEFORM,
+        )
+    losses = {
+        "l2": ("squared error of samples", {"l2_weight": 1.0}),
+        "spectral": ("distance of spectra", {"spectral_weight": 1.0}),
+        "log-spectral": ("distance of log spectra", {"log_spectral_weight": 1.0}),
+    }
+    none = {"time_weight": 0.0, "log_spectral_weight": 0.0}
+    for name, (words, weights) in losses.items():
+        yield Recipe(
+            f"waveform-8-{name}",
+            f"waveform-8 with one loss: {words}",
+            WaveformConfig(factor=8, **{**none, **weights}),  # type: ignore[arg-type]
+            _WAVEFORM,
+        )
+    for latent in FRAME_LATENTS:
+        yield from _frames(latent)
+
+
+def _frames(latent: int) -> Iterator[Recipe]:
+    models: dict[str, tuple[str, ModelConfig]] = {
+        "pca": ("principal components", PcaConfig(latent=latent)),
+        "shallow": ("one layer on each side", ShallowConfig(latent=latent)),
+        "deep": ("hidden layers on each side", DeepConfig(latent=latent)),
+        "lstm": ("an LSTM layer on each side", LstmConfig(latent=latent)),
+        "vae": ("deep, with a normal distribution for each value", VaeConfig(latent=latent)),
+    }
+    for name, (words, config) in models.items():
+        yield Recipe(
+            f"{name}-{latent}",
+            f"single spectra of 513 bins to {latent} values: {words}",
+            config,
+            replace(_FRAMES, steps=0) if name == "pca" else _FRAMES,
+        )
+
+
+RECIPES: dict[str, Recipe] = {item.name: item for item in _all()}

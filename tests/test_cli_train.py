@@ -1,0 +1,131 @@
+"""`musiclib train`: every recipe runs in seconds, and every mistake gets one line."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from musiclib.cli import train
+from musiclib.cli.main import main
+from musiclib.models import MODELS
+from musiclib.training import load, load_model, recipes
+from musiclib.training.config import PRECISIONS
+from musiclib.training.fabric import ACCELERATORS
+from tests.training_fixture import files, music
+
+__all__ = ["music"]
+
+
+def run(capfd, *arguments):
+    code = main([str(argument) for argument in arguments])
+    captured = capfd.readouterr()
+    return code, captured.out, captured.err
+
+
+def smoke(music, name, out, *more):
+    source = ("--dataset", "folder", "--data-root", music.root)
+    return ("train", name, *source, "--profile", "smoke", "--out", out, "--device", "cpu", *more)
+
+
+def one_of_each_kind() -> list[str]:
+    """The last recipe of each kind of model: the smallest, or that with the most to it."""
+    return list({item.model.kind: name for name, item in recipes.RECIPES.items()}.values())
+
+
+@pytest.mark.parametrize("name", one_of_each_kind())
+def test_every_kind_of_model_trains_in_a_moment(music, tmp_path, capfd, name):
+    code, out, err = run(capfd, *smoke(music, name, tmp_path / "new" / name))
+    assert (code, err) == (0, "")
+    steps = 0 if recipes.RECIPES[name].training.steps == 0 else 4
+    assert f"{name}.safetensors: validation loss" in out
+    assert f" of {steps}, " in out
+    record = json.loads((tmp_path / "new" / f"{name}.json").read_text())
+    assert record["training"]["steps"] == steps
+    assert record["data"]["dataset"] == "folder"
+    model = load_model(tmp_path / "new" / name)
+    assert model.config == recipes.RECIPES[name].model
+    audio = torch.from_numpy(music.clip(music.tracks.index[0], model.config.sample_rate).audio)
+    with torch.no_grad():
+        rebuilt = model(model.inputs(model.levelled(audio[None])[0])).output
+    assert bool(torch.isfinite(rebuilt).all())
+
+
+def test_recipes_cover_all_models():
+    assert {item.model.kind for item in recipes.RECIPES.values()} == set(MODELS) - {"tiny"}
+    for item in recipes.RECIPES.values():
+        assert item.configs("retrain") == item.configs("mini")
+        model, training = item.configs("smoke", seed=3)
+        assert (model, training.seed) == (item.model, 3)
+        assert training.steps <= 4
+
+
+def test_options_and_repetition(music, tmp_path, capfd):
+    arguments = smoke(music, "pca-4", tmp_path / "model")
+    code, first, _ = run(capfd, *arguments, "--seed", 2, "--batch-size", 3, "--threads", 1)
+    assert code == 0
+    training = load(tmp_path / "model").train_config
+    assert (training.seed, training.batch_size) == (2, 3)
+    assert run(capfd, *arguments, "--seed", 2, "--batch-size", 3)[1] == first
+    code, _, err = run(capfd, *arguments, "--seed", 2, "--batch-size", 4)
+    assert code == 2
+    assert "batch_size is 3, not 4" in err
+    assert "--restart" in err
+    code, _, err = run(capfd, *arguments, "--seed", 2, "--batch-size", 4, "--restart")
+    assert (code, err) == (0, "")
+    assert load(tmp_path / "model").train_config.batch_size == 4
+
+
+def test_list(capfd):
+    code, out, err = run(capfd, "train", "--list")
+    assert (code, err) == (0, "")
+    assert [line.split()[0] for line in out.splitlines()] == list(recipes.RECIPES)
+
+
+def test_the_parser_s_choices_are_those_of_training():
+    assert train.PROFILES == recipes.PROFILES
+    assert train.PRECISIONS == PRECISIONS
+    assert train.DEVICES == ACCELERATORS
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "train --list"),
+        (["frequency-65"], "did you mean frequency-64"),
+        (["opera"], "no model 'opera'"),
+        (["pca-4", "--steps", "5"], "set steps to 0"),
+        (["deep-4", "--learning-rate", "-1"], "learning_rate is -1.0"),
+        (["deep-4", "--steps", "-1"], "'-1' is not a whole number"),
+        (["deep-4", "--dataset", "vinyl"], "unknown data set 'vinyl'"),
+        (["deep-4", "--device", "abacus"], "invalid choice"),
+    ],
+)
+def test_mistakes_get_one_line(music, tmp_path, capfd, arguments, message):
+    source = ["--dataset", "folder", "--data-root", music.root] if arguments else []
+    code, out, err = run(capfd, "train", *source, *arguments, "--out", tmp_path / "x" / "model")
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.startswith("musiclib: error: ")
+    assert err.count("\n") == 1
+    assert not (tmp_path / "x").exists() or not files(tmp_path / "x")
+
+
+def test_a_folder_is_no_name(music, tmp_path, capfd):
+    code, _, err = run(capfd, *smoke(music, "pca-4", tmp_path))
+    assert code == 2
+    assert f"Name what to put into it: {tmp_path / 'pca-4'}" in err
+
+
+def test_two_processes_share_the_batches(music, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    start = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    arguments = smoke(music, "shallow-4", tmp_path / "model", "--batch-size", "4")
+    command = [*start, "-m", "musiclib.cli.main", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("validation loss") == 1
+    shared = load(tmp_path / "model.last")
+    assert shared.record["machine"]["processes"] == 2
+    assert shared.step == 4

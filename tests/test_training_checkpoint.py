@@ -1,0 +1,207 @@
+"""Checkpoints: what comes back, what is refused, and that no file is ever half there."""
+
+import errno
+import json
+import os
+import pickle
+import struct
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from musiclib.errors import CheckpointError
+from musiclib.training import checkpoint, fit, load, load_model, weights_digest
+from tests.training_fixture import RATE, TRAINING, TinyAutoencoder, files, music, tiny
+
+__all__ = ["music"]
+SHORT = replace(TRAINING, steps=12, validate_every=6, checkpoint_every=6)
+
+
+@pytest.fixture(scope="module")
+def trained(music, tmp_path_factory):
+    out = tmp_path_factory.mktemp("trained") / "tiny.4"  # a name with a full stop
+    model = tiny()
+    fit(model, music, SHORT, out)
+    return out, model
+
+
+@pytest.fixture
+def copy(trained, tmp_path):
+    """A checkpoint to damage."""
+    out, _ = trained
+    for file in checkpoint.weights_path(out), checkpoint.record_path(out):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    return tmp_path / out.name
+
+
+def test_a_loaded_model_gives_the_same_sound(trained, music):
+    out, model = trained
+    loaded = load_model(out)
+    assert isinstance(loaded, TinyAutoencoder)
+    assert not loaded.training
+    assert weights_digest(loaded) == weights_digest(model)  # the best is the last one here
+    tone = 0.3 * torch.sin(torch.arange(1024) * 0.2)[None]
+    with torch.no_grad():
+        assert torch.equal(loaded(loaded.inputs(tone)).output, model(model.inputs(tone)).output)
+    for suffix in (".safetensors", ".json"):
+        assert weights_digest(load_model(f"{out}{suffix}")) == weights_digest(loaded)
+
+
+def test_loading_leaves_the_random_generator_alone(trained):
+    torch.manual_seed(3)
+    expected = torch.rand(3)
+    torch.manual_seed(3)
+    load_model(trained[0])
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_the_record_says_how_the_model_was_made(trained, music):
+    out, model = trained
+    record = json.loads(checkpoint.record_path(out).read_text())
+    found = load(out)
+    assert record == found.record
+    assert found.model_config == model.config
+    assert found.train_config == SHORT
+    assert record["model"]["kind"] == "tiny"
+    assert record["data"]["dataset"] == "folder"
+    assert record["data"]["train_tracks"] == len(music.part("train"))
+    assert record["data"]["validation_seconds"] == 2.0 * len(music.part("validation"))
+    assert record["versions"]["torch"] == torch.__version__
+    assert record["wall_time_s"] > 0
+    assert str(music.root) not in json.dumps(record)
+    assert [row["step"] for row in found.history.validation] == [6, 12]
+
+
+def test_another_track_changes_the_data_s_fingerprint(trained, music):
+    from musiclib.training.data import Music
+
+    fewer = music.select(track_ids=list(music.tracks.index[1:]))
+    whole, part = (Music.open(dataset, RATE).fingerprint() for dataset in (music, fewer))
+    assert whole == load(trained[0]).record["data"]
+    assert whole["sha256"] != part["sha256"]
+
+
+@pytest.mark.parametrize("keep", [0, 7, 200, -1])
+def test_a_truncated_file_is_refused(copy, keep):
+    file = checkpoint.weights_path(copy)
+    file.write_bytes(file.read_bytes()[:keep])
+    with pytest.raises(CheckpointError, match=r"tiny\.4\.safetensors is damaged.*train it again"):
+        load_model(copy)
+
+
+def test_one_changed_bit_is_noticed(copy):
+    file = checkpoint.weights_path(copy)
+    data = bytearray(file.read_bytes())
+    data[-5] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(CheckpointError, match="wrong checksum"):
+        load_model(copy)
+
+
+def test_foreign_files_are_refused_and_run_no_code(copy, tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "hacked"),)
+
+    file = checkpoint.weights_path(copy)
+    file.write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(CheckpointError, match="no safetensors file"):
+        load_model(copy)
+    torch.save({"weights": Evil()}, file)
+    with pytest.raises(CheckpointError, match="no safetensors file"):
+        load_model(copy)
+    assert not (tmp_path / "hacked").exists()
+    save_file({"model.up.bias": torch.zeros(3)}, file)
+    with pytest.raises(CheckpointError, match="not written by musiclib"):
+        load_model(copy)
+    file.write_bytes(struct.pack("<Q", 1 << 60) + b"{}")
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_model(copy)
+    with pytest.raises(CheckpointError, match="is not there"):
+        load_model(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": {"kind": "cathedral"}}, "cannot be built by this version"),
+        ({"model": {"kind": "tiny", "colour": 3}}, "colour"),
+        ({"model": {"kind": "tiny", "sample_rate": RATE, "channels": 5}}, "configuration differ"),
+        ({"model": 7}, "format 'musiclib checkpoint'"),
+        ({"version": 99}, "version 99"),
+        ({"format": "cake"}, "format 'cake'"),
+        ({"step": "soon"}, "record cannot be read"),
+        ({"history": {"train": [1], "validation": []}}, "history cannot be read"),
+        ({"training": {"steps": 3, "speed": 9}}, "unknown training setting 'speed'"),
+    ],
+)
+def test_a_record_that_makes_no_sense_is_refused(copy, tmp_path, changes, message):
+    found = load(copy)
+    checkpoint.save(tmp_path / "odd", found.tensors, {**found.record, **changes})
+
+    def use():
+        odd = load(tmp_path / "odd")
+        return odd.history, odd.train_config, load_model(tmp_path / "odd")
+
+    with pytest.raises(CheckpointError, match=message):
+        use()
+
+
+def test_a_full_disk_leaves_the_old_checkpoint(copy, monkeypatch):
+    found = load(copy)
+    before = {file.name: file.read_bytes() for file in copy.parent.iterdir()}
+
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    changed = {name: value + 1 for name, value in found.tensors.items()}
+    with pytest.raises(CheckpointError, match=r"tiny\.4\.safetensors cannot be written: No space"):
+        checkpoint.save(copy, changed, found.record)
+    assert {file.name: file.read_bytes() for file in copy.parent.iterdir()} == before
+
+
+def test_tensors_that_share_memory_are_kept_apart(tmp_path):
+    shared = torch.arange(6.0).reshape(2, 3)
+    record = {"model": {}, "step": 0}
+    checkpoint.save(tmp_path / "x", {"a": shared, "b": shared.T, "c": shared[0]}, record)
+    tensors = load(tmp_path / "x").tensors
+    assert torch.equal(tensors["b"], shared.T)
+    assert torch.equal(tensors["c"], shared[0])
+    assert files(tmp_path) == {"x.safetensors", "x.json"}
+
+
+def test_a_training_of_another_configuration_is_not_resumed(music, tmp_path):
+    out = tmp_path / "model"
+    fit(tiny(), music, SHORT, out)
+    for model, dataset, config, message in (
+        (tiny(channels=3), music, SHORT, "model channels is 4, not 3"),
+        (tiny(), music, replace(SHORT, steps=13), "training steps is 12, not 13"),
+        (tiny(), music.select(track_ids=list(music.tracks.index[1:])), SHORT, "data "),
+    ):
+        with pytest.raises(CheckpointError, match=rf"model\.last\.safetensors is of.*{message}"):
+            fit(model, dataset, config, out)
+
+
+def test_a_finished_model_is_not_overwritten(music, copy):
+    with pytest.raises(CheckpointError, match="--restart"):
+        fit(tiny(), music, SHORT, copy)
+    assert load(copy).step == 12
+
+
+def test_a_damaged_last_checkpoint_is_not_resumed(music, tmp_path):
+    fit(tiny(), music, SHORT, tmp_path / "model")
+    last = tmp_path / "model.last.safetensors"
+    last.write_bytes(last.read_bytes()[:-3])
+    with pytest.raises(CheckpointError, match=r"model\.last\.safetensors is damaged"):
+        fit(tiny(), music, SHORT, tmp_path / "model")
+    found = load(tmp_path / "model")
+    kept = {k: v for k, v in found.record.items() if k != "window"}
+    checkpoint.save(last, found.tensors, kept)
+    with pytest.raises(CheckpointError, match="holds no training to resume"):
+        fit(tiny(), music, SHORT, tmp_path / "model")
+    checkpoint.save(last, found.tensors, found.record)
+    with pytest.raises(CheckpointError, match="optimizer's state does not fit"):
+        fit(tiny(), music, SHORT, tmp_path / "model")
