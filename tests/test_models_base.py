@@ -98,6 +98,16 @@ def test_gradients_reach_every_parameter(kind: str) -> None:
 
 
 @every_kind
+def test_bfloat16_comes_close_to_float32(kind: str) -> None:
+    model = built(kind)
+    exact = float(model.evaluation_step(music()).total.detach())
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = model.evaluation_step(music()).total.detach()
+    assert rough.dtype == torch.float32
+    assert float(rough) == pytest.approx(exact, rel=0.05, abs=0.01)
+
+
+@every_kind
 def test_clips_of_a_batch_do_not_touch_each_other(kind: str) -> None:
     model = built(kind)
     inputs = model.inputs(music())

@@ -186,7 +186,8 @@ class WaveformAutoencoder(Autoencoder):
 
     def loss(self, target: Tensor, reconstruction: Reconstruction) -> Losses:
         """Weighted sum of the losses of the configuration; all are reported."""
-        first, second = target[:, 0], reconstruction.output[:, 0]
+        # Under mixed precision the output has few bits, and spectra need float32.
+        first, second = target[:, 0].float(), reconstruction.output[:, 0].float()
         weighted = {
             "l2": (self.config.l2_weight, losses.relative_l2),
             "noise_to_signal_db": (self.config.time_weight, losses.noise_to_signal_db),
