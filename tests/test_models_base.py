@@ -104,7 +104,8 @@ def test_bfloat16_comes_close_to_float32(kind: str) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         rough = model.evaluation_step(music()).total.detach()
     assert rough.dtype == torch.float32
-    assert float(rough) == pytest.approx(exact, rel=0.05, abs=0.01)
+    # The waveform's loss is in dB, the others are mean squares of standard values.
+    assert float(rough) == pytest.approx(exact, abs=0.5 if kind == "waveform" else 0.02)
 
 
 @every_kind
