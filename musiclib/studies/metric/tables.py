@@ -63,7 +63,7 @@ def baseline_table(table: pd.DataFrame, offset: float = 0.1) -> pd.DataFrame:
                 "its ratio": (report["autoencoder"] / report["downsampling"]).round(2),
             }
         )
-        .rename(index=lambda factor: f"1 in {factor}")
+        .rename(index=lambda factor: f"1\N{NO-BREAK SPACE}in\N{NO-BREAK SPACE}{factor}")
         .rename_axis(None)
     )
 
