@@ -44,8 +44,8 @@ def spectral_distance(
     """Spectral convergence, `|| |T| - |O| || / || T ||`, mean over clips `(B, N)` and resolutions.
 
     Arik, Jun and Diamos, "Fast spectrogram inversion using multi-head convolutional neural
-    networks" (IEEE Signal Processing Letters 2019), the first of their losses. Each resolution is a window
-    length with a hop of a quarter.
+    networks" (IEEE Signal Processing Letters 2019), the first of their losses. Each resolution is
+    a window length with a hop of a quarter.
     """
     parts = []
     for n_fft in resolutions:
