@@ -125,6 +125,15 @@ def test_bfloat16_learns_as_well(music, tmp_path):
     assert all(value.dtype == torch.float32 for value in load(tmp_path / "half").tensors.values())
 
 
+def test_automatic_precision_is_what_the_processor_can(music, tmp_path, monkeypatch):
+    config = replace(TRAINING, steps=3, precision="auto")
+    for native, precision in ((True, "bf16-mixed"), (False, "32-true")):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda n=native: {"avx512_bf16": n})
+        fit(tiny(), music, config, tmp_path / precision, accelerator="cpu")
+        fit(tiny(), music, config, tmp_path / precision, accelerator="cpu")
+        assert load(tmp_path / precision).train_config == replace(config, precision=precision)
+
+
 def test_quiet_without_a_terminal(music, tmp_path, capfd):
     fit(tiny(), music, replace(TRAINING, steps=3), tmp_path / "model")
     assert capfd.readouterr() == ("", "")
@@ -221,7 +230,7 @@ def test_the_learning_rate_warms_up_and_falls():
         ({"learning_rate": "fast"}, "learning_rate is 'fast'; it must be a number"),
         ({"gradient_clip": -1.0}, "gradient_clip is -1.0"),
         ({"schedule": "sometimes"}, "choose one of cosine, constant"),
-        ({"precision": "8"}, "choose one of 32-true, bf16-mixed"),
+        ({"precision": "8"}, "choose one of 32-true, bf16-mixed, auto"),
         ({"final_fraction": 2.0}, "final_fraction is 2.0"),
         ({"beta2": 1.0}, "beta2 is 1.0"),
         ({"weight_decay": -0.1}, "weight_decay is -0.1"),

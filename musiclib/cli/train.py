@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PROFILES = ("smoke", "mini", "retrain")
 DEVICES = ("auto", "cpu", "cuda", "mps")
-PRECISIONS = ("32-true", "bf16-mixed")
+PRECISIONS = ("32-true", "bf16-mixed", "auto")
 
 EPILOG = """\
 Two checkpoints are kept, each with a .json file that tells its history: OUT.safetensors has the

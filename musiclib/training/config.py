@@ -10,7 +10,7 @@ from typing import Any
 from musiclib.errors import TrainingError
 
 SCHEDULES = ("cosine", "constant")
-PRECISIONS = ("32-true", "bf16-mixed")
+PRECISIONS = ("32-true", "bf16-mixed", "auto")
 BALANCES = ("time", "genre")
 
 
@@ -33,7 +33,8 @@ class TrainConfig:
         weight_decay: Decoupled weight decay of AdamW (Loshchilov and Hutter 2019, algorithm 2).
         gradient_clip: Largest norm of the gradient of all weights together; None: no limit.
         precision: `"32-true"`, or `"bf16-mixed"`: weights stay float32, layers that gain from
-            it compute in bfloat16.
+            it compute in bfloat16; `"auto"`: mixed where the device has arithmetic for it. The
+            record of a checkpoint says which one it was.
         seed: Seed of segments, of random numbers in the model, and of its first weights.
         balance: `"time"`: every place of the music is equally likely; `"genre"`: every genre.
         validate_every: Steps between validations; one more follows the last step.

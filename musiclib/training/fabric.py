@@ -7,6 +7,7 @@ import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -20,6 +21,7 @@ from musiclib.models import Autoencoder
 from musiclib.training.config import TrainConfig
 
 ACCELERATORS = ("auto", "cpu", "cuda", "mps")
+_CPU_BFLOAT16 = ("avx512_bf16", "amx_bf16", "arm_bf16")
 _LIBRARIES = ("torch", "lightning-fabric", "safetensors", "numpy")
 
 
@@ -39,6 +41,23 @@ class Step(nn.Module):
         else:
             losses = self.model.training_step(audio, generator)
         return losses.total, losses.terms
+
+
+def with_precision(config: TrainConfig, accelerator: str = "auto") -> TrainConfig:
+    """Return the configuration with `"auto"` replaced by what this device computes fastest with.
+
+    Without arithmetic of its own, bfloat16 is emulated and slower than float32.
+    """
+    if config.precision != "auto":
+        return config
+    if accelerator in ("auto", "cuda") and torch.cuda.is_available():
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif accelerator == "mps":
+        native = False
+    else:
+        known = torch.cpu.get_capabilities()
+        native = any(known.get(name) for name in _CPU_BFLOAT16)
+    return replace(config, precision="bf16-mixed" if native else "32-true")
 
 
 def make_fabric(config: TrainConfig, accelerator: str = "auto") -> Fabric:

@@ -21,7 +21,13 @@ from musiclib.models import Autoencoder, ModelConfig, build_model
 from musiclib.training import checkpoint as checkpoints
 from musiclib.training.config import TrainConfig
 from musiclib.training.data import Music, ahead
-from musiclib.training.fabric import Step, environment, make_fabric, repeatable
+from musiclib.training.fabric import (
+    Step,
+    environment,
+    make_fabric,
+    repeatable,
+    with_precision,
+)
 from musiclib.training.history import History
 from musiclib.training.state import State, check_same, derived_seed, restore, tensors_of
 
@@ -73,6 +79,7 @@ def fit(
         raise TrainingError(
             f"a {model.config.kind} model learns nothing by steps; set steps to 0 to fit it"
         )
+    train_config = with_precision(train_config, accelerator)
     fabric = make_fabric(train_config, accelerator)
     best = checkpoints.weights_path(out)
     with contextlib.ExitStack() as stack:

@@ -48,7 +48,9 @@ class Window:
     def share(self, fabric: Fabric) -> None:
         """Bring the sums of all processes to their mean."""
         if fabric.world_size > 1:
-            sums = torch.tensor([self.loss, self.gradient_norm], dtype=torch.float64)
+            sums = torch.tensor(
+                [self.loss, self.gradient_norm], dtype=torch.float64, device=fabric.device
+            )
             shared = fabric.all_reduce(sums, reduce_op="mean")
             self.loss, self.gradient_norm = (float(value) for value in shared)
 
