@@ -43,6 +43,7 @@ def test_every_kind_of_model_trains_in_a_moment(music, tmp_path, capfd, name):
     assert f" of {steps}, " in out
     record = json.loads((tmp_path / "new" / f"{name}.json").read_text())
     assert record["training"]["steps"] == steps
+    assert record["training"]["precision"] in ("32-true", "bf16-mixed")
     assert record["data"]["dataset"] == "folder"
     model = load_model(tmp_path / "new" / name)
     assert model.config == recipes.RECIPES[name].model

@@ -232,11 +232,14 @@ class _Run:
         state.window = type(window)()
 
     def _validate(self) -> None:
-        """Measure the loss on the validation part, and keep the weights if it is the lowest."""
+        """Measure the loss on the validation part, and keep the weights if it is the lowest.
+
+        All in float32, whatever the training's precision, since that is how models are used.
+        """
         sums: dict[str, float] = {}
         count = 0
         self.step.eval()
-        with torch.no_grad(), self.fabric.autocast():
+        with torch.no_grad():
             for audio in self.music.validation_batches(self.config):
                 total, terms = self.step(self.fabric.to_device(audio))
                 for name, value in {"loss": total, **terms}.items():
