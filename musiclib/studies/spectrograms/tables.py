@@ -1,5 +1,6 @@
 """Tables of the chapter on spectrograms, for the page."""
 
+import numpy as np
 import pandas as pd
 
 COLUMN_LABELS = {
@@ -34,7 +35,7 @@ def readable(table: pd.DataFrame, digits: int = 2) -> pd.DataFrame:
 
     Args:
         table: Any table of the chapter's experiments.
-        digits: Decimals; with 0, whole numbers.
+        digits: Decimals; with 0, whole numbers where all are finite.
 
     Returns:
         A copy for the page. The name of its rows stands in the line of the headings.
@@ -43,4 +44,8 @@ def readable(table: pd.DataFrame, digits: int = 2) -> pd.DataFrame:
     shown = shown.rename_axis(
         index=None, columns=COLUMN_LABELS.get(table.index.name, table.index.name)
     )
-    return shown.astype("Int64") if digits == 0 else shown
+    if digits > 0:
+        return shown
+    # A perfect copy has an error of minus infinity, which no whole number stands for.
+    finite = [name for name in shown if np.isfinite(shown[name]).all()]
+    return shown.astype(dict.fromkeys(finite, int))
