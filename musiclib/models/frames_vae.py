@@ -26,7 +26,7 @@ class VaeConfig(DeepConfig):
 
     kind: ClassVar[str] = "frames_vae"
 
-    beta: float = 0.1
+    beta: float = 0.03
 
     def __post_init__(self) -> None:
         super().__post_init__()
