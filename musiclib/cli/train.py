@@ -53,7 +53,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--profile",
         choices=PROFILES,
         default="mini",
-        help="mini: as the shipped checkpoints; smoke: a few steps (default: mini)",
+        help="mini: the whole training; smoke: a few steps (default: mini)",
     )
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER/NAME", help="default: checkpoints/MODEL"

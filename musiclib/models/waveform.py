@@ -63,7 +63,7 @@ class WaveformConfig(ModelConfig):
     l2_weight: float = 0.0
     time_weight: float = 1.0
     spectral_weight: float = 0.0
-    log_spectral_weight: float = 1.0
+    log_spectral_weight: float = 0.2
 
     def __post_init__(self) -> None:
         super().__post_init__()

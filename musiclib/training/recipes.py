@@ -1,7 +1,7 @@
 """Recipes: every model of the book with the training that it gets, by name.
 
-Three profiles: `mini` is what the shipped checkpoints were trained with, `retrain` is the same
-(the book trains again instead of loading), `smoke` makes a few steps in seconds, for tests.
+Three profiles: `mini` is the whole training, `retrain` is the same (for chapters that train again
+instead of loading a checkpoint), `smoke` makes a few steps in seconds, for tests.
 """
 
 from __future__ import annotations
