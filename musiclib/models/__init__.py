@@ -1,7 +1,7 @@
 """Autoencoders: PyTorch modules and nothing else.
 
-`build_model(FrequencyConfig(latent=64))` makes a model with random weights. `musiclib.training`
-trains it, `musiclib.codecs` turns it into a codec.
+`build_model(FrequencyConfig(latent=64))` makes a model with random weights, and `musiclib.training`
+trains it.
 """
 
 from __future__ import annotations
