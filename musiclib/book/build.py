@@ -17,12 +17,12 @@ import psutil
 from filelock import FileLock, Timeout
 
 from musiclib.book.check import FIRST_PAGE, SiteReport, check_site
-from musiclib.book.files import replace_file, replace_folder
 from musiclib.book.layout import Book, Chapter, find_book
 from musiclib.book.run import Workplace, execute, prepare
 from musiclib.book.site import assemble, build_site, copy_sources
 from musiclib.book.store import Store, Stored, chapter_key, code_fingerprint, data_fingerprint
 from musiclib.errors import BookError
+from musiclib.files import replace_file, replace_folder
 
 REPORT = "run-report.json"
 _REPORTED_PACKAGES = (

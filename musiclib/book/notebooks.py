@@ -13,8 +13,8 @@ from typing import Any
 
 import nbformat
 
-from musiclib.book.files import replace_file
 from musiclib.errors import BookError
+from musiclib.files import replace_file
 
 PARAMETERS: dict[str, object] = {
     "dataset": "mini",

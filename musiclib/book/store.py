@@ -17,8 +17,8 @@ from typing import Any
 import nbformat
 
 import musiclib
-from musiclib.book.files import replace_folder
 from musiclib.book.layout import Chapter
+from musiclib.files import replace_folder
 
 NOTEBOOK = "chapter.ipynb"
 MEDIA = "media"

@@ -13,7 +13,6 @@ import hashlib
 import io
 import os
 import re
-import tempfile
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ import soundfile
 
 from musiclib.audio import FloatArray, validate
 from musiclib.errors import AudioError, BookError
+from musiclib.files import replace_file
 
 MEDIA_DIR: Final = "MUSICLIB_MEDIA_DIR"
 MEDIA_URL: Final = "MUSICLIB_MEDIA_URL"
@@ -141,21 +141,8 @@ class MediaStore:
             # Else the players made before would silently change what they play. Clips of a
             # reader's own music may well have one title, so this is no error.
             file_name = f"{slug(name)}-{digest[:12]}{suffix}"
-        self._write(file_name, data)
+        replace_file(self.folder / file_name, data)
         return f"{self.url.rstrip('/')}/{quote(file_name)}"
-
-    def _write(self, file_name: str, data: bytes) -> None:
-        assert self.folder is not None
-        self.folder.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=self.folder, prefix=".", suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            Path(temporary).chmod(0o644)  # mkstemp's files are readable by their owner alone
-            Path(temporary).replace(self.folder / file_name)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
 
 
 _stores: dict[tuple[str | None, str | None], MediaStore] = {}
