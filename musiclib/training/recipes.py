@@ -28,6 +28,7 @@ PROFILES = ("smoke", "mini", "retrain")
 FREQUENCY_LATENTS = (512, 256, 128, 64, 32)
 WAVEFORM_FACTORS = (4, 8, 16, 32)
 FRAME_LATENTS = (4, 8, 16, 32, 64, 100)
+WIDEBAND_LATENTS = (64, 256)
 MASKING, GAUSSIAN = Corruption("masking", 0.3), Corruption("gaussian", 0.3)
 
 # 126 latent frames of 8.192 s, as the original report cut its music.
@@ -41,6 +42,7 @@ _FREQUENCY = TrainConfig(
     checkpoint_every=250,
     prepare_batches=48,
 )
+_WIDEBAND = replace(_FREQUENCY, segment_s=2.048, batch_size=6)
 _WAVEFORM = TrainConfig(
     steps=1500,
     batch_size=6,
@@ -139,6 +141,20 @@ def _all() -> Iterator[Recipe]:
             FrequencyConfig(latent=128, corruption=corruption),
             _FREQUENCY,
         )
+    for latent in WIDEBAND_LATENTS:
+        yield Recipe(
+            f"wideband-{latent}",
+            f"2-D convolutions over log spectrograms at 24 kHz, {latent} values for 4 frames",
+            FrequencyConfig(
+                sample_rate=24_000,
+                n_fft=1024,
+                hop_length=256,
+                offset=0.01,
+                latent=latent,
+                latent_noise=2.0,
+            ),
+            _WIDEBAND,
+        )
     for factor in WAVEFORM_FACTORS:
         yield Recipe(
             f"waveform-{factor}",
@@ -159,6 +175,12 @@ def _all() -> Iterator[Recipe]:
             WaveformConfig(factor=8, **{**none, **weights}),  # type: ignore[arg-type]
             _WAVEFORM,
         )
+    yield Recipe(
+        "waveform-8-scratch",
+        "waveform-8 without a linear path, all filters from random numbers",
+        WaveformConfig(factor=8, spine=False),
+        replace(_WAVEFORM, steps=4000),
+    )
     for latent in FRAME_LATENTS:
         yield from _frames(latent)
 
@@ -168,6 +190,10 @@ def _frames(latent: int) -> Iterator[Recipe]:
         "pca": ("principal components", PcaConfig(latent=latent)),
         "shallow": ("one layer on each side", ShallowConfig(latent=latent)),
         "deep": ("hidden layers on each side", DeepConfig(latent=latent)),
+        "deep-scratch": (
+            "hidden layers on each side, without a linear path",
+            DeepConfig(latent=latent, spine=False),
+        ),
         "lstm": ("an LSTM layer on each side", LstmConfig(latent=latent)),
         "vae": ("deep, with a normal distribution for each value", VaeConfig(latent=latent)),
     }
