@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from musiclib.datasets.building import build_cache
-from musiclib.datasets.cache import AudioCache, cache_folder
+from musiclib.datasets.cache import AudioCache, cache_folder, cache_root
 from musiclib.datasets.fma import DESCRIPTIONS, download_fma, open_fma
 from musiclib.datasets.folder import open_folder
 from musiclib.datasets.mini import open_mini
@@ -34,6 +34,7 @@ __all__ = [
     "SegmentBatch",
     "build_cache",
     "cache_folder",
+    "cache_root",
     "download_fma",
     "open_dataset",
     "random_segments",

@@ -90,6 +90,17 @@ class Checkpoint:
             if name.startswith(MODEL)
         }
 
+    def build(self) -> Autoencoder:
+        """Return the model with these weights, on the CPU and in evaluation mode.
+
+        Raises:
+            CheckpointError: The weights do not fit the configuration.
+        """
+        with torch.random.fork_rng(devices=[]):  # first weights are drawn, and then overwritten
+            model = build_model(self.model_config)
+        self.load_into(model)
+        return model.eval()
+
     def load_into(self, model: nn.Module) -> None:
         """Copy the weights into a model.
 
@@ -217,12 +228,7 @@ def load_model(path: str | Path) -> Autoencoder:
     Raises:
         CheckpointError: The file is missing, damaged, foreign, or does not fit its own record.
     """
-    checkpoint = load(path)
-    config = checkpoint.model_config
-    with torch.random.fork_rng(devices=[]):  # first weights are drawn, and then overwritten
-        model = build_model(config)
-    checkpoint.load_into(model)
-    return model.eval()
+    return load(path).build()
 
 
 def remove(path: str | Path) -> None:

@@ -1,0 +1,88 @@
+"""Trained models by name: shipped ones, and those that a chapter trains itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from musiclib.errors import CheckpointError, TrainingError
+from musiclib.training import checkpoint, load, shipped_folder, trained, weights_digest
+from tests.training_fixture import music  # noqa: F401
+
+NAME = "pca-4"
+
+
+@pytest.fixture
+def dataset(music):  # noqa: F811
+    return music
+
+
+def test_smoke_trains_on_the_given_music_and_keeps_the_result(dataset):
+    first = trained("shallow-4", dataset, "smoke")
+    changed = first.path.stat().st_mtime_ns
+    second = trained("shallow-4", dataset, "smoke")
+    assert second.path == first.path
+    assert second.path.stat().st_mtime_ns == changed
+    assert weights_digest(second.build()) == weights_digest(first.build())
+    assert first.record["data"]["dataset"] == "folder"
+    assert first.record["training"]["steps"] == 4
+
+
+def test_another_seed_is_another_training(dataset):
+    first, second = (trained("shallow-4", dataset, "smoke", seed=seed) for seed in (0, 1))
+    assert first.path != second.path
+    assert weights_digest(first.build()) != weights_digest(second.build())
+
+
+def test_retrain_makes_the_whole_recipe(dataset):
+    found = trained(NAME, dataset, "retrain")
+    assert found.record["training"]["prepare_batches"] == 64
+    assert found.path != trained(NAME, dataset, "smoke").path
+
+
+def test_mini_reads_the_shipped_checkpoint_whatever_the_music(dataset, tmp_path, monkeypatch):
+    made = trained(NAME, dataset, "smoke")
+    folder = tmp_path / "shipped"
+    folder.mkdir()
+    checkpoint.save(folder / NAME, made.tensors, made.record)
+    for found in (
+        trained(NAME, dataset, "mini", folder=folder),
+        _by_variable(dataset, folder, monkeypatch),
+    ):
+        assert found.path == folder / f"{NAME}.safetensors"
+        assert not found.build().training
+
+
+def _by_variable(dataset, folder: Path, monkeypatch):
+    monkeypatch.setenv("MUSICLIB_CHECKPOINTS", str(folder))
+    assert shipped_folder() == folder
+    return trained(NAME, dataset)
+
+
+def test_a_missing_checkpoint_is_named(dataset, tmp_path):
+    with pytest.raises(CheckpointError, match=r"pca-4\.safetensors is not there"):
+        trained(NAME, dataset, "mini", folder=tmp_path)
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(dataset, tmp_path):
+    made = trained("pca-8", dataset, "smoke")
+    checkpoint.save(tmp_path / NAME, made.tensors, made.record)
+    with pytest.raises(CheckpointError, match="another model than the recipe 'pca-4'"):
+        trained(NAME, dataset, "mini", folder=tmp_path)
+
+
+@pytest.mark.parametrize(("name", "profile"), [("pca-5", "smoke"), (NAME, "quick")])
+def test_unknown_names_are_refused(dataset, name, profile):
+    with pytest.raises(TrainingError):
+        trained(name, dataset, profile)
+
+
+def test_the_generator_of_the_caller_is_left_alone(dataset):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    found = trained("shallow-4", dataset, "smoke")
+    load(found.path).build()
+    assert torch.equal(torch.rand(3), expected)
