@@ -41,10 +41,13 @@ def test_a_loaded_model_gives_the_same_sound(trained, music):
     loaded = load_model(out)
     assert isinstance(loaded, TinyAutoencoder)
     assert not loaded.training
-    assert weights_digest(loaded) == weights_digest(model)  # the best is the last one here
     tone = 0.3 * torch.sin(torch.arange(1024) * 0.2)[None]
     with torch.no_grad():
-        assert torch.equal(loaded(loaded.inputs(tone)).output, model(model.inputs(tone)).output)
+        expected = model(model.inputs(tone)).output  # the best is the last one here
+        error = loaded(loaded.inputs(tone)).output - expected
+    # Weights are kept as float16.
+    assert 0 < error.square().mean() < 1e-5 * expected.square().mean()
+    assert all(value.dtype == torch.float32 for value in loaded.state_dict().values())
     for suffix in (".safetensors", ".json"):
         assert weights_digest(load_model(f"{out}{suffix}")) == weights_digest(loaded)
 

@@ -49,7 +49,8 @@ def test_the_best_is_the_best(music, tmp_path):
     batches = list(Music.open(music, RATE).validation_batches(config))
     with torch.no_grad():
         values = [float(model.evaluation_step(audio).total) * len(audio) for audio in batches]
-    assert sum(values) / sum(map(len, batches)) == best["loss"]
+    # The best weights are kept as float16.
+    assert sum(values) / sum(map(len, batches)) == pytest.approx(best["loss"], rel=1e-3)
 
 
 def test_the_history_has_every_step_once(music, tmp_path):
@@ -122,7 +123,8 @@ def test_bfloat16_learns_as_well(music, tmp_path):
     half = fit(tiny(), music, replace(TRAINING, precision="bf16-mixed"), tmp_path / "half")
     assert half != full
     assert half.best["loss"] == pytest.approx(full.best["loss"], rel=0.1)
-    assert all(value.dtype == torch.float32 for value in load(tmp_path / "half").tensors.values())
+    last = load(tmp_path / "half.last")
+    assert all(value.dtype == torch.float32 for value in last.tensors.values())
 
 
 def test_automatic_precision_is_what_the_processor_can(music, tmp_path, monkeypatch):

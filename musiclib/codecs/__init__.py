@@ -7,7 +7,7 @@ open. Bitrates are never typed: they are the length of those bytes over the clip
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from musiclib.codecs.aac import AacCodec
 from musiclib.codecs.base import Codec, FileCodec
@@ -18,18 +18,25 @@ from musiclib.codecs.opus import OpusCodec
 from musiclib.codecs.vorbis import VorbisCodec
 from musiclib.errors import CodecError
 
+if TYPE_CHECKING:
+    from musiclib.codecs.latent import AutoencoderCodec
+
 _CODECS: dict[str, type[FileCodec]] = {
     codec.name: codec for codec in (Mp3Codec, AacCodec, OpusCodec, VorbisCodec, DownsampleCodec)
 }
+# Codecs that need no model. `AUTOENCODER` needs one.
 CODEC_NAMES = tuple(_CODECS)
-CODEC_TITLES = {name: codec.title for name, codec in _CODECS.items()}
-CODEC_SUFFIXES = {name: codec.suffix for name, codec in _CODECS.items()}
+AUTOENCODER = "autoencoder"
+CODEC_TITLES = {name: codec.title for name, codec in _CODECS.items()} | {AUTOENCODER: "Autoencoder"}
+CODEC_SUFFIXES = {name: codec.suffix for name, codec in _CODECS.items()} | {AUTOENCODER: ".mla"}
 
 __all__ = [
+    "AUTOENCODER",
     "CODEC_NAMES",
     "CODEC_SUFFIXES",
     "CODEC_TITLES",
     "AacCodec",
+    "AutoencoderCodec",
     "Codec",
     "DownsampleCodec",
     "FileCodec",
@@ -46,10 +53,11 @@ def get_codec(name: str, kbps: float | None = None, **options: Any) -> Codec:
     """Return a codec by name.
 
     Args:
-        name: One of `CODEC_NAMES`.
+        name: One of `CODEC_NAMES`, or `autoencoder`.
         kbps: Wanted bitrate in kbps, all channels together. Decoding needs none.
         options: Options of the codec, for example `factor=8` for `downsample`, `quality=0.5` for
-            `vorbis`, `frame_ms=20` for `opus`, `coding_rate=24_000` for `mp3` and `aac`.
+            `vorbis`, `frame_ms=20` for `opus`, `coding_rate=24_000` for `mp3` and `aac`,
+            `checkpoint=...` and `step=-8` for `autoencoder`.
 
     Raises:
         CodecError: If the name or an option is unknown, or the codec has no such bitrate.
@@ -61,13 +69,28 @@ def get_codec(name: str, kbps: float | None = None, **options: Any) -> Codec:
             raise CodecError(
                 f"{kind.title} has no option {option!r}. It has: {', '.join(['kbps', *known])}."
             )
-    return kind(kbps, **options)
+    return kind(kbps=kbps, **options)
 
 
-def _codec_class(name: str) -> type[FileCodec]:
+def _codec_class(name: str) -> type[FileCodec] | type[AutoencoderCodec]:
+    if name == AUTOENCODER:
+        from musiclib.codecs.latent import AutoencoderCodec
+
+        return AutoencoderCodec
     if name not in _CODECS:
-        raise CodecError(f"There is no codec {name!r}. Use one of: {', '.join(CODEC_NAMES)}.")
+        raise CodecError(
+            f"There is no codec {name!r}. Use one of: {', '.join([*CODEC_NAMES, AUTOENCODER])}."
+        )
     return _CODECS[name]
+
+
+def __getattr__(name: str) -> Any:
+    # Models bring PyTorch, which takes seconds to import. The other codecs do without it.
+    if name == "AutoencoderCodec":
+        from musiclib.codecs.latent import AutoencoderCodec
+
+        return AutoencoderCodec
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def supported_kbps(name: str, sample_rate: int, channels: int = 1) -> list[float]:
@@ -88,4 +111,6 @@ def supported_kbps(name: str, sample_rate: int, channels: int = 1) -> list[float
     Raises:
         CodecError: If the name is unknown.
     """
-    return _codec_class(name).supported_kbps(sample_rate, channels)
+    if name not in _CODECS:
+        raise CodecError(f"There is no codec {name!r} here. Use one of: {', '.join(CODEC_NAMES)}.")
+    return _CODECS[name].supported_kbps(sample_rate, channels)

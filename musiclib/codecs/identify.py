@@ -8,6 +8,7 @@ ADTS_MASK = 0xFFF6  # sync word and the layer bits, which are zero in ADTS
 MPEG_SYNC = 0xFFE0
 LAYER_MASK = 0x0006
 LAYER_III = 0x0002
+LATENT_MAGIC = b"MLA"
 
 
 def identify(data: bytes) -> str:
@@ -17,7 +18,8 @@ def identify(data: bytes) -> str:
         data: A whole file, or at least its first 64 bytes.
 
     Returns:
-        `"mp3"`, `"aac"` (MP4 or ADTS), `"opus"`, `"vorbis"`, or `"downsample"` (WAV).
+        `"mp3"`, `"aac"` (MP4 or ADTS), `"opus"`, `"vorbis"`, `"downsample"` (WAV) or
+        `"autoencoder"` (.mla).
 
     Raises:
         BitstreamError: If the bytes are empty or of no codec that musiclib knows.
@@ -25,6 +27,8 @@ def identify(data: bytes) -> str:
     if not data:
         raise BitstreamError("There are no bytes to decode: the file is empty.")
     head = bytes(data[:OGG_FIRST_PAGE])
+    if head.startswith(LATENT_MAGIC):
+        return "autoencoder"
     if head.startswith(b"OggS"):
         for mark, name in ((b"OpusHead", "opus"), (b"\x01vorbis", "vorbis")):
             if mark in head:
@@ -42,6 +46,7 @@ def identify(data: bytes) -> str:
     if sync & MPEG_SYNC == MPEG_SYNC and sync & LAYER_MASK == LAYER_III:
         return "mp3"
     raise BitstreamError(
-        f"These bytes (first ones: {head[:4].hex(' ')}) are not MP3, AAC, Opus, Vorbis or WAV. "
+        f"These bytes (first ones: {head[:4].hex(' ')}) are not MP3, AAC, Opus, Vorbis, WAV or "
+        "MLA. "
         "Check that the file is complete and of one of these formats."
     )

@@ -30,7 +30,7 @@ from musiclib.training.config import TrainConfig
 from musiclib.training.history import History
 
 FORMAT, VERSION = "musiclib checkpoint", 1
-MODEL = "model."
+MODEL, CODEC = "model.", "codec."
 _KEY = "musiclib"
 _SUFFIX = ".safetensors"
 
@@ -41,7 +41,8 @@ class Checkpoint:
 
     Attributes:
         path: Its `.safetensors` file.
-        tensors: All tensors by name, on the CPU; those of the model start with `MODEL`.
+        tensors: All tensors by name, on the CPU; those of the model start with `MODEL`, those
+            of its calibration (`musiclib.models.calibration`) with `CODEC`.
         record: What `NAME.json` shows.
     """
 

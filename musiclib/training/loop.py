@@ -28,6 +28,7 @@ from musiclib.training.fabric import (
     repeatable,
     with_precision,
 )
+from musiclib.training.finish import finish_best
 from musiclib.training.history import History
 from musiclib.training.state import State, check_same, derived_seed, restore, tensors_of
 
@@ -278,16 +279,9 @@ class _Run:
         )
 
     def finish(self) -> History:
-        """Give the best checkpoint the history and time of the whole training."""
+        """Give the best checkpoint the whole training's history, and what a codec needs."""
         if self.fabric.is_global_zero:
-            kept = checkpoints.load(self.best)
-            whole = {
-                name: value
-                for name, value in self.state.to_record().items()
-                if name in ("history", "wall_time_s", "window")
-            }
-            if any(kept.record[name] != value for name, value in whole.items()):
-                checkpoints.save(self.best, kept.tensors, {**kept.record, **whole})
+            finish_best(self.best, self.state, self.music, self.config)
         self.fabric.barrier()
         self.step.eval()
         return self.state.history

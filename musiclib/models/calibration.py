@@ -1,0 +1,198 @@
+"""What a codec needs to know of a model's latents, measured on training music.
+
+A channel whose unit change moves the output by g is quantised in units of `(z - mean) * g`: there a
+step Delta makes the same error in the output for each channel. At high resolution equal errors are
+what minimises the rate for a given distortion, and a channel whose spread is far below the step
+falls into the zero bin by itself, which is reverse water-filling (Cover and Thomas, "Elements of
+information theory", section 10.3.3).
+
+Neighbouring latent frames are alike. `scale` says how wide the differences `u[t] - w u[t-1]` are
+for a few weights w, so that a codec can choose.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from musiclib.errors import ModelError
+from musiclib.models.base import Autoencoder
+from musiclib.models.waveform import TYPICAL_RMS
+
+SHAPES = ("laplace", "logistic")
+# Weights of the frame before, in quarters.
+PREDICTORS = (0, 1, 2, 3, 4)
+STEPS_PER_OCTAVE = 4
+UNUSED = -(2**15)
+PROBES = 4
+# Segments that gains are measured on; their estimate is an average over all frames.
+GAIN_SECONDS = 16.0
+# Spread in units of the output below which a channel holds nothing but rounding.
+NOTHING = 1e-5
+_NEIGHBOURS = range(-6, 3)
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Statistics of latents `z`, in gain-normalised units `u = (z - mean) * gain`.
+
+    Attributes:
+        mean: Mean of each channel, `(C,)`, float32.
+        gain: Root mean square change of the output for a unit change of each channel, `(C,)`,
+            float32. Outputs count in normalised log magnitudes, or in samples over `TYPICAL_RMS`.
+        scale: For each weight of `PREDICTORS` (a row) and channel, the scale of the distribution of
+            `u[t] - w u[t-1]` is `2 ** (scale / 4)`; `(5, C)`, int16. `UNUSED` for a channel that
+            never changes, or that the decoder does not listen to.
+        shape: Index into `SHAPES` of each channel's distribution, `(C,)`, uint8.
+    """
+
+    mean: Tensor
+    gain: Tensor
+    scale: Tensor
+    shape: Tensor
+
+    def to_tensors(self, prefix: str) -> dict[str, Tensor]:
+        """Return the statistics by name."""
+        return {
+            prefix + "mean": self.mean,
+            prefix + "gain": self.gain,
+            prefix + "scale": self.scale,
+            prefix + "shape": self.shape,
+        }
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor], prefix: str) -> Calibration:
+        """Read what `to_tensors` wrote, and check it.
+
+        Raises:
+            ModelError: Something is missing or makes no sense.
+        """
+        try:
+            found = cls(*(tensors[prefix + name] for name in ("mean", "gain", "scale", "shape")))
+        except KeyError as error:
+            raise ModelError(f"there is no {error.args[0]}") from error
+        channels = found.mean.shape[0] if found.mean.ndim == 1 else 0
+        wanted = {
+            "mean": ((channels,), torch.float32),
+            "gain": ((channels,), torch.float32),
+            "scale": ((len(PREDICTORS), channels), torch.int16),
+            "shape": ((channels,), torch.uint8),
+        }
+        for name, (shape, kind) in wanted.items():
+            value = getattr(found, name)
+            if tuple(value.shape) != shape or value.dtype != kind or channels == 0:
+                raise ModelError(f"{prefix}{name} is {value.dtype} of shape {tuple(value.shape)}")
+        used = found.scale[0] != UNUSED
+        sane = torch.isfinite(found.mean).all() and torch.isfinite(found.gain).all()
+        if not (bool(sane) and bool((found.gain[used] > 0.0).all())) or int(found.shape.max()) > 1:
+            raise ModelError("values are out of range")
+        return found
+
+
+def calibrate(model: Autoencoder, batches: Iterable[Tensor], seed: int = 0) -> Calibration:
+    """Measure a model's latents.
+
+    Args:
+        model: The model; it is left in evaluation mode.
+        batches: Segments `(B, N)` of training music, on the model's device. Each is brought to a
+            peak as in training, up to `level_range_db` below `PEAK`.
+        seed: Seed of levels and of the directions that gains are estimated from.
+
+    Raises:
+        ModelError: There were no batches, or a latent is not finite.
+    """
+    model.eval()
+    generator = torch.Generator().manual_seed(seed)
+    energy, outputs, seconds = torch.zeros(model.latent_channels), 0, 0.0
+    latents = []
+    for audio in batches:
+        fall = torch.rand(audio.shape[0], 1, generator=generator) * model.config.level_range_db
+        with torch.no_grad():
+            inputs = model.inputs(model.levelled(audio)[0] * (10.0 ** (-fall / 20.0)).to(audio))
+            latent = model.encode(inputs)
+        latents.append(latent.cpu())
+        if seconds < GAIN_SECONDS:
+            left = GAIN_SECONDS - seconds
+            count = math.ceil(left * model.config.sample_rate / audio.shape[1])
+            found, size = gain_energy(model, latent[:count], inputs.shape[-1], generator)
+            energy, outputs = energy + found, outputs + size
+            seconds += audio[:count].numel() / model.config.sample_rate
+    if not latents or not all(bool(torch.isfinite(latent).all()) for latent in latents):
+        raise ModelError("a calibration needs segments of music, and latents that are finite")
+    gain = (energy / outputs).sqrt()
+    frames = torch.cat([latent.transpose(0, 1).flatten(1) for latent in latents], dim=1)
+    mean = frames.mean(dim=1)
+    spread = [(latent - mean[:, None]) * gain[:, None] for latent in latents]
+    return Calibration(mean, gain, *_distributions(spread))
+
+
+def gain_energy(
+    model: Autoencoder, latent: Tensor, length: int, generator: torch.Generator
+) -> tuple[Tensor, int]:
+    """Estimate by how much all changes of each latent channel move the output, in all.
+
+    For random signs v over the outputs, the expectation of `(J^T v)^2` is the squared norm of each
+    column of the Jacobian J (Hutchinson, 1990), so one backward pass looks at all latents at once.
+
+    Args:
+        model: The model.
+        latent: Latents `(B, C, L)`.
+        length: Length of the outputs.
+        generator: Source of the signs, on the CPU.
+
+    Returns:
+        The sum over frames of the columns' squared norms, `(C,)` on the CPU, and the number of
+        output values.
+    """
+    unit = TYPICAL_RMS if model.domain == "waveform" else 1.0
+    start = latent.detach().requires_grad_()
+    with torch.enable_grad():
+        output = model.decode(start, length) / unit
+        total = torch.zeros(latent.shape[1])
+        for probe in range(PROBES):
+            signs = torch.randint(0, 2, output.shape, generator=generator).to(output) * 2.0 - 1.0
+            (slope,) = torch.autograd.grad(output, start, signs, retain_graph=probe < PROBES - 1)
+            total += slope.square().sum(dim=(0, 2)).cpu() / PROBES
+    return total, output.numel()
+
+
+def _distributions(spread: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Return scales `(5, C)` and shapes `(C,)` that cost the fewest bits for `(B, C, L)`."""
+    scales, costs = [], []
+    for weight in PREDICTORS:
+        parts = [part[..., 1:] - weight / 4.0 * part[..., :-1] for part in spread]
+        # A latent frame alone has no neighbour: then the values themselves are all there is.
+        parts = [p if p.shape[-1] else whole for p, whole in zip(parts, spread, strict=True)]
+        size = torch.cat([part.transpose(0, 1).flatten(1) for part in parts], dim=1).abs()
+        found = [_fitted(size, shape) for shape in SHAPES]
+        scales.append(torch.stack([scale for scale, _ in found]))
+        costs.append(torch.stack([cost for _, cost in found]))
+    each = torch.stack(costs)  # (predictors, shapes, C)
+    shape = each.amin(dim=0).argmin(dim=0)
+    chosen = torch.stack(scales).gather(1, shape.expand(len(PREDICTORS), 1, -1))[:, 0]
+    deviation = torch.cat([part.transpose(0, 1).flatten(1) for part in spread], dim=1)
+    unused = deviation.square().mean(dim=1).sqrt() < NOTHING
+    chosen[:, unused] = UNUSED
+    return chosen.to(torch.int16), shape.to(torch.uint8)
+
+
+def _fitted(size: Tensor, shape: str) -> tuple[Tensor, Tensor]:
+    """Return the best scale index and its mean code length in nats, `(C,)`, for sizes `(C, M)`."""
+    laplace = size.mean(dim=1).clamp(min=1e-9)
+    near = (STEPS_PER_OCTAVE * laplace.log2()).round()
+    tried, costs = [], []
+    for offset in _NEIGHBOURS:
+        scale = 2.0 ** ((near + offset) / STEPS_PER_OCTAVE)
+        ratio = size / scale[:, None]
+        if shape == "laplace":
+            cost = (2.0 * scale).log() + ratio.mean(dim=1)
+        else:
+            cost = scale.log() + (ratio + 2.0 * torch.log1p(torch.exp(-ratio))).mean(dim=1)
+        tried.append(near + offset)
+        costs.append(cost)
+    best, index = torch.stack(costs).min(dim=0)
+    return torch.stack(tried).gather(0, index[None])[0], best
