@@ -38,7 +38,7 @@ PYTHON := $(shell for python in python3.11 python3 python3.12 python3.13; do \
 	if $$python -c '$(OLD_ENOUGH)' >/dev/null 2>&1; then echo $$python; break; fi; done)
 endif
 
-.PHONY: help book test lint format check serve notebooks bench install clean distclean
+.PHONY: help book test lint format check serve notebooks checkpoints bench install clean distclean
 
 help: ## list these targets
 	@echo "make TARGET, with one of:"
@@ -74,6 +74,17 @@ serve: $(STAMP) ## serve the built site on this machine, with seeking
 
 notebooks: $(STAMP) ## bring the chapters' notebooks into their form for git
 	@$(BIN)/musiclib book clean-notebooks book
+
+# One thread for each of JOBS trainings is faster than two threads for one after the other. glibc is told
+# to keep its memory, see `musiclib train --help`. An interrupted run goes on where it stopped.
+checkpoints: export MALLOC_MMAP_MAX_ := 0
+checkpoints: export MALLOC_TRIM_THRESHOLD_ := 8589934592
+checkpoints: export MALLOC_TOP_PAD_ := 268435456
+checkpoints: $(STAMP) ## train every model of the book from scratch, into build/checkpoints
+	@$(BIN)/musiclib train --list | cut -d' ' -f1 | xargs -P "$(JOBS)" -I{} $(BIN)/musiclib train {} \
+		--dataset "$(DATASET)" $(if $(DATA_ROOT),--data-root "$(DATA_ROOT)") --profile "$(PROFILE)" --seed "$(SEED)" \
+		--threads 1 --out build/checkpoints/{}
+	@$(BIN)/python scripts/compare_checkpoints.py build/checkpoints
 
 bench: $(STAMP) ## measure speed and memory
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done

@@ -51,7 +51,9 @@ class Stored:
 
 
 def code_fingerprint() -> str:
-    """Hash of the package's sources and of the names and versions of all installed libraries."""
+    """Hash of the package's sources, the shipped models, and all installed libraries' versions."""
+    from musiclib.training import shipped_folder
+
     digest = hashlib.sha256()
     package = Path(musiclib.__file__).parent
     for path in sorted(package.rglob("*")):
@@ -59,6 +61,11 @@ def code_fingerprint() -> str:
         if not path.is_file() or inside.parts[0] in _NOT_IN_CHAPTERS or path.suffix == ".pyc":
             continue
         digest.update(f"{inside}\n".encode() + path.read_bytes())
+    for path in sorted(shipped_folder().glob("*.safetensors")):
+        if ".last." not in path.name:  # what a training goes on from is no chapter's business
+            with path.open("rb") as weights:
+                content = hashlib.file_digest(weights, "sha256").hexdigest()
+            digest.update(f"{path.name} {content}\n".encode())
     for name, version in sorted({(d.name, d.version) for d in distributions()}):
         digest.update(f"{name}=={version}\n".encode())
     return digest.hexdigest()

@@ -1,0 +1,75 @@
+"""Compare trained models with the shipped ones on the test clips.
+
+    python scripts/compare_checkpoints.py build/checkpoints
+
+For each model that both folders have, the table shows the mean over test clips of the measure that
+its family is judged by, with its 95 % interval, and whether the other model's mean lies within it.
+The exit status is 1 if one does not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from musiclib.datasets import open_dataset
+from musiclib.errors import MusiclibError
+from musiclib.metrics import bootstrap_interval, si_sdr
+from musiclib.models import Autoencoder
+from musiclib.training import load, shipped_folder
+from musiclib.training.recipes import RECIPES
+
+
+def measured(model: Autoencoder, clip: torch.Tensor) -> float:
+    """Return SI-SDR in dB of a waveform model, else the error of spectrograms in dB or nepers."""
+    with torch.no_grad():
+        if model.domain == "waveform":
+            audio, gain = model.levelled(clip)
+            output = model(model.inputs(audio)).output[:, 0] / gain
+            return si_sdr(clip[0].numpy(), output[0].numpy())
+        terms = model.evaluation_step(clip).terms
+    return float(terms["rmse_db"] if "rmse_db" in terms else terms["spectral_rmse"])
+
+
+def main() -> int:
+    """Print the table; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="checkpoints to compare with the shipped ones")
+    parser.add_argument("--models", nargs="+", choices=list(RECIPES), metavar="MODEL")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each test clip")
+    args = parser.parse_args()
+    names = args.models or [
+        name for name in RECIPES if (args.folder / f"{name}.safetensors").is_file()
+    ]
+    if not names:
+        print(f"{args.folder} holds no checkpoint; run `make checkpoints`", file=sys.stderr)
+        return 1
+    test = open_dataset("mini").part("test")
+    outside = 0
+    for name in names:
+        both = [load(folder / name).build() for folder in (shipped_folder(), args.folder)]
+        rate = both[0].config.sample_rate
+        clips = [
+            torch.from_numpy(clip.audio)[None] for clip in test.clips(rate, duration_s=args.seconds)
+        ]
+        old, new = (np.array([measured(model, clip) for clip in clips]) for model in both)
+        interval = bootstrap_interval(old)
+        within = interval.low <= new.mean() <= interval.high
+        outside += not within
+        print(
+            f"{name:24} {format(interval, '.3f'):28} {new.mean():8.3f}  "
+            f"{'within' if within else 'OUTSIDE'}"
+        )
+    return 1 if outside else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except MusiclibError as problem:
+        print(f"compare_checkpoints: {problem}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,39 @@
+"""What calls for another run of a chapter."""
+
+from pathlib import Path
+
+import pytest
+
+from musiclib.book.store import code_fingerprint
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MUSICLIB_CHECKPOINTS", str(tmp_path))
+    (tmp_path / "one.safetensors").write_bytes(b"weights")
+    return tmp_path
+
+
+def test_the_same_models_give_the_same_hash(models: Path) -> None:
+    before = code_fingerprint()
+    (models / "one.safetensors").touch()
+    assert code_fingerprint() == before
+
+
+def test_other_weights_call_for_another_run(models: Path) -> None:
+    before = code_fingerprint()
+    (models / "one.safetensors").write_bytes(b"Weights")
+    assert code_fingerprint() != before
+
+
+def test_another_model_calls_for_another_run(models: Path) -> None:
+    before = code_fingerprint()
+    (models / "two.safetensors").write_bytes(b"weights")
+    assert code_fingerprint() != before
+
+
+def test_a_training_on_its_way_changes_nothing(models: Path) -> None:
+    before = code_fingerprint()
+    (models / "two.last.safetensors").write_bytes(b"weights")
+    (models / "two.json").write_text("{}")
+    assert code_fingerprint() == before
