@@ -1,0 +1,1 @@
+"""What the chapter on training computes: histories of all models, and how repeatable they are."""
