@@ -53,7 +53,8 @@ def test_chapter_runs_with_plain_papermill(chapter: Chapter, music: Path, tmp_pa
     # The command works from any folder; what it leaves there would be a chapter's mistake.
     launched = tmp_path / "launched"
     launched.mkdir()
-    settings = {"MUSICLIB_CACHE": str(tmp_path / "cache"), "JUPYTER_PREFER_ENV_PATH": "1"}
+    # One cache for all: the chapters share the models that they train on this music.
+    settings = {"MUSICLIB_CACHE": str(music.parent / "cache"), "JUPYTER_PREFER_ENV_PATH": "1"}
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("MUSICLIB_")}
     done = subprocess.run(
         [*command, "--no-progress-bar"],
