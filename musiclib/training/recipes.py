@@ -28,6 +28,7 @@ PROFILES = ("smoke", "mini", "retrain")
 FREQUENCY_LATENTS = (512, 256, 128, 64, 32)
 WAVEFORM_FACTORS = (4, 8, 16, 32)
 FRAME_LATENTS = (4, 8, 16, 32, 64, 100)
+SCRATCH_LATENTS = (4, 16, 64)
 WIDEBAND_LATENTS = (64, 256)
 MASKING, GAUSSIAN = Corruption("masking", 0.3), Corruption("gaussian", 0.3)
 
@@ -179,7 +180,7 @@ def _all() -> Iterator[Recipe]:
         "waveform-8-scratch",
         "waveform-8 without a linear path, all filters from random numbers",
         WaveformConfig(factor=8, spine=False),
-        replace(_WAVEFORM, steps=4000),
+        replace(_WAVEFORM, steps=2500),
     )
     for latent in FRAME_LATENTS:
         yield from _frames(latent)
@@ -190,13 +191,14 @@ def _frames(latent: int) -> Iterator[Recipe]:
         "pca": ("principal components", PcaConfig(latent=latent)),
         "shallow": ("one layer on each side", ShallowConfig(latent=latent)),
         "deep": ("hidden layers on each side", DeepConfig(latent=latent)),
-        "deep-scratch": (
-            "hidden layers on each side, without a linear path",
-            DeepConfig(latent=latent, spine=False),
-        ),
         "lstm": ("an LSTM layer on each side", LstmConfig(latent=latent)),
         "vae": ("deep, with a normal distribution for each value", VaeConfig(latent=latent)),
     }
+    if latent in SCRATCH_LATENTS:
+        models["deep-scratch"] = (
+            "hidden layers on each side, without a linear path",
+            DeepConfig(latent=latent, spine=False),
+        )
     for name, (words, config) in models.items():
         yield Recipe(
             f"{name}-{latent}",
