@@ -1,0 +1,134 @@
+"""Autoencoders of samples that were trained with different losses, beside plain downsampling."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from musiclib.audio import FloatArray
+from musiclib.metrics import METRICS, Interval, bootstrap_interval, difference_interval
+from musiclib.models import Autoencoder
+from musiclib.studies.autoencoders.denoising import format_interval
+from musiclib.studies.autoencoders.running import DoubleArray, rebuilt_waveform
+from musiclib.studies.metric.baseline import downsample
+
+LOSS_METRICS = ("si_sdr", "log_spectral_distance", "zimtohrli_mos")
+DOWNSAMPLING = "downsampling"
+
+
+def versions(
+    models: Mapping[str, Autoencoder], audio: FloatArray, sample_rate: int, factor: int
+) -> dict[str, FloatArray]:
+    """A clip by plain downsampling and by each model.
+
+    Args:
+        models: Models of samples by name, all of one factor.
+        audio: Samples at the models' rate, ``(N,)``.
+        sample_rate: In Hz.
+        factor: Samples for one that is kept.
+
+    Returns:
+        Sounds of shape ``(N,)`` by name, :data:`DOWNSAMPLING` first.
+    """
+    sounds = {DOWNSAMPLING: downsample(audio, sample_rate, factor)}
+    return sounds | {name: rebuilt_waveform(model, audio) for name, model in models.items()}
+
+
+def loss_table(
+    models: Mapping[str, Autoencoder],
+    clips: Mapping[str, FloatArray],
+    sample_rate: int,
+    factor: int,
+    metrics: Sequence[str] = LOSS_METRICS,
+) -> pd.DataFrame:
+    """Every metric for plain downsampling and for each model on each clip.
+
+    Args:
+        models: Models of samples by name, all of one factor.
+        clips: Clips at the models' rate by name, each of shape ``(N,)``.
+        sample_rate: In Hz.
+        factor: Samples for one that is kept.
+        metrics: Keys of :data:`musiclib.metrics.METRICS`.
+
+    Returns:
+        One row for each clip and system: ``clip``, ``system`` and the metrics.
+    """
+    return pd.DataFrame(
+        [
+            {
+                "clip": clip,
+                "system": system,
+                **{key: METRICS[key].function(audio, sound, sample_rate) for key in metrics},
+            }
+            for clip, audio in clips.items()
+            for system, sound in versions(models, audio, sample_rate, factor).items()
+        ]
+    )
+
+
+def gain_over_downsampling(table: pd.DataFrame, system: str, metric: str) -> Interval:
+    """A system's metric minus that of downsampling, over the same clips."""
+    values = table.pivot_table(metric, "clip", "system", sort=False)
+    return difference_interval(values[system].to_list(), values[DOWNSAMPLING].to_list())
+
+
+def summary_table(table: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
+    """Means with intervals for the page.
+
+    Args:
+        table: From :func:`loss_table`.
+        labels: What each system is called on the page.
+
+    Returns:
+        One row for each system.
+    """
+    metrics = [column for column in table.columns if column in METRICS]
+    headings = {key: _heading(key) for key in metrics}
+    rows = {
+        labels[str(system)]: {
+            headings[key]: format_interval(bootstrap_interval(part[key].to_list()), 2)
+            for key in metrics
+        }
+        for system, part in table.groupby("system", sort=False)
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def best_by_metric(table: pd.DataFrame, among: Sequence[str]) -> dict[str, str]:
+    """The system with the best mean of each metric."""
+    means = table[table["system"].isin(among)].groupby("system", sort=False).mean(numeric_only=True)
+    return {
+        str(key): str(
+            means[key].idxmax() if METRICS[str(key)].higher_is_better else means[key].idxmin()
+        )
+        for key in means.columns
+    }
+
+
+def mean_spectrum_db(sounds: Sequence[FloatArray], n_fft: int = 1024) -> DoubleArray:
+    """Mean over sounds and frames of the level of each bin, floored 80 dB below the loudest.
+
+    A mean of levels shows where quiet sounds are empty, which a mean of powers hides.
+
+    Args:
+        sounds: Samples, each of shape ``(N,)``.
+        n_fft: Length of the window.
+
+    Returns:
+        Levels in dB relative to each sound's loudest bin, ``(F,)``.
+    """
+    import torch
+
+    from musiclib.stft import StftConfig, db, stft
+
+    config = StftConfig(n_fft, n_fft // 4)
+    means = [
+        db(stft(torch.from_numpy(sound), config)).double().mean(dim=-1).numpy() for sound in sounds
+    ]
+    level: DoubleArray = np.mean(means, axis=0)
+    return level
+
+
+def _heading(key: str) -> str:
+    unit = f" ({METRICS[key].unit})" if METRICS[key].unit else ""
+    return METRICS[key].label + unit
