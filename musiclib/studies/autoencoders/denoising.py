@@ -89,7 +89,8 @@ def corruption_table(
 def errors_of(table: pd.DataFrame, corruption: Corruption, model: str) -> list[float]:
     """Errors of one model under one kind of damage, in the order of the clips."""
     chosen = (table["kind"] == corruption.kind) & (table["amount"] == corruption.amount)
-    return table.loc[chosen & (table["model"] == model), "spectral_rmse"].to_list()
+    values = table.loc[chosen & (table["model"] == model), "spectral_rmse"]
+    return [float(value) for value in values]
 
 
 def gain(table: pd.DataFrame, corruption: Corruption, model: str, plain: str) -> Interval:

@@ -102,7 +102,8 @@ def principal_version(rows: Tensor, size: int) -> Tensor:
     mean = rows.double().mean(dim=0)
     data = centred(rows)
     vectors = torch.linalg.eigh(data.T @ data)[1].flip(1)[:, :size]
-    return (mean + data @ vectors @ vectors.T).to(rows.dtype)
+    version: Tensor = (mean + data @ vectors @ vectors.T).to(rows.dtype)
+    return version
 
 
 def network_version(rows: Tensor, size: int, steps: int = 800, seed: int = 0) -> Tensor:

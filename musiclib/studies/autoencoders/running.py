@@ -112,12 +112,13 @@ def levels(model: Autoencoder, logs: Tensor, loudest: float | None = None) -> Do
     top = float(logs.max()) if loudest is None else loudest
     floor = float(np.log(features(model).offset))
     array: DoubleArray = logs.double().numpy()
-    return DB_PER_NEPER * (np.clip(array, floor, top) - top)
+    picture: DoubleArray = DB_PER_NEPER * (np.clip(array, floor, top) - top)
+    return picture
 
 
 def range_db(model: Autoencoder, logs: Tensor) -> float:
     """From the loudest bin down to the offset, in dB: the span that a picture can show."""
-    return DB_PER_NEPER * (float(logs.max()) - float(np.log(features(model).offset)))
+    return float(DB_PER_NEPER * (float(logs.max()) - np.log(features(model).offset)))
 
 
 @torch.no_grad()

@@ -151,6 +151,7 @@ def _unlisted(modules: Mapping[str, nn.Module], name: str, listed: Sequence[str]
 def _operation(module: nn.Module) -> str:
     if isinstance(module, nn.Sequential):
         return f"{len(module)} residual blocks"
-    kernel, stride = getattr(module, "kernel_size", ()), getattr(module, "stride", ())
+    kernel: tuple[int, ...] = getattr(module, "kernel_size", ())
+    stride: tuple[int, ...] = getattr(module, "stride", ())
     words = "×".join(map(str, kernel)) + (" long" if len(kernel) == 1 else "")
     return f"{words}, stride {stride[0]}" if any(step > 1 for step in stride) else words

@@ -156,7 +156,7 @@ def _ripples(values: Tensor, axis: int, bands: int) -> DoubleArray:
     edges = _edges(bands)
     which = np.searchsorted(edges, places, side="right") - 1
     inside = (which >= 0) & (which < bands)
-    summed: DoubleArray = np.bincount(which[inside], energy[inside], minlength=bands)
+    summed: DoubleArray = np.bincount(which[inside], energy[inside], bands).astype(np.float64)
     return summed
 
 

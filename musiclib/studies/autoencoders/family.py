@@ -1,0 +1,66 @@
+"""The autoencoders of single spectra that Roche and others compared, in a table."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+import torch
+
+from musiclib.audio import FloatArray
+from musiclib.metrics import Interval, difference_interval
+from musiclib.models import Autoencoder, summary
+from musiclib.models.losses import DB_PER_NEPER
+from musiclib.studies.autoencoders.running import error_nepers, rebuilt, view
+
+FAMILY = {
+    "pca": ("PCA", "16 of 513 principal components", "the data, in one pass"),
+    "shallow": ("shallow", "a layer with tanh, a linear layer", "random weights"),
+    "deep": ("deep", "two hidden layers a side, linear path", "PCA, on the linear path"),
+    "deep-scratch": ("deep, from scratch", "two hidden layers a side", "random weights"),
+    "lstm": ("LSTM", "an LSTM layer a side, linear path", "PCA, on the linear path"),
+    "vae": ("VAE", "as deep; each value is a normal distribution", "PCA, on the linear path"),
+}
+"""Recipes without the encoding size: name, layers, and what the weights start from."""
+
+
+def family_table(models: Mapping[str, Autoencoder]) -> pd.DataFrame:
+    """What the models of single spectra are made of.
+
+    Args:
+        models: Models by the keys of :data:`FAMILY`.
+
+    Returns:
+        One row for each: layers, learned values, fitted values, start of the weights.
+    """
+    rows = {}
+    for key, model in models.items():
+        name, layers, start = FAMILY[key]
+        facts = summary(model)
+        rows[name] = {
+            "layers": layers.replace("16", str(model.latent_channels)),
+            "learned values": f"{facts['parameters']:,}",
+            "fitted values": f"{facts['buffers']:,}",
+            "starts from": start,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def errors_db(model: Autoencoder, clips: Mapping[str, FloatArray]) -> list[float]:
+    """Root mean square error of log magnitudes of each clip in dB, before a phase is found."""
+    errors = []
+    with torch.no_grad():
+        for audio in clips.values():
+            logs = view(model, audio).logs
+            errors.append(DB_PER_NEPER * error_nepers(logs, rebuilt(model, logs)))
+    return errors
+
+
+def gain_db(
+    linear: Autoencoder, other: Autoencoder, clips: Mapping[str, FloatArray]
+) -> tuple[float, float, Interval]:
+    """Mean errors of two models in dB, and by how much the second is lower over the same clips."""
+    first, second = errors_db(linear, clips), errors_db(other, clips)
+    return (
+        sum(first) / len(first),
+        sum(second) / len(second),
+        difference_interval(first, second),
+    )
