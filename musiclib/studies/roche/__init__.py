@@ -1,0 +1,1 @@
+"""Experiments of the chapter that repeats a comparison of autoencoders of spectral frames."""
