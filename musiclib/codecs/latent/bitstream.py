@@ -21,18 +21,18 @@ import zlib
 from dataclasses import dataclass
 
 from musiclib.codecs.identify import LATENT_MAGIC
+from musiclib.codecs.latent.varint import read_varint, to_varint
 from musiclib.errors import BitstreamError
 
 VERSION = 1
 ID_BYTES = 8
 MAX_CHANNELS = 2
-MIN_STEP, MAX_STEP = -128, 127
+MIN_STEP, MAX_STEP = -64, 63
 SILENT = 2**16 - 1
 _FIXED = struct.Struct(f"<3sB{ID_BYTES}sBb")
 _LEVEL = struct.Struct("<H")
 _CHECKSUM = struct.Struct("<I")
 _LOWEST_DB, _PER_DB = -100, 100
-_VARINT_BYTES = 5
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,10 @@ def pack(stream: Stream) -> bytes:
     """Return the bytes of a file."""
     parts = [
         _FIXED.pack(LATENT_MAGIC, VERSION, stream.model_id, len(stream.levels), stream.step),
-        _varint(stream.n_samples),
+        to_varint(stream.n_samples),
     ]
     for level, payload in zip(stream.levels, stream.payloads, strict=True):
-        parts += [_LEVEL.pack(level), _varint(len(payload))]
+        parts += [_LEVEL.pack(level), to_varint(len(payload))]
     body = b"".join([*parts, *stream.payloads])
     return body + _CHECKSUM.pack(zlib.crc32(body))
 
@@ -105,15 +105,15 @@ def unpack(data: bytes) -> Stream:
             "This .mla file is truncated or damaged: wrong checksum. Fetch or encode it again."
         )
     _, version, model_id, channels, step = _FIXED.unpack_from(body)
-    if version != VERSION or not 1 <= channels <= MAX_CHANNELS:
-        raise _senseless(f"version {version}, {channels} channels")
-    n_samples, at = _read_varint(body, _FIXED.size)
+    if not (version == VERSION and 1 <= channels <= MAX_CHANNELS and MIN_STEP <= step <= MAX_STEP):
+        raise _senseless(f"version {version}, {channels} channels, step {step}")
+    n_samples, at = read_varint(body, _FIXED.size)
     levels, lengths = [], []
     for _ in range(channels):
         if at + _LEVEL.size > len(body):
             raise _senseless("a header that is cut off")
         levels.append(_LEVEL.unpack_from(body, at)[0])
-        length, at = _read_varint(body, at + _LEVEL.size)
+        length, at = read_varint(body, at + _LEVEL.size)
         lengths.append(length)
     if n_samples < 1 or sum(lengths) != len(body) - at:
         raise _senseless(f"{n_samples} samples, payloads of {sum(lengths)} bytes")
@@ -124,23 +124,6 @@ def unpack(data: bytes) -> Stream:
         payloads.append(body[at : at + length])
         at += length
     return Stream(model_id, n_samples, step, tuple(levels), tuple(payloads))
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
-    value = 0
-    for place, byte in enumerate(data[at : at + _VARINT_BYTES]):
-        value |= (byte & 127) << 7 * place
-        if byte < 128:
-            return value, at + place + 1
-    raise _senseless("a number that does not end")
 
 
 def _senseless(what: str) -> BitstreamError:

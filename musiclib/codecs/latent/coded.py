@@ -1,0 +1,244 @@
+"""A trained model with its calibration: samples to coded latents and back.
+
+Long clips are cut into blocks of a minute, coded one by one, so that memory does not grow with the
+clip. Neighbouring blocks overlap a little and are cross-faded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from musiclib.audio import FloatArray
+from musiclib.codecs.latent import bitstream, coder
+from musiclib.codecs.latent.plan import Statistics
+from musiclib.codecs.latent.tables import HIGHEST, IntArray
+from musiclib.codecs.latent.varint import read_varint, to_varint
+from musiclib.errors import BitstreamError, CodecError, ModelError
+from musiclib.models import PEAK, Autoencoder
+from musiclib.models.calibration import Calibration
+from musiclib.stft import griffin_lim
+from musiclib.training.checkpoint import CODEC, Checkpoint
+
+GRIFFIN_LIM_ITERATIONS = 32
+BLOCK_SECONDS = 60.0
+OVERLAP_SECONDS = 0.05
+# From here on, in quarter-octaves above the widest channel, steps leave nothing but zeros.
+_COARSEST = 24
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """A channel of a clip, ready to be rounded.
+
+    Attributes:
+        level: Coded gain.
+        blocks: Latents of each block in calibrated units, `(C, L)`; none for silence.
+    """
+
+    level: int
+    blocks: list[FloatArray]
+
+
+@dataclass(frozen=True, eq=False)
+class CodedModel:
+    """A model with its calibration.
+
+    Attributes:
+        model_id: What its files carry.
+        model: The model.
+        calibration: Its calibration.
+        statistics: The part of it that decides about bytes.
+    """
+
+    model_id: bytes
+    model: Autoencoder
+    calibration: Calibration
+    statistics: Statistics
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint) -> CodedModel:
+        """Build a checkpoint's model.
+
+        Raises:
+            CodecError: The checkpoint was not calibrated.
+        """
+        try:
+            calibration = Calibration.from_tensors(checkpoint.tensors, CODEC)
+        except ModelError as error:
+            raise CodecError(
+                f"{checkpoint.path} cannot be used as a codec: {error}. Run its training again; it "
+                "adds what is missing."
+            ) from error
+        model = checkpoint.build()
+        if len(calibration.mean) != model.latent_channels:
+            raise CodecError(
+                f"{checkpoint.path} cannot be used as a codec: it is calibrated for "
+                f"{len(calibration.mean)} channels and has {model.latent_channels}."
+            )
+        statistics = Statistics(
+            calibration.scale.numpy().astype(np.int64),
+            calibration.shape.numpy().astype(np.int64),
+            sequence=model.domain == "waveform",
+        )
+        whole = bytes.fromhex(str(checkpoint.record["tensors_sha256"]))
+        return cls(whole[: bitstream.ID_BYTES], model, calibration, statistics)
+
+    @property
+    def rate(self) -> int:
+        """Sampling rate of the model in Hz."""
+        return self.model.config.sample_rate
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """Finest and coarsest step that are worth trying."""
+        used = self.statistics.used
+        widest = int(self.statistics.scale[0, used].max()) if used.any() else 0
+        return (
+            max(bitstream.MIN_STEP, widest - HIGHEST),
+            min(bitstream.MAX_STEP, widest + _COARSEST),
+        )
+
+    @property
+    def spectrogram(self) -> Any:
+        """The model's `LogSpectrogram`.
+
+        Raises:
+            CodecError: It has none.
+        """
+        if self.model.domain != "spectrogram":
+            raise CodecError("This model codes samples; it has no magnitudes of its own.")
+        return self.model.spectrogram
+
+    def blocks(self, n_samples: int) -> list[tuple[int, int]]:
+        """Return start and end in samples of each block of a clip; neighbours overlap."""
+        hop = self.model.latent_hop
+        length = max(1, round(BLOCK_SECONDS * self.rate / hop)) * hop
+        overlap = round(OVERLAP_SECONDS * self.rate)
+        count = max(1, -(-(n_samples - overlap) // length))
+        return [
+            (start, min(start + length + overlap, n_samples))
+            for start in range(0, count * length, length)
+        ]
+
+    def analyse(self, audio: FloatArray) -> Analysis:
+        """Level a channel `(N,)` and encode it."""
+        peak = float(np.abs(audio).max())
+        if peak == 0.0:
+            return Analysis(bitstream.SILENT, [])
+        level = bitstream.to_level(20.0 * math.log10(PEAK / peak))
+        levelled = (audio.astype(np.float64) * bitstream.from_level(level)).astype(np.float32)
+        return Analysis(
+            level, [self._latents(levelled[start:end]) for start, end in self.blocks(len(audio))]
+        )
+
+    def _latents(self, audio: FloatArray) -> FloatArray:
+        with torch.no_grad(), one_thread():
+            latent = self.model.encode(self.model.inputs(torch.from_numpy(audio)[None]))[0]
+            scaled = (latent - self.calibration.mean[:, None]) * self.calibration.gain[:, None]
+        values: FloatArray = scaled.numpy()
+        return values
+
+    def payload(self, analysis: Analysis, step: int) -> bytes:
+        """Round the latents of a channel and code them.
+
+        Raises:
+            CodecError: The step is so fine that a value has no code.
+        """
+        coded = []
+        for block in analysis.blocks:
+            scaled = block.astype(np.float64) * 2.0 ** (-step / 4)
+            if float(np.abs(scaled).max(initial=0.0)) > coder.MAX_VALUE:
+                raise CodecError(f"Autoencoder: step {step} is too fine for this clip.")
+            data = coder.encode(np.rint(scaled).astype(np.int64), self.statistics, step)
+            coded.append(to_varint(len(data)) + data)
+        return b"".join(coded)
+
+    def read(self, payload: bytes, n_samples: int, step: int) -> Iterator[IntArray]:
+        """Yield the whole numbers `(C, L)` of each block.
+
+        Raises:
+            BitstreamError: The payload is damaged.
+        """
+        at = 0
+        for start, end in self.blocks(n_samples):
+            length, at = read_varint(payload, at)
+            data, at = payload[at : at + length], at + length
+            if at > len(payload):
+                raise BitstreamError("This .mla file is damaged: a block is cut off.")
+            frames = self.model.latent_frames(end - start)
+            yield coder.decode(data, self.statistics, step, frames)
+        if at != len(payload):
+            raise BitstreamError("This .mla file is damaged: bytes are left over.")
+
+    def synthesise(self, payload: bytes, n_samples: int, step: int, level: int) -> FloatArray:
+        """Return a channel's samples `(N,)`."""
+        audio = np.zeros(n_samples, np.float32)
+        if level == bitstream.SILENT:
+            return audio
+        overlap = round(OVERLAP_SECONDS * self.rate)
+        ramp = (np.arange(overlap, dtype=np.float32) + 0.5) / overlap
+        blocks = self.blocks(n_samples)
+        for (start, end), values in zip(blocks, self.read(payload, n_samples, step), strict=True):
+            if self.model.domain == "spectrogram":
+                found = griffin_lim(
+                    self._magnitudes(values, step, end - start),
+                    self.spectrogram.stft,
+                    end - start,
+                    GRIFFIN_LIM_ITERATIONS,
+                )
+            else:
+                found = self._outputs(values, step, end - start).reshape(-1)
+            block = found.numpy()
+            if start > 0:
+                block[:overlap] *= ramp
+            if end < n_samples:
+                block[-overlap:] *= ramp[::-1]
+            audio[start:end] += block
+        return (audio / bitstream.from_level(level)).astype(np.float32)
+
+    def magnitudes(self, payload: bytes, n_samples: int, step: int, level: int) -> FloatArray:
+        """Return a channel's magnitudes `(F, T)` before phases are found."""
+        config = self.spectrogram.stft
+        found = np.zeros((config.n_bins, config.frames(n_samples)), np.float32)
+        if level == bitstream.SILENT:
+            return found
+        blocks = self.blocks(n_samples)
+        for (start, end), values in zip(blocks, self.read(payload, n_samples, step), strict=True):
+            block = self._magnitudes(values, step, end - start)
+            # A later block overwrites the few frames where it overlaps this one.
+            first = start // config.hop_length
+            found[:, first : first + block.shape[1]] = block.numpy()
+        return (found / bitstream.from_level(level)).astype(np.float32)
+
+    def _outputs(self, values: IntArray, step: int, n_samples: int) -> Tensor:
+        scaled = torch.from_numpy((values * 2.0 ** (step / 4)).astype(np.float32))
+        gain = torch.where(self.calibration.gain > 0.0, self.calibration.gain, 1.0)
+        latent = scaled / gain[:, None] + self.calibration.mean[:, None]
+        spectral = self.model.domain == "spectrogram"
+        length = self.spectrogram.stft.frames(n_samples) if spectral else n_samples
+        with torch.no_grad(), one_thread():
+            return self.model.decode(latent[None], length)
+
+    def _magnitudes(self, values: IntArray, step: int, n_samples: int) -> Tensor:
+        output = self._outputs(values, step, n_samples)
+        found: Tensor = self.spectrogram.magnitude(output.reshape(output.shape[-2:]))
+        return found
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep PyTorch to one thread: sums come out the same however many there are."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

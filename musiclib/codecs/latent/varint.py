@@ -1,0 +1,60 @@
+"""Whole numbers of any size in few bytes: seven bits a byte, the lowest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from musiclib.codecs.latent.tables import IntArray
+from musiclib.errors import BitstreamError
+
+MAX_BYTES = 5
+
+
+def to_varint(value: int) -> bytes:
+    """Return the bytes of a number from 0 to 2^35 - 1."""
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def to_signed_varints(values: Iterable[int]) -> bytes:
+    """Return the bytes of numbers of both signs; the sign is the lowest bit."""
+    return b"".join(to_varint(2 * v if v >= 0 else -2 * v - 1) for v in values)
+
+
+def signed_varint_length(size: IntArray) -> IntArray:
+    """Return how many bytes `to_signed_varints` needs for each size, or one more."""
+    return 1 + np.searchsorted(64 * 128 ** np.arange(MAX_BYTES), size, side="right")
+
+
+def read_varint(data: bytes, at: int) -> tuple[int, int]:
+    """Return the number that starts at `at`, and where it ends.
+
+    Raises:
+        BitstreamError: It does not end.
+    """
+    value = 0
+    for place, byte in enumerate(data[at : at + MAX_BYTES]):
+        value |= (byte & 127) << 7 * place
+        if byte < 128:
+            return value, at + place + 1
+    raise BitstreamError(
+        "This .mla file is damaged: a number does not end. Fetch or encode it again."
+    )
+
+
+def read_signed_varints(data: bytes, at: int, count: int) -> tuple[IntArray, int]:
+    """Return `count` numbers that start at `at`, and where they end.
+
+    Raises:
+        BitstreamError: There are fewer.
+    """
+    found = np.empty(min(count, len(data)), dtype=np.int64)
+    for place in range(count):
+        value, at = read_varint(data, at)  # ends with the data, however large the count is
+        found[place] = value >> 1 ^ -(value & 1)
+    return found, at
