@@ -49,7 +49,8 @@ def fit_sequence(values: IntArray) -> IntArray:
     lags[0] *= 1.001  # a little white noise, so that the equations can be solved
     places = np.arange(ORDER)
     found = np.linalg.solve(lags[np.abs(places[:, None] - places)], lags[1:])
-    return np.rint(found * 2**UNIT_BITS).astype(np.int64)
+    coefficients: IntArray = np.rint(found * 2**UNIT_BITS).astype(np.int64)
+    return coefficients
 
 
 def sequence_errors(values: IntArray, coefficients: IntArray) -> IntArray:
