@@ -7,12 +7,13 @@ import torch
 
 from musiclib.audio import FloatArray
 from musiclib.metrics import Interval, difference_interval
-from musiclib.models import Autoencoder, summary
+from musiclib.models import Autoencoder, build_model, summary
 from musiclib.models.losses import DB_PER_NEPER
 from musiclib.studies.autoencoders.running import error_nepers, rebuilt, view
+from musiclib.training.recipes import recipe
 
 FAMILY = {
-    "pca": ("PCA", "16 of 513 principal components", "the data, in one pass"),
+    "pca": ("PCA", "{size} of 513 principal components", "the data, in one pass"),
     "shallow": ("shallow", "a layer with tanh, a linear layer", "random weights"),
     "deep": ("deep", "two hidden layers a side, linear path", "PCA, on the linear path"),
     "deep-scratch": ("deep, from scratch", "two hidden layers a side", "random weights"),
@@ -22,21 +23,21 @@ FAMILY = {
 """Recipes without the encoding size: name, layers, and what the weights start from."""
 
 
-def family_table(models: Mapping[str, Autoencoder]) -> pd.DataFrame:
+def family_table(size: int = 16) -> pd.DataFrame:
     """What the models of single spectra are made of.
 
     Args:
-        models: Models by the keys of :data:`FAMILY`.
+        size: Encoding size, one of the recipes'.
 
     Returns:
         One row for each: layers, learned values, fitted values, start of the weights.
     """
     rows = {}
-    for key, model in models.items():
-        name, layers, start = FAMILY[key]
-        facts = summary(model)
+    for key, (name, layers, start) in FAMILY.items():
+        with torch.random.fork_rng(devices=[]):  # first weights are drawn, and only counted
+            facts = summary(build_model(recipe(f"{key}-{size}").model))
         rows[name] = {
-            "layers": layers.replace("16", str(model.latent_channels)),
+            "layers": layers.format(size=size),
             "learned values": f"{facts['parameters']:,}",
             "fitted values": f"{facts['buffers']:,}",
             "starts from": start,

@@ -52,7 +52,7 @@ def bend(rows: Tensor, versions: Mapping[str, Tensor]) -> tuple[Figure, AxesArra
     shown = {"The tone": rows, **versions}
     for panel, (label, values) in zip(axes, shown.items(), strict=True):
         lost = "" if label == "The tone" else f"\n{100 * share_lost(rows, values):.0f} % lost"
-        panel.imshow(values.T, origin="lower", aspect="auto", vmin=0.0, vmax=1.0)
+        panel.imshow(values.T.numpy(), origin="lower", aspect="auto", vmin=0.0, vmax=1.0)
         panel.set_title(label + lost)
         panel.set(xlabel="Frame")
         panel.grid(visible=False)
