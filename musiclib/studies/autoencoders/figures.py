@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 from torch import Tensor
 
 from musiclib.figures.panels import AxesArray
@@ -32,7 +33,8 @@ def race(result: LinearRace, size: int) -> tuple[Figure, Axes]:
     axes.axhline(
         result.principal, color=VERMILION, linestyle="--", label=f"{size} principal components"
     )
-    axes.set(xscale="log", xlabel="Step of gradient descent (first: 1)")
+    axes.set(xscale="log", xlabel="Steps of gradient descent, from the first one")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
     axes.set(ylabel="Squared error / variance", ylim=(0.0, min(1.6, 1.05 * max(result.error))))
     axes.legend()
     return figure, axes
