@@ -18,6 +18,7 @@ SUFFIXES = {
     ".ogg": "vorbis",
     ".oga": "vorbis",
     ".wav": "downsample",
+    ".mla": "autoencoder",
 }
 SUBTYPES = {"16": "PCM_16", "24": "PCM_24", "float": "FLOAT"}
 # FFmpeg lists what describes the file itself among the tags.
@@ -29,9 +30,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the three commands."""
     encode = subparsers.add_parser(
         "encode",
-        help="code an audio file with MP3, AAC, Opus, Vorbis or by downsampling",
+        help="code an audio file with MP3, AAC, Opus, Vorbis, an autoencoder or by downsampling",
         description="Code an audio file. The codec is told from OUT's suffix (.mp3, .m4a, .opus, "
-        ".ogg, .wav for plain downsampling). Title, artist, album, date and genre are kept.",
+        ".ogg, .wav for plain downsampling, .mla for an autoencoder). Title, artist, album, date "
+        "and genre are kept where the format has a place for them.",
     )
     encode.add_argument("source", metavar="IN", type=Path, help="any audio file")
     encode.add_argument("target", metavar="OUT", type=Path, help="file to write")
@@ -40,6 +42,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     rate.add_argument("--kbps", type=positive, help="bitrate of the file, all channels together")
     rate.add_argument("--quality", type=float, help="Vorbis instead: 0 (coarse) to 1 (fine)")
     rate.add_argument("--factor", type=positive, help="downsampling instead: divide the rate by it")
+    rate.add_argument("--step", type=int, help="autoencoder instead: -64 (fine) to 63 (coarse)")
+    encode.add_argument("--model", help="autoencoder: name of its checkpoint, such as wideband-64")
+    _add_checkpoints(encode)
     encode.add_argument(
         "--sample-rate", type=positive_int, metavar="HZ", help="resample the input first"
     )
@@ -50,8 +55,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     decode = subparsers.add_parser(
         "decode",
         help="decode a coded file to WAV or FLAC",
-        description="Decode an MP3, AAC, Opus, Vorbis or WAV file. The encoder's delay and padding "
-        "are removed as the file declares them; a damaged file is refused.",
+        description="Decode an MP3, AAC, Opus, Vorbis, WAV or MLA file. The encoder's delay and "
+        "padding are removed as the file declares them; a damaged file is refused.",
     )
     decode.add_argument("source", metavar="IN", type=Path, help="coded file")
     decode.add_argument("target", metavar="OUT", type=Path, help=".wav or .flac file to write")
@@ -59,6 +64,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--sample-rate", type=positive_int, metavar="HZ", help="resample the output"
     )
     decode.add_argument("--bits", choices=tuple(SUBTYPES), default="16", help="default: 16")
+    _add_checkpoints(decode)
     decode.add_argument("--force", action="store_true", help="replace OUT if it exists")
     decode.set_defaults(run=_decode)
 
@@ -69,7 +75,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     info.add_argument("source", metavar="FILE", type=Path)
     info.add_argument("--json", action="store_true", help="as a JSON object")
+    _add_checkpoints(info)
     info.set_defaults(run=_info)
+
+
+def _add_checkpoints(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--checkpoints", type=Path, metavar="FOLDER", help="autoencoders, if not the shipped ones"
+    )
 
 
 def _read(path: Path) -> bytes:
@@ -97,19 +110,26 @@ def _codec_name(target: Path, asked: str | None) -> str:
 
 def _encode(args: argparse.Namespace) -> int:
     name = _codec_name(args.target, args.codec)
-    if args.kbps is None and args.quality is None and args.factor is None:
+    settings = {key: getattr(args, key) for key in ("quality", "factor", "step")}
+    options: dict[str, Any] = {key: value for key, value in settings.items() if value is not None}
+    if args.kbps is None and not options:
         raise CodecError("Say how many bits to spend: --kbps 64, for example.")
+    if (name == "autoencoder") != (args.model is not None):
+        raise CodecError(
+            "Say which autoencoder: --model wideband-64, for example."
+            if args.model is None
+            else "--model belongs to autoencoders, whose files end in .mla."
+        )
     check_output(args.source, args.target, args.force)
 
     from musiclib.audio import load, probe
     from musiclib.codecs import FileCodec, get_codec
     from musiclib.metrics import bitrate_kbps
 
-    options: dict[str, Any] = {
-        key: value
-        for key, value in (("quality", args.quality), ("factor", args.factor))
-        if value is not None
-    }
+    if name == "autoencoder":
+        from musiclib.codecs.latent import open_checkpoint
+
+        options["checkpoint"] = open_checkpoint(args.model, args.checkpoints)
     codec = get_codec(name, args.kbps, **options)
     found = probe(args.source).tags
     audio, rate = load(args.source, args.sample_rate, mono=args.mono)
@@ -147,7 +167,8 @@ def _decode(args: argparse.Namespace) -> int:
 
     try:
         name = identify(data)
-        audio, rate = get_codec(name).decode(data)
+        options = {"folder": args.checkpoints} if name == "autoencoder" else {}
+        audio, rate = get_codec(name, **options).decode(data)
     except BitstreamError as error:
         raise BitstreamError(f"{args.source}: {error}") from error
     if args.sample_rate is not None:
@@ -166,32 +187,13 @@ def _decode(args: argparse.Namespace) -> int:
 def _info(args: argparse.Namespace) -> int:
     data = _read(args.source)
 
-    from musiclib.audio import probe
-    from musiclib.codecs import get_codec, identify
-    from musiclib.codecs.container import container_name, packet_bytes
-    from musiclib.metrics import bitrate_kbps
+    from musiclib.codecs import identify
 
-    facts = probe(args.source)
-    rate, seconds = facts.sample_rate, facts.duration_s
     try:
-        # Headers round durations or count padding; decoding gives the exact length.
-        audio, rate = get_codec(identify(data)).decode(data)
-        seconds = audio.shape[-1] / rate
-    except BitstreamError:
-        # Another format such as FLAC, or a file that only a lenient player accepts.
-        seconds = facts.duration_s
-    result: dict[str, Any] = {
-        "file": str(args.source),
-        "container": container_name(data),
-        "codec": facts.codec,
-        "sample_rate": rate,
-        "channels": facts.channels,
-        "seconds": round(seconds, 6),
-        "bytes": len(data),
-        "kbps": round(bitrate_kbps(len(data), seconds), 3),
-        "overhead_bytes": len(data) - packet_bytes(data),
-        "tags": {key: value for key, value in facts.tags.items() if key not in FORMAT_TAGS},
-    }
+        latent = identify(data) == "autoencoder"
+    except BitstreamError:  # another format, such as FLAC
+        latent = False
+    result = _latent_facts(args, data) if latent else _facts(args.source, data)
     if args.json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
         return 0
@@ -203,3 +205,56 @@ def _info(args: argparse.Namespace) -> int:
     for key, value in result["tags"].items():
         print(f"{'tag ' + key:<15} {value}")
     return 0
+
+
+def _latent_facts(args: argparse.Namespace, data: bytes) -> dict[str, Any]:
+    from musiclib.codecs.latent import describe
+    from musiclib.metrics import bitrate_kbps
+
+    try:
+        found = describe(data, args.checkpoints)
+    except BitstreamError as error:
+        raise BitstreamError(f"{args.source}: {error}") from error
+    return {
+        "file": str(args.source),
+        "container": "mla",
+        "codec": "autoencoder",
+        "model": found.model,
+        "step": found.step,
+        "sample_rate": found.sample_rate,
+        "channels": found.channels,
+        "seconds": round(found.seconds, 6),
+        "bytes": len(data),
+        "kbps": round(bitrate_kbps(len(data), found.seconds), 3),
+        "overhead_bytes": len(data) - found.payload_bytes,
+        "tags": {},
+    }
+
+
+def _facts(source: Path, data: bytes) -> dict[str, Any]:
+    from musiclib.audio import probe
+    from musiclib.codecs import get_codec, identify
+    from musiclib.codecs.container import container_name, packet_bytes
+    from musiclib.metrics import bitrate_kbps
+
+    facts = probe(source)
+    rate, seconds = facts.sample_rate, facts.duration_s
+    try:
+        # Headers round durations or count padding; decoding gives the exact length.
+        audio, rate = get_codec(identify(data)).decode(data)
+        seconds = audio.shape[-1] / rate
+    except BitstreamError:
+        # Another format such as FLAC, or a file that only a lenient player accepts.
+        seconds = facts.duration_s
+    return {
+        "file": str(source),
+        "container": container_name(data),
+        "codec": facts.codec,
+        "sample_rate": rate,
+        "channels": facts.channels,
+        "seconds": round(seconds, 6),
+        "bytes": len(data),
+        "kbps": round(bitrate_kbps(len(data), seconds), 3),
+        "overhead_bytes": len(data) - packet_bytes(data),
+        "tags": {key: value for key, value in facts.tags.items() if key not in FORMAT_TAGS},
+    }

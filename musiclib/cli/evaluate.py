@@ -22,8 +22,10 @@ SPLITS = ("train", "validation", "test", "all")
 EXIT_SKIPPED = 1
 
 EPILOG = """\
-A codec is NAME:KBPS,KBPS,... with NAME one of mp3, aac, opus, vorbis, downsample. Two codecs take
-another setting as well: downsample:/2,/8 divides the sampling rate, vorbis:q0.5 sets the quality.
+A codec is NAME:KBPS,KBPS,... with NAME one of mp3, aac, opus, vorbis, downsample, or autoencoder/
+with the name of a shipped model or the path of a checkpoint. Some take another setting as well:
+downsample:/2,/8 divides the sampling rate, vorbis:q0.5 sets the quality, and
+autoencoder/wideband-64:s-8 sets the quantiser's step.
 
 A file that cannot be read is named on standard error and left out; the table covers the others,
 and the exit code is 1. It is 2, and there is no table, when nothing could be measured.
@@ -77,31 +79,41 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def parse_codecs(specs: list[str]) -> list[Codec]:
-    """Read codecs such as `opus:6,12`, `downsample:/8` or `vorbis:q0.5`.
+    """Read codecs such as `opus:6,12`, `downsample:/8` or `autoencoder/wideband-64:3`.
 
     Raises:
         CodecError: If one cannot be read, or a codec has no such setting.
     """
-    from musiclib.codecs import get_codec
+    from musiclib.codecs import AUTOENCODER, get_codec
 
-    codecs = []
+    codecs: list[Codec] = []
     for spec in specs:
         name, colon, settings = spec.partition(":")
         if not colon or not settings:
             raise CodecError(
                 f"{spec!r} is not a codec with settings, such as opus:6,12. Name files first."
             )
+        name, _, model = name.partition("/")
+        shared: dict[str, Any] = {}
+        if name == AUTOENCODER:
+            from musiclib.codecs.latent import open_checkpoint
+
+            if not model:
+                raise CodecError(f"{spec!r} names no model, as autoencoder/wideband-64:3 does.")
+            shared["checkpoint"] = open_checkpoint(model)
+        elif model:
+            raise CodecError(f"{spec!r}: only an autoencoder has a model after a /.")
         for setting in settings.split(","):
-            key = {"/": "factor", "q": "quality"}.get(setting[:1], "kbps")
+            key = {"/": "factor", "q": "quality", "s": "step"}.get(setting[:1], "kbps")
             try:
-                value = float(setting if key == "kbps" else setting[1:])
+                text = setting if key == "kbps" else setting[1:]
+                value = int(text) if key == "step" else float(text)
             except ValueError:
                 raise CodecError(
                     f"{spec!r}: {setting!r} is not a bitrate in kbps (such as 12), "
-                    "a factor (/8) or a quality (q0.5)."
+                    "a factor (/8), a quality (q0.5) or a step (s-8)."
                 ) from None
-            options: dict[str, Any] = {key: value}
-            codecs.append(get_codec(name, **options))
+            codecs.append(get_codec(name, **{key: value}, **shared))
     return codecs
 
 

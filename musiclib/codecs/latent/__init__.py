@@ -1,5 +1,6 @@
 """Any trained autoencoder as a codec: quantised latents, entropy coded into a small file."""
 
-from musiclib.codecs.latent.codec import AutoencoderCodec
+from musiclib.codecs.latent.codec import AutoencoderCodec, Description, describe
+from musiclib.codecs.latent.find import find_checkpoint, open_checkpoint
 
-__all__ = ["AutoencoderCodec"]
+__all__ = ["AutoencoderCodec", "Description", "describe", "find_checkpoint", "open_checkpoint"]

@@ -212,3 +212,47 @@ class AutoencoderCodec:
                 "damaged."
             )
         return coded, stream
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a file says of itself.
+
+    Attributes:
+        model: Name of the checkpoint that made it.
+        step: The quantiser's step.
+        sample_rate: Sampling rate of the model in Hz.
+        channels: 1 or 2.
+        seconds: Duration of the clip.
+        payload_bytes: Bytes of coded latents; the others are header and checksum.
+    """
+
+    model: str
+    step: int
+    sample_rate: int
+    channels: int
+    seconds: float
+    payload_bytes: int
+
+
+def describe(data: bytes, folder: str | Path | None = None) -> Description:
+    """Read a file's header.
+
+    Args:
+        data: The whole file.
+        folder: Folder of checkpoints; by default the shipped ones.
+
+    Raises:
+        BitstreamError: It is damaged or foreign, or its model is not in the folder.
+    """
+    stream = bitstream.unpack(bytes(data))
+    checkpoint = find_checkpoint(stream.model_id, folder)
+    rate = checkpoint.model_config.sample_rate
+    return Description(
+        checkpoint.path.stem,
+        stream.step,
+        rate,
+        len(stream.levels),
+        stream.n_samples / rate,
+        sum(map(len, stream.payloads)),
+    )
