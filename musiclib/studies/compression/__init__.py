@@ -1,0 +1,1 @@
+"""Experiments of the chapter on compression: autoencoders against codecs, and against a limit."""
