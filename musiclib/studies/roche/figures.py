@@ -39,10 +39,9 @@ def errors_and_differences(
         The figure and its two axes. The right axis cuts off families that are far above PCA; it
         says so.
     """
-    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 4.2))
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 4.4))
     _curves(axes[0], means, shift=0.0)
     axes[0].set(xlabel="Values for a frame", ylabel="RMSE of log spectra (dB)", title="Error")
-    axes[0].legend(loc="lower left")
     _curves(axes[1], differences, shift=0.03)
     axes[1].axhline(0.0, color=COLOURS[BASELINE], linewidth=1.6)
     near = differences[differences["mean"].abs() < 3 * _middle(differences)]
@@ -60,6 +59,8 @@ def errors_and_differences(
             f"partly off the scale: {', '.join(far)}",
             (0.02, 0.98), xycoords="axes fraction", va="top", fontsize=9,
         )  # fmt: skip
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), columnspacing=1.2)
     return figure, axes
 
 
@@ -72,7 +73,7 @@ def gains(panels: Mapping[str, Mapping[str, pd.DataFrame]]) -> tuple[Figure, Axe
     Returns:
         The figure and its axes, one for each title.
     """
-    figure, grid = plt.subplots(1, len(panels), figsize=(WIDTH, 4.0), sharex=True)
+    figure, grid = plt.subplots(1, len(panels), figsize=(WIDTH, 4.4), sharex=True)
     boxes: AxesArray = np.atleast_1d(grid)
     for axes, (title, families) in zip(boxes, panels.items(), strict=True):
         for number, (family, table) in enumerate(families.items()):
@@ -93,7 +94,8 @@ def gains(panels: Mapping[str, Mapping[str, pd.DataFrame]]) -> tuple[Figure, Axe
         axes.axvline(0.0, color=COLOURS[BASELINE], linewidth=1.6)
         axes.set(title=title, xlabel="Gain over PCA (dB)")
         axes.tick_params(axis="y", length=0)
-    boxes[0].legend(loc="best", fontsize=9)
+    handles, labels = boxes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     return figure, boxes
 
 

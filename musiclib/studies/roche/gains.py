@@ -5,8 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import torch
 
 from musiclib.metrics import difference_interval
+from musiclib.models.frames import FrameAutoencoder
 from musiclib.models.losses import DB_PER_NEPER
 from musiclib.studies.roche.spectra import DoubleArray, Errors, Spectra
 
@@ -124,6 +126,36 @@ def over_time(errors: Errors, baseline: Errors, frames: int) -> DoubleArray:
             total[side, place, : len(part)] = part
     roots = np.sqrt(np.nanmean(total, axis=1))
     return np.asarray(roots[0] - roots[1])
+
+
+def left_over(model: FrameAutoencoder, material: Spectra, lags: Sequence[int]) -> dict[int, float]:
+    """How much of what a model leaves is still there some frames later.
+
+    Windows overlap, so near frames are alike even in noise; from a whole window on, only sound that
+    lasts is.
+
+    Args:
+        model: In evaluation mode.
+        material: Spectra of clips.
+        lags: Distances in frames.
+
+    Returns:
+        Mean over clips of the correlation of the residual with itself, by lag. Clips that are too
+        short, or rebuilt exactly, are left out; NaN where none is left.
+    """
+    found: dict[int, list[float]] = {lag: [] for lag in lags}
+    with torch.inference_mode():
+        for logs in material.logs:
+            inputs = model.spectrogram.normalise(logs)[None]
+            rest = (inputs - model.decode(model.encode(inputs), inputs.shape[-1]))[0].double()
+            power = float(rest.square().mean())
+            for lag in lags:
+                if rest.shape[1] > lag and power > 0.0:
+                    product = rest[:, lag:] * rest[:, : rest.shape[1] - lag]
+                    found[lag].append(float(product.mean()) / power)
+    return {
+        lag: float(np.mean(values)) if values else float("nan") for lag, values in found.items()
+    }
 
 
 def _row(group: str, baseline: DoubleArray, values: DoubleArray) -> dict[str, float | str]:

@@ -84,7 +84,6 @@ def decoder_shares(
     """
     if model.spine is None:
         raise ValueError("the model has no linear path beside its hidden layers")
-    best = linear_decoder(model, training)
     latent, _ = _encoded(model, material)
     with torch.inference_mode():
         network = model.decoder(latent.float()).double()
@@ -96,8 +95,31 @@ def decoder_shares(
     return {
         "network_share": 100.0 * energies[0] / max(sum(energies), 1e-30),
         "linear_r2": 100.0 * (1.0 - _spread(output - fitted) / max(_spread(output), 1e-30)),
-        "linear_rmse_db": _linear_rmse(model, best, material),
+        "linear_rmse_db": linear_rmse_db(model, training, material),
     }
+
+
+def linear_rmse_db(model: FrameAutoencoder, training: Spectra, material: Spectra) -> float:
+    """Error of a model when the best linear decoder replaces its own.
+
+    Args:
+        model: Its encoder is used.
+        training: Spectra that the decoder is fitted on.
+        material: Spectra to test on.
+
+    Returns:
+        Mean over clips of the RMSE in dB.
+    """
+    decoder = linear_decoder(model, training)
+    to_db = float(model.spectrogram.scale) * DB_PER_NEPER
+    found = []
+    for logs in material.logs:
+        with torch.inference_mode():
+            inputs = model.spectrogram.normalise(logs)[None]
+            coded = _rows(model.encode(inputs))
+        output = coded @ decoder[:-1] + decoder[-1]
+        found.append(float((output - _rows(inputs)).square().mean().sqrt()) * to_db)
+    return float(np.mean(found))
 
 
 def values_in_use(model: VariationalAutoencoder, material: Spectra) -> pd.DataFrame:
@@ -180,18 +202,6 @@ def _encoded(model: FrameAutoencoder, material: Spectra) -> tuple[Tensor, Tensor
             coded.append(_rows(model.encode(inputs)))
             frames.append(_rows(inputs))
     return torch.cat(coded), torch.cat(frames)
-
-
-def _linear_rmse(model: FrameAutoencoder, decoder: Tensor, material: Spectra) -> float:
-    to_db = float(model.spectrogram.scale) * DB_PER_NEPER
-    found = []
-    for logs in material.logs:
-        with torch.inference_mode():
-            inputs = model.spectrogram.normalise(logs)[None]
-            coded = _rows(model.encode(inputs))
-        output = coded @ decoder[:-1] + decoder[-1]
-        found.append(float((output - _rows(inputs)).square().mean().sqrt()) * to_db)
-    return float(np.mean(found))
 
 
 def _rows(values: Tensor) -> Tensor:

@@ -82,7 +82,7 @@ def latent_walk(
             axes = grid[row, column]
             for number, (place, levels) in enumerate(zip(places, spectra, strict=True)):
                 shade = plt.get_cmap("viridis")(0.85 * number / max(1, len(places) - 1))
-                axes.plot(kilohertz, levels, color=shade, linewidth=1.2, label=f"{place:+g} σ")
+                axes.plot(kilohertz, levels, color=shade, linewidth=1.2, label=_place(place))
             axes.set_title(f"{label}: value {column + 1}", fontsize=10)
     for axes in grid[-1]:
         axes.set_xlabel("kHz")
@@ -90,3 +90,9 @@ def latent_walk(
         axes.set_ylabel("Level (dB)")
     grid[0, 0].legend(fontsize=8, loc="upper right", handlelength=1.2)
     return figure, grid
+
+
+def _place(deviations: float) -> str:
+    if deviations == 0.0:
+        return "mean"
+    return f"{deviations:+g} σ".replace("-", "\N{MINUS SIGN}")

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from musiclib.metrics import Interval, bootstrap_interval, difference_interval
@@ -242,6 +243,25 @@ def best_counts(table: pd.DataFrame) -> pd.Series:
     """
     mean = table.groupby(["size", "family"])["rmse_db"].mean().unstack()
     return mean.idxmin(axis=1).value_counts()
+
+
+def worth(means: pd.DataFrame, family: str, size: int, baseline: str = BASELINE) -> float:
+    """Number of values with which the baseline would have a family's error.
+
+    Read off the baseline's curve, as straight lines over the logarithm of the size.
+
+    Args:
+        means: Result of :func:`means`.
+        family: A family.
+        size: Its values for a frame.
+        baseline: Another family, with at least two sizes.
+
+    Returns:
+        Values for a frame; at most the largest and at least the smallest size of the baseline.
+    """
+    curve = means[means["family"] == baseline].sort_values("mean")
+    own = means[(means["family"] == family) & (means["size"] == size)]["mean"].iloc[0]
+    return float(np.exp(np.interp(own, curve["mean"], np.log(curve["size"]))))
 
 
 def signed(value: float, digits: int = 2) -> str:
