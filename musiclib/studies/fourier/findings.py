@@ -102,6 +102,28 @@ def low_energy(
     return found
 
 
+def conditions(raw: Mapping[str, npt.NDArray[np.float64]], hop: int) -> Findings:
+    """Whether the layers lose anything, in words.
+
+    Args:
+        raw: Banks by name, at their own level.
+        hop: Distance of outputs in samples.
+
+    Returns:
+        ``condition_KEY``: "12 dB", or "no bound" where a sound is lost.
+    """
+    found: Findings = {}
+    for key, name in {
+        "random": "random",
+        "fourier": "Fourier",
+        "spine": "with spine, after",
+        "scratch": "no spine, after",
+    }.items():
+        value = measures.condition_db(raw[name], hop)
+        found[f"condition_{key}"] = f"{value:.0f} dB" if np.isfinite(value) else "no bound"
+    return found
+
+
 def placing(numbers: pd.DataFrame, sample_rate: int) -> Findings:
     """Where the change of each model lies in frequency.
 

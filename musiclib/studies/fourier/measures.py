@@ -129,12 +129,45 @@ def nearest_atoms(bank: Bank, sample_rate: int) -> Atoms:
 def effective_rank(bank: Bank) -> float:
     """Exponential of the entropy of normalised squared singular values (Roy and Vetterli, 2007).
 
-    It is the number of rows for a bank of orthonormal rows, and 1 for rows that are all alike. The
-    paper takes singular values; their squares, taken here, are energies.
+    It is the number of rows for a bank of orthonormal rows, 1 for rows that are all alike, and 0
+    for a bank of zeros. The paper takes singular values; their squares, taken here, are energies.
     """
     energies = np.linalg.svd(normalised(bank), compute_uv=False) ** 2
+    if not energies.any():
+        return 0.0
     shares = energies / energies.sum()
     return float(np.exp(-np.sum(shares * np.log(np.maximum(shares, 1e-30)))))
+
+
+def condition_db(bank: Bank, hop: int, points: int = 64) -> float:
+    """How unevenly a bank that is applied every `hop` samples treats sounds.
+
+    It is the gain of the sound that the bank amplifies most over that of the one it amplifies
+    least, found by the singular values of the polyphase matrix (Vaidyanathan, "Multirate systems
+    and filter banks", 1993, chapter 5) at some frequencies. A finite value means that the sound can
+    be rebuilt from the outputs; noise in them grows by up to so many dB on the way.
+
+    Args:
+        bank: Filters, ``(filters, kernel)``, at their own level.
+        hop: Distance of outputs in samples.
+        points: Frequencies of the polyphase matrix, from 0 to the rate of the outputs.
+
+    Returns:
+        Decibels; infinite where a sound is lost.
+
+    Raises:
+        ValueError: If the hop does not divide the kernel.
+    """
+    count, kernel = bank.shape
+    if kernel % hop:
+        raise ValueError(f"a hop of {hop} does not divide a kernel of {kernel} samples")
+    matrices = np.fft.fft(bank.reshape(count, kernel // hop, hop), points, axis=1)
+    gains = np.linalg.svd(matrices.transpose(1, 0, 2), compute_uv=False)
+    lowest = float(gains[:, -1].min()) if count >= hop else 0.0
+    highest = float(gains.max())
+    if lowest <= 1e-12 * highest:
+        return float("inf")
+    return float(20.0 * np.log10(highest / lowest))
 
 
 def quadrature_pairs(bank: Bank, similarity: float = PAIR_SIMILARITY) -> float:

@@ -77,6 +77,7 @@ FAMILIES: tuple[Family, ...] = (
             f"{kind}-{latent}": f"{label}, {latent}"
             for kind, label in FRAME_KINDS.items()
             for latent in FRAME_LATENTS
+            if f"{kind}-{latent}" in RECIPES
         },
     ),
 )

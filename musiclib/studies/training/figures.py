@@ -68,7 +68,7 @@ def frame_curves(runs: Mapping[str, Run]) -> tuple[Figure, AxesArray]:
 
     Returns:
         The figure and its axes, shape ``(kinds, sizes)``. PCA, which makes no steps, is the dashed
-        line in the panels of its size.
+        line in the panels of its size. A size that a kind doesn't have is left empty.
     """
     kinds = [kind for kind in FRAME_KINDS if kind != "pca"]
     figure, grid = plt.subplots(
@@ -81,7 +81,10 @@ def frame_curves(runs: Mapping[str, Run]) -> tuple[Figure, AxesArray]:
     drawn = []
     for row, kind in zip(grid, kinds, strict=True):
         for axes, latent in zip(row, FRAME_LATENTS, strict=True):
-            run = runs[f"{kind}-{latent}"]
+            run = runs.get(f"{kind}-{latent}")
+            if run is None:  # not every kind has every size
+                axes.set_axis_off()
+                continue
             drawn.append(run)
             _draw(axes, run, LIGHT_LINE)
             baseline = float(runs[f"pca-{latent}"].validation["loss"].iloc[-1])

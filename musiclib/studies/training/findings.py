@@ -95,13 +95,10 @@ def against_pca(numbers: pd.DataFrame) -> Findings:
     for kind in FRAME_KINDS:
         if kind == "pca":
             continue
-        below = [
-            latent
-            for latent in FRAME_LATENTS
-            if numbers.loc[f"{kind}-{latent}", "validation_end"]
-            < numbers.loc[f"pca-{latent}", "validation_end"]
-        ]
-        found[f"below_{kind.replace('-', '_')}"] = _sizes(below)
+        sizes = [latent for latent in FRAME_LATENTS if f"{kind}-{latent}" in numbers.index]
+        ends = numbers["validation_end"]
+        below = [size for size in sizes if ends[f"{kind}-{size}"] < ends[f"pca-{size}"]]
+        found[f"below_{kind.replace('-', '_')}"] = _sizes(below, len(sizes))
     return found
 
 
@@ -158,10 +155,9 @@ def listed(words: Sequence[str], nothing: str, last: str = "and") -> str:
     return f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
-def _sizes(below: Sequence[int]) -> str:
-    total = len(FRAME_LATENTS)
+def _sizes(below: Sequence[int], total: int) -> str:
     if not below:
-        return f"none of the {total} sizes"
+        return f"none of {total} sizes"
     if len(below) == total:
         return f"all {total} sizes"
     return f"{len(below)} of {total} sizes ({listed([str(size) for size in below], '')})"

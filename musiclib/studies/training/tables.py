@@ -69,7 +69,7 @@ def frame_grid(numbers: pd.DataFrame, column: str, digits: int = 3) -> pd.DataFr
     return pd.DataFrame(
         {
             str(latent): [
-                digits_for(float(numbers.loc[f"{kind}-{latent}", column]), digits)
+                digits_for(float(numbers[column].get(f"{kind}-{latent}", math.nan)), digits)
                 for kind in FRAME_KINDS
             ]
             for latent in FRAME_LATENTS
