@@ -43,7 +43,7 @@ def magnitude_rmse_db(clip: Clip, magnitudes: FloatArray, model: FrameAutoencode
         RMSE of log magnitudes in dB.
     """
     with torch.inference_mode():
-        levelled, gain = model.levelled(torch.from_numpy(clip.audio)[None])
+        levelled, gain = model.levelled(torch.tensor(clip.audio)[None])
         target = model.spectrogram.logs(levelled)[0]
         found = log_magnitude(torch.from_numpy(magnitudes) * gain[0], model.spectrogram.offset)
         return float((found - target).square().mean().sqrt()) * DB_PER_NEPER

@@ -72,7 +72,7 @@ def spectra(clips: Mapping[str, Clip], model: FrameAutoencoder) -> Spectra:
     """
     with torch.inference_mode():
         logs = [
-            model.spectrogram.logs(model.levelled(torch.from_numpy(clip.audio)[None])[0])[0]
+            model.spectrogram.logs(model.levelled(torch.tensor(clip.audio)[None])[0])[0]
             for clip in clips.values()
         ]
     return Spectra(
@@ -204,7 +204,7 @@ def reconstructed(model: FrameAutoencoder, clip: Clip) -> FloatArray:
         Magnitudes at the clip's level, ``(F, T)``.
     """
     with torch.inference_mode():
-        levelled, level = model.levelled(torch.from_numpy(clip.audio)[None])
+        levelled, level = model.levelled(torch.tensor(clip.audio)[None])
         inputs = model.inputs(levelled)
         output = model.decode(model.encode(inputs), inputs.shape[-1])
         return np.asarray((model.spectrogram.magnitude(output)[0] / level[0]).numpy())
@@ -213,4 +213,4 @@ def reconstructed(model: FrameAutoencoder, clip: Clip) -> FloatArray:
 def original(model: FrameAutoencoder, clip: Clip) -> FloatArray:
     """Magnitudes of a clip by a model's STFT, ``(F, T)``."""
     with torch.inference_mode():
-        return np.asarray(stft(torch.from_numpy(clip.audio), model.config.stft).abs().numpy())
+        return np.asarray(stft(torch.tensor(clip.audio), model.config.stft).abs().numpy())
