@@ -111,7 +111,7 @@ def rates_table(summary: pd.DataFrame, nominal: Mapping[str, float]) -> pd.DataF
                 strict=True,
             )
         ]
-    return shown.set_index(ordered["label"].str.replace("-", "\N{HYPHEN}").rename(None))
+    return shown.set_index(ordered["label"].rename(None))
 
 
 def matched_table(found: pd.DataFrame) -> pd.DataFrame:
