@@ -208,7 +208,7 @@ def average_spectra(
         spectra.items(), colours, ("-", "--", "-", "-.", ":", "-"), strict=False
     ):
         khz = np.linspace(0.0, sample_rate / 2000.0, len(level))
-        axes.plot(khz, level, color=colour, linestyle=line, label=label)
+        axes.plot(khz, level, color=colour, linestyle=line, linewidth=1.4, label=label)
     axes.axvline(cutoff_hz / 1000.0, color="#b0b0b0", linewidth=1.2)
     axes.set(xlabel="Frequency (kHz)", ylabel="Mean level (dB)")
     axes.legend(loc="upper right")
