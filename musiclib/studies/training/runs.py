@@ -18,6 +18,12 @@ from musiclib.training.trained import trained
 
 LAST_PART = 0.25
 """The end of a training, as a share of its steps, that :func:`late_gain` looks at."""
+SETTLING = 0.25
+"""The beginning of a training that the growth of a gap leaves out. While the loss of a model that
+starts from random numbers falls steeply, its mean between validations says nothing about their
+end."""
+LEAST_FALL = 0.01
+"""A validation loss that falls by less than this share of its first value counts as level."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,14 +168,15 @@ def late_gain(run: Run) -> float:
         run: A training.
 
     Returns:
-        The share; NaN for fewer than three validations, or where the loss never fell.
+        The share; NaN for fewer than three validations, or where the loss stayed level or rose.
     """
     losses = run.validation["loss"]
     if len(losses) < 3:
         return math.nan
     at = np.interp((1.0 - LAST_PART) * losses.index[-1], losses.index, losses)
     whole = losses.iloc[0] - losses.iloc[-1]
-    return float((at - losses.iloc[-1]) / whole) if whole > 0.0 else math.nan
+    fell = whole > LEAST_FALL * abs(losses.iloc[0])
+    return float((at - losses.iloc[-1]) / whole) if fell else math.nan
 
 
 def table(runs: Mapping[str, Run]) -> pd.DataFrame:
@@ -180,14 +187,15 @@ def table(runs: Mapping[str, Run]) -> pd.DataFrame:
 
     Returns:
         Index ``name``; ``parameters``, ``n_bytes``, ``steps``, ``best_step``, ``validation``
-        (lowest loss), ``train_end`` and ``validation_end``, ``gap_first`` and ``gap_end`` (of
-        :func:`gaps`), ``gap_growth``, ``late_gain``, ``seconds``, ``core_seconds``,
-        ``seconds_seen``, ``epochs``.
+        (lowest loss), ``train_end`` and ``validation_end``, ``gap_first`` (of :func:`gaps`, after
+        a quarter of the steps) and ``gap_end``, ``gap_growth``, ``late_gain``, ``seconds``,
+        ``core_seconds``, ``seconds_seen``, ``epochs``.
     """
     rows = {}
     for name, run in runs.items():
         means, differences = interval_means(run), gaps(run)
-        first = differences.iloc[0] if len(differences) else math.nan
+        settled = differences[differences.index >= SETTLING * run.config.steps]
+        first = settled.iloc[0] if len(settled) else math.nan
         end = differences.iloc[-1] if len(differences) else math.nan
         rows[name] = {
             "parameters": run.parameters,
