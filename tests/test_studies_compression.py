@@ -210,3 +210,9 @@ def test_plans_name_models_that_can_be_trained():
         assert names <= set(RECIPES)
         assert {"wideband-64", "waveform-8"} <= set(plan.ladders)
         assert {figures.style(name)["color"] for name in plan.ladders}
+
+
+def test_half_of_the_bins_are_under_water():
+    _figure, axes = figures.water_filling(music(), RATE)
+    spectrum, level = (np.asarray(line.get_ydata()) for line in axes.get_lines()[:2])
+    assert np.mean(spectrum > level[0]) == pytest.approx(0.5, abs=0.01)

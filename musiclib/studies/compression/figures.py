@@ -58,9 +58,9 @@ def report_ratios(measured: pd.DataFrame, found: pd.DataFrame) -> tuple[Figure, 
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 4.2))
     means = measured.groupby("nominal_kbps")[["downsampling", "pca", "autoencoder"]].mean()
     for name, label, kind in (
-        ("downsampling", "downsampling, here", {"color": GREY, "marker": "v"}),
-        ("pca", "linear (PCA), here", {"color": CODEC_COLOURS["pca"], "marker": "P"}),
-        ("autoencoder", "autoencoder, here", {"color": "#aa3377", "marker": "X"}),
+        ("downsampling", "downsampling", {"color": GREY, "marker": "v"}),
+        ("pca", "PCA", {"color": CODEC_COLOURS["pca"], "marker": "P"}),
+        ("autoencoder", "autoencoder", {"color": "#aa3377", "marker": "X"}),
     ):
         axes[0].plot(means.index, means[name], label=label, **kind)
     quoted = {"color": BLACK, "linewidth": 1.2, "linestyle": ":"}
@@ -70,7 +70,7 @@ def report_ratios(measured: pd.DataFrame, found: pd.DataFrame) -> tuple[Figure, 
             report["nominal_kbps"], report[name], label=f"{name}, report", marker=marker, **quoted
         )
     for name, label, kind in (
-        ("pca_ratio", "linear (PCA)", {"color": CODEC_COLOURS["pca"], "marker": "P"}),
+        ("pca_ratio", "PCA", {"color": CODEC_COLOURS["pca"], "marker": "P"}),
         ("ratio", "autoencoder", {"color": "#aa3377", "marker": "X"}),
         ("sound_ratio", "autoencoder, as sound", {"color": "#882255", "marker": "p", "ls": "--"}),
     ):
@@ -151,7 +151,7 @@ def narrow(
     Returns:
         The figure and its axes, shape ``(2,)``.
     """
-    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 4.8), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 4.8))
     for system in sounds["codec"].unique():
         points = sounds[sounds["codec"] == system].sort_values("kbps")
         metric = points["spectral_rmse"]
@@ -177,7 +177,7 @@ def narrow(
             rates[near], errors[near], color=BLACK, linestyle=dashes, linewidth=1.4, label=label
         )
     axes[0].set(title="Sound", ylabel="Spectral RMSE")
-    axes[1].set(title="Spectrograms, before a phase is found")
+    axes[1].set(title="Spectrograms, no phase yet")
     for panel in axes:
         _bitrate_axis(panel, _TICKS)
         panel.set(xlabel="Bitrate of the files (kbps)")
@@ -186,19 +186,19 @@ def narrow(
     return figure, axes
 
 
-def water_filling(audio: FloatArray, sample_rate: int, level_db: float) -> tuple[Figure, Axes]:
+def water_filling(audio: FloatArray, sample_rate: int) -> tuple[Figure, Axes]:
     """The mean spectrum of a clip, and what stands under water.
 
     Args:
         audio: Samples, shape ``(N,)``, not silent.
         sample_rate: In Hz.
-        level_db: Water level below the spectrum's highest point, in dB, negative.
 
     Returns:
-        The figure and its axes.
+        The figure and its axes; half of the bins are under water.
     """
     power = local_spectra(audio).mean(axis=1)
     decibels = np.maximum(10.0 * np.log10(np.maximum(power / power.max(), 1e-12)), -90.0)
+    level_db = float(np.median(decibels))
     khz = np.arange(len(power)) * sample_rate / 2000.0 / len(power)
     figure, axes = plt.subplots(figsize=(WIDTH, 3.8))
     floor = -90.0
@@ -210,7 +210,7 @@ def water_filling(audio: FloatArray, sample_rate: int, level_db: float) -> tuple
     axes.axhline(level_db, color=BLUE, linewidth=1.5)
     axes.annotate(
         "water level", (khz[-1], level_db), (0, 5), textcoords="offset points", ha="right",
-        color=BLUE,
+        color=BLUE, bbox={"color": "white", "alpha": 0.7, "pad": 1.0},
     )  # fmt: skip
     handles = [
         Rectangle((0, 0), 1, 1, color="#d55e00", alpha=0.45, label="pays bits, ½ bit for 3 dB"),
