@@ -121,6 +121,7 @@ def variance_and_memory(
     axes[0].plot(count, 100 * held, color=COLOURS[BASELINE])
     for size in sizes:
         axes[0].plot(size, 100 * held[size - 1], MARKERS[BASELINE], color="#1a1a1a", markersize=5)
+    for size in sizes[::-1][::2]:  # neighbours would write over each other
         axes[0].annotate(
             f"{size}: {100 * held[size - 1]:.0f} %",
             (size, 100 * held[size - 1]),
