@@ -232,7 +232,13 @@ def quantised_latent(
     for panel, found, title in zip(axes[0], values, titles, strict=True):
         reach = float(np.quantile(np.abs(found), 0.995)) + step
         cells = int(np.ceil(reach / step))
-        panel.hist(found, bins=np.linspace(-reach, reach, 81), color="#9ecae1", density=True)
+        panel.hist(
+            found,
+            bins=np.linspace(-reach, reach, 81),
+            color="#9ecae1",
+            edgecolor="none",
+            density=True,
+        )
         edges = (np.arange(-cells, cells + 1) + 0.5) * step
         shares, _ = np.histogram(found, bins=edges)
         panel.bar(
