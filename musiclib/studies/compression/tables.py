@@ -23,8 +23,9 @@ _SHORT = {
 
 
 def said(interval: Interval, digits: int = 2) -> str:
-    """An interval for a page, with real minus signs."""
-    return format(interval, f".{digits}f").replace("-", _MINUS)
+    """An interval for a page, with real minus signs; a line may break before the bracket alone."""
+    text = format(interval, f".{digits}f").replace("-", _MINUS)
+    return text.replace(", ", ",\N{NO-BREAK SPACE}")
 
 
 def word(holds: bool) -> str:
@@ -43,18 +44,18 @@ def report_table(found: pd.DataFrame) -> pd.DataFrame:
     """
     return pd.DataFrame(
         {
-            "kbps": found["nominal_kbps"].map("{:g}".format),
             "down-sampling": found["downsampling"].map(lambda interval: f"{interval.mean:.2f}"),
-            "PCA": found["pca"].map(lambda interval: f"{interval.mean:.2f}"),
             "auto-encoder": found["autoencoder"].map(lambda interval: f"{interval.mean:.2f}"),
             "ratio": found["ratio"].map(said),
             "PCA's ratio": found["pca_ratio"].map(said),
             "ratio as sound": found["sound_ratio"].map(said),
             "report's ratio (quoted)": found["quoted_ratio"].map("{:.2f}".format),
-            "aim": found["wanted"].map("≤ {:g}".format),
-            "reached": found["holds"].map(word),
+            "aim": [
+                f"≤\N{NO-BREAK SPACE}{wanted:g}: {word(holds)}"
+                for wanted, holds in zip(found["wanted"], found["holds"], strict=True)
+            ],
         }
-    ).set_index("kbps")
+    ).set_index(found["nominal_kbps"].map("{:g}\N{NO-BREAK SPACE}kbps".format).rename(None))
 
 
 def time_table(found: pd.DataFrame) -> pd.DataFrame:
@@ -89,7 +90,7 @@ def rates_table(summary: pd.DataFrame, nominal: Mapping[str, float]) -> pd.DataF
         nominal: Nominal kbps by model.
 
     Returns:
-        One row for each setting, sorted by real bitrate.
+        One row for each setting, sorted by real bitrate, with means. The figures have intervals.
     """
     ordered = summary.sort_values("kbps")
     shown = pd.DataFrame(
@@ -101,15 +102,9 @@ def rates_table(summary: pd.DataFrame, nominal: Mapping[str, float]) -> pd.DataF
         }
     )
     for metric in QUALITY_METRICS:
+        digits = 2 if metric == "zimtohrli_mos" else 1
         shown[_SHORT[metric]] = [
-            said(Interval(mean, low, high, n), 2 if metric == "zimtohrli_mos" else 1)
-            for mean, low, high, n in zip(
-                ordered[metric],
-                ordered[f"{metric}_low"],
-                ordered[f"{metric}_high"],
-                ordered["clips"],
-                strict=True,
-            )
+            f"{mean:.{digits}f}".replace("-", _MINUS) for mean in ordered[metric]
         ]
     return shown.set_index(ordered["label"].rename(None))
 
