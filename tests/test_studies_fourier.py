@@ -118,14 +118,15 @@ def test_words_follow_the_numbers():
     numbers = sinusoid_table(seen)
     words = findings.closeness(seen, numbers)
     assert words["answer"] == "No"
-    assert "more of the change than of" in words["closeness_verdict"]
+    assert words["likeness_spine"] == words["likeness_scratch"] == "more"
     assert words["rise_spine"].startswith("+0.0")
     both = {**seen, "with spine, after": seen["Fourier"]}
     assert findings.closeness(both, sinusoid_table(both))["answer"] == "Yes"
     assert tables.sinusoids(numbers).shape == (len(seen), 4)
     places = scale_table(seen)
-    verdict = findings.placing(places, RATE)["scale_verdict"]
-    assert "lie lower" not in verdict
+    placed = findings.placing(places, RATE)
+    assert placed["place_spine"] != "lower than on an even scale"
+    assert 0.0 < placed["covered_spine"] < 80.0
     assert tables.scales(places).shape == (len(seen), 5)
     clips = banks.frames(chirps(), KERNEL, 40)
     curves = capture.capture_curves(named, banks.covariance(clips), clips)

@@ -106,7 +106,7 @@ def test_the_condition_of_a_bank():
         | {"Fourier": random[:8]},
         16,
     )
-    assert words["condition_fourier"] == "no bound"
+    assert words["condition_fourier"] == "unlimited"
     assert words["condition_random"].endswith(" dB")
     with pytest.raises(ValueError, match="does not divide"):
         measures.condition_db(random, 48)

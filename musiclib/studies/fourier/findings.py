@@ -18,7 +18,6 @@ from musiclib.studies.fourier.portrait import Portrait
 Findings = dict[str, float | str]
 MINUS = "\N{MINUS SIGN}"
 KINDS = {"spine": "with spine", "scratch": "no spine"}
-WORDS = {"spine": "with a spine", "scratch": "without a spine"}
 NOISE = {"spine": "noise like music's highs", "scratch": "noise like music"}
 A_BANK = 80.0
 """Share of a sinusoid, in percent, from which a bank counts as one of sinusoids."""
@@ -51,7 +50,6 @@ def closeness(seen: Mapping[str, Portrait], numbers: pd.DataFrame, seed: int = 0
     """
     share = {name: value.mean for name, value in numbers["share"].items()}
     found: Findings = {"random": share["random"], "fourier": share["Fourier"]}
-    verdicts = []
     for key, name in KINDS.items():
         after, before = seen[f"{name}, after"], seen[f"{name}, before"]
         rise = difference_interval(100.0 * after.atoms.share, 100.0 * before.atoms.share, seed=seed)
@@ -63,8 +61,7 @@ def closeness(seen: Mapping[str, Portrait], numbers: pd.DataFrame, seed: int = 0
             f"noise_{key}": noise.mean,
             f"rise_{key}": shown(rise, 1, True),
         }
-        verdicts.append(f"{WORDS[key]}, a sinusoid explains {_likeness(change, noise)}")
-    found["closeness_verdict"] = f"{verdicts[0].capitalize()}; {verdicts[1]}."
+        found[f"likeness_{key}"] = _likeness(change, noise)
     lowest = min(share[f"{name}, after"] for name in KINDS.values())
     found["answer"] = "Yes" if lowest >= A_BANK else "In part" if lowest >= A_BANK / 2.0 else "No"
     return found
@@ -72,12 +69,8 @@ def closeness(seen: Mapping[str, Portrait], numbers: pd.DataFrame, seed: int = 0
 
 def _likeness(change: Interval, noise: Interval) -> str:
     if change.low > noise.high:
-        word = "more of the change than of"
-    elif change.high < noise.low:
-        word = "less of the change than of"
-    else:
-        word = "about as much of the change as of"
-    return f"{word} noise with the spectrum of the music ({change.mean:.0f} and {noise.mean:.0f} %)"
+        return "more"
+    return "less" if change.high < noise.low else "about as much"
 
 
 def low_energy(
@@ -110,7 +103,7 @@ def conditions(raw: Mapping[str, npt.NDArray[np.float64]], hop: int) -> Findings
         hop: Distance of outputs in samples.
 
     Returns:
-        ``condition_KEY``: "12 dB", or "no bound" where a sound is lost.
+        ``condition_KEY``: "12 dB", or "unlimited" where a sound is lost.
     """
     found: Findings = {}
     for key, name in {
@@ -120,7 +113,7 @@ def conditions(raw: Mapping[str, npt.NDArray[np.float64]], hop: int) -> Findings
         "scratch": "no spine, after",
     }.items():
         value = measures.condition_db(raw[name], hop)
-        found[f"condition_{key}"] = f"{value:.0f} dB" if np.isfinite(value) else "no bound"
+        found[f"condition_{key}"] = f"{value:.0f} dB" if np.isfinite(value) else "unlimited"
     return found
 
 
@@ -132,24 +125,22 @@ def placing(numbers: pd.DataFrame, sample_rate: int) -> Findings:
         sample_rate: In Hz.
     """
     found: Findings = {}
-    sentences = []
     for key, name in KINDS.items():
         row = numbers.loc[f"{name}, change"]
-        found |= {f"low_{key}": row["low_hz"], f"high_{key}": row["high_hz"]}
         bits: Interval = row["mel_bits"]
         if bits.low > 0.0:
-            words = "lie lower than on an even scale"
+            words = "lower than on an even scale"
         elif bits.high < 0.0:
-            words = "lie higher than on the mel scale"
+            words = "higher than on the mel scale"
         else:
-            words = "fit the mel scale no better than an even one"
+            words = "neither clearly as on the mel scale nor as on an even one"
         ends = hz_to_mel([row["low_hz"], row["high_hz"], LOWEST_HZ, sample_rate / 2])
-        covered = 100.0 * (ends[1] - ends[0]) / (ends[3] - ends[2])
-        sentences.append(
-            f"{WORDS[key].capitalize()}, the changed filters {words}, and their middle 80 % cover "
-            f"{covered:.0f} % of the mel scale, where those of a mel bank cover about 80 %."
-        )
-    found["scale_verdict"] = " ".join(sentences)
+        found |= {
+            f"low_{key}": row["low_hz"],
+            f"high_{key}": row["high_hz"],
+            f"place_{key}": words,
+            f"covered_{key}": float(100.0 * (ends[1] - ends[0]) / (ends[3] - ends[2])),
+        }
     return found
 
 

@@ -35,18 +35,15 @@ def family_table(numbers: pd.DataFrame, family: Family) -> pd.DataFrame:
     rows = numbers.loc[list(family.members)]
     return pd.DataFrame(
         {
-            "Learned values": [f"{count:,}" for count in rows["parameters"]],
-            "File (MB)": [f"{size / 1e6:.1f}" for size in rows["n_bytes"]],
+            "Values": [f"{count:,}" for count in rows["parameters"]],
+            "MB": [f"{size / 1e6:.1f}" for size in rows["n_bytes"]],
             "Minutes": [f"{seconds / 60:.1f}" for seconds in rows["seconds"]],
-            "Epochs": [f"{epochs:.2f}" for epochs in rows["epochs"]],
-            "Best step": [
-                f"{best:,} of {all_:,}"
-                for best, all_ in zip(rows["best_step"], rows["steps"], strict=True)
-            ],
+            "Epochs": [f"{epochs:.1f}" for epochs in rows["epochs"]],
+            "Best step": [f"{best:,}" for best in rows["best_step"]],
             "Training": [digits_for(value) for value in rows["train_end"]],
             "Validation": [digits_for(value) for value in rows["validation_end"]],
-            "Gap grew by": [digits_for(value, 2) for value in rows["gap_growth"]],
-            "Late share": [
+            "Gap": [digits_for(value, 2) for value in rows["gap_growth"]],
+            "Late": [
                 MISSING if math.isnan(value) else f"{100 * value:.0f} %"
                 for value in rows["late_gain"]
             ],
