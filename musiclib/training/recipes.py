@@ -29,7 +29,7 @@ FREQUENCY_LATENTS = (512, 256, 128, 64, 32)
 WAVEFORM_FACTORS = (4, 8, 16, 32)
 FRAME_LATENTS = (4, 8, 16, 32, 64, 100)
 SCRATCH_LATENTS = (4, 16, 64)
-WIDEBAND_LATENTS = (64, 256)
+WIDEBAND_LATENTS = (64,)
 MASKING, GAUSSIAN = Corruption("masking", 0.3), Corruption("gaussian", 0.3)
 
 # 126 latent frames of 8.192 s, as the original report cut its music.

@@ -23,9 +23,9 @@ from musiclib.studies.metric.baseline import ORIGINAL_REPORT
 GREY, BLACK, BLUE, PURPLE = "#7f7f7f", "#1a1a1a", "#0072b2", CODEC_COLOURS["autoencoder"]
 SYSTEM_STYLES: dict[str, dict[str, Any]] = {
     "wideband-64": {"color": "#aa3377", "marker": "X"},
-    "wideband-256": {"color": PURPLE, "marker": "X", "linestyle": "--"},
+    "deep-64": {"color": PURPLE, "marker": "X", "linestyle": "--"},
     "pca-16": {"color": CODEC_COLOURS["pca"], "marker": "P", "linestyle": ":"},
-    "deep-32": {"color": "#882255", "marker": "p", "linestyle": ":"},
+    "deep-16": {"color": "#882255", "marker": "p", "linestyle": ":"},
     "waveform-4": {"color": "#117733", "marker": "<", "linestyle": ":"},
     "waveform-8": {"color": CODEC_COLOURS["neural"], "marker": "<"},
     "waveform-16": {"color": "#44aa99", "marker": ">", "linestyle": "--"},

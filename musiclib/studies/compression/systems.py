@@ -19,9 +19,9 @@ MATCHED_LIMIT_KBPS = 8.0
 
 _LADDERS = {
     "wideband-64": SPECTRUM_STEPS,
-    "wideband-256": SPECTRUM_STEPS[:3],
     "pca-16": FEW_STEPS,
-    "deep-32": FEW_STEPS,
+    "deep-16": FEW_STEPS,
+    "deep-64": SPECTRUM_STEPS,
     "waveform-4": WAVEFORM_STEPS[:2],
     "waveform-8": WAVEFORM_STEPS,
     "waveform-16": WAVEFORM_STEPS[:2],
