@@ -15,10 +15,14 @@ import statistics
 import time
 from collections.abc import Callable
 
+import torch
+
 from musiclib.codecs import Codec, get_codec
 from musiclib.datasets import open_dataset
+from musiclib.training import load, shipped_folder
 
-CODECS: list[Codec] = [
+MODELS = {"wideband-64": -14, "waveform-8": -14, "pca-16": -14, "deep-64": -14}
+FILE_CODECS: list[Codec] = [
     get_codec("mp3", 64),
     get_codec("mp3", 16),
     get_codec("aac", 64),
@@ -50,11 +54,16 @@ def main() -> None:
     clips = list(open_dataset(args.dataset, args.data_root).part("test").clips(limit=args.clips))
     total = sum(clip.seconds for clip in clips)
 
-    times: dict[str, tuple[list[float], list[float]]] = {c.label: ([], []) for c in CODECS}
-    for codec in CODECS:  # once, untimed: libraries load and caches fill
+    torch.set_num_threads(1)
+    codecs = FILE_CODECS + [
+        get_codec("autoencoder", checkpoint=load(shipped_folder() / name), step=step)
+        for name, step in MODELS.items()
+    ]
+    times: dict[str, tuple[list[float], list[float]]] = {c.label: ([], []) for c in codecs}
+    for codec in codecs:  # once, untimed: libraries load and caches fill
         codec.decode(codec.encode(clips[0].audio, clips[0].sample_rate))
     for _ in range(args.rounds):
-        for codec in CODECS:
+        for codec in codecs:
             encoded: list[bytes] = []
             encoding = seconds_taken(
                 lambda c=codec, e=encoded: e.extend(c.encode(x.audio, x.sample_rate) for x in clips)
@@ -64,12 +73,12 @@ def main() -> None:
             times[codec.label][1].append(decoding)
 
     print(f"{len(clips)} clips, {total:.0f} s at {clips[0].sample_rate} Hz, {args.rounds} rounds")
-    print(f"{'codec':<20}{'encode':>10}{'ratio':>8}{'decode':>10}{'ratio':>8}   (s of audio a s)")
-    base = [statistics.median(values) for values in times[CODECS[0].label]]
+    print(f"{'codec':<32}{'encode':>10}{'ratio':>8}{'decode':>10}{'ratio':>8}   (s of audio a s)")
+    base = [statistics.median(values) for values in times[codecs[0].label]]
     for label, both in times.items():
         encoding, decoding = (statistics.median(values) for values in both)
         print(
-            f"{label:<20}{total / encoding:>10.0f}{base[0] / encoding:>8.2f}"
+            f"{label:<32}{total / encoding:>10.0f}{base[0] / encoding:>8.2f}"
             f"{total / decoding:>10.0f}{base[1] / decoding:>8.2f}"
         )
 
