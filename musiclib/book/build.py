@@ -160,6 +160,8 @@ def _run_chapters(book: Book, work: Path, options: Options, say: Say) -> Execute
                 finally:
                     store.abandon(place)
 
+            # The longest first, so that the others fill the time: a chapter's length tells roughly.
+            waiting.sort(key=lambda chapter: chapter.source.stat().st_size, reverse=True)
             futures = {pool.submit(run, chapter): chapter for chapter in waiting}
             with workplace.processes.stopped_on_error():
                 for future in as_completed(futures):
