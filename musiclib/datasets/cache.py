@@ -105,6 +105,15 @@ class AudioCache:
         """
         return self._entry(track_id).length
 
+    def version(self, track_id: str) -> str:
+        """Return a text that changes when the track's file does: its path, size and time.
+
+        Raises:
+            DatasetError: The track has no audio here.
+        """
+        entry = self._entry(track_id)
+        return f"{entry.path}\n{entry.size}\n{entry.mtime_ns}"
+
     def audio(self, track_id: str) -> FloatArray:
         """Return a whole track, shape `(N,)`.
 

@@ -195,6 +195,24 @@ class AutoencoderCodec:
         )
         return found[0] if len(found) == 1 else found
 
+    def decode_latents(self, data: bytes) -> FloatArray:
+        """Return the latents that a file holds: its whole numbers times the quantiser's steps.
+
+        Returns:
+            Latents in the model's units, `(C, L)`, or `(2, C, L)` for two channels.
+
+        Raises:
+            BitstreamError: As `decode`.
+        """
+        coded, stream = self._opened(data)
+        found = np.stack(
+            [
+                coded.latents(payload, stream.n_samples, stream.step, level)
+                for payload, level in zip(stream.payloads, stream.levels, strict=True)
+            ]
+        )
+        return found[0] if len(found) == 1 else found
+
     def _opened(self, data: bytes) -> tuple[CodedModel, bitstream.Stream]:
         stream = bitstream.unpack(bytes(data))
         if self.checkpoint is None:

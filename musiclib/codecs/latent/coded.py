@@ -229,10 +229,25 @@ class CodedModel:
             found[:, first + skipped : first + block.shape[1]] = block[:, skipped:].numpy()
         return (found / bitstream.from_level(level)).astype(np.float32)
 
-    def _outputs(self, values: IntArray, step: int, n_samples: int) -> Tensor:
+    def latents(self, payload: bytes, n_samples: int, step: int, level: int) -> FloatArray:
+        """Return the latents `(C, L)` that a channel's payload holds; of silence, their means."""
+        frames, hop = self.model.latent_frames(n_samples), self.model.latent_hop
+        found = np.repeat(self.calibration.mean.numpy()[:, None], frames, axis=1)
+        if level == bitstream.SILENT:
+            return found
+        coded = self.read(payload, n_samples, step)
+        for (start, _), values in zip(self.blocks(n_samples), coded, strict=True):
+            block = self._latent(values, step).numpy()[:, : frames - start // hop]
+            found[:, start // hop : start // hop + block.shape[1]] = block
+        return found
+
+    def _latent(self, values: IntArray, step: int) -> Tensor:
         scaled = torch.from_numpy((values * 2.0 ** (step / 4)).astype(np.float32))
         gain = torch.where(self.calibration.gain > 0.0, self.calibration.gain, 1.0)
-        latent = scaled / gain[:, None] + self.calibration.mean[:, None]
+        return scaled / gain[:, None] + self.calibration.mean[:, None]
+
+    def _outputs(self, values: IntArray, step: int, n_samples: int) -> Tensor:
+        latent = self._latent(values, step)
         spectral = self.model.domain == "spectrogram"
         length = self.spectrogram.stft.frames(n_samples) if spectral else n_samples
         with torch.no_grad(), one_thread():

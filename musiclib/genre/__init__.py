@@ -1,0 +1,1 @@
+"""Genre recognition: protocol, classifiers and scores."""

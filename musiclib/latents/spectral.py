@@ -1,0 +1,165 @@
+"""The usual inputs of genre recognition as sequences: log-mel spectra, MFCCs, samples."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from musiclib.audio import HOUSE_RATE, FloatArray
+from musiclib.errors import ModelError
+from musiclib.latents.representations import Representation
+from musiclib.models import PEAK
+
+MEL_FLOOR = 1e-6
+
+
+@dataclass(frozen=True)
+class LogMel(Representation):
+    """Log-mel spectrogram in nepers of power, of clips with a peak of 0.3.
+
+    Attributes:
+        bands: Number of mel bands.
+        n_fft: Length of the STFT's window in samples.
+        hop_length: Distance between frames in samples.
+        rate: Sampling rate in Hz.
+    """
+
+    bands: int = 64
+    n_fft: int = 1024
+    hop_length: int = 512
+    rate: int = HOUSE_RATE
+
+    name = "log-mel"
+    label = "log-mel spectrogram"
+
+    @property
+    def sample_rate(self) -> int:
+        """As configured."""
+        return self.rate
+
+    @property
+    def hop(self) -> int:
+        """As configured."""
+        return self.hop_length
+
+    @property
+    def channels(self) -> int:
+        """Mel bands."""
+        return self.bands
+
+    def settings(self) -> dict[str, Any]:
+        """All attributes."""
+        return {**_fields(self), "floor": MEL_FLOOR}
+
+    def __call__(self, audio: FloatArray) -> FloatArray:
+        """Return `ln(mel power + 1e-6)`, `(N,)` to `(bands, L)`."""
+        import librosa
+
+        power = librosa.feature.melspectrogram(
+            y=levelled(audio),
+            sr=self.rate,
+            n_fft=self.n_fft,
+            hop_length=self.hop_length,
+            n_mels=self.bands,
+        )
+        logs: FloatArray = np.log(power + MEL_FLOOR).astype(np.float32)
+        return logs
+
+
+@dataclass(frozen=True)
+class Mfcc(Representation):
+    """Mel-frequency cepstral coefficients as librosa computes them: 20, of windows of 2048 samples.
+
+    These are the features of FMA's baselines (Defferrard et al., "FMA: A dataset for music
+    analysis", ISMIR 2017, section 5).
+
+    Attributes:
+        coefficients: Number of coefficients.
+        n_fft: Length of the STFT's window in samples.
+        hop_length: Distance between frames in samples.
+        rate: Sampling rate in Hz.
+    """
+
+    coefficients: int = 20
+    n_fft: int = 2048
+    hop_length: int = 512
+    rate: int = HOUSE_RATE
+
+    name = "mfcc"
+    label = "MFCC"
+
+    @property
+    def sample_rate(self) -> int:
+        """As configured."""
+        return self.rate
+
+    @property
+    def hop(self) -> int:
+        """As configured."""
+        return self.hop_length
+
+    @property
+    def channels(self) -> int:
+        """Coefficients."""
+        return self.coefficients
+
+    def settings(self) -> dict[str, Any]:
+        """All attributes."""
+        return _fields(self)
+
+    def __call__(self, audio: FloatArray) -> FloatArray:
+        """Return coefficients `(N,)` to `(coefficients, L)`."""
+        import librosa
+
+        found: FloatArray = librosa.feature.mfcc(
+            y=levelled(audio),
+            sr=self.rate,
+            n_mfcc=self.coefficients,
+            n_fft=self.n_fft,
+            hop_length=self.hop_length,
+        ).astype(np.float32)
+        return found
+
+
+@dataclass(frozen=True)
+class Samples(Representation):
+    """The samples themselves, one channel, for networks that start from the raw waveform.
+
+    Attributes:
+        rate: Sampling rate in Hz.
+    """
+
+    rate: int = 8_000
+
+    name = "samples"
+    label = "samples"
+    hop = 1
+    channels = 1
+
+    @property
+    def sample_rate(self) -> int:
+        """As configured."""
+        return self.rate
+
+    def settings(self) -> dict[str, Any]:
+        """All attributes."""
+        return _fields(self)
+
+    def __call__(self, audio: FloatArray) -> FloatArray:
+        """Return levelled samples, `(N,)` to `(1, N)`."""
+        return levelled(audio)[None]
+
+
+def levelled(audio: FloatArray) -> FloatArray:
+    """Bring the peak of a clip `(N,)` to 0.3, as the autoencoders do; silence stays silent."""
+    peak = float(np.abs(audio).max(initial=0.0))
+    if not np.isfinite(peak):
+        raise ModelError("The audio holds NaN or infinity; decode it again")
+    return audio * np.float32(PEAK / peak) if peak > 0.0 else audio
+
+
+def _fields(representation: Any) -> dict[str, Any]:
+    return dataclasses.asdict(representation)
