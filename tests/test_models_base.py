@@ -129,6 +129,18 @@ def test_encoding_and_decoding_are_deterministic(kind: str) -> None:
 
 
 @every_kind
+def test_trainings_decode_as_users_do(kind: str) -> None:
+    model = built(kind)
+    inputs = model.inputs(music()).detach()
+    latent = model.encode(inputs).detach()
+    with torch.no_grad():
+        found = model.decode(latent, inputs.shape[-1])
+    torch.testing.assert_close(
+        found, model.decode(latent, inputs.shape[-1]).detach(), rtol=1e-5, atol=1e-5
+    )
+
+
+@every_kind
 def test_a_seed_gives_the_same_model_and_step(kind: str) -> None:
     config = dataclasses.replace(
         SMALL[kind], corruption=Corruption("gaussian", 0.3), latent_noise=0.2
