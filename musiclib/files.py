@@ -1,5 +1,6 @@
 """Files and folders that appear whole or not at all."""
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -43,3 +44,20 @@ def replace_folder(source: Path, target: Path) -> None:
         target.rename(old)
     new.rename(target)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def code_digest(*parts: str) -> str:
+    """Return a digest of source files of this package, which changes when one of them does.
+
+    What is kept on disk between runs was made by some version of the code. With this in its key, a
+    later version makes it anew.
+
+    Args:
+        parts: Files or folders relative to the package, for example `models` or `stft.py`.
+    """
+    total = hashlib.sha256()
+    for part in sorted(parts):
+        place = Path(__file__).parent / part
+        for source in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            total.update(source.read_bytes())
+    return total.hexdigest()[:16]

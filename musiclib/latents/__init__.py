@@ -6,19 +6,22 @@ found["track"]                                    # (C, L)
 table = pooled(found, seconds=3.0)                # a vector for each piece
 """
 
-from musiclib.latents.pooling import MEAN_STD, RICH, Pooled, Statistic, pooled
+from musiclib.latents.pooling import MEAN_STD, RICH, SEVEN, Pooled, Statistic, pooled
 from musiclib.latents.representations import (
     AutoencoderLatents,
     Envelopes,
     QuantisedLatents,
     Representation,
 )
+from musiclib.latents.samples import TrackSamples, samples
 from musiclib.latents.sequences import Sequences, sequences, track_pieces
-from musiclib.latents.spectral import LogMel, Mfcc, Samples
+from musiclib.latents.sources import Source
+from musiclib.latents.spectral import LogMel, Mfcc
 
 __all__ = [
     "MEAN_STD",
     "RICH",
+    "SEVEN",
     "AutoencoderLatents",
     "Envelopes",
     "LogMel",
@@ -26,10 +29,12 @@ __all__ = [
     "Pooled",
     "QuantisedLatents",
     "Representation",
-    "Samples",
     "Sequences",
+    "Source",
     "Statistic",
+    "TrackSamples",
     "pooled",
+    "samples",
     "sequences",
     "track_pieces",
 ]

@@ -11,9 +11,20 @@ import numpy.typing as npt
 import pandas as pd
 
 from musiclib.audio import FloatArray
-from musiclib.latents.sequences import Sequences, track_pieces
+from musiclib.latents.sequences import track_pieces
+from musiclib.latents.sources import Source
 
-Statistic = Literal["mean", "std", "logstd", "changes"]
+Statistic = Literal["mean", "std", "logstd", "changes", "skew", "kurtosis", "median", "min", "max"]
+SEVEN: Final[tuple[Statistic, ...]] = (
+    "mean",
+    "std",
+    "skew",
+    "kurtosis",
+    "median",
+    "min",
+    "max",
+)
+"""The seven statistics of FMA's features (Defferrard et al., ISMIR 2017, section 5)."""
 MEAN_STD: Final[tuple[Statistic, ...]] = ("mean", "std")
 RICH: Final[tuple[Statistic, ...]] = ("mean", "logstd", "changes")
 LAGS_S: Final = (0.02, 0.04, 0.08, 0.16, 0.32)
@@ -49,7 +60,7 @@ class Pooled:
 
 
 def pooled(
-    found: Sequences, seconds: float = 3.0, statistics: Sequence[Statistic] = MEAN_STD
+    found: Source, seconds: float = 3.0, statistics: Sequence[Statistic] = MEAN_STD
 ) -> Pooled:
     """Turn every piece of every track into one vector.
 
@@ -59,7 +70,8 @@ def pooled(
         statistics: What is taken of each channel over the frames of a piece: `mean`; `std`, its
             standard deviation; `logstd`, the logarithm of that; `changes`, the logarithm of the
             standard deviation of its differences over 0.02 to 0.32 s, as far as the frames are
-            close enough and the piece is long enough for all tracks.
+            close enough and the piece is long enough for all tracks; `skew` and `kurtosis`, 0 for a
+            channel that does not move; `median`, `min` and `max`.
 
     Returns:
         Vectors of all pieces, in the order of the tracks.
@@ -78,7 +90,7 @@ def pooled(
     return Pooled(np.stack(values).astype(np.float32), table, found.name)
 
 
-def lags_of(found: Sequences) -> list[int]:
+def lags_of(found: Source) -> list[int]:
     """Return the lags of `changes` in frames, without doubles, at least one frame each."""
     return sorted({max(1, round(lag * found.frame_rate)) for lag in LAGS_S})
 
@@ -95,8 +107,12 @@ def statistics_of(
             parts.append(piece.std(axis=1))
         elif name == "logstd":
             parts.append(np.log(piece.std(axis=1) + _FLOOR))
-        else:
+        elif name == "changes":
             parts.extend(_change(piece, lag) for lag in lags)
+        elif name in ("skew", "kurtosis"):
+            parts.append(_moment(piece, 3 if name == "skew" else 4))
+        else:
+            parts.append(np.quantile(piece, {"min": 0.0, "median": 0.5, "max": 1.0}[name], axis=1))
     vector: FloatArray = np.concatenate(parts).astype(np.float32)
     return vector
 
@@ -106,3 +122,13 @@ def _change(piece: FloatArray, lag: int) -> FloatArray:
         return np.full(len(piece), np.log(_FLOOR), np.float32)
     change: FloatArray = np.log((piece[:, lag:] - piece[:, :-lag]).std(axis=1) + _FLOOR)
     return change
+
+
+def _moment(piece: FloatArray, order: int) -> FloatArray:
+    """Third standardised moment, or the fourth above that of a normal distribution."""
+    centred = piece - piece.mean(axis=1, keepdims=True)
+    spread = centred.std(axis=1)
+    still = spread < 1e-6
+    found = (centred**order).mean(axis=1) / np.where(still, 1.0, spread) ** order
+    moment: FloatArray = np.where(still, 0.0, found - (3.0 if order == 4 else 0.0))
+    return moment

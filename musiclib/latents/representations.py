@@ -11,7 +11,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -20,11 +20,17 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from musiclib.audio import FloatArray
 from musiclib.codecs.latent import AutoencoderCodec
+from musiclib.files import code_digest
 from musiclib.models import Autoencoder
 from musiclib.training import Checkpoint
 
 ENVELOPE_S = 0.0427
 ENVELOPE_FLOOR = 1e-3
+
+
+@cache
+def _code() -> str:
+    return code_digest("models", "codecs/latent", "latents/representations.py", "stft.py")
 
 
 class Representation(ABC):
@@ -68,8 +74,8 @@ class Representation(ABC):
 
     @property
     def key(self) -> str:
-        """Digest of the settings: equal for representations that give the same numbers."""
-        values = {"kind": type(self).__name__, **self.settings()}
+        """Digest of settings and code: equal for representations that give the same numbers."""
+        values = {"kind": type(self).__name__, "code": _code(), **self.settings()}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 

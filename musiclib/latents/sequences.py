@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from musiclib.datasets import AudioCache, Dataset, cache_root
 from musiclib.errors import DatasetError
 from musiclib.files import replace_file
 from musiclib.latents.representations import Representation
+from musiclib.latents.sources import Source, frames_in
 
 MEMORY_BYTES = 1 << 30
 """Sequences up to this size together stay in memory; the others are read when asked for."""
@@ -68,18 +68,31 @@ class Sequences:
         Raises:
             DatasetError: The track has none.
         """
+        return self._values(track_id).astype(np.float32)
+
+    def _values(self, track_id: str) -> npt.NDArray[np.float16 | np.float32]:
         if track_id not in self.files:
             raise DatasetError(f"no sequence of {self.name} for track {track_id!r}")
         found = self._memory.get(track_id)
         if found is None:
-            found = np.load(self.files[track_id])
+            found = np.load(self.files[track_id], mmap_mode="r")
             if sum(kept.nbytes for kept in self._memory.values()) + found.nbytes <= MEMORY_BYTES:
-                self._memory[track_id] = found
-        return found.astype(np.float32)
+                found = self._memory[track_id] = np.array(found)
+        return found
 
-    def frames(self, seconds: float) -> int:
-        """Return the number of frames, at least one, in a piece of `seconds`."""
-        return max(1, math.floor(seconds * self.frame_rate + 1e-6))
+    def length(self, track_id: str) -> int:
+        """Return the number of frames of a track."""
+        return int(self._values(track_id).shape[1])
+
+    def piece(self, track_id: str, start: int, length: int) -> FloatArray:
+        """Return frames `start` to `start + length` of a track, `(C, length)`."""
+        return self._values(track_id)[:, start : start + length].astype(np.float32)
+
+    def fingerprint(self) -> str:
+        """Return a digest of what they are: representation, tracks and their files."""
+        named = [f"{track_id}\t{self.files[track_id].stem}" for track_id in self.tracks.index]
+        text = "\n".join([self.representation.key, *named])
+        return hashlib.sha256(text.encode()).hexdigest()[:24]
 
     def select(self, tracks: pd.DataFrame) -> Sequences:
         """Return the sequences of the tracks of a table, with that table's columns.
@@ -99,7 +112,7 @@ def sequences(
     """Compute a representation of every track, or find it where it was computed before.
 
     Each track has a file of its own in the cache folder, so that an interrupted run goes on. It is
-    kept in 16 bits, 11 of them significant; samples in 32.
+    kept in 16 bits, 11 of them significant.
 
     Args:
         representation: What to compute.
@@ -132,9 +145,8 @@ def sequences(
 
 def _compute(representation: Representation, samples: FloatArray, path: Path) -> None:
     values = representation(samples)
-    exact = representation.hop == 1
     largest = float(np.abs(values).max(initial=0.0))
-    kind = np.float32 if exact or largest > 6e4 else np.float16
+    kind = np.float32 if largest > 6e4 else np.float16  # which ends at 65504
     buffer = io.BytesIO()
     np.save(buffer, values.astype(kind), allow_pickle=False)
     replace_file(path, buffer.getvalue())
@@ -147,12 +159,12 @@ def _digest(dataset: Dataset, audio: AudioCache, track_id: str) -> str:
 
 
 def track_pieces(
-    found: Sequences, seconds: float, track_id: str, short: bool = True
+    found: Source, seconds: float, track_id: str, short: bool = True
 ) -> Iterator[tuple[int, FloatArray]]:
     """Cut a track into pieces without overlap.
 
     Args:
-        found: The sequences.
+        found: The sequences, or samples.
         seconds: Length of a piece. A rest at the end that is shorter is left out.
         track_id: The track.
         short: Whether a track that is shorter than a piece gives one piece, all that it has.
@@ -160,9 +172,8 @@ def track_pieces(
     Yields:
         First frame and piece `(C, T)`.
     """
-    whole, length = found[track_id], found.frames(seconds)
-    count = whole.shape[1] // length
-    if count == 0 and short:
-        yield 0, whole
-    for number in range(count):
-        yield number * length, whole[:, number * length : (number + 1) * length]
+    available, length = found.length(track_id), frames_in(found, seconds)
+    if available < length and short:
+        yield 0, found.piece(track_id, 0, available)
+    for number in range(available // length):
+        yield number * length, found.piece(track_id, number * length, length)

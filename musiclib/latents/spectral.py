@@ -1,4 +1,4 @@
-"""The usual inputs of genre recognition as sequences: log-mel spectra, MFCCs, samples."""
+"""The usual inputs of genre recognition as sequences: log-mel spectra and MFCCs."""
 
 from __future__ import annotations
 
@@ -122,35 +122,6 @@ class Mfcc(Representation):
             hop_length=self.hop_length,
         ).astype(np.float32)
         return found
-
-
-@dataclass(frozen=True)
-class Samples(Representation):
-    """The samples themselves, one channel, for networks that start from the raw waveform.
-
-    Attributes:
-        rate: Sampling rate in Hz.
-    """
-
-    rate: int = 8_000
-
-    name = "samples"
-    label = "samples"
-    hop = 1
-    channels = 1
-
-    @property
-    def sample_rate(self) -> int:
-        """As configured."""
-        return self.rate
-
-    def settings(self) -> dict[str, Any]:
-        """All attributes."""
-        return _fields(self)
-
-    def __call__(self, audio: FloatArray) -> FloatArray:
-        """Return levelled samples, `(N,)` to `(1, N)`."""
-        return levelled(audio)[None]
 
 
 def levelled(audio: FloatArray) -> FloatArray:

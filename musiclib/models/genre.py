@@ -1,0 +1,258 @@
+"""Networks that recognise genre: from sequences (latents), from spectrograms, from samples.
+
+All end the same way: statistics of their features over time, dropout, one linear layer. So what
+differs between two of them is what they are fed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from musiclib.errors import ModelError
+from musiclib.models.base import Autoencoder
+
+Pooling = Literal["statistics", "attention"]
+LAGS_S = (0.02, 0.04, 0.08, 0.16, 0.32)
+_SMALLEST = 1e-4
+_ATTENTION_WIDTH = 16
+
+
+def lags_at(frame_rate: float) -> tuple[int, ...]:
+    """Return the lags of changes in frames at a rate in Hz: 0.02 to 0.32 s, without doubles."""
+    return tuple(sorted({max(1, round(lag * frame_rate)) for lag in LAGS_S}))
+
+
+class StatisticsPool(nn.Module):
+    """Statistics over time, `(B, C, L)` to `(B, C * (2 + lags))`.
+
+    They are the mean, the logarithm of the standard deviation, and for each lag the logarithm of
+    the root mean square of the changes over so many frames. With attention, frames have weights
+    that two small layers find for them (Okabe, Koshinaka and Shinoda, "Attentive statistics pooling
+    for deep speaker embedding", Interspeech 2018, section 2.3, with one head). Without, all weigh
+    the same.
+    """
+
+    def __init__(self, channels: int, pooling: Pooling, lags: Sequence[int] = ()) -> None:
+        super().__init__()
+        if pooling not in ("statistics", "attention"):
+            raise ModelError(f"pooling must be statistics or attention, not {pooling!r}")
+        if any(lag < 1 for lag in lags):
+            raise ModelError(f"lags must be positive, not {tuple(lags)}")
+        self.lags = tuple(lags)
+        self.size = channels * (2 + len(self.lags))
+        self.scores: nn.Module | None = None
+        if pooling == "attention":
+            self.scores = nn.Sequential(
+                nn.BatchNorm1d(channels),
+                nn.Conv1d(channels, _ATTENTION_WIDTH, 1),
+                nn.Tanh(),
+                nn.Conv1d(_ATTENTION_WIDTH, 1, 1),
+            )
+
+    def weights(self, x: Tensor) -> Tensor:
+        """Return the weight of each frame, `(B, 1, L)`; they sum to one."""
+        if self.scores is None:
+            return torch.full_like(x[:, :1], 1.0 / x.shape[-1])
+        weights: Tensor = self.scores(x).softmax(dim=-1)
+        return weights
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pool `(B, C, L)`."""
+        weights = self.weights(x)
+        mean = (weights * x).sum(dim=-1)
+        spread = (weights * (x - mean.unsqueeze(-1)).square()).sum(dim=-1)
+        return torch.cat([mean, _log(spread), *(self._change(x, weights, k) for k in self.lags)], 1)
+
+    @staticmethod
+    def _change(x: Tensor, weights: Tensor, lag: int) -> Tensor:
+        lag = min(lag, x.shape[-1] - 1)
+        if lag == 0:  # a single frame does not change
+            return _log(torch.zeros_like(x[..., 0]))
+        squares = (x[..., lag:] - x[..., :-lag]).square()
+        both = (weights[..., lag:] * weights[..., :-lag]).sqrt()
+        return _log((both * squares).sum(dim=-1) / both.sum(dim=-1).clamp(min=1e-9))
+
+
+def _log(power: Tensor) -> Tensor:
+    return 0.5 * torch.log(power + _SMALLEST)
+
+
+class Ending(nn.Module):
+    """Statistics over time, normalised, dropout, a linear layer: `(B, C, L)` to `(B, classes)`."""
+
+    def __init__(
+        self, channels: int, classes: int, pooling: Pooling, lags: Sequence[int], dropout: float
+    ) -> None:
+        super().__init__()
+        self.pool = StatisticsPool(channels, pooling, lags)
+        self.norm = nn.BatchNorm1d(self.pool.size, affine=False)
+        self.dropout = nn.Dropout(dropout)
+        self.out = nn.Linear(self.pool.size, classes)
+        nn.init.zeros_(self.out.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores before the softmax."""
+        # Logarithms of small numbers do not survive 8 bits of precision.
+        with torch.autocast(x.device.type, enabled=False):
+            scores: Tensor = self.out(self.dropout(self.norm(self.pool(x.float()))))
+        return scores
+
+
+class SequenceClassifier(nn.Module):
+    """Genre from a sequence `(B, C, L)` by its statistics alone.
+
+    `filterbank` is for sequences that swing like a waveform, whose sign says nothing. Pairs of
+    convolutions find energies in bands of the sequence first, and their logarithms go on. It is
+    what a spectrogram does with samples, with bands that are learned.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        classes: int,
+        frame_rate: float,
+        pooling: Pooling = "statistics",
+        dropout: float = 0.5,
+        filterbank: int = 0,
+        shrink: int = 1,
+    ) -> None:
+        """Make a classifier.
+
+        Args:
+            channels: Channels C of the sequence.
+            classes: Number of genres.
+            frame_rate: Frames in a second.
+            pooling: Over time.
+            dropout: Share of statistics that are dropped in training.
+            filterbank: Number of learned bands; 0 for none.
+            shrink: Frames whose energies are averaged into one behind the filterbank.
+        """
+        super().__init__()
+        if min(channels, classes, shrink) < 1 or filterbank < 0 or not frame_rate > 0.0:
+            raise ModelError("sizes and rates of a classifier must be positive")
+        self.bank: nn.Conv1d | None = None
+        self.shrink = shrink if filterbank else 1
+        if filterbank:
+            self.bank = nn.Conv1d(channels, 2 * filterbank, 7, padding=3)
+        lags = lags_at(frame_rate / self.shrink)
+        self.ending = Ending(filterbank or channels, classes, pooling, lags, dropout)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Return what is pooled, `(B, C', L')`."""
+        return x if self.bank is None else _log_energies(self.bank(x), self.shrink)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores `(B, classes)` before the softmax."""
+        scores: Tensor = self.ending(self.features(x))
+        return scores
+
+
+def _log_energies(x: Tensor, shrink: int) -> Tensor:
+    """Return log energies of pairs of channels, `(B, 2 C, L)` to `(B, C, ceil(L / shrink))`."""
+    squares = x.float().square()
+    energies = squares[:, ::2] + squares[:, 1::2]
+    if shrink > 1:
+        energies = F.avg_pool1d(energies, min(shrink, energies.shape[-1]), ceil_mode=True)
+    return torch.log(energies + 1e-3)
+
+
+class SpectrogramCnn(nn.Module):
+    """Genre from a log-mel spectrogram `(B, bands, L)`, by 2-D convolutions from scratch."""
+
+    def __init__(
+        self, bands: int, classes: int, pooling: Pooling = "statistics", width: int = 16
+    ) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(bands)
+        # The first layer also halves both sides, which makes the whole network cheaper.
+        layers = _block(1, width, 5, stride=2)
+        for inner, outer in ((1, 2), (2, 4), (4, 4)):
+            layers += [
+                *_block(inner * width, outer * width, 3),
+                nn.MaxPool2d(2, ceil_mode=True),
+            ]
+        self.convolutions = nn.Sequential(*layers)
+        self.convolutions.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.ending = Ending(4 * width, classes, pooling, (), dropout=0.3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores `(B, classes)` before the softmax."""
+        image = self.norm(x).unsqueeze(1).to(memory_format=torch.channels_last)
+        scores: Tensor = self.ending(self.convolutions(image).mean(dim=2))
+        return scores
+
+
+def _block(inner: int, outer: int, kernel: int, stride: int = 1) -> list[nn.Module]:
+    return [
+        nn.Conv2d(inner, outer, kernel, stride, padding=kernel // 2),
+        nn.BatchNorm2d(outer),
+        nn.ReLU(),
+    ]
+
+
+class WaveformCnn(nn.Module):
+    """Genre from samples `(B, 1, N)`, by 1-D convolutions from scratch.
+
+    A wide first layer with a large stride, as Dieleman and Schrauwen had ("End-to-end learning for
+    music audio", ICASSP 2014, section 3), then log energies, then two narrow layers.
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        pooling: Pooling = "statistics",
+        width: int = 64,
+        kernel: int = 256,
+        stride: int = 64,
+    ) -> None:
+        super().__init__()
+        self.first = nn.Conv1d(1, 2 * width, kernel, stride, padding=(kernel - stride) // 2)
+        self.norm = nn.BatchNorm1d(width)
+        layers: list[nn.Module] = []
+        for _ in range(2):
+            layers += [nn.Conv1d(width, width, 3, padding=1), nn.BatchNorm1d(width), nn.ReLU()]
+        self.rest = nn.Sequential(*layers)
+        self.ending = Ending(width, classes, pooling, (), dropout=0.3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores `(B, classes)` before the softmax."""
+        scores: Tensor = self.ending(self.rest(self.norm(_log_energies(self.first(x), 4))))
+        return scores
+
+
+class LatentClassifier(nn.Module):
+    """An autoencoder's encoder with a classifier on top: samples `(B, 1, N)` to scores.
+
+    The whole is trained, or the classifier alone, when the encoder's weights are frozen.
+    """
+
+    mean: Tensor
+    spread: Tensor
+
+    def __init__(
+        self, model: Autoencoder, classifier: SequenceClassifier, mean: Tensor, spread: Tensor
+    ) -> None:
+        """Put a classifier on an encoder.
+
+        Args:
+            model: A trained autoencoder; its decoder is not used.
+            classifier: Takes normalised latents `(B, C, L)`.
+            mean: Mean of each latent channel, `(C,)`.
+            spread: Its standard deviation, `(C,)`.
+        """
+        super().__init__()
+        self.model = model
+        self.classifier = classifier
+        self.register_buffer("mean", mean.reshape(1, -1, 1))
+        self.register_buffer("spread", spread.reshape(1, -1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores `(B, classes)` before the softmax, of levelled samples."""
+        latent = self.model.encode(self.model.inputs(x.squeeze(1)))
+        scores: Tensor = self.classifier((latent - self.mean) / self.spread)
+        return scores
