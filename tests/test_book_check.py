@@ -24,6 +24,9 @@ def site(tmp_path: Path) -> Path:
     return write_site(tmp_path, '<h2 id="here">Here</h2>', "part/page.html")
 
 
+POINT = '<svg><g class="ml-point" aria-label="{}"></g></svg>'
+LINK = '<a href="media/{}" data-ml-sound>A tone</a>'
+
 GOOD = """
 <a href="part/page.html#here">a place</a> <a href="#">top</a> <a href="part/">?</a>
 <a href="https://example.org/paper">a paper</a> <a href="mailto:someone@example.org">mail</a>
@@ -32,7 +35,13 @@ GOOD = """
 <p id="name">Another tone</p>
 <audio preload="none" aria-labelledby="name"><source src="media/a tone.flac"></audio>
 <button data-picture="picture.png" data-words="a.b c.png">play</button>
+<figure data-ml-map><svg><g class="ml-point" aria-label="A tone"></g></svg>
+<a href="media/a%20tone.flac" data-ml-sound>A tone</a></figure>
 """.replace('<a href="part/">?</a>', "")
+
+
+def sound_map(*parts: str) -> str:
+    return f"<figure data-ml-map>{''.join(parts)}</figure>"
 
 
 def test_good_site_has_no_findings(site: Path) -> None:
@@ -67,6 +76,11 @@ def test_good_site_has_no_findings(site: Path) -> None:
         ('<script src="//example.org/x.js"></script>', "needs another host"),
         ('<link rel="stylesheet" href="https://example.org/x.css">', "needs another host"),
         ('<img src="https://example.org/x.png" alt="x">', "needs another host"),
+        (sound_map(POINT.format("x"), LINK.format("gone.mp3")), "no such file: media/gone.mp3"),
+        (sound_map(POINT.format("x")), "map of sounds with 1 points and 0 sounds"),
+        (sound_map(), "map of sounds with 0 points"),
+        (sound_map(POINT.format(" "), LINK.format("a tone.flac")), "a point without a name"),
+        (sound_map(POINT.format("x"), "<a data-ml-sound>x</a>"), "a point without a sound"),
         ("<pre>Traceback (most recent call last)</pre>", "traceback"),
     ],
 )

@@ -207,6 +207,8 @@ def _content_problems(page: Page) -> Iterator[str]:
             yield f"player without a name (aria-label): {address}"
         if not player.get("src") and player.find("source") is None:
             yield f"player without a source: {named or 'unnamed'}"
+    for chart in soup.select("[data-ml-map]"):
+        yield from _map_problems(chart)
     if _TRACEBACK in soup.get_text() or soup.select(".output.traceback"):
         yield "a traceback is printed"
     if page.redirect is None:
@@ -214,6 +216,17 @@ def _content_problems(page: Page) -> Iterator[str]:
             yield "no title"
         if soup.html is None or not soup.html.get("lang"):
             yield "no language on the html element"
+
+
+def _map_problems(chart: Tag) -> Iterator[str]:
+    """Problems of a map of sounds: the script finds a point's sound by its number."""
+    points, sounds = chart.select(".ml-point"), chart.select("[data-ml-sound]")
+    if not points or len(points) != len(sounds):
+        yield f"map of sounds with {len(points)} points and {len(sounds)} sounds"
+    if any(not str(point.get("aria-label") or "").strip() for point in points):
+        yield "map of sounds with a point without a name (aria-label)"
+    if any(sound.name == "a" and not sound.get("href") for sound in sounds):
+        yield "map of sounds with a point without a sound"
 
 
 def _remote(address: str) -> bool:

@@ -5,7 +5,8 @@ the page addresses it). Then media become files there, which a page loads only w
 played. Without them, as when a reader runs a notebook alone, media are embedded in the page.
 
 Either way a sound is 16-bit FLAC at its true level: nothing is normalised, so that what is heard
-has the levels that were measured.
+has the levels that were measured. Only a map of many sounds (:func:`musiclib.listen.latent_map`)
+has short ones as MP3, and says so.
 """
 
 import base64
@@ -22,7 +23,7 @@ from urllib.parse import quote
 import numpy as np
 import soundfile
 
-from musiclib.audio import FloatArray, validate
+from musiclib.audio import FloatArray, to_mono, validate
 from musiclib.errors import AudioError, BookError
 from musiclib.files import replace_file
 
@@ -33,7 +34,7 @@ MEDIA_URL: Final = "MUSICLIB_MEDIA_URL"
 _RATES = range(3_000, 192_001)
 # Decoders overshoot by a decibel or two. A peak of 8 (18 dB) is no overshoot but a wrong scale.
 _LARGEST_PEAK = 8.0
-_TYPES: Final = {".flac": "audio/flac", ".png": "image/png"}
+_TYPES: Final = {".flac": "audio/flac", ".mp3": "audio/mpeg", ".png": "image/png"}
 
 
 @dataclass(frozen=True)
@@ -73,17 +74,47 @@ def encode_flac(audio: FloatArray, sample_rate: int) -> Encoded:
             f"browsers play FLAC of {_RATES.start} to {_RATES.stop - 1} Hz, not {sample_rate} Hz: "
             "resample the sound before it is played"
         )
+    _check_scale(samples)
+    clipped = int(np.count_nonzero(np.abs(samples) > 1.0))
+    levels = np.clip(np.round(samples.astype(np.float64) * 32_768.0), -32_768, 32_767)
+    file = io.BytesIO()
+    soundfile.write(file, levels.astype(np.int16).T, sample_rate, format="FLAC", subtype="PCM_16")
+    return Encoded(file.getvalue(), clipped)
+
+
+def encode_mp3(audio: FloatArray, sample_rate: int, kbps: float) -> bytes:
+    """Sound as MP3, for pages with hundreds of short sounds.
+
+    At low bitrates Opus and Vorbis sound better, but Safari plays them in Ogg files only since
+    2025. MP3 is played by every browser.
+
+    Args:
+        audio: Samples, shape ``(N,)`` or ``(C, N)``, nominally within [-1, 1]. Channels are mixed
+            to mono, and samples outside the range are set to full scale.
+        sample_rate: Samples a second, 8,000 to 96,000.
+        kbps: Bitrate in kbps, one that MP3 has.
+
+    Returns:
+        The bytes of a file, which declares the encoder's delay so that players remove it.
+
+    Raises:
+        AudioError: If the audio is empty, not finite or far outside [-1, 1].
+        CodecError: If MP3 cannot code this rate or bitrate.
+    """
+    from musiclib.codecs import get_codec
+
+    mono = to_mono(validate(audio))
+    _check_scale(mono)
+    return get_codec("mp3", kbps=kbps).encode(np.clip(mono, -1.0, 1.0), sample_rate)
+
+
+def _check_scale(samples: FloatArray) -> None:
     largest = float(np.abs(samples).max())
     if largest > _LARGEST_PEAK:
         raise AudioError(
             f"the audio peaks at {largest:g}, but samples lie within [-1, 1]: "
             "divide integer samples by their full scale"
         )
-    clipped = int(np.count_nonzero(np.abs(samples) > 1.0))
-    levels = np.clip(np.round(samples.astype(np.float64) * 32_768.0), -32_768, 32_767)
-    file = io.BytesIO()
-    soundfile.write(file, levels.astype(np.int16).T, sample_rate, format="FLAC", subtype="PCM_16")
-    return Encoded(file.getvalue(), clipped)
 
 
 def slug(text: str) -> str:
@@ -121,13 +152,18 @@ class MediaStore:
         self.url = url
         self._digests: dict[str, str] = {}
 
+    @property
+    def embeds(self) -> bool:
+        """Whether media are embedded in the page."""
+        return self.folder is None
+
     def add(self, name: str, suffix: str, data: bytes) -> str:
         """Keep a file's bytes for the page.
 
         Args:
             name: Stem of the file's name, such as ``clip-system``; it is made a :func:`slug`. Where
                 the page has another file of this name, a digest of the bytes is added to it.
-            suffix: ``.flac`` or ``.png``.
+            suffix: ``.flac``, ``.mp3`` or ``.png``.
             data: The file's bytes.
 
         Returns:

@@ -68,7 +68,9 @@ def level_text(sound: Sound) -> str:
     largest = peak(sound.audio)
     if largest == 0:
         return "silence"
-    return f"RMS {_minus(rms_db(sound.audio))} dB, peak {_minus(20 * np.log10(largest))} dB"
+    return (
+        f"RMS {number_text(rms_db(sound.audio))} dB, peak {number_text(20 * np.log10(largest))} dB"
+    )
 
 
 def clipping_text(sound: Sound, clipped: int) -> str:
@@ -87,14 +89,15 @@ def figure_texts(sound: Sound) -> list[str]:
     for name, value in sound.figures.items():
         metric = METRICS.get(name)
         label, unit = (metric.label, metric.unit) if metric else (name, "")
-        number = value if isinstance(value, str) else _minus(float(value), 2)
+        number = value if isinstance(value, str) else number_text(float(value), 2)
         # A number and its unit stay on one line.
         measured = f"{number}\N{NO-BREAK SPACE}{unit}" if unit else number
         texts.append(f"{label} {measured}".strip())
     return texts
 
 
-def _minus(value: float, digits: int = 1) -> str:
+def number_text(value: float, digits: int = 1) -> str:
+    """A number in words, with a minus sign that is as long as a plus sign, such as "−14.2"."""
     if not np.isfinite(value):
         return "infinite" if value > 0 else "not defined" if np.isnan(value) else "minus infinity"
     text = f"{value:.{digits}f}"

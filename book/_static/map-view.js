@@ -1,0 +1,235 @@
+/*
+ * What a map of sounds shows: where its points are, their colours, names and rings. `map.js` plays
+ * the sounds and listens to the reader.
+ */
+(() => {
+  "use strict";
+
+  const NEAR = { mouse: 22, touch: 34 }; // pixels from which a point can be picked
+  const MARGIN = 22;
+  const HINT = "Point at a mark to see its name, click it to hear it.";
+  const KEYS_HINT = "Keys, once the map has the focus: arrows to move, Enter to play, Escape to stop.";
+
+  /** Numbers of an attribute. */
+  const numbers = (text) => text.split(" ").map(Number);
+
+  /** A new element with attributes, in HTML or in SVG. */
+  function make(name, attributes, parent, space = "http://www.w3.org/1999/xhtml") {
+    const element = document.createElementNS(space, name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    parent.append(element);
+    return element;
+  }
+
+  class MapView {
+    constructor(root) {
+      this.root = root;
+      this.plot = root.querySelector(".ml-plot");
+      this.svg = this.plot.querySelector("svg");
+      this.points = [...this.svg.querySelectorAll(".ml-point")];
+      this.names = this.points.map((point) => point.getAttribute("aria-label"));
+      this.items = [...root.querySelectorAll(".ml-listing li")];
+      this.layouts = [...root.querySelectorAll("input[data-xy]")];
+      this.colourings = [...root.querySelectorAll("input[data-of]")];
+      this.genres = numbers(this.svg.dataset.genres);
+      this.chosen = new Map(); // of each legend: the numbers of its entries that are not dimmed
+      this.state = { hovered: -1, focused: -1, playing: -1 };
+      this.build();
+      this.fit();
+      this.colour();
+      root.setAttribute("data-on", "");
+      new ResizeObserver(() => this.fit()).observe(this.plot);
+    }
+
+    build() {
+      const svg = "http://www.w3.org/2000/svg";
+      this.kin = make("path", { class: "ml-kin", "aria-hidden": "true" }, this.svg, svg);
+      this.svg.prepend(this.kin);
+      const marks = make("g", { class: "ml-marks", "aria-hidden": "true" }, this.svg, svg);
+      this.ring = make("circle", { class: "ml-ring", r: 12 }, marks, svg);
+      this.wheel = make("g", { class: "ml-wheel" }, marks, svg);
+      make("circle", { class: "ml-track", r: 15 }, this.wheel, svg);
+      this.arc = make("circle", { class: "ml-arc", r: 15, pathLength: 1 }, this.wheel, svg);
+      this.copy = make("g", { class: "ml-copy" }, this.wheel, svg); // the wheel hides the mark
+      this.tip = make("div", { class: "ml-tip", "aria-hidden": "true", hidden: "" }, this.plot);
+      this.line = make("p", { class: "ml-line" }, this.root);
+      this.plot.after(this.line);
+      this.status = make("span", { class: "ml-hidden", role: "status" }, this.root);
+      for (const point of this.points) point.querySelector("title").remove(); // the tip says it
+      const choices = this.root.querySelector(".ml-choices");
+      choices.hidden = this.layouts.length < 2 && this.colourings.length < 2;
+      this.root.querySelectorAll("[data-legend]").forEach((legend) => this.buildLegend(legend));
+      for (const input of this.layouts) input.addEventListener("change", () => this.move());
+      for (const input of this.colourings) input.addEventListener("change", () => this.colour());
+    }
+
+    /** Entries of a legend become buttons that dim all others. */
+    buildLegend(legend) {
+      const chosen = new Set();
+      this.chosen.set(legend.dataset.legend, chosen);
+      [...legend.querySelectorAll("li")].forEach((item, number) => {
+        const content = [...item.childNodes];
+        const button = make("button", { type: "button", "aria-pressed": "false" }, item);
+        button.append(...content);
+        button.addEventListener("click", () => {
+          if (!chosen.delete(number)) chosen.add(number);
+          button.setAttribute("aria-pressed", String(chosen.has(number)));
+          this.dim();
+        });
+      });
+    }
+
+    /** Which point the pointer means: the nearest one that is not dimmed, if it is near enough. */
+    near(event) {
+      const box = this.svg.getBoundingClientRect();
+      const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+      let best = -1;
+      let least = event.pointerType === "touch" ? NEAR.touch : NEAR.mouse;
+      this.places.forEach(([left, top], index) => {
+        const distance = Math.hypot(left - x, top - y);
+        if (distance < least && this.isShown(index)) [best, least] = [index, distance];
+      });
+      return best;
+    }
+
+    isShown(index) {
+      return !this.points[index].hasAttribute("data-dim");
+    }
+
+    /** A line that screen readers speak. */
+    say(words) {
+      this.status.textContent = words;
+    }
+
+    /** Names, rings and lines for what is pointed at, focused by keys and played. */
+    show(change = {}) {
+      Object.assign(this.state, change);
+      const { hovered, focused, playing } = this.state;
+      const at = hovered >= 0 ? hovered : focused;
+      this.ring.toggleAttribute("data-keys", focused >= 0);
+      this.put(this.ring, focused >= 0 ? focused : hovered);
+      this.put(this.wheel, playing);
+      if (playing >= 0) this.copyMark(playing);
+      this.showLine(at >= 0 ? at : playing);
+      this.showTip(at);
+      this.showKin(at);
+    }
+
+    showLine(index) {
+      if (index < 0) {
+        const hasMouse = matchMedia("(hover: hover)").matches;
+        this.line.textContent = hasMouse ? `${HINT} ${KEYS_HINT}` : HINT;
+        return;
+      }
+      const [name, detail] = ["a, b", "span"].map((part) => this.items[index].querySelector(part));
+      const title = document.createElement("b");
+      title.textContent = name.textContent;
+      const isPlaying = index === this.state.playing;
+      this.line.replaceChildren(isPlaying ? "\u25b6 Playing: " : "", title, `, ${detail.textContent}`);
+    }
+
+    copyMark(index) {
+      const colour = this.points[index].style.getPropertyValue("--ml-mark");
+      this.copy.style.setProperty("--ml-mark", colour);
+      this.copy.innerHTML = this.points[index].innerHTML;
+    }
+
+    /** How much of the playing sound was heard, 0 to 1. */
+    turn(share) {
+      this.arc.style.strokeDashoffset = String(1 - share);
+    }
+
+    put(mark, index) {
+      mark.toggleAttribute("data-none", index < 0);
+      if (index >= 0) mark.style.transform = this.points[index].style.transform;
+    }
+
+    showTip(index) {
+      this.tip.hidden = index < 0;
+      if (index < 0) return;
+      this.tip.textContent = this.names[index];
+      const [x, y] = this.places[index];
+      const half = this.tip.offsetWidth / 2;
+      const left = Math.min(Math.max(x, half), Math.max(this.plot.clientWidth - half, half));
+      const above = y > this.tip.offsetHeight + 24;
+      this.tip.style.left = `${left}px`;
+      this.tip.style.top = `${above ? y - this.tip.offsetHeight - 20 : y + 20}px`;
+    }
+
+    /** Lines to the other points of an artist, while colours mean artists. */
+    showKin(index) {
+      const kin = this.colourings.find((input) => input.checked)?.dataset.kin;
+      const own = kin && index >= 0 ? numbers(kin) : null;
+      const others = own && own[index] >= 0 ? this.places.filter((_, i) => own[i] === own[index]) : [];
+      const path = others.map((place) => `M${this.places[index]}L${place}`);
+      this.kin.setAttribute("d", path.join(""));
+    }
+
+    /** Put the points where the layout has them, in the room that there is. */
+    fit() {
+      const width = this.plot.clientWidth;
+      if (!width) return; // not in view
+      const height = Math.round(width < 520 ? width : Math.min(0.7 * width, 620));
+      const grid = numbers((this.layouts.find((input) => input.checked) ?? this.layouts[0]).dataset.xy);
+      const pairs = this.points.map((_, index) => [grid[2 * index], grid[2 * index + 1]]);
+      const [right, below] = [0, 1].map((axis) => Math.max(...pairs.map((pair) => pair[axis])));
+      const scale = Math.min(
+        (width - 2 * MARGIN) / Math.max(right, 1),
+        (height - 2 * MARGIN) / Math.max(below, 1),
+      );
+      const corner = [(width - scale * right) / 2, (height - scale * below) / 2];
+      this.places = pairs.map((pair) => pair.map((value, axis) => corner[axis] + scale * value));
+      this.svg.style.setProperty("--ml-size", width < 520 ? "0.8" : "1");
+      this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+      this.svg.setAttribute("height", height);
+      this.places.forEach(([x, y], index) => {
+        this.points[index].style.transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
+      });
+      this.show();
+    }
+
+    /** Go to another layout, slowly where the reader allows motion. */
+    move() {
+      clearTimeout(this.still);
+      this.root.setAttribute("data-moving", "");
+      this.still = setTimeout(() => this.root.removeAttribute("data-moving"), 900);
+      this.fit();
+      const input = this.layouts.find((one) => one.checked);
+      this.root.querySelector(".ml-layout").textContent = input.dataset.note;
+      this.say([input.value, input.dataset.note].filter(Boolean).join(": "));
+    }
+
+    colour() {
+      const number = Math.max(this.colourings.findIndex((input) => input.checked), 0);
+      const { palette, of } = this.colourings[number].dataset;
+      const colours = palette.split(" ");
+      const isGenre = this.colourings[number].value === "genre";
+      this.of = numbers(of);
+      this.of.forEach((colour, index) => {
+        this.points[index].style.setProperty("--ml-mark", colours[colour]);
+      });
+      for (const legend of this.root.querySelectorAll("[data-legend]")) {
+        const ofGenre = legend.dataset.legend === "genre";
+        if (ofGenre) legend.toggleAttribute("data-plain", !isGenre);
+        else legend.hidden = legend.dataset.legend !== String(number);
+      }
+      this.dim();
+    }
+
+    /** Dim what the pressed buttons of the legends leave out. */
+    dim() {
+      const number = String(Math.max(this.colourings.findIndex((input) => input.checked), 0));
+      const chosen = [
+        [this.chosen.get("genre"), this.genres],
+        [this.chosen.get(number), this.of],
+      ];
+      this.points.forEach((point, index) => {
+        const isLeftOut = chosen.some(([set, of]) => set?.size && !set.has(of[index]));
+        point.toggleAttribute("data-dim", isLeftOut);
+      });
+      this.show();
+    }
+  }
+
+  globalThis.MusiclibMapView = MapView;
+})();

@@ -1,0 +1,190 @@
+/*
+ * Maps of sounds ([data-ml-map]): points that play. Without this script a map is a picture with a
+ * list of its sounds.
+ *
+ * A map is one stop of the tab key. Arrow keys move to the nearest point in their direction, Home
+ * and End to the first and the last; Enter and space start and stop a sound, Escape stops it.
+ */
+(() => {
+  "use strict";
+
+  const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+  /**
+   * Index of the point to which an arrow key moves, or -1: the nearest one in a quarter of the plane
+   * around the direction, else the one that is least off it. Points in one place follow in order.
+   */
+  function inDirection(places, from, [dx, dy], allowed = () => true) {
+    let best = -1;
+    let least = Infinity;
+    for (let index = 0; index < places.length; index += 1) {
+      if (index === from || !allowed(index)) continue;
+      const x = places[index][0] - places[from][0];
+      const y = places[index][1] - places[from][1];
+      const along = x * dx + y * dy;
+      const across = Math.abs(x * dy - y * dx);
+      const here = x === 0 && y === 0;
+      if (here ? index > from !== dx + dy > 0 : along <= 0) continue;
+      let cost = 0;
+      if (here) cost = Math.abs(index - from) * 1e-6;
+      else cost = Math.hypot(along, across) + (across > along ? 1e4 * (across / along) : 0);
+      if (cost < least) [best, least] = [index, cost];
+    }
+    return best;
+  }
+
+  class SoundMap {
+    constructor(root) {
+      this.root = root;
+      this.view = new globalThis.MusiclibMapView(root);
+      this.points = this.view.points;
+      this.sounds = [...root.querySelectorAll("[data-ml-sound]")];
+      this.active = 0; // the point that the tab key reaches
+      this.playing = -1;
+      // In the document, so that other players know of it and stop it.
+      this.audio = document.createElement("audio");
+      this.audio.preload = "none";
+      this.audio.hidden = true;
+      root.append(this.audio);
+      this.points.forEach((point, index) => {
+        point.setAttribute("role", "button");
+        point.setAttribute("aria-pressed", "false");
+        point.setAttribute("tabindex", index === this.active ? "0" : "-1");
+      });
+      this.listen();
+    }
+
+    listen() {
+      const { view, audio, root } = this;
+      const { svg } = view;
+      svg.addEventListener("pointermove", (event) => this.hover(view.near(event)));
+      svg.addEventListener("pointerleave", () => this.hover(-1));
+      svg.addEventListener("click", (event) => this.onClick(event));
+      svg.addEventListener("focusin", (event) => this.onFocus(event.target));
+      svg.addEventListener("focusout", () => view.show({ focused: -1 }));
+      svg.addEventListener("keydown", (event) => this.onKey(event));
+      root.addEventListener("keydown", (event) => {
+        if (event.key === "Escape" && this.playing >= 0) this.stop();
+      });
+      this.sounds.forEach((sound, index) => {
+        if (sound.localName === "a") sound.addEventListener("click", (event) => this.onLink(event, index));
+      });
+      for (const type of ["pause", "ended"]) {
+        audio.addEventListener(type, () => {
+          if (audio.paused || audio.ended) this.mark(-1);
+        });
+      }
+      // One player at a time. The book's pages have this in player.js too; notebooks have not.
+      document.addEventListener("play", (event) => this.onPlay(event.target), true);
+    }
+
+    onPlay(player) {
+      if (player !== this.audio) this.audio.pause();
+      else for (const other of document.querySelectorAll("audio")) if (other !== player) other.pause();
+    }
+
+    onLink(event, index) {
+      if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+      event.preventDefault();
+      this.toggle(index);
+    }
+
+    onClick(event) {
+      // The click of a screen reader has no place.
+      const own = () => this.points.indexOf(event.target.closest(".ml-point"));
+      const index = event.detail > 0 ? this.view.near(event) : own();
+      if (index < 0) return;
+      this.points[index].focus({ preventScroll: true, focusVisible: false });
+      this.toggle(index);
+    }
+
+    onFocus(point) {
+      const index = this.points.indexOf(point);
+      if (index < 0) return;
+      this.points[this.active].setAttribute("tabindex", "-1");
+      point.setAttribute("tabindex", "0");
+      this.active = index;
+      this.view.show({ focused: point.matches(":focus-visible") ? index : -1 });
+    }
+
+    onKey(event) {
+      if (event.ctrlKey || event.altKey || event.metaKey) return;
+      const { view, active } = this;
+      const isShown = (index) => view.isShown(index);
+      const shown = [...this.points.keys()].filter(isShown);
+      let next = active;
+      if (event.key in KEYS) next = inDirection(view.places, active, KEYS[event.key], isShown);
+      else if (event.key === "Home") next = shown[0];
+      else if (event.key === "End") next = shown.at(-1);
+      else if (event.key === "Enter" || event.key === " ") this.toggle(active);
+      else return;
+      event.preventDefault();
+      this.hover(-1); // the mouse rests somewhere
+      const point = this.points[next] ?? this.points[active];
+      point.focus();
+      this.onFocus(point); // also after a click, whose focus was not shown
+    }
+
+    hover(index) {
+      if (index === this.view.state.hovered) return;
+      this.view.svg.style.cursor = index < 0 ? "" : "pointer";
+      this.view.show({ hovered: index });
+    }
+
+    toggle(index) {
+      if (index === this.playing) this.stop();
+      else this.play(index);
+    }
+
+    play(index) {
+      const sound = this.sounds[index];
+      this.audio.src = sound.href || sound.src;
+      this.mark(index);
+      this.audio.play().catch((error) => {
+        // Started again or stopped before it began.
+        if (error.name === "AbortError" || this.playing !== index) return;
+        this.mark(-1);
+        this.view.say(`${this.view.names[index]} cannot be played.`);
+        this.view.line.textContent = this.view.status.textContent;
+      });
+    }
+
+    stop() {
+      this.audio.pause();
+      this.mark(-1);
+    }
+
+    /** Show which point plays; -1 for none. */
+    mark(index) {
+      const last = this.playing;
+      this.playing = index;
+      if (last >= 0) this.points[last].setAttribute("aria-pressed", "false");
+      this.root.toggleAttribute("data-playing", index >= 0);
+      this.sounds.forEach((sound, number) => sound.toggleAttribute("data-now", number === index));
+      this.view.show({ playing: index });
+      if (index >= 0) {
+        this.points[index].setAttribute("aria-pressed", "true");
+        this.view.say(`Playing ${this.view.names[index]}`);
+        if (last < 0) this.turn();
+      } else if (last >= 0) this.view.say("Stopped");
+    }
+
+    /** The wheel around the playing point shows how much of the sound was heard. */
+    turn() {
+      if (this.playing < 0) return;
+      const share = this.audio.duration > 0 ? this.audio.currentTime / this.audio.duration : 0;
+      this.view.turn(share);
+      cancelAnimationFrame(this.frame);
+      this.frame = requestAnimationFrame(() => this.turn());
+    }
+
+  }
+
+  function begin() {
+    for (const root of document.querySelectorAll("[data-ml-map]:not([data-on])")) new SoundMap(root);
+  }
+
+  if (typeof document === "undefined") module.exports = { inDirection };
+  else if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);
+  else begin();
+})();
