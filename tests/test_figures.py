@@ -231,6 +231,15 @@ def test_channels_are_mixed():
     assert stft_power(np.stack([tone(), -tone()])).max() == pytest.approx(0.0, abs=1e-6)
 
 
+def test_sounds_that_cannot_be_written_to_are_drawn_without_warnings(recwarn):
+    sound = tone()
+    locked = sound.copy()
+    locked.flags.writeable = False  # as memory-mapped ones are
+    assert np.array_equal(stft_power(locked), stft_power(sound))
+    assert not locked.flags.writeable
+    assert not list(recwarn)
+
+
 def test_a_thumbnail_is_small_and_has_the_tone_at_its_height():
     data = spectrogram_thumbnail(tone(3000.0), width=200, height=80)
     picture = Image.open(io.BytesIO(data))

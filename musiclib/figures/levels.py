@@ -25,9 +25,10 @@ def stft_power(audio: FloatArray, config: "StftConfig | None" = None) -> FloatAr
 
     from musiclib.stft import StftConfig, stft
 
-    mono = to_mono(validate(audio))
+    # PyTorch warns of arrays that cannot be written to, such as memory-mapped ones.
+    mono = np.require(to_mono(validate(audio)), requirements=["C_CONTIGUOUS", "WRITEABLE"])
     with torch.inference_mode():
-        spectrum = stft(torch.from_numpy(np.ascontiguousarray(mono)), config or StftConfig())
+        spectrum = stft(torch.from_numpy(mono), config or StftConfig())
         power: FloatArray = spectrum.abs().square().numpy()
     return power
 
