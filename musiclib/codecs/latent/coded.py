@@ -6,11 +6,13 @@ clip. Neighbouring blocks overlap a little and are cross-faded.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -35,6 +37,7 @@ BLOCK_SECONDS = 60.0
 OVERLAP_SECONDS = 0.08
 # From here on, in quarter-octaves above the widest channel, steps leave nothing but zeros.
 _COARSEST = 24
+_KEPT_BYTES = 2**24  # of a channel's latents
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,14 +68,22 @@ class CodedModel:
     model: Autoencoder
     calibration: Calibration
     statistics: Statistics
+    _latest: dict[bytes, Analysis] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> CodedModel:
-        """Build a checkpoint's model.
+        """Return a checkpoint's model, which is built once for all codecs that use it.
 
         Raises:
             CodecError: The checkpoint was not calibrated.
         """
+        found = _built.get(checkpoint)
+        if found is None:
+            found = _built[checkpoint] = cls._of(checkpoint)
+        return found
+
+    @classmethod
+    def _of(cls, checkpoint: Checkpoint) -> CodedModel:
         try:
             calibration = Calibration.from_tensors(checkpoint.tensors, CODEC)
         except ModelError as error:
@@ -132,7 +143,22 @@ class CodedModel:
         ]
 
     def analyse(self, audio: FloatArray) -> Analysis:
-        """Level a channel `(N,)` and encode it."""
+        """Level a channel `(N,)` and encode it.
+
+        The latest clip is kept: it is often coded at one step after another, and only rounding and
+        coding depend on the step.
+        """
+        key = hashlib.blake2b(audio.tobytes() + repr(self.blocks(len(audio))).encode()).digest()
+        found = self._latest.get(key)
+        if found is None:
+            found = self._analysed(audio)
+            for old in list(self._latest)[: -(bitstream.MAX_CHANNELS - 1)]:
+                self._latest.pop(old, None)
+            if sum(block.nbytes for block in found.blocks) <= _KEPT_BYTES:
+                self._latest[key] = found
+        return found
+
+    def _analysed(self, audio: FloatArray) -> Analysis:
         peak = float(np.abs(audio).max())
         if peak == 0.0:
             return Analysis(bitstream.SILENT, [])
@@ -257,6 +283,9 @@ class CodedModel:
         output = self._outputs(values, step, n_samples)
         found: Tensor = self.spectrogram.magnitude(output.reshape(output.shape[-2:]))
         return found
+
+
+_built: WeakKeyDictionary[Checkpoint, CodedModel] = WeakKeyDictionary()
 
 
 @contextmanager

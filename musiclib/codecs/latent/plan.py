@@ -136,9 +136,11 @@ def _costs(errors: IntArray, shape: IntArray, levels: IntArray) -> npt.NDArray[n
             row, channel = np.nonzero((place >= 0) & (place <= 2 * REACH) & (shape == kind))
             found = table(int(kind), level)
             size = sizes[row, channel]
-            bits = found.bits[np.minimum(size, found.reach + 1)].sum(axis=1)
-            if int(size.max(initial=0)) > found.reach:
-                beyond = np.where(size > found.reach, 8.0 * signed_varint_length(size), 0.0)
+            bits = found.bits.take(size, mode="clip").sum(axis=1)  # beyond the reach: the escape
+            outside = size > found.reach
+            if outside.any():
+                beyond = np.zeros(size.shape)
+                beyond[outside] = 8.0 * signed_varint_length(size[outside])
                 bits = bits + beyond.sum(axis=1)
             costs[row, channel, place[row, channel]] = bits
     return costs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from musiclib.codecs.latent.tables import IntArray
 
@@ -11,6 +12,7 @@ ORDER = 32
 UNIT_BITS = 6
 HALF = 1 << UNIT_BITS - 1
 MAX_COEFFICIENT = 2**15
+_ENDLESS = 2.0**62
 
 
 def frame_errors(values: IntArray, quarters: int) -> IntArray:
@@ -66,10 +68,17 @@ def sequence_errors(values: IntArray, coefficients: IntArray) -> IntArray:
 def undo_sequence(errors: IntArray, coefficients: IntArray) -> IntArray:
     """Undo `sequence_errors`."""
     order = len(coefficients)
-    signal = np.concatenate([np.zeros(order, dtype=np.int64), errors.T.ravel()])
-    weights = coefficients[::-1].copy()
-    with np.errstate(over="ignore"):  # a hostile file's values may grow without bounds
-        for place in range(order, len(signal)):
-            signal[place] += weights @ signal[place - order : place] + HALF >> UNIT_BITS
-    values: IntArray = signal[order:].reshape(errors.T.shape).T
-    return values
+    if order == 0:
+        return errors
+    # In float64, whose products BLAS adds up: whole numbers below 2^53 are exact there. A hostile
+    # file's values may grow beyond, up to infinity; they end as numbers that are out of any range.
+    signal = np.zeros(order + errors.size)
+    weights = coefficients[::-1].astype(np.float64)
+    windows = sliding_window_view(signal, order)
+    known = errors.T.ravel().astype(np.float64).tolist()
+    with np.errstate(over="ignore", invalid="ignore"):
+        for place, (window, error) in enumerate(zip(windows, known, strict=False), order):
+            signal[place] = error + (float(weights.dot(window)) + HALF) // 2**UNIT_BITS
+    found = np.nan_to_num(signal[order:], nan=_ENDLESS, posinf=_ENDLESS, neginf=_ENDLESS)
+    whole: IntArray = np.clip(found, -_ENDLESS, _ENDLESS).astype(np.int64)
+    return whole.reshape(errors.T.shape).T
