@@ -134,6 +134,13 @@ def test_every_state_that_the_style_shows_is_set():
         assert f"{variable}:" in read("map.css") or f'"{variable}"' in script
 
 
+def test_the_picture_itself_listens_to_no_focus():
+    # Chromium makes an SVG element that does a stop of the tab key, beside its points.
+    for name in SCRIPTS:
+        assert not re.search(r'(svg|root)\.addEventListener\("focus', read(name))
+    assert 'plot.addEventListener("focusin"' in read("map.js")
+
+
 def test_motion_is_only_for_readers_who_allow_it():
     before, _, after = read("map.css").partition("@media (prefers-reduced-motion: no-preference)")
     assert "transition" in after

@@ -56,6 +56,8 @@
       this.plot.after(this.line);
       this.status = make("span", { class: "ml-hidden", role: "status" }, this.root);
       for (const point of this.points) point.querySelector("title").remove(); // the tip says it
+      const label = this.svg.getAttribute("aria-label");
+      this.svg.setAttribute("aria-label", `${label}. ${KEYS_HINT}`);
       const choices = this.root.querySelector(".ml-choices");
       choices.hidden = this.layouts.length < 2 && this.colourings.length < 2;
       this.root.querySelectorAll("[data-legend]").forEach((legend) => this.buildLegend(legend));

@@ -41,6 +41,7 @@
       this.sounds = [...root.querySelectorAll("[data-ml-sound]")];
       this.active = 0; // the point that the tab key reaches
       this.playing = -1;
+      this.wanted = -1; // the last one that was started
       // In the document, so that other players know of it and stop it.
       this.audio = document.createElement("audio");
       this.audio.preload = "none";
@@ -60,8 +61,9 @@
       svg.addEventListener("pointermove", (event) => this.hover(view.near(event)));
       svg.addEventListener("pointerleave", () => this.hover(-1));
       svg.addEventListener("click", (event) => this.onClick(event));
-      svg.addEventListener("focusin", (event) => this.onFocus(event.target));
-      svg.addEventListener("focusout", () => view.show({ focused: -1 }));
+      // Not on the picture itself: Chromium would make it one more stop of the tab key.
+      view.plot.addEventListener("focusin", (event) => this.onFocus(event.target));
+      view.plot.addEventListener("focusout", () => view.show({ focused: -1 }));
       svg.addEventListener("keydown", (event) => this.onKey(event));
       root.addEventListener("keydown", (event) => {
         if (event.key === "Escape" && this.playing >= 0) this.stop();
@@ -139,10 +141,11 @@
     play(index) {
       const sound = this.sounds[index];
       this.audio.src = sound.href || sound.src;
+      this.wanted = index;
       this.mark(index);
       this.audio.play().catch((error) => {
-        // Started again or stopped before it began.
-        if (error.name === "AbortError" || this.playing !== index) return;
+        // Another was started before this one began, or it was stopped.
+        if (error.name === "AbortError" || this.wanted !== index) return;
         this.mark(-1);
         this.view.say(`${this.view.names[index]} cannot be played.`);
         this.view.line.textContent = this.view.status.textContent;
@@ -157,6 +160,7 @@
     /** Show which point plays; -1 for none. */
     mark(index) {
       const last = this.playing;
+      if (index === last) return;
       this.playing = index;
       if (last >= 0) this.points[last].setAttribute("aria-pressed", "false");
       this.root.toggleAttribute("data-playing", index >= 0);
@@ -177,7 +181,6 @@
       cancelAnimationFrame(this.frame);
       this.frame = requestAnimationFrame(() => this.turn());
     }
-
   }
 
   function begin() {
