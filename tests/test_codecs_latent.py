@@ -16,6 +16,7 @@ from musiclib.codecs.latent import coded, describe
 from musiclib.errors import AudioError, BitstreamError, CheckpointError, CodecError
 from musiclib.evaluate import rate_distortion
 from musiclib.metrics import log_spectral_distance
+from musiclib.training import load
 from tests.codec_signals import music as chords
 from tests.codec_signals import tone
 from tests.latent_fixture import RATE, checkpoints, music
@@ -193,6 +194,26 @@ def test_bytes_are_the_same_in_another_process_and_with_more_threads(checkpoints
     )  # fmt: skip
     expected = [AutoencoderCodec(checkpoints[k], step=-12).encode(audio, RATE) for k in kinds]
     assert done.stdout.split() == [data.hex() for data in expected]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_coded_before_leaves_no_trace(checkpoints, kind):
+    clips = [chords(1.0, RATE, seed).copy() for seed in range(2)]
+    clips.append(np.stack(clips))
+    together = [
+        AutoencoderCodec(checkpoints[kind], step=step).encode(clip, RATE)
+        for clip in [*clips, *reversed(clips)]
+        for step in (-12, -4)
+    ]
+    alone = [
+        AutoencoderCodec(load(checkpoints[kind].path), step=step).encode(clip, RATE)
+        for clip in [*clips, *reversed(clips)]
+        for step in (-12, -4)
+    ]
+    assert together == alone
+    codec = AutoencoderCodec(checkpoints[kind], step=-12)
+    clips[0][:] = clips[1]  # changed in place, it is another clip
+    assert codec.encode(clips[0], RATE) == codec.encode(clips[1], RATE)
 
 
 def test_it_obeys_the_protocol_and_travels_to_workers(checkpoints):

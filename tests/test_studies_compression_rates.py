@@ -1,5 +1,7 @@
 """Autoencoders beside codecs by their files, with small models trained for a moment."""
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -10,8 +12,11 @@ from musiclib.codecs.latent import AutoencoderCodec
 from musiclib.datasets import Clip
 from musiclib.evaluate import summarise
 from musiclib.metrics import Interval
+from musiclib.models import PcaConfig
 from musiclib.studies.compression import figures, rates, tables
+from musiclib.training import fit, load, new_model
 from tests.latent_fixture import RATE, checkpoints, music
+from tests.training_fixture import TRAINING
 
 __all__ = ["checkpoints", "music"]
 METRICS = ("log_spectral_distance", "si_sdr")
@@ -71,6 +76,41 @@ def test_matched_files_are_never_larger_than_their_rivals(checkpoints):
     loose = rates.matched({"waveform": checkpoints["waveform"]}, [rival], CLIPS, 1e6, METRICS)
     assert (loose["kbps"] <= loose["rival_kbps"]).all()
     assert (loose["kbps"] > 20.0).all()
+
+
+def test_rivals_that_were_measured_are_not_coded_again(checkpoints):
+    rival = get_codec("downsample", factor=4)
+    models = {"waveform": checkpoints["waveform"]}
+    known = rates.measured([rival], CLIPS, METRICS)
+    asked = (models, [rival], CLIPS, 20.0, METRICS)
+    pd.testing.assert_frame_equal(rates.matched(*asked, known=known), rates.matched(*asked))
+    known["si_sdr"] = [3.0, 4.0]
+    assert rates.matched(*asked, known=known)["rival_si_sdr"].tolist() == [3.0, 4.0]
+    partly = rates.matched(*asked, known=known.iloc[1:])
+    assert partly["rival_si_sdr"].iloc[0] != 3.0
+    assert partly["rival_si_sdr"].iloc[1] == 4.0
+
+
+def test_sounds_to_compare_come_from_files(checkpoints):
+    codec = AutoencoderCodec(checkpoints["waveform"], step=-20)
+    plain = get_codec("downsample", factor=4)
+    rows = tables.coded_sounds(CLIPS, ["A", "B"], {"model": codec, "plain": plain}, ["si_sdr"])
+    assert [row.title for row in rows] == ["A", "B"]
+    reference, model, _ = rows[1].sounds
+    np.testing.assert_array_equal(reference.audio, CLIPS[1].audio)
+    data = codec.encode(CLIPS[1].audio, RATE)
+    np.testing.assert_array_equal(model.audio, codec.decode(data)[0])
+    assert model.kbps == pytest.approx(8 * len(data) / CLIPS[1].seconds / 1000)
+    assert model.figures["si_sdr"] > 0.0
+
+
+def test_a_finer_step_costs_more_and_comes_nearer(music, tmp_path):
+    config = PcaConfig(latent=48, sample_rate=RATE, n_fft=512, hop_length=128, offset=0.1)
+    fit(new_model(config), music, replace(TRAINING, steps=0, segment_s=0.256), tmp_path / "pca")
+    found = rates.narrow_spectrograms({"pca": load(tmp_path / "pca")}, {"pca": (-16, -4)}, CLIPS)
+    assert found["step"].tolist() == [-16, -4]
+    assert found["kbps"].iloc[0] > found["kbps"].iloc[1]
+    assert found["rmse"].iloc[0] < found["rmse"].iloc[1]
 
 
 def paired(ours: float, theirs: float) -> pd.DataFrame:

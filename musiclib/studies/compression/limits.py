@@ -8,6 +8,7 @@ Cover and Thomas, "Elements of information theory", 2006, section 10.3.3).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -54,19 +55,24 @@ class GaussianLimit:
             raise AudioError("There is no limit for silence: all variances are 0.")
         return cls(np.sort(kept)[::-1], len(flat))
 
-    @property
+    @cached_property
     def energy(self) -> float:
         """Sum of the variances."""
         return float(self.variances.sum())
 
+    @cached_property
+    def _spent(self) -> tuple[Array, Array]:
+        """Bits when the water stands at the n-th variance, and sums of the first n logarithms."""
+        n = np.arange(1, len(self.variances) + 1)
+        logs: Array = np.log2(self.variances)
+        sums: Array = np.cumsum(logs)
+        return 0.5 * (sums - n * logs), sums
+
     def level_for_bits(self, bits: float) -> float:
         """Water level at which all variables together take ``bits``, 0 or more."""
-        n = np.arange(1, len(self.variances) + 1)
-        logs = np.log2(self.variances)
-        # Bits when the water stands at the n-th variance: so many are spent on those above.
-        spent = 0.5 * (np.cumsum(logs) - n * logs)
+        spent, sums = self._spent
         active = int(np.searchsorted(spent, bits, side="right"))
-        mean = float(np.cumsum(logs)[active - 1])
+        mean = float(sums[active - 1])
         return float(2.0 ** ((mean - 2.0 * bits) / active))
 
     def level_for_error(self, error: float) -> float:

@@ -39,7 +39,10 @@ def measured(
     models = {
         codec.label: codec.model_name for codec in codecs if isinstance(codec, AutoencoderCodec)
     }
-    table["codec"] = table["label"].map(models).fillna(table["codec"])
+    table["codec"] = [
+        models.get(label, codec)
+        for label, codec in zip(table["label"], table["codec"], strict=True)
+    ]
     return table
 
 
@@ -54,6 +57,7 @@ def matched(
     clips: Iterable[Clip],
     limit_kbps: float,
     metrics: Sequence[str] = QUALITY_METRICS,
+    known: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Autoencoders against codecs, at the bytes that each codec's file has for each clip.
 
@@ -63,16 +67,22 @@ def matched(
         clips: Mono clips.
         limit_kbps: The autoencoders get no more than this, even where the rival takes more.
         metrics: Keys of :data:`musiclib.metrics.METRICS`.
+        known: From :func:`measured`: rivals that it has measured on a clip are not coded again.
 
     Returns:
         One row for each clip, rival and model: ``track_id``, ``model``, ``rival``, ``kbps`` and
         ``rival_kbps`` (of the files), each metric, and each metric of the rival as
         ``rival_<metric>``.
     """
+    seen = {} if known is None else known.set_index(["label", "track_id"]).to_dict("index")
     rows = []
     for clip in clips:
         for rival in rivals:
-            rate, theirs = _measure(rival, clip, metrics)
+            row = seen.get((rival.label, clip.track_id))
+            if row is None:
+                rate, theirs = _measure(rival, clip, metrics)
+            else:
+                rate, theirs = row["kbps"], {name: row[name] for name in metrics}
             for model, checkpoint in checkpoints.items():
                 codec = AutoencoderCodec(checkpoint, kbps=min(rate, limit_kbps))
                 kbps, ours = _measure(codec, clip, metrics)
@@ -223,23 +233,23 @@ def narrow_spectrograms(
     """
     rows = []
     for name, steps in ladders.items():
-        for step in steps:
-            codec = AutoencoderCodec(checkpoints[name], step=step)
-            files = [codec.encode(clip.audio, clip.sample_rate) for clip in clips]
-            errors = [
-                coded_spectrogram_rmse(clip.audio, codec.decode_magnitudes(data))
-                for clip, data in zip(clips, files, strict=True)
-            ]
-            rates = [
-                bitrate_kbps(len(data), clip.seconds)
-                for clip, data in zip(clips, files, strict=True)
-            ]
-            rows.append(
-                {
-                    "model": name,
-                    "step": step,
-                    "kbps": float(np.mean(rates)),
-                    "rmse": float(np.sqrt(np.mean(np.square(errors)))),
-                }
-            )
+        rates: dict[int, list[float]] = {step: [] for step in steps}
+        errors: dict[int, list[float]] = {step: [] for step in steps}
+        for clip in clips:
+            for step in steps:  # one after the other: the model encodes a clip once
+                codec = AutoencoderCodec(checkpoints[name], step=step)
+                data = codec.encode(clip.audio, clip.sample_rate)
+                rates[step].append(bitrate_kbps(len(data), clip.seconds))
+                errors[step].append(
+                    coded_spectrogram_rmse(clip.audio, codec.decode_magnitudes(data))
+                )
+        rows += [
+            {
+                "model": name,
+                "step": step,
+                "kbps": float(np.mean(rates[step])),
+                "rmse": float(np.sqrt(np.mean(np.square(errors[step])))),
+            }
+            for step in steps
+        ]
     return pd.DataFrame(rows)

@@ -61,11 +61,12 @@ def spectrogram_rmse(model: FrequencyAutoencoder, audio: FloatArray) -> float:
     Returns:
         Distance in nepers.
     """
-    magnitudes, gain = rebuilt_magnitudes(model, audio)
+    spectrogram = model.spectrogram
     with torch.no_grad():
-        logs = model.spectrogram.logs(gain * torch.from_numpy(audio).unsqueeze(0))[0]
-        error = log_magnitude(magnitudes, model.config.offset) - logs
-    return float(error.square().mean().sqrt())
+        logs = spectrogram.logs(model.levelled(torch.from_numpy(audio).unsqueeze(0))[0])
+        output = model(spectrogram.normalise(logs).unsqueeze(1)).output
+        found = log_magnitude(spectrogram.magnitude(output)[:, 0], model.config.offset)
+    return float((found - logs).square().mean().sqrt())
 
 
 def decode_without_phase(

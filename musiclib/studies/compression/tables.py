@@ -8,7 +8,7 @@ import pandas as pd
 from musiclib.codecs import Codec
 from musiclib.datasets import Clip
 from musiclib.evaluate import align
-from musiclib.listen import Rendered, Row, Sound, comparison
+from musiclib.listen import Row, Sound
 from musiclib.metrics import METRICS, Interval, bitrate_kbps
 from musiclib.studies.compression.limits import GaussianLimit
 from musiclib.studies.compression.rates import QUALITY_METRICS, title
@@ -244,13 +244,12 @@ def outcome(found: pd.DataFrame, model: str, rival: str) -> dict[str, str]:
     return {side: listed(names) for side, names in sides.items()}
 
 
-def codec_players(
+def coded_sounds(
     clips: Sequence[Clip],
     names: Sequence[str],
     codecs: Mapping[str, Codec],
     metrics: Sequence[str],
-    caption: str,
-) -> Rendered:
+) -> list[Row]:
     """Clips through several codecs, with real bitrates and measured values.
 
     Args:
@@ -258,10 +257,9 @@ def codec_players(
         names: A title for each clip.
         codecs: Codecs by what a listener reads.
         metrics: Keys of :data:`musiclib.metrics.METRICS`.
-        caption: What is compared.
 
     Returns:
-        An object that a notebook shows.
+        A row for each clip, for :func:`musiclib.listen.comparison`; the reference comes first.
     """
     rows = []
     for clip, name in zip(clips, names, strict=True):
@@ -275,7 +273,7 @@ def codec_players(
             rate = bitrate_kbps(len(data), clip.seconds)
             sounds.append(Sound(label, decoded, clip.sample_rate, rate, values))
         rows.append(Row(name, sounds, note=clip.artist))
-    return comparison(rows, caption)
+    return rows
 
 
 def best(summary: pd.DataFrame, metric: str) -> pd.Series:
