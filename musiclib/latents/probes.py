@@ -1,0 +1,177 @@
+"""Probes: what a linear map can read off frozen vectors, judged on artists it has not heard.
+
+A probe does not ask whether a space looks tidy. It asks whether a known fact of the sound can be
+computed from a vector, and how exactly (Alain and Bengio, 2017).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from musiclib.latents.quality import NOTHING, distances, nearest, ratio_interval
+from musiclib.metrics import Interval
+
+Array = npt.NDArray[np.float64]
+Labels = Sequence[Any] | npt.NDArray[Any]
+ALPHAS: Final = tuple(10.0**power for power in range(-1, 7))
+FOLDS: Final = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """Predictions of a ridge regression.
+
+    Attributes:
+        predicted: For the test points, `(M, T)`.
+        baseline: Mean of the training points, `(T,)`: what a predictor says that knows nothing.
+        alphas: Strength of the penalty for each target, `(T,)`.
+    """
+
+    predicted: Array
+    baseline: Array
+    alphas: Array
+
+
+def ridge_probe(
+    training: npt.ArrayLike, truth: npt.ArrayLike, groups: Labels, test: npt.ArrayLike
+) -> Probe:
+    """Fit a ridge regression for each target and predict it for other points.
+
+    The penalty is chosen for each target by cross-validation over the groups of training points.
+
+    Args:
+        training: Vectors of the training points, `(N, D)`.
+        truth: Their targets, `(N, T)`, finite.
+        groups: Artists of the training points, `(N,)`; none is in two folds.
+        test: Vectors of the test points, `(M, D)`.
+
+    Returns:
+        The predictions.
+    """
+    from sklearn.linear_model import Ridge
+    from sklearn.preprocessing import StandardScaler
+
+    scaler = StandardScaler().fit(np.asarray(training, dtype=np.float64))
+    x, wanted = scaler.transform(training), np.asarray(truth, dtype=np.float64)
+    centre, spread = wanted.mean(axis=0), np.maximum(wanted.std(axis=0), 1e-9)
+    y = (wanted - centre) / spread
+    alphas = _best_alphas(x, y, np.asarray(groups))
+    fitted = Ridge(alpha=alphas, solver="cholesky").fit(x, y)
+    predicted = fitted.predict(scaler.transform(test)).reshape(-1, y.shape[1])
+    return Probe(predicted * spread + centre, centre, alphas)
+
+
+def _best_alphas(x: Array, y: Array, groups: npt.NDArray[Any]) -> Array:
+    from sklearn.linear_model import Ridge
+    from sklearn.model_selection import GroupKFold
+
+    folds = min(FOLDS, len(np.unique(groups)))
+    scaled = np.array(ALPHAS) * len(x) / 1000
+    if folds < 2:  # nothing to choose by: a middling penalty
+        return np.full(y.shape[1], scaled[len(scaled) // 2])
+    errors = np.zeros((len(scaled), y.shape[1]))
+    for fitted, held in GroupKFold(folds).split(x, groups=groups):
+        for number, alpha in enumerate(scaled):
+            model = Ridge(alpha=alpha, solver="cholesky").fit(x[fitted], y[fitted])
+            guess = model.predict(x[held]).reshape(len(held), -1)
+            errors[number] += np.square(guess - y[held]).sum(axis=0)
+    best: Array = scaled[errors.argmin(axis=0)]
+    return best
+
+
+def r2_interval(truth: npt.ArrayLike, probe: Probe, groups: Labels) -> Interval:
+    """Share of the squared error of the training mean that a probe removes.
+
+    Args:
+        truth: Targets of the test points, `(M, T)`.
+        probe: Their predictions.
+        groups: Artists of the test points, `(M,)`, over which the interval is drawn.
+
+    Returns:
+        R2 over all targets together. The training mean has exactly 0; a probe can be below.
+    """
+    wanted = np.asarray(truth, dtype=np.float64)
+    total = np.square(wanted - probe.baseline).sum(axis=1)
+    rest = np.square(wanted - probe.predicted).sum(axis=1)
+    return ratio_interval(total - rest, total, groups)
+
+
+def r2_difference(truth: npt.ArrayLike, first: Probe, second: Probe, groups: Labels) -> Interval:
+    """R2 of one probe minus that of another on the same points, drawn together.
+
+    Args:
+        truth: As for :func:`r2_interval`.
+        first: One probe.
+        second: Another one.
+        groups: Artists of the test points.
+
+    Returns:
+        The difference; it is clear where the interval leaves out 0.
+    """
+    wanted = np.asarray(truth, dtype=np.float64)
+    total = np.square(wanted - first.baseline).sum(axis=1)
+    gain = np.square(wanted - second.predicted) - np.square(wanted - first.predicted)
+    return ratio_interval(gain.sum(axis=1), total, groups)
+
+
+def tempo_hits(
+    truth_bpm: npt.ArrayLike, predicted_bpm: npt.ArrayLike, tolerance: float = 0.04
+) -> Array:
+    """Whether tempi agree within a tolerance, octave errors allowed (Gouyon et al., 2006).
+
+    Args:
+        truth_bpm: Beats a minute, `(M,)`.
+        predicted_bpm: The same, `(M,)`.
+        tolerance: Relative.
+
+    Returns:
+        1 or 0 for each, `(M,)`. Half, double, a third and three times the tempo count as right.
+    """
+    ratio = np.asarray(predicted_bpm, dtype=np.float64) / np.asarray(truth_bpm, dtype=np.float64)
+    factors = np.array([1 / 3, 1 / 2, 1.0, 2.0, 3.0])
+    near = np.abs(ratio[:, None] / factors - 1.0) <= tolerance
+    hits: Array = near.any(axis=1).astype(np.float64)
+    return hits
+
+
+def identification(
+    values: npt.ArrayLike,
+    tracks: Labels,
+    starts_s: npt.ArrayLike,
+    apart_s: float,
+    labels: Labels,
+    across_tracks: bool = False,
+) -> tuple[Interval, float]:
+    """Whether the nearest other piece has the same label.
+
+    Args:
+        values: Standardised vectors of pieces, `(N, D)`.
+        tracks: Track of each piece, `(N,)`.
+        starts_s: Where each piece starts in its track, in seconds, `(N,)`.
+        apart_s: Pieces of one track count only if their starts are further apart than this.
+        labels: What is to be found: the track itself, or its package.
+        across_tracks: Leave out all pieces of the same track.
+
+    Returns:
+        Share of the pieces that have it right, with an interval over tracks, and the share by
+        blind choice. Pieces that no other one shares its label with are left out.
+    """
+    names, kinds = np.asarray(tracks), np.asarray(labels)
+    places = np.asarray(starts_s, dtype=np.float64)
+    together = np.equal.outer(names, names)
+    close = np.abs(np.subtract.outer(places, places)) <= apart_s
+    allowed = ~together if across_tracks else ~(together & close)
+    same = np.equal.outer(kinds, kinds)
+    right = (same & allowed).sum(axis=1)
+    usable = right > 0
+    if not usable.any():
+        return NOTHING, float("nan")
+    found = nearest(distances(values), allowed, 1)
+    hits = np.array([float(same[row, near[0]]) for row, near in enumerate(found) if usable[row]])
+    chance = float((right[usable] / allowed[usable].sum(axis=1)).mean())
+    return ratio_interval(hits, np.ones(len(hits)), names[usable]), chance

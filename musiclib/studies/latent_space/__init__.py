@@ -1,0 +1,1 @@
+"""What the latent space knows of music, and how it is laid out."""
