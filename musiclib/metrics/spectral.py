@@ -93,7 +93,8 @@ def _magnitudes(clip: DoubleArray, n_fft: int, hop_length: int) -> DoubleArray:
 
     with torch.no_grad():
         spectrum = stft(torch.from_numpy(clip), StftConfig(n_fft, hop_length))
-    magnitudes: DoubleArray = spectrum.abs().numpy()
+    # NumPy's absolute value of complex numbers is several times faster than PyTorch's.
+    magnitudes: DoubleArray = np.abs(spectrum.numpy())
     return magnitudes
 
 
