@@ -11,13 +11,11 @@ from musiclib.audio import FloatArray
 
 
 class Source(Protocol):
-    """Tracks as sequences of frames.
+    """Tracks as sequences of frames."""
 
-    Attributes:
-        tracks: The tracks table; index `track_id`.
-    """
-
-    tracks: pd.DataFrame
+    @property
+    def tracks(self) -> pd.DataFrame:
+        """The tracks table; index `track_id`."""
 
     @property
     def name(self) -> str:
