@@ -9,7 +9,6 @@ table = pooled(found, seconds=3.0)                # a vector for each piece
 from musiclib.latents.pooling import MEAN_STD, RICH, SEVEN, Pooled, Statistic, pooled
 from musiclib.latents.representations import (
     AutoencoderLatents,
-    Envelopes,
     QuantisedLatents,
     Representation,
 )
@@ -23,7 +22,6 @@ __all__ = [
     "RICH",
     "SEVEN",
     "AutoencoderLatents",
-    "Envelopes",
     "LogMel",
     "Mfcc",
     "Pooled",

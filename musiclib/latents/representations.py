@@ -14,18 +14,13 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.lib.stride_tricks import sliding_window_view
 
 from musiclib.audio import FloatArray
 from musiclib.codecs.latent import AutoencoderCodec
 from musiclib.files import code_digest
 from musiclib.models import Autoencoder
 from musiclib.training import Checkpoint
-
-ENVELOPE_S = 0.0427
-ENVELOPE_FLOOR = 1e-3
 
 
 @cache
@@ -172,60 +167,3 @@ class QuantisedLatents(AutoencoderLatents):
     def __call__(self, audio: FloatArray) -> FloatArray:
         """Write a file and read its latents back, `(N,)` to `(C, L)`."""
         return self.codec.decode_latents(self.codec.encode(audio, self.sample_rate))
-
-
-@dataclass(frozen=True)
-class Envelopes(Representation):
-    """Log energies of the channels of another sequence, in windows of 43 ms.
-
-    The latents of a model of samples swing like the waveform itself. What a listener hears of such
-    a channel is not its value but how much it swings, and how that changes.
-
-    Attributes:
-        of: The sequence.
-    """
-
-    of: Representation
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """Name of the sequence, marked."""
-        return f"{self.of.name}-envelopes"
-
-    @property
-    def label(self) -> str:  # type: ignore[override]
-        """Label of the sequence, marked."""
-        return f"{self.of.label}, envelopes"
-
-    @property
-    def sample_rate(self) -> int:
-        """As the sequence's."""
-        return self.of.sample_rate
-
-    @property
-    def frames(self) -> int:
-        """Frames of the sequence in a window."""
-        return max(1, round(ENVELOPE_S * self.of.frame_rate))
-
-    @property
-    def hop(self) -> int:
-        """Samples of audio in a window."""
-        return self.of.hop * self.frames
-
-    @property
-    def channels(self) -> int:
-        """As the sequence's."""
-        return self.of.channels
-
-    def settings(self) -> dict[str, Any]:
-        """The sequence, window and floor."""
-        return {"of": self.of.key, "frames": self.frames, "floor": ENVELOPE_FLOOR}
-
-    def __call__(self, audio: FloatArray) -> FloatArray:
-        """Return natural logarithms of mean squares, `(N,)` to `(C, L)`."""
-        sequence = self.of(audio)
-        short = max(0, self.frames - sequence.shape[1])
-        padded = np.pad(sequence, ((0, 0), (0, short)))
-        windows = sliding_window_view(padded, self.frames, axis=1)[:, :: self.frames]
-        energies: FloatArray = np.log(np.square(windows).mean(axis=2) + ENVELOPE_FLOOR)
-        return energies

@@ -12,14 +12,22 @@ import numpy as np
 import pandas as pd
 
 from musiclib.errors import DatasetError
+from musiclib.genre import scored_genres
 from musiclib.metrics import Interval
 
 TREES: Final = 100
 RESAMPLES: Final = 2_000
-SMALLEST_SHARE: Final = 0.5
-"""Genres with fewer clips than this share of the largest genre's are not scored."""
 
 Model = Literal["forest", "linear"]
+
+__all__ = [
+    "Model",
+    "Recognition",
+    "balanced_interval",
+    "cross_validated_hits",
+    "recognise",
+    "scored_genres",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,29 +54,6 @@ class Recognition:
     def chance(self) -> float:
         """Balanced accuracy of guessing blindly, or the same genre always."""
         return 1.0 / len(self.confusion)
-
-
-def scored_genres(tracks: pd.DataFrame) -> list[str]:
-    """Genres on which a score makes sense.
-
-    Args:
-        tracks: Table with the columns `genre` and `split`.
-
-    Returns:
-        Genres with at least half as many clips as the largest, at least two of them for
-        training and one for the test; "unknown" is no genre. Empty if fewer than two are left.
-    """
-    known = tracks[tracks["genre"] != "unknown"]
-    counts = known["genre"].value_counts()
-    test = known.loc[known["split"] == "test", "genre"].value_counts()
-    genres = [
-        str(genre)
-        for genre, count in counts.items()
-        if count >= SMALLEST_SHARE * counts.max()
-        and test.get(genre, 0) >= 1
-        and count - test.get(genre, 0) >= 2
-    ]
-    return sorted(genres) if len(genres) > 1 else []
 
 
 def recognise(
