@@ -80,6 +80,10 @@ class Sequences:
                 found = self._memory[track_id] = np.array(found)
         return found
 
+    def frames(self, seconds: float) -> int:
+        """Return the number of frames, at least one, in a piece of `seconds`."""
+        return frames_in(self, seconds)
+
     def length(self, track_id: str) -> int:
         """Return the number of frames of a track."""
         return int(self._values(track_id).shape[1])
