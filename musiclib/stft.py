@@ -1,6 +1,6 @@
 """Short-time Fourier transform, log spectrograms and back, phase reconstruction.
 
-Everything is differentiable PyTorch and takes any number of leading batch dimensions.
+Everything takes any number of leading batch dimensions. All but `griffin_lim` is differentiable.
 The transform is the plain one of librosa's defaults: periodic Hann window, frames centred on
 multiples of the hop length, zeros beyond the ends, no normalisation.
 """
@@ -215,6 +215,7 @@ def db(spectrum: Tensor, floor_db: float = -80.0) -> Tensor:
     return 20.0 * torch.log10(relative.clamp(min=10.0 ** (floor_db / 20.0)))
 
 
+@torch.no_grad()
 def griffin_lim(
     magnitude: Tensor,
     config: StftConfig,
@@ -238,7 +239,7 @@ def griffin_lim(
         momentum: Acceleration, from 0 (Griffin and Lim, 1984) to below 1.
 
     Returns:
-        Samples, `(..., N)` with `N = length`.
+        Samples, `(..., N)` with `N = length`, without gradient.
 
     Raises:
         AudioError: If the shape does not belong to `config` and `length`, a magnitude is negative,
@@ -263,7 +264,8 @@ def griffin_lim(
     window = config.window_values(magnitude)
     weight = _weight(window, wanted.shape[1], config, length)
     previous = torch.zeros_like(torch.view_as_real(spectrum))
-    half, tiny = config.n_fft // 2, torch.finfo(wanted.dtype).tiny
+    share, half = momentum / (1.0 + momentum), config.n_fft // 2
+    tiny = torch.finfo(wanted.dtype).tiny
     with _one_thread():
         for _ in range(iterations):
             audio = _joined(spectrum, window, config, length) / weight
@@ -271,13 +273,14 @@ def griffin_lim(
             frames = padded.unfold(-1, config.n_fft, config.hop_length) * window
             consistent = torch.view_as_real(torch.fft.rfft(frames, dim=-1))
             # Of `consistent + momentum * (consistent - previous)` only the phase matters.
-            ahead = torch.sub(consistent, previous, alpha=momentum / (1.0 + momentum))
+            ahead = previous.mul_(-share).add_(consistent)
             previous = consistent
             squares = ahead.square()
             power = squares[..., 0] + squares[..., 1]
-            turned = torch.view_as_complex(ahead) * (wanted * power.clamp(min=tiny).rsqrt())
-            # A bin that came out as exactly zero keeps the phase it had.
             zeros = float(power.min()) == 0.0
+            turned = torch.view_as_complex(ahead)
+            turned.mul_(power.clamp(min=tiny).rsqrt_().mul_(wanted))
+            # A bin that came out as exactly zero keeps the phase it had.
             spectrum = torch.where(power > 0.0, turned, spectrum) if zeros else turned
         audio = _joined(spectrum, window, config, length) / weight
     return audio.reshape(*magnitude.shape[:-2], length)
