@@ -23,14 +23,14 @@ from musiclib.studies.clustering.fitting import (
 )
 from musiclib.studies.clustering.material import LATENT, LOG_MEL, MFCC, Material
 
-KMEANS_MFCC: Final = "MFCC statistics, k-means"
-KMEANS_MEL: Final = "log-mel statistics, k-means"
-KMEANS_LATENT: Final = "latent statistics, k-means"
-START_VECTORS: Final = "small autoencoder of them, k-means"
-DEEP_VECTORS: Final = "small autoencoder of them, deep clustering"
-START_FRAMES: Final = "encoder of spectra, k-means"
-DEEP_FRAMES: Final = "encoder of spectra, deep clustering"
-FREE_FRAMES: Final = "the same without reconstruction"
+KMEANS_MFCC: Final = "MFCC statistics: k-means"
+KMEANS_MEL: Final = "Log-mel statistics: k-means"
+KMEANS_LATENT: Final = "Latent statistics: k-means"
+START_VECTORS: Final = "Small autoencoder: k-means"
+DEEP_VECTORS: Final = "Small autoencoder: deep clustering"
+START_FRAMES: Final = "Encoder: k-means"
+DEEP_FRAMES: Final = "Encoder: deep clustering"
+FREE_FRAMES: Final = "Encoder: no reconstruction"
 
 
 @dataclass(frozen=True, eq=False)

@@ -127,7 +127,7 @@ def rebuilding(material: Material, outcomes: Mapping[str, Outcome]) -> tuple[Fig
             panels[1].plot(one.history["confidence"], line, color=colour, lw=1.3)
     panels[0].set(title="Error of the spectra", xlabel="Epoch", ylabel="dB")
     panels[0].set_ylim(bottom=0.0)
-    panels[1].set(title="Share of the own cluster", xlabel="Epoch", ylim=(0.0, 1.0))
+    panels[1].set(title="Largest share of a piece", xlabel="Epoch", ylim=(0.0, 1.0))
     figure.legend(loc="outside lower center", ncols=2)
     return figure, panels
 
@@ -193,6 +193,8 @@ def numbers(table: pd.DataFrame) -> tuple[Figure, AxesArray]:
     panels[0].plot(level.index, level, ":", color=VERMILION, label="chance")
     panels[0].set(title="Purity, training tracks", xlabel="Clusters", ylim=(0.0, 1.0))
     panels[1].set(title="Genre of the cluster, test tracks", xlabel="Clusters", ylim=(0.0, 1.0))
+    for axes in panels:
+        axes.set_xticks(sorted(set(table["clusters"])))
     figure.legend(loc="outside lower center", ncols=3)
     return figure, panels
 

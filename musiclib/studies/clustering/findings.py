@@ -61,7 +61,7 @@ def gain(material: Material, outcomes: Mapping[str, Outcome]) -> str:
     """Whether deep clustering agrees better with genre than k-means on the same embedding."""
     lines = []
     for what, start, deep in (
-        ("the encoder of spectra", START_FRAMES, DEEP_FRAMES),
+        ("the encoder", START_FRAMES, DEEP_FRAMES),
         ("the small autoencoder", START_VECTORS, DEEP_VECTORS),
     ):
         if not outcomes[deep].clusters:
