@@ -7,7 +7,7 @@ import io
 import re
 import threading
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -211,8 +211,13 @@ class FmaServer:
         request.wfile.write(body)
 
 
-def write_fma(root: Path, tracks: Sequence[Track], name: str = "fma_small") -> None:
-    """Lay out an unpacked data set whose files are short MP3 tones."""
+def write_fma(
+    root: Path,
+    tracks: Sequence[Track],
+    name: str = "fma_small",
+    files: Mapping[int, bytes] | None = None,
+) -> Path:
+    """Lay out an unpacked data set, and return its root. Without `files`, all are a short tone."""
     (root / "fma_metadata").mkdir(parents=True)
     (root / "fma_metadata" / "tracks.csv").write_bytes(tracks_csv(tracks))
     tone = mp3_bytes(seconds=0.3)
@@ -220,4 +225,5 @@ def write_fma(root: Path, tracks: Sequence[Track], name: str = "fma_small") -> N
     for track in tracks:
         file = root / name / f"{track.number // 1000:03d}" / f"{track.number:06d}.mp3"
         file.parent.mkdir(exist_ok=True)
-        file.write_bytes(tone)
+        file.write_bytes(tone if files is None else files[track.number])
+    return root
