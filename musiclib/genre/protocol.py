@@ -97,6 +97,11 @@ def runs(tracks: pd.DataFrame, count: int = RUNS, seed: int = 0) -> list[Run]:
             f"{count} runs need at least {count} artists outside the test part, not "
             f"{rest['artist_group'].nunique()}: add music by others, or ask for fewer runs"
         )
+    if rest["genre"].value_counts().max() < count:
+        raise DatasetError(
+            f"{count} runs need a genre with at least {count} tracks outside the test part: add "
+            "music, or ask for fewer runs"
+        )
     folds = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
     dealt = []
     names = np.asarray(rest.index, dtype=object)

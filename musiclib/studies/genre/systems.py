@@ -1,0 +1,155 @@
+"""The systems that the book compares, from metadata to fine-tuned encoders."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from musiclib.datasets import Dataset
+from musiclib.genre import (
+    FineTuned,
+    Learning,
+    Network,
+    Statistics,
+    System,
+    TrackTable,
+    scored_genres,
+    with_learning,
+)
+from musiclib.latents import SEVEN, AutoencoderLatents, LogMel, Mfcc
+from musiclib.models.genre import Pooling
+from musiclib.studies.dataset.descriptors import KEYS, describe_all
+from musiclib.studies.dataset.provenance import encoding_table
+from musiclib.training import trained
+
+LOOKED_AT, RAW, LATENT, TUNED = "not heard", "baseline", "frozen", "fine-tuned"
+GROUPS: Final = (LOOKED_AT, RAW, LATENT, TUNED)
+
+METADATA, DESCRIPTORS = "metadata, forest", "descriptors, forest"
+MFCC_SVM, MFCC_LOGISTIC = "MFCC (seven), SVM", "MFCC (seven), logistic"
+MFCC_RICH, MEL_LOGISTIC = "MFCC, logistic", "log-mel, logistic"
+MEL_CNN, RAW_CNN = "log-mel, CNN", "waveform, CNN"
+PCA = "pca-16, logistic"
+DEEP = "deep-16, logistic"
+
+FEW_STEPS: Final = 3
+_SWINGS = ("waveform-8",)
+_FROZEN = ("deep-16", "wideband-64", "frequency-128", "frequency-128-masking", "waveform-8")
+_SIDE_BY_SIDE = ("deep-16", "wideband-64", "frequency-128")
+_TUNED = ("deep-16", "frequency-128", "frequency-128-masking", "waveform-8")
+_QUICK = ("deep-16", "waveform-8")
+
+CNN_LEARNING: Final = Learning(steps=200, learning_rate=3e-3)
+TUNING: Final = Learning(steps=30, batch=8, learning_rate=2e-3, weight_decay=0.1, encoder_rate=0.2)
+
+
+def book_systems(dataset: Dataset, profile: str = "mini", seed: int = 0) -> list[System]:
+    """Return all systems of the main table.
+
+    Args:
+        dataset: Where models are trained on it, all of it is used; the tracks of the genres that
+            are scored are guessed.
+        profile: As for :func:`musiclib.training.trained`. `smoke`: fewer systems, and networks
+            that learn for a few steps.
+        seed: Seed of a training of autoencoders.
+
+    Returns:
+        Systems with different names, by group.
+    """
+    smoke = profile == "smoke"
+    heard = scored(dataset)
+
+    def latents(name: str) -> AutoencoderLatents:
+        return AutoencoderLatents(trained(name, dataset, profile, seed))
+
+    frozen = {name: latents(name) for name in (_QUICK if smoke else _FROZEN)}
+    found: list[System] = [*silent(heard), *baselines(latents("pca-16"))]
+    for name, representation in frozen.items():
+        found.append(Statistics(f"{name}, logistic", LATENT, (representation,)))
+        found += [network(representation, pooling) for pooling in ("statistics", "attention")]
+    if not smoke:
+        together = tuple(frozen[name] for name in _SIDE_BY_SIDE)
+        found.append(Statistics("three side by side, logistic", LATENT, together))
+    found += [
+        FineTuned(tuned_name(name), TUNED, network(frozen[name]), TUNING)
+        for name in _TUNED
+        if name in frozen
+    ]
+    return [with_learning(system, FEW_STEPS) for system in found] if smoke else found
+
+
+def scored(dataset: Dataset) -> Dataset:
+    """Return the tracks of the genres that are scored; all tracks where there are none."""
+    return dataset.select(genres=scored_genres(dataset.tracks) or None)
+
+
+def network(representation: AutoencoderLatents, pooling: Pooling = "statistics") -> Network:
+    """Return the network on frozen latents; those that swing get a filterbank first."""
+    architecture = "filterbank" if representation.name in _SWINGS else "sequence"
+    name = frozen_name(representation.name, pooling)
+    return Network(name, LATENT, representation, architecture, pooling)
+
+
+def frozen_name(model: str, pooling: Pooling = "statistics") -> str:
+    """Return the name of the network on a model's frozen latents."""
+    return f"{model}, network" if pooling == "statistics" else f"{model}, attention"
+
+
+def tuned_name(model: str) -> str:
+    """Return the name of the network whose encoder is trained along."""
+    return f"{model}, fine-tuned"
+
+
+def baselines(principal: AutoencoderLatents) -> list[System]:
+    """Return the systems that hear the sound, but no latents of a network.
+
+    Args:
+        principal: Principal components of spectra.
+    """
+    return [
+        Statistics(MFCC_SVM, RAW, (Mfcc(),), "svm", SEVEN),
+        Statistics(MFCC_LOGISTIC, RAW, (Mfcc(),), "logistic", SEVEN),
+        Statistics(MFCC_RICH, RAW, (Mfcc(),)),
+        Statistics(MEL_LOGISTIC, RAW, (LogMel(),)),
+        Statistics(PCA, RAW, (principal,)),
+        Network(MEL_CNN, RAW, LogMel(), "spectrogram", learning=CNN_LEARNING),
+        Network(RAW_CNN, RAW, None, "waveform", learning=CNN_LEARNING),
+    ]
+
+
+def silent(dataset: Dataset) -> list[System]:
+    """Return the systems that need no ear: metadata (where there are any), simple descriptors."""
+    metadata = metadata_table(dataset)
+    described = filled(describe_all(dataset, workers=1).table[list(KEYS)], dataset.tracks)
+    found: list[System] = []
+    for name, table in ((METADATA, metadata), (DESCRIPTORS, described)):
+        if not table.empty:
+            found.append(TrackTable(name, LOOKED_AT, table))
+    return found
+
+
+def metadata_table(dataset: Dataset) -> pd.DataFrame:
+    """Return what is known of tracks without listening, as numbers.
+
+    It is how the source was encoded and, where the data set knows it, the gain that brought it to
+    the loudness of the others. Columns that do not vary are left out.
+    """
+    encoding = encoding_table(dataset)
+    numbers = encoding.select_dtypes("number")
+    if "gain_db" in dataset.tracks:
+        gain = pd.to_numeric(dataset.tracks["gain_db"], errors="coerce")
+        numbers = numbers.assign(gain_db=gain.reindex(numbers.index))
+    table = filled(numbers, dataset.tracks)
+    return table.loc[:, table.nunique() > 1]
+
+
+def filled(table: pd.DataFrame, tracks: pd.DataFrame) -> pd.DataFrame:
+    """Put medians of the tracks outside the test part in the place of what is missing.
+
+    A column without any number there is left out.
+    """
+    table = table.replace([np.inf, -np.inf], np.nan).astype(float)
+    middle = table[(tracks["split"].reindex(table.index) != "test").to_numpy()].median()
+    return table.fillna(middle).dropna(axis=1)
