@@ -1,7 +1,7 @@
 """Probes: what a linear map can read off frozen vectors, judged on artists it has not heard.
 
 A probe does not ask whether a space looks tidy. It asks whether a known fact of the sound can be
-computed from a vector, and how exactly (Alain and Bengio, 2017).
+computed from a vector, and how exactly (Alain and Bengio, 2016).
 """
 
 from __future__ import annotations

@@ -47,14 +47,14 @@ def nearest(apart: Array, allowed: npt.NDArray[np.bool_], k: int) -> list[npt.ND
 
 
 def purity(
-    apart: Array, labels: Labels, groups: Labels, k: int = NEIGHBOURS
+    apart: Array, labels: Labels, *groups: Labels, k: int = NEIGHBOURS
 ) -> tuple[Array, Array]:
     """Share of a point's nearest neighbours that have its label, its own group left out.
 
     Args:
         apart: Distances, `(N, N)`.
         labels: Such as genres, `(N,)`.
-        groups: Such as artists, `(N,)`: neighbours of the same group do not count.
+        groups: Such as artists, `(N,)` each: neighbours that share a group do not count.
         k: Number of neighbours.
 
     Returns:
@@ -62,7 +62,9 @@ def purity(
         where there is no neighbour, or none of the same label.
     """
     same = np.equal.outer(np.asarray(labels), np.asarray(labels))
-    allowed = ~np.equal.outer(np.asarray(groups), np.asarray(groups))
+    allowed = ~np.eye(len(apart), dtype=bool)
+    for group in groups:
+        allowed &= ~np.equal.outer(np.asarray(group), np.asarray(group))
     found = nearest(apart, allowed, k)
     right = (same & allowed).sum(axis=1)
     usable = right > 0
@@ -110,8 +112,9 @@ def neighbour_correlation(
         k: Number of neighbours.
 
     Returns:
-        Pearson's correlation; NaN for fewer than three points or where nothing varies. Chance is
-        about 0, or slightly below.
+        Pearson's correlation; NaN where nothing varies, or where points have fewer than two times
+        k others to choose from (the mean of nearly all others falls as the point's own number
+        rises). Chance is about 0, or slightly below.
     """
     given = np.asarray(numbers, dtype=np.float64)
     kept = np.isfinite(given)
@@ -119,7 +122,7 @@ def neighbour_correlation(
     allowed = ~np.equal.outer(owners, owners)
     found = nearest(apart[np.ix_(kept, kept)], allowed, k)
     pairs = [(values[row], values[near].mean()) for row, near in enumerate(found) if len(near)]
-    if len(pairs) < 3:
+    if len(pairs) < 3 or np.median(allowed.sum(axis=1)) < 2 * k:
         return math.nan
     own, around = np.transpose(pairs)
     if np.ptp(own) == 0.0 or np.ptp(around) == 0.0:

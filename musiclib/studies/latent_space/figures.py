@@ -1,6 +1,8 @@
 """Pictures of the spaces. Each function returns a figure and its axes."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import shorten
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -21,6 +23,9 @@ from musiclib.studies.latent_space.paths import Paths
 MOST_ARTISTS, FEWEST_CLIPS = 8, 3
 GREY = "#d0d0d0"
 MARKS = "osD^vP*X"
+COLOURS = {"learned": "#0072b2", "pca-16": "#c9b400", "log-mel": "#7f7f7f", "MFCC": "#7f7f7f"}
+SHADES = plt.get_cmap("RdBu_r", 20)
+COOL_WARM = ("#0072b2", "#d55e00")
 
 
 def projections(
@@ -48,9 +53,9 @@ def projections(
     colours = genre_colours(genres)
     shades = found.tracks["genre"].map(colours).to_numpy()
     for axes, (heading, picture, only_training) in zip(boxes, panels, strict=True):
-        _dots(axes, picture.places, shades, found.training, faint=not only_training)
+        _dots(axes, picture.framed, shades, found.training, faint=not only_training)
         if not only_training:
-            _dots(axes, picture.places, shades, found.test, faint=False)
+            _dots(axes, picture.framed, shades, found.test, faint=False)
         axes.set_title(heading, fontsize=9.5)
     handles = [_handle(colours[genre], genre.replace("_", " ")) for genre in genres]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5))
@@ -81,7 +86,7 @@ def colourings(
     artists = found.tracks.groupby("artist_group")["artist"].first()
     drawn = None
     for pair, (name, picture) in zip(boxes.reshape(-1, 2), made.items(), strict=True):
-        x, y = picture.places.T
+        x, y = picture.framed.T
         rest = (~owners.isin(frequent)).to_numpy()
         pair[0].scatter(x[rest], y[rest], s=10, color=GREY, linewidths=0)
         for number, (artist, style) in enumerate(zip(frequent, _styles(frequent), strict=True)):
@@ -93,7 +98,7 @@ def colourings(
     if drawn is not None:
         figure.colorbar(drawn, ax=list(boxes), label="Level at a peak of 0.3 (dB)", aspect=40)
     handles = [
-        _handle(style, str(artists[artist])[:28], MARKS[number])
+        _handle(style, shorten(str(artists[artist]), 28, placeholder=" …"), MARKS[number])
         for number, (artist, style) in enumerate(zip(frequent, _styles(frequent), strict=True))
     ]
     handles.append(_handle(GREY, "others"))
@@ -102,7 +107,10 @@ def colourings(
 
 
 def dots(
-    panels: Mapping[str, pd.DataFrame], chance: Mapping[str, float], columns: int = 3
+    panels: Mapping[str, pd.DataFrame],
+    chance: Mapping[str, float],
+    columns: int = 3,
+    limits: tuple[float, float] | None = None,
 ) -> tuple[Figure, AxesArray]:
     """Measures of several spaces with 95 % intervals, a panel for each measure.
 
@@ -110,9 +118,10 @@ def dots(
         panels: By title, a table with `mean`, `low` and `high`; index: what is compared.
         chance: Where a line is drawn, by title.
         columns: Panels in a row.
+        limits: Range of all panels; what is outside is cut off.
 
     Returns:
-        The figure and its axes.
+        The figure and its axes. Learned spaces are blue, PCA is yellow, the others are grey.
     """
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
@@ -125,12 +134,14 @@ def dots(
         places = np.arange(len(table))
         centre = table["mean"].to_numpy(float)
         spread = np.stack([centre - table["low"], table["high"] - centre]).clip(min=0.0)
-        colours = [str(style["color"]) for style in series_styles([str(n) for n in table.index])]
+        colours = [COLOURS.get(str(name), COLOURS["learned"]) for name in table.index]
         axes.barh(places, np.nan_to_num(centre), color=colours, alpha=0.35, height=0.7)
         axes.errorbar(centre, places, xerr=spread, fmt="none", ecolor="#333333", elinewidth=1.2)
         axes.scatter(centre, places, color=colours, s=22, zorder=3)
         axes.axvline(chance.get(title, 0.0), color="#333333", linestyle="--", linewidth=1.0)
         axes.set_title(title, fontsize=10)
+        if limits is not None:
+            axes.set_xlim(*limits)
         axes.set_yticks(places, [str(name) for name in table.index])
         axes.tick_params(labelsize=9)
         axes.grid(False, axis="y")
@@ -151,15 +162,14 @@ def wandering(found: Paths, titles: Sequence[str]) -> tuple[Figure, AxesArray]:
         The figure and its two axes.
     """
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 4.0), sharex=True, sharey=True)
-    lines = None
     for box, path, title in zip(axes, found.chosen, titles, strict=True):
-        box.scatter(*found.background.T, s=3, color=GREY, linewidths=0, rasterized=True)
+        x, y = found.background.T
+        box.scatter(x, y, s=2, color="#e2e2e2", linewidths=0)
         box.plot(*path.places.T, color="#666666", linewidth=0.8, zorder=2)
         step = max(1, len(path.places) // 240)
         times = np.linspace(0.0, path.seconds, len(path.places))
-        lines = box.scatter(
-            *path.places[::step].T, c=times[::step], s=12, cmap="plasma", zorder=3, linewidths=0
-        )
+        x, y = path.places[::step].T
+        lines = box.scatter(x, y, c=times[::step], s=12, cmap="plasma", zorder=3, linewidths=0)
         box.set_title(title, fontsize=10)
         box.set_xlabel("First component")
     axes[0].set_ylabel("Second component")
@@ -172,7 +182,7 @@ def units(
     labels: Mapping[str, str],
     hertz: npt.NDArray[np.float64],
     added: npt.NDArray[np.float64],
-    chosen: Mapping[str, int],
+    chosen: Mapping[int, str],
     places: Sequence[float],
 ) -> tuple[Figure, AxesArray]:
     """What single values follow, and what the decoder adds for some of them.
@@ -182,7 +192,7 @@ def units(
         labels: Name of each fact.
         hertz: Frequencies, `(F,)`.
         added: Differences of level in dB, `(units, places, F)`.
-        chosen: Value by the fact that it follows, in the order of `added`.
+        chosen: A few words for each value, in the order of `added`.
         places: Positions in standard deviations.
 
     Returns:
@@ -190,12 +200,12 @@ def units(
     """
     count = len(chosen)
     names = ["map", *(f"unit{number}" for number in range(count))]
-    mosaic = [["map", f"unit{number}"] for number in range(count)] or [["map"]]
+    mosaic: Any = [["map", f"unit{number}"] for number in range(count)]
     figure, boxes = plt.subplot_mosaic(
         mosaic, figsize=(WIDTH, 1.0 + max(1.35 * count, 0.24 * len(table))), width_ratios=[1, 1.1]
     )
     grid = boxes["map"]
-    picture = grid.imshow(table.to_numpy(float), vmin=-1, vmax=1, cmap="RdBu_r", aspect="auto")
+    picture = grid.imshow(table.to_numpy(float), vmin=-1, vmax=1, cmap=SHADES, aspect="auto")
     grid.set_xticks(range(len(table.columns)), [labels[name] for name in table.columns])
     grid.tick_params(axis="x", rotation=40, labelsize=9)
     plt.setp(grid.get_xticklabels(), ha="right", rotation_mode="anchor")
@@ -206,7 +216,7 @@ def units(
     grid.grid(False)
     figure.colorbar(picture, ax=grid, aspect=40, pad=0.03)
     reach = 1.1 * max(float(np.abs(added).max()), 0.1) if added.size else 1.0
-    for number, (target, unit) in enumerate(chosen.items()):
+    for number, (unit, follows) in enumerate(chosen.items()):
         axes = boxes[f"unit{number}"]
         for place, levels, colour in zip(
             places, added[number], ("#0072b2", "#d55e00"), strict=True
@@ -215,7 +225,7 @@ def units(
             axes.plot(hertz / 1000, levels, color=colour, label=f"{sign}{abs(place):g} σ")
         axes.set_ylim(-reach, reach)
         axes.set_ylabel("dB", fontsize=9)
-        axes.set_title(f"Value {unit}, follows {labels[target]}", fontsize=9.5)
+        axes.set_title(f"Value {unit}: {follows}", fontsize=9.5)
         axes.tick_params(labelsize=8.5, labelbottom=number == count - 1)
     if count:
         boxes["unit0"].legend(fontsize=8, ncols=2, loc="upper right")
@@ -240,7 +250,8 @@ def _dots(
     faint: bool,
 ) -> None:  # fmt: skip
     size, alpha = (9, 0.28) if faint else (20, 0.95)
-    axes.scatter(*places[rows].T, s=size, c=list(shades[rows]), alpha=alpha, linewidths=0)
+    x, y = places[rows].T
+    axes.scatter(x, y, s=size, c=list(shades[rows]), alpha=alpha, linewidths=0)
 
 
 def _handle(colour: str, label: str, marker: str = "o") -> Line2D:
@@ -249,3 +260,11 @@ def _handle(colour: str, label: str, marker: str = "o") -> Line2D:
 
 def _styles(names: Sequence[str]) -> list[str]:
     return [str(style["color"]) for style in series_styles([f"artist {n}" for n in names])]
+
+
+def note(words: str) -> tuple[Figure, Axes]:
+    """A sentence in the place of a figure that cannot be drawn from the data that were given."""
+    figure, axes = plt.subplots(figsize=(WIDTH, 0.8))
+    axes.axis("off")
+    axes.text(0.5, 0.5, words, ha="center", va="center", wrap=True)
+    return figure, axes

@@ -33,6 +33,16 @@ class Picture:
         """What a reader sees."""
         return PROJECTIONS[self.name]
 
+    @property
+    def framed(self) -> Array:
+        """The places for drawing: the outermost 2 % of each direction are set on the edge.
+
+        A few tracks far outside would press all others into a corner. Measures use the places.
+        """
+        low, high = np.percentile(self.places, [1.0, 99.0], axis=0)
+        room = 0.08 * (high - low)
+        return np.clip(self.places, low - room, high + room)
+
 
 @dataclass(frozen=True, eq=False)
 class Company:
@@ -103,10 +113,23 @@ def spaces(found: Material) -> dict[str, Company]:
     }
 
 
-def pictures(found: Material, seed: int = 0, space: str = MAIN) -> dict[str, Picture]:
-    """All projections of a space that can be computed, by name."""
+def pictures(
+    found: Material, profile: str = "mini", seed: int = 0, space: str = MAIN
+) -> dict[str, Picture]:
+    """All projections of a space that can be computed, by name.
+
+    Args:
+        found: The material.
+        profile: `smoke` leaves out UMAP, whose code takes long to compile.
+        seed: Seed of the projections that draw.
+        space: The space.
+
+    Returns:
+        The pictures.
+    """
     values, labels = found.spaces[space].tracks, list(found.tracks["genre"])
-    made = {name: project(name, values, found.training, labels, seed) for name in PROJECTIONS}
+    names = [name for name in PROJECTIONS if name != "umap" or profile != "smoke"]
+    made = {name: project(name, values, found.training, labels, seed) for name in names}
     return {name: Picture(name, places) for name, places in made.items() if places is not None}
 
 
@@ -139,6 +162,28 @@ def flattered(found: Material, made: Mapping[str, Picture]) -> dict[str, float]:
         name: _mean(quality.purity(quality.distances(one.places[found.training]), kinds, owners)[0])
         for name, one in made.items()
     }
+
+
+def across_packages(found: Material) -> tuple[dict[str, Interval], float]:
+    """Purity by genre when neighbours of the same soundtrack are left out as well as the artist's.
+
+    Args:
+        found: The material.
+
+    Returns:
+        For each space the share, with an interval over artists, and that of a blind choice; empty
+        where a data set knows no packages or no genres.
+    """
+    if not found.genres or "package" not in found.tracks:
+        return {}, math.nan
+    part = found.tracks[found.test]
+    owners, packages = part["artist_group"].to_numpy(), part["package"].astype(str).to_numpy()
+    result, chance = {}, math.nan
+    for name, one in found.spaces.items():
+        apart = quality.distances(one.tracks[found.test])
+        shares, blind = quality.purity(apart, part["genre"].to_numpy(), owners, packages)
+        result[name], chance = quality.grouped_interval(shares, owners), _mean(blind)
+    return result, chance
 
 
 def variance_shares(found: Material) -> pd.DataFrame:

@@ -11,7 +11,6 @@ from musiclib.listen import MapPoint, Rendered, Row, Sound, comparison, latent_m
 from musiclib.studies.latent_space.layout import Picture
 from musiclib.studies.latent_space.material import PIECE_S, Material, loudness
 from musiclib.studies.latent_space.paths import Path
-from musiclib.studies.latent_space.truth import TARGETS
 from musiclib.studies.latent_space.units import extreme_pieces
 
 MAP_S = 4.0
@@ -89,7 +88,7 @@ def track_map(
         caption=caption,
         name="map",
         colour_by=("genre", "artist", "level"),
-        layouts={one.label: one.places[rows] for one in pictures.values()},
+        layouts={one.label: one.framed[rows] for one in pictures.values()},
         notes={pictures[name].label: words for name, words in notes.items()},
         seconds=MAP_S,
     )
@@ -114,24 +113,24 @@ def path_player(found: Material, path: Path, kind: str) -> Rendered:
     return player(sound, HOUSE_RATE, label, name=f"path-{name}", figures=steps)
 
 
-def unit_sounds(found: Material, chosen: Mapping[str, int], caption: str) -> Rendered:
+def unit_sounds(found: Material, chosen: Mapping[int, str], caption: str) -> Rendered:
     """Test pieces in which chosen values are lowest and highest.
 
     Args:
         found: The material.
-        chosen: Value by the fact that it follows.
+        chosen: A few words for each value.
         caption: What the sounds are.
 
     Returns:
         An object that a notebook shows.
     """
     rows = []
-    for target, unit in chosen.items():
+    for unit, follows in chosen.items():
         low, high = extreme_pieces(found, unit)
         sounds = [
             Sound(label, piece(found, *place, PIECE_S), HOUSE_RATE)
             for label, place in (("Lowest", low), ("Highest", high))
         ]
         names = " and ".join(f"“{title(found, place[0])}”" for place in (low, high))
-        rows.append(Row(f"Value {unit}, {TARGETS[target].split(' (')[0].lower()}", sounds, names))
+        rows.append(Row(f"Value {unit}", sounds, f"{follows}; {names}"))
     return comparison(rows, caption)

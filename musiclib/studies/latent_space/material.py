@@ -16,7 +16,6 @@ from musiclib.errors import DatasetError
 from musiclib.latents import (
     RICH,
     AutoencoderLatents,
-    Envelopes,
     LogMel,
     Mfcc,
     Pooled,
@@ -39,7 +38,7 @@ LABELS: Final[Mapping[str, str]] = {
     "deep-16": "deep-16",
     "pca-16": "pca-16",
     "frequency-128": "frequency-128",
-    "waveform-8": "waveform-8 envelopes",
+    "waveform-8": "waveform-8",
     "log-mel": "log-mel",
     "mfcc": "MFCC",
 }
@@ -155,8 +154,7 @@ def representation(name: str, dataset: Dataset, profile: str, seed: int) -> Repr
         return LogMel()
     if name == "mfcc":
         return Mfcc()
-    latents = AutoencoderLatents(trained(name, dataset, profile, seed))
-    return Envelopes(latents) if name.startswith("waveform") else latents
+    return AutoencoderLatents(trained(name, dataset, profile, seed))
 
 
 def space(name: str, music: Dataset, dataset: Dataset, profile: str, seed: int) -> Space:

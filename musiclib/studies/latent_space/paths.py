@@ -25,7 +25,8 @@ class Path:
         track_id: The track.
         places: Through the first two components, `(L, 2)`.
         seconds: Length of the track.
-        restlessness: Mean distance of one second from the next, in the whole space.
+        restlessness: Mean distance of one second from the next in the whole space, where frames of
+            training music are 1 from their mean (root mean square).
     """
 
     track_id: str
@@ -71,9 +72,9 @@ def restlessness(sequence: Array | FloatArray, frame_rate: float) -> float:
 def paths(found: Material, space: str = MAIN) -> Paths | None:
     """Choose and project the two paths.
 
-    The space's axes are scaled and its components found on training tracks. Test tracks that are
-    at least half as long as the longest of them, and three seconds, are compared; the calm one has
-    the lowest :func:`restlessness`, the changing one the highest.
+    The space is scaled, as a whole, and its components are found on training tracks. Test tracks
+    that are at least half as long as the longest of them, and three seconds, are compared; the calm
+    one has the lowest :func:`restlessness`, the changing one the highest.
 
     Args:
         found: The material.
@@ -89,7 +90,9 @@ def paths(found: Material, space: str = MAIN) -> Paths | None:
     ids = found.tracks.index
     learned = [sequences[track_id] for track_id in ids[found.training]]
     joined = np.concatenate(learned, axis=1).astype(np.float64)
-    centre, spread = joined.mean(axis=1)[:, None], np.maximum(joined.std(axis=1), 1e-6)[:, None]
+    centre = joined.mean(axis=1)[:, None]
+    # One scale for all: a value that moves the sound more keeps its larger range.
+    spread = max(float(np.sqrt(joined.var(axis=1).sum())), 1e-6)
 
     def scaled(sequence: FloatArray) -> Array:
         found: Array = (sequence - centre) / spread

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from musiclib.audio import HOUSE_RATE, FloatArray
+from musiclib.files import code_digest
 from musiclib.latents import Representation, Sequences, track_pieces
 from musiclib.latents.spectral import levelled
 
@@ -61,7 +62,8 @@ class Facts(Representation):
 
     def settings(self) -> dict[str, Any]:
         """All that they depend on."""
-        return {"rate": self.rate, "hop": self.hop_length, "n_fft": N_FFT, "mel": MEL_BANDS}
+        code = code_digest("studies/latent_space/truth.py", "latents/spectral.py")
+        return {"rate": self.rate, "hop": self.hop_length, "facts": code}
 
     def __call__(self, audio: FloatArray) -> FloatArray:
         """Measure a clip, `(N,)` to `(17, L)`."""
@@ -78,7 +80,7 @@ class Facts(Representation):
         rises = librosa.onset.onset_strength(
             S=librosa.power_to_db(mel), sr=self.rate, hop_length=self.hop_length
         )
-        rms = librosa.feature.rms(S=magnitude, frame_length=N_FFT)[0]
+        rms = librosa.feature.rms(y=sound, frame_length=N_FFT, hop_length=self.hop_length)[0]
         centroid = librosa.feature.spectral_centroid(**frame)[0]
         flatness = librosa.feature.spectral_flatness(S=magnitude)[0]
         rows = [

@@ -49,24 +49,26 @@ def correlations(found: Material, space: str = MAIN) -> pd.DataFrame:
     return table.rename_axis("Value")
 
 
-def chosen(
-    table: pd.DataFrame, targets: Sequence[str] = ("level", "centroid", "flatness", "percussive")
-) -> dict[str, int]:
-    """For each fact the value that follows it most closely, none of them twice.
+def follows(table: pd.DataFrame, unit: int) -> tuple[str, float]:
+    """The fact that a value follows most closely, and its rank correlation.
 
     Args:
         table: Result of :func:`correlations`.
-        targets: Facts, the first one chooses first.
+        unit: A value, counted from 1.
 
     Returns:
-        Value by fact.
+        A key of the facts and the correlation of either sign.
     """
-    left = table.abs()
-    found: dict[str, int] = {}
-    for target in targets[: len(table)]:
-        found[target] = int(left[target].idxmax())
-        left = left.drop(index=found[target])
-    return found
+    row = table.loc[unit]
+    target = str(row.abs().idxmax())
+    return target, float(row[target])
+
+
+def strongest(found: Material, count: int = 4, space: str = MAIN) -> list[int]:
+    """The values that move the decoded spectrum most, counted from 1, the strongest first."""
+    _, added = added_spectra(found, range(1, found.spaces[space].found.channels + 1), space=space)
+    reach = np.sqrt(np.square(added).mean(axis=(1, 2)))
+    return [int(unit) + 1 for unit in np.argsort(-reach, kind="stable")[:count]]
 
 
 def added_spectra(
