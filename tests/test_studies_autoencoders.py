@@ -198,7 +198,8 @@ def test_intervals_are_worded():
 
 def test_an_untrained_waveform_model_is_near_to_downsampling(waves):
     clips = {name: clip / 2 for name, clip in CLIPS.items()}
-    table = waveforms.loss_table(waves, clips, RATE, 8, ("si_sdr", "log_spectral_distance"))
+    rendered = {name: waveforms.versions(waves, audio, RATE, 8) for name, audio in clips.items()}
+    table = waveforms.loss_table(rendered, clips, RATE, ("si_sdr", "log_spectral_distance"))
     assert len(table) == 4
     gain = waveforms.gain_over_downsampling(table, "start", "si_sdr")
     assert abs(gain.mean) < 3.0

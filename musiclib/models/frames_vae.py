@@ -57,6 +57,12 @@ class VariationalAutoencoder(DeepAutoencoder):
         if self.spine is not None:
             self.spine.start_from(components, whiten=True)
 
+    def log_variances(self, inputs: Tensor) -> Tensor:
+        """Turn `(B, F, T)` into the logarithms of the values' variances, `(B, latent, T)`."""
+        # Bounded, so that one odd frame cannot overflow the exponential.
+        found: Tensor = self.log_variance(inputs.transpose(1, 2)).transpose(1, 2).clamp(-12.0, 4.0)
+        return found
+
     def forward(self, inputs: Tensor, generator: torch.Generator | None = None) -> Reconstruction:
         """Encode and decode; with a generator, decode a sample.
 
@@ -64,9 +70,7 @@ class VariationalAutoencoder(DeepAutoencoder):
             The output, the mean as the latent, and in `extra` the `log_variance`, both
             `(B, latent, T)`.
         """
-        mean = self.encode(inputs)
-        # Bounded, so that one odd frame cannot overflow the exponential.
-        spread: Tensor = self.log_variance(inputs.transpose(1, 2)).transpose(1, 2).clamp(-12.0, 4.0)
+        mean, spread = self.encode(inputs), self.log_variances(inputs)
         sample = self.noisy(mean, generator)
         if generator is not None:
             noise = torch.randn(mean.shape, generator=generator).to(mean)

@@ -38,9 +38,10 @@ def bottleneck_table(
         that the model was fitted to.
     """
     rows = []
+    first = next(iter(models.values()))
     for name, audio in clips.items():
+        logs = view(first, audio).logs
         for size, model in models.items():
-            logs = view(model, audio).logs
             output = rebuilt(model, logs)
             centre = features(model).mean[:, None]
             total = float((logs - centre).double().square().mean())

@@ -35,19 +35,17 @@ def versions(
 
 
 def loss_table(
-    models: Mapping[str, Autoencoder],
+    rendered: Mapping[str, Mapping[str, FloatArray]],
     clips: Mapping[str, FloatArray],
     sample_rate: int,
-    factor: int,
     metrics: Sequence[str] = LOSS_METRICS,
 ) -> pd.DataFrame:
     """Every metric for plain downsampling and for each model on each clip.
 
     Args:
-        models: Models of samples by name, all of one factor.
-        clips: Clips at the models' rate by name, each of shape ``(N,)``.
+        rendered: Results of :func:`versions` for each clip.
+        clips: The clips by name, each of shape ``(N,)``.
         sample_rate: In Hz.
-        factor: Samples for one that is kept.
         metrics: Keys of :data:`musiclib.metrics.METRICS`.
 
     Returns:
@@ -61,7 +59,7 @@ def loss_table(
                 **{key: METRICS[key].function(audio, sound, sample_rate) for key in metrics},
             }
             for clip, audio in clips.items()
-            for system, sound in versions(models, audio, sample_rate, factor).items()
+            for system, sound in rendered[clip].items()
         ]
     )
 

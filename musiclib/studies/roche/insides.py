@@ -54,13 +54,9 @@ def linear_decoder(model: FrameAutoencoder, training: Spectra) -> Tensor:
     Returns:
         Matrix ``(latent + 1, F)``; the last row is a constant.
     """
-    latent, frames = _encoded(model, training)
-    design = torch.cat([latent, torch.ones_like(latent[:, :1])], dim=1)
-    gram = design.T @ design
-    # A value that is always the same would make the system singular.
-    gram.diagonal().add_(1e-9 * gram.diagonal().mean())
-    solved: Tensor = torch.linalg.solve(gram, design.T @ frames)
-    return solved
+    with torch.inference_mode():
+        pairs = [_encoded(model, logs) for logs in training.logs]
+        return _least_squares(pairs)
 
 
 def decoder_shares(
@@ -84,17 +80,20 @@ def decoder_shares(
     """
     if model.spine is None:
         raise ValueError("the model has no linear path beside its hidden layers")
-    latent, _ = _encoded(model, material)
     with torch.inference_mode():
-        network = model.decoder(latent.float()).double()
-        straight = model.spine.expand(latent.float()).double()
-    output = network + straight
-    design = torch.cat([latent, torch.ones_like(latent[:, :1])], dim=1)
-    fitted = design @ torch.linalg.lstsq(design, output).solution
-    energies = [_spread(network), _spread(straight)]
+        coded = [_encoded(model, logs)[0] for logs in material.logs]
+        network = [model.decoder(latent.float()).double() for latent in coded]
+        straight = [model.spine.expand(latent.float()).double() for latent in coded]
+        output = [a + b for a, b in zip(network, straight, strict=True)]
+        linear = _least_squares(list(zip(coded, output, strict=True)))
+        energies = [_spread(network), _spread(straight)]
+        whole = _spread(output)
+        for latent, rows in zip(coded, output, strict=True):
+            rows -= latent @ linear[:-1] + linear[-1]
+        rest = _spread(output)
     return {
         "network_share": 100.0 * energies[0] / max(sum(energies), 1e-30),
-        "linear_r2": 100.0 * (1.0 - _spread(output - fitted) / max(_spread(output), 1e-30)),
+        "linear_r2": 100.0 * (1.0 - rest / max(whole, 1e-30)),
         "linear_rmse_db": linear_rmse_db(model, training, material),
     }
 
@@ -113,12 +112,11 @@ def linear_rmse_db(model: FrameAutoencoder, training: Spectra, material: Spectra
     decoder = linear_decoder(model, training)
     to_db = float(model.spectrogram.scale) * DB_PER_NEPER
     found = []
-    for logs in material.logs:
-        with torch.inference_mode():
-            inputs = model.spectrogram.normalise(logs)[None]
-            coded = _rows(model.encode(inputs))
-        output = coded @ decoder[:-1] + decoder[-1]
-        found.append(float((output - _rows(inputs)).square().mean().sqrt()) * to_db)
+    with torch.inference_mode():
+        for logs in material.logs:
+            coded, frames = _encoded(model, logs)
+            output = coded @ decoder[:-1] + decoder[-1]
+            found.append(float((output - frames).square().mean().sqrt()) * to_db)
     return float(np.mean(found))
 
 
@@ -137,10 +135,10 @@ def values_in_use(model: VariationalAutoencoder, material: Spectra) -> pd.DataFr
     divergences, means, noises = [], [], []
     with torch.inference_mode():
         for _, logs in material.batches():
-            coded = model(model.spectrogram.normalise(logs))
-            spread = coded.extra["log_variance"]
-            divergences.append(_rows(gaussian_kl(coded.latent, spread)))
-            means.append(_rows(coded.latent))
+            inputs = model.spectrogram.normalise(logs)
+            mean, spread = model.encode(inputs), model.log_variances(inputs)
+            divergences.append(_rows(gaussian_kl(mean, spread)))
+            means.append(_rows(mean))
             noises.append(_rows(spread.exp()))
     table = pd.DataFrame(
         {
@@ -165,7 +163,8 @@ def latent_steps(
     Returns:
         Levels in dB, ``(latent, len(places), F)``.
     """
-    latent, _ = _encoded(model, material)
+    with torch.inference_mode():
+        latent = torch.cat([_encoded(model, logs)[0] for logs in material.logs])
     middle, spread = latent.mean(dim=0), latent.std(dim=0, unbiased=False)
     count = latent.shape[1]
     moved = middle.repeat(count, len(places), 1)
@@ -193,15 +192,27 @@ def bend(walk: npt.NDArray[np.float32]) -> float:
     return float(off / reach) if reach > 0.0 else 0.0
 
 
-def _encoded(model: FrameAutoencoder, material: Spectra) -> tuple[Tensor, Tensor]:
-    """Encodings ``(M, latent)`` and normalised frames ``(M, F)``, in float64, clip after clip."""
-    coded, frames = [], []
-    with torch.inference_mode():
-        for logs in material.logs:
-            inputs = model.spectrogram.normalise(logs)[None]
-            coded.append(_rows(model.encode(inputs)))
-            frames.append(_rows(inputs))
-    return torch.cat(coded), torch.cat(frames)
+def _encoded(model: FrameAutoencoder, logs: Tensor) -> tuple[Tensor, Tensor]:
+    """Encodings ``(T, latent)`` and normalised frames ``(T, F)`` of a clip, in float64."""
+    inputs = model.spectrogram.normalise(logs)[None]
+    return _rows(model.encode(inputs)), _rows(inputs)
+
+
+def _least_squares(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """The best linear map from encodings ``(T, latent)`` to frames ``(T, F)`` of several clips.
+
+    Returns:
+        Matrix ``(latent + 1, F)``; the last row is a constant.
+    """
+    designs = [torch.cat([latent, torch.ones_like(latent[:, :1])], dim=1) for latent, _ in pairs]
+    gram = torch.stack([design.T @ design for design in designs]).sum(dim=0)
+    cross = torch.zeros(len(gram), pairs[0][1].shape[1], dtype=gram.dtype)
+    for design, (_, frames) in zip(designs, pairs, strict=True):
+        cross.addmm_(design.T, frames)
+    # A value that is always the same would make the system singular.
+    gram.diagonal().add_(1e-9 * gram.diagonal().mean())
+    solved: Tensor = torch.linalg.solve(gram, cross)
+    return solved
 
 
 def _rows(values: Tensor) -> Tensor:
@@ -209,5 +220,9 @@ def _rows(values: Tensor) -> Tensor:
     return values.transpose(1, 2).reshape(-1, values.shape[1]).double()
 
 
-def _spread(rows: Tensor) -> float:
-    return float((rows - rows.mean(dim=0)).square().mean())
+def _spread(parts: Sequence[Tensor]) -> float:
+    """Variance of rows of several clips about their mean row, over all values."""
+    count = sum(len(part) for part in parts)
+    mean = torch.stack([part.sum(dim=0) for part in parts]).sum(dim=0) / count
+    total = sum(float((part - mean).square().sum()) for part in parts)
+    return total / (count * mean.numel())
