@@ -10,10 +10,12 @@ from musiclib.latents import (
     RICH,
     SEVEN,
     AutoencoderLatents,
+    Bands,
     LogMel,
     Mfcc,
     QuantisedLatents,
     Statistic,
+    fit_filterbank,
     pooled,
     samples,
     sequences,
@@ -214,3 +216,60 @@ def test_a_track_that_is_not_there_is_named(music) -> None:
 
 def _frames(found) -> int:
     return found.frames(0.5)
+
+
+def swinging(
+    hertz: float, frames: int = 600, rate: float = 100.0, channels: int = 2, seed: int = 0
+):
+    time = np.arange(frames) / 100.0
+    phase = np.random.default_rng(seed).uniform(0, 2 * np.pi, (channels, 1))
+    return np.sin(2 * np.pi * hertz * time + phase).astype(np.float32)
+
+
+class Swings:
+    """Sequences in memory that swing at some frequencies."""
+
+    name, frame_rate, channels = "swings", 100.0, 2
+
+    def __init__(self, hertz) -> None:
+        self.values = {f"{f}": swinging(f, seed=k) for k, f in enumerate(hertz)}
+
+    def __contains__(self, name) -> bool:
+        return name in self.values
+
+    def length(self, name) -> int:
+        return self.values[name].shape[1]
+
+    def piece(self, name, start, length):
+        return self.values[name][:, start : start + length]
+
+
+def test_bands_tell_swings_apart_whose_means_are_equal(latents) -> None:
+    source = Swings([5.0, 12.0, 30.0])
+    bands = Bands(latents, fit_filterbank(source, list(source.values), bands=12))
+    slow, fast = (bands.transform(swinging(hertz, seed=9)) for hertz in (5.0, 30.0))
+    assert np.abs(swinging(5.0).mean(axis=1)).max() < 0.05
+    assert np.abs(slow.mean(axis=1) - fast.mean(axis=1)).max() > 2.0
+    assert np.allclose(bands.transform(-swinging(5.0)), bands.transform(swinging(5.0)), atol=1e-4)
+
+
+def test_principal_components_of_swings_are_sinusoids() -> None:
+    source = Swings([20.0])
+    kernels = fit_filterbank(source, ["20.0"], bands=2).kernels
+    spectrum = np.abs(np.fft.rfft(kernels, 400, axis=-1)) ** 2
+    peaks = np.fft.rfftfreq(400, 1 / 100.0)[spectrum.sum(axis=(0, 1)).argmax()]
+    assert abs(peaks - 20.0) < 3.0
+    assert np.allclose(np.square(kernels).sum(axis=(1, 2)), 1.0, atol=1e-4)
+
+
+def test_a_filterbank_needs_a_track_that_is_long_enough() -> None:
+    source = Swings([20.0])
+    source.values["20.0"] = source.values["20.0"][:, :4]
+    with pytest.raises(DatasetError, match="long enough"):
+        fit_filterbank(source, ["20.0"])
+
+
+def test_bands_of_short_and_silent_sequences_are_finite(latents) -> None:
+    bands = Bands(latents, fit_filterbank(Swings([20.0]), ["20.0"]))
+    for length in (1, 7, 9, 40):
+        assert np.isfinite(bands.transform(np.zeros((2, length), np.float32))).all()

@@ -24,18 +24,20 @@ STRENGTHS: dict[Kind, tuple[float, ...]] = {
 _TREES = 100
 
 
-def learn_and_guess(pieces: Pooled, run: Run, kind: Kind = "logistic") -> pd.DataFrame:
+def learn_and_guess(
+    pieces: Pooled, run: Run, kind: Kind = "logistic", weighted: bool = True
+) -> pd.DataFrame:
     """Learn from a run's training tracks, and guess its validation and test tracks.
 
     Columns are standardised on the training pieces. Of several strengths of regularisation the one
     with the best balanced accuracy on the validation tracks is taken, the strongest among equals.
-    Genres weigh the same, however many pieces they have.
 
     Args:
         pieces: Vectors of the pieces of all tracks.
         run: Who learns from what.
         kind: The classifier. `svm` has radial basis functions, and the softmax of its decision
             values for probabilities.
+        weighted: Whether genres weigh the same, however many pieces they have.
 
     Returns:
         Probabilities of pieces, as `musiclib.genre.guesses.guesses_of` makes them.
@@ -51,7 +53,7 @@ def learn_and_guess(pieces: Pooled, run: Run, kind: Kind = "logistic") -> pd.Dat
         raise DatasetError(f"no training piece of {min(lacking)}: add music of this genre")
     best: tuple[float, dict[str, FloatMatrix]] | None = None
     for strength in STRENGTHS[kind]:
-        model = _pipeline(kind, strength, run.number)
+        model = _pipeline(kind, strength, run.number, weighted)
         model.fit(train.values, train.rows["genre"])
         found = {
             part: _probabilities(model, pieces.part(names), run.genres)
@@ -65,26 +67,27 @@ def learn_and_guess(pieces: Pooled, run: Run, kind: Kind = "logistic") -> pd.Dat
     return guesses_of(run.number, parts, best[1], run.genres)
 
 
-def _pipeline(kind: Kind, strength: float, seed: int) -> Any:
+def _pipeline(kind: Kind, strength: float, seed: int, weighted: bool) -> Any:
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
 
+    weights = "balanced" if weighted else None
     if kind == "forest":
         return RandomForestClassifier(
             _TREES,
             min_samples_leaf=int(strength),
-            class_weight="balanced",
+            class_weight=weights,
             random_state=seed,
             n_jobs=1,
         )
     if kind == "svm":
-        last: Any = SVC(C=strength, class_weight="balanced", decision_function_shape="ovr")
+        last: Any = SVC(C=strength, class_weight=weights, decision_function_shape="ovr")
     else:
         # Half of the scale's precision is enough for probabilities, and saves most of the time.
-        last = LogisticRegression(C=strength, max_iter=300, tol=1e-3, class_weight="balanced")
+        last = LogisticRegression(C=strength, max_iter=300, tol=1e-3, class_weight=weights)
     return make_pipeline(StandardScaler(), last)
 
 

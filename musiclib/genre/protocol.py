@@ -8,6 +8,7 @@ heard its artist. Choices between classifiers rest on those guesses, final score
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,14 +63,16 @@ def scored_genres(tracks: pd.DataFrame) -> list[str]:
     return sorted(genres) if len(genres) > 1 else []
 
 
-def runs(tracks: pd.DataFrame, count: int = RUNS, seed: int = 0) -> list[Run]:
+def runs(
+    tracks: pd.DataFrame, count: int = RUNS, seed: int = 0, genres: Sequence[str] | None = None
+) -> list[Run]:
     """Deal the tracks.
 
     Args:
-        tracks: Table with `genre`, `split` and `artist_group`; index `track_id`. Only tracks of
-            :func:`scored_genres` are used.
+        tracks: Table with `genre`, `split` and `artist_group`; index `track_id`.
         count: Number of runs, and of folds.
         seed: Seed of the dealing, and number of the first run.
+        genres: Genres whose tracks are used; by default :func:`scored_genres`.
 
     Returns:
         The runs. Every genre is in every run's training part. Where a genre has fewer artist groups
@@ -83,7 +86,7 @@ def runs(tracks: pd.DataFrame, count: int = RUNS, seed: int = 0) -> list[Run]:
 
     if count < 2:
         raise DatasetError(f"there must be at least 2 runs, not {count}: each holds out a fold")
-    genres = scored_genres(tracks)
+    genres = sorted(genres) if genres else scored_genres(tracks)
     if not genres:
         raise DatasetError(
             "genre recognition needs two genres with at least two training tracks and one test "

@@ -30,6 +30,8 @@ from musiclib.latents import (
     Representation,
     Source,
     Statistic,
+    bands,
+    fit_filterbank,
     pooled,
     samples,
     sequences,
@@ -44,7 +46,6 @@ from musiclib.models.genre import (
 
 FINE_TUNING = Learning(steps=60, batch=16, learning_rate=2e-3, weight_decay=0.1, encoder_rate=0.2)
 _CODE = ("genre", "latents", "models", "datasets/segments.py")
-SHRUNK_HZ = 40.0
 
 
 class System(ABC):
@@ -205,26 +206,29 @@ class Network(System):
             return [samples(dataset, self.sample_rate)]
         return [sequences(self.representation, dataset)]
 
-    def make(self, source: Source, genres: int) -> nn.Module:
-        """Return a new network."""
+    def make(self, source: Source, run: Run) -> nn.Module:
+        """Return a new network; a filterbank starts as principal components of training tracks."""
+        genres = len(run.genres)
         if self.architecture == "waveform":
             return WaveformCnn(genres, self.pooling)
         if self.architecture == "spectrogram":
             return SpectrogramCnn(source.channels, genres, self.pooling)
-        swings = self.architecture == "filterbank"
+        if self.architecture != "filterbank":
+            return SequenceClassifier(source.channels, genres, source.frame_rate, self.pooling)
         return SequenceClassifier(
             source.channels,
             genres,
             source.frame_rate,
             self.pooling,
-            filterbank=32 if swings else 0,
-            shrink=max(1, round(source.frame_rate / SHRUNK_HZ)) if swings else 1,
+            filterbank=torch.from_numpy(fit_filterbank(source, run.train).kernels),
+            stride=bands.STRIDE,
+            shrink=bands.SHRINK,
         )
 
     def learn_and_guess(self, dataset: Dataset, run: Run) -> pd.DataFrame:
         """See `musiclib.genre.networks.learn_and_guess`."""
         (source,) = self.sources(dataset)
-        make = lambda: self.make(source, len(run.genres))  # noqa: E731
+        make = lambda: self.make(source, run)  # noqa: E731
         return networks.learn_and_guess(make, source, run, self.learning)
 
 
@@ -265,7 +269,7 @@ class FineTuned(System):
         mean, spread = networks.statistics(latents, run.train)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(run.number)
-            head = self.frozen.make(latents, len(run.genres))
+            head = self.frozen.make(latents, run)
         start = networks.Normalised(head, mean, spread)
         networks.learn(start, latents, run, self.frozen.learning)
         assert isinstance(start.network, SequenceClassifier)

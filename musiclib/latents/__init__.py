@@ -6,6 +6,7 @@ found["track"]                                    # (C, L)
 table = pooled(found, seconds=3.0)                # a vector for each piece
 """
 
+from musiclib.latents.bands import Bands, Filterbank, fit_filterbank
 from musiclib.latents.pooling import MEAN_STD, RICH, SEVEN, Pooled, Statistic, pooled
 from musiclib.latents.representations import (
     AutoencoderLatents,
@@ -22,6 +23,8 @@ __all__ = [
     "RICH",
     "SEVEN",
     "AutoencoderLatents",
+    "Bands",
+    "Filterbank",
     "LogMel",
     "Mfcc",
     "Pooled",
@@ -31,6 +34,7 @@ __all__ = [
     "Source",
     "Statistic",
     "TrackSamples",
+    "fit_filterbank",
     "pooled",
     "samples",
     "sequences",

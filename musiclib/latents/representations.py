@@ -25,7 +25,9 @@ from musiclib.training import Checkpoint
 
 @cache
 def _code() -> str:
-    return code_digest("models", "codecs/latent", "latents/representations.py", "stft.py")
+    return code_digest(
+        "models", "codecs/latent", "latents/representations.py", "latents/bands.py", "stft.py"
+    )
 
 
 class Representation(ABC):
@@ -72,6 +74,24 @@ class Representation(ABC):
         """Digest of settings and code: equal for representations that give the same numbers."""
         values = {"kind": type(self).__name__, "code": _code(), **self.settings()}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+class Derived(Representation):
+    """A representation that is made from another one.
+
+    Attributes:
+        of: The other one.
+    """
+
+    of: Representation
+
+    @abstractmethod
+    def transform(self, sequence: FloatArray) -> FloatArray:
+        """Turn a sequence `(C, L)` of the other into one of this."""
+
+    def __call__(self, audio: FloatArray) -> FloatArray:
+        """Turn mono audio `(N,)` into a sequence."""
+        return self.transform(self.of(audio))
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from musiclib.audio import FloatArray
 from musiclib.datasets import AudioCache, Dataset, cache_root
 from musiclib.errors import DatasetError
 from musiclib.files import replace_file
-from musiclib.latents.representations import Representation
+from musiclib.latents.representations import Derived, Representation
 from musiclib.latents.sources import Source, frames_in
 
 MEMORY_BYTES = 1 << 30
@@ -132,6 +132,9 @@ def sequences(
     """
     audio = dataset.cache(representation.sample_rate) if cache is None else cache
     folder = cache_root() / "sequences" / f"{representation.name}-{representation.key}"
+    base = None
+    if isinstance(representation, Derived):
+        base = sequences(representation.of, dataset, audio, progress)
     found = {}
     tracks = [str(track_id) for track_id in dataset.tracks.index if track_id in audio]
     for track_id in tqdm(tracks, representation.label, disable=not progress):
@@ -140,15 +143,17 @@ def sequences(
             continue
         path = folder / f"{_digest(dataset, audio, track_id)}.npy"
         if not path.exists():
-            _compute(representation, audio.audio(track_id), path)
+            if base is not None and isinstance(representation, Derived):
+                _keep(representation.transform(base[track_id]), path)
+            else:
+                _keep(representation(audio.audio(track_id)), path)
         found[track_id] = path
     if not found:
         raise DatasetError(f"no track of {dataset.name} can be decoded; see its cache's .failures")
     return Sequences(representation, dataset.tracks.loc[list(found)], found)
 
 
-def _compute(representation: Representation, samples: FloatArray, path: Path) -> None:
-    values = representation(samples)
+def _keep(values: FloatArray, path: Path) -> None:
     largest = float(np.abs(values).max(initial=0.0))
     kind = np.float32 if largest > 6e4 else np.float16  # which ends at 65504
     buffer = io.BytesIO()

@@ -18,6 +18,7 @@ from musiclib.models.base import Autoencoder
 
 Pooling = Literal["statistics", "attention"]
 LAGS_S = (0.02, 0.04, 0.08, 0.16, 0.32)
+BAND_FLOOR = 1e-2
 _SMALLEST = 1e-4
 _ATTENTION_WIDTH = 16
 
@@ -106,9 +107,9 @@ class Ending(nn.Module):
 class SequenceClassifier(nn.Module):
     """Genre from a sequence `(B, C, L)` by its statistics alone.
 
-    `filterbank` is for sequences that swing like a waveform, whose sign says nothing. Pairs of
-    convolutions find energies in bands of the sequence first, and their logarithms go on. It is
-    what a spectrogram does with samples, with bands that are learned.
+    `filterbank` is for sequences that swing like a waveform, whose sign says nothing. Convolutions
+    find energies in bands of the sequence first, and their logarithms go on. It is what a
+    spectrogram does with samples, with bands that are learned from where they start.
     """
 
     def __init__(
@@ -118,7 +119,8 @@ class SequenceClassifier(nn.Module):
         frame_rate: float,
         pooling: Pooling = "statistics",
         dropout: float = 0.5,
-        filterbank: int = 0,
+        filterbank: Tensor | None = None,
+        stride: int = 1,
         shrink: int = 1,
     ) -> None:
         """Make a classifier.
@@ -129,22 +131,35 @@ class SequenceClassifier(nn.Module):
             frame_rate: Frames in a second.
             pooling: Over time.
             dropout: Share of statistics that are dropped in training.
-            filterbank: Number of learned bands; 0 for none.
-            shrink: Frames whose energies are averaged into one behind the filterbank.
+            filterbank: First weights of the bands, `(bands, C, kernel)`; None for no bands.
+            stride: Distance in frames between places where the bands are taken.
+            shrink: Energies that are averaged into one behind the filterbank.
         """
         super().__init__()
-        if min(channels, classes, shrink) < 1 or filterbank < 0 or not frame_rate > 0.0:
+        if min(channels, classes, stride, shrink) < 1 or not frame_rate > 0.0:
             raise ModelError("sizes and rates of a classifier must be positive")
         self.bank: nn.Conv1d | None = None
-        self.shrink = shrink if filterbank else 1
-        if filterbank:
-            self.bank = nn.Conv1d(channels, 2 * filterbank, 7, padding=3)
-        lags = lags_at(frame_rate / self.shrink)
-        self.ending = Ending(filterbank or channels, classes, pooling, lags, dropout)
+        self.shrink = shrink
+        if filterbank is None:
+            rate, inner = frame_rate, channels
+        else:
+            inner, _, kernel = filterbank.shape
+            if filterbank.shape[1] != channels:
+                raise ModelError(
+                    f"the filterbank is for {filterbank.shape[1]} channels, not {channels}"
+                )
+            self.bank = nn.Conv1d(channels, inner, kernel, stride, bias=False)
+            self.bank.weight = nn.Parameter(filterbank.clone())
+            rate = frame_rate / (stride * shrink)
+        self.ending = Ending(inner, classes, pooling, lags_at(rate), dropout)
 
     def features(self, x: Tensor) -> Tensor:
         """Return what is pooled, `(B, C', L')`."""
-        return x if self.bank is None else _log_energies(self.bank(x), self.shrink)
+        if self.bank is None:
+            return x
+        short = self.bank.kernel_size[0] - x.shape[-1]
+        energies = self.bank(F.pad(x, (0, max(0, short)))).float().square()
+        return torch.log(_averaged(energies, self.shrink) + BAND_FLOOR)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return scores `(B, classes)` before the softmax."""
@@ -155,10 +170,13 @@ class SequenceClassifier(nn.Module):
 def _log_energies(x: Tensor, shrink: int) -> Tensor:
     """Return log energies of pairs of channels, `(B, 2 C, L)` to `(B, C, ceil(L / shrink))`."""
     squares = x.float().square()
-    energies = squares[:, ::2] + squares[:, 1::2]
-    if shrink > 1:
-        energies = F.avg_pool1d(energies, min(shrink, energies.shape[-1]), ceil_mode=True)
-    return torch.log(energies + 1e-3)
+    return torch.log(_averaged(squares[:, ::2] + squares[:, 1::2], shrink) + 1e-3)
+
+
+def _averaged(energies: Tensor, shrink: int) -> Tensor:
+    if shrink == 1:
+        return energies
+    return F.avg_pool1d(energies, min(shrink, energies.shape[-1]), ceil_mode=True)
 
 
 class SpectrogramCnn(nn.Module):
