@@ -17,8 +17,8 @@ from collections.abc import Callable
 
 import torch
 
-from musiclib.codecs import Codec, get_codec
-from musiclib.datasets import open_dataset
+from musiclib.codecs import AutoencoderCodec, Codec, get_codec
+from musiclib.datasets import Clip, open_dataset
 from musiclib.training import load, shipped_folder
 
 MODELS = {"wideband-64": -14, "waveform-8": -14, "pca-16": -14, "deep-64": -14}
@@ -36,11 +36,41 @@ FILE_CODECS: list[Codec] = [
 ]
 
 
+LADDER = (-22, -18, -14, -10, -6)
+
+
 def seconds_taken(action: Callable[[], object]) -> float:
     """Return how long `action` takes."""
     start = time.perf_counter()
     action()
     return time.perf_counter() - start
+
+
+def ladder_times(name: str, clips: list[Clip], rounds: int) -> tuple[float, float, float]:
+    """Seconds for coding clips at all steps of a ladder, and at a bitrate; medians of the rounds.
+
+    Returns:
+        Step by step, so that other clips come between; clip by clip, where the model encodes each
+        clip once; and with the step searched for 8 kbps.
+    """
+    checkpoint = load(shipped_folder() / name)
+    codecs = [AutoencoderCodec(checkpoint, step=step) for step in LADDER]
+    wanted = AutoencoderCodec(checkpoint, kbps=8.0)
+    orders = (
+        [(codec, clip) for codec in codecs for clip in clips],
+        [(codec, clip) for clip in clips for codec in codecs],
+        [(wanted, clip) for clip in clips],
+    )
+    times: tuple[list[float], ...] = ([], [], [])
+    for _ in range(rounds):
+        for order, taken in zip(orders, times, strict=True):
+            taken.append(
+                seconds_taken(
+                    lambda pairs=order: [c.encode(x.audio, x.sample_rate) for c, x in pairs]
+                )
+            )
+    step_by_step, clip_by_clip, searched = (statistics.median(taken) for taken in times)
+    return step_by_step, clip_by_clip, searched
 
 
 def main() -> None:
@@ -81,6 +111,15 @@ def main() -> None:
             f"{label:<32}{total / encoding:>10.0f}{base[0] / encoding:>8.2f}"
             f"{total / decoding:>10.0f}{base[1] / decoding:>8.2f}"
         )
+    if len(clips) > 1:
+        print(
+            f"\nEncoding, as ratios to one step: the same clip at {len(LADDER)} steps, and a search"
+        )
+        print(f"{'model':<32}{f'{len(LADDER)} steps':>10}{'8 kbps':>10}")
+        for name in MODELS:
+            apart, together, searched = ladder_times(name, clips, args.rounds)
+            alone = apart / len(LADDER)
+            print(f"{name:<32}{together / alone:>10.2f}{searched / alone:>10.2f}")
 
 
 if __name__ == "__main__":
