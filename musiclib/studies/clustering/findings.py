@@ -36,6 +36,11 @@ def decibels(material: Material, errors: pd.Series) -> npt.NDArray[np.float64]:
     return levels
 
 
+def signed(value: Interval) -> str:
+    """A difference with its interval, with real minus signs."""
+    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
+
+
 def size(material: Material) -> str:
     """What was clustered."""
     known = int(material.known.sum())
@@ -67,7 +72,7 @@ def gain(material: Material, outcomes: Mapping[str, Outcome]) -> str:
         if not outcomes[deep].clusters:
             continue
         parts = [
-            f"{compare(material, outcomes[deep], outcomes[start], part):+.2f} on {part} tracks"
+            f"{signed(compare(material, outcomes[deep], outcomes[start], part))} on {part} tracks"
             for part in (TRAINING, TEST)
         ]
         lines.append(
@@ -98,7 +103,7 @@ def spectrum(material: Material, outcomes: Mapping[str, Outcome]) -> str:
     word = "above" if one.low > 0 else "below" if one.high < 0 else "not clearly apart from"
     return (
         f"On test tracks the deep clusters of the encoder are {word} k-means on log-mel "
-        f"statistics: the difference of the NMI is {one:+.2f}."
+        f"statistics: the difference of the NMI is {signed(one)}."
     )
 
 
@@ -146,8 +151,9 @@ def kinship(table: pd.DataFrame) -> str:
     )
     if SAME_ARTIST in table.index:
         more = together[SAME_ARTIST] - together[SAME_GENRE]
+        sign = "+" if more >= 0 else "\N{MINUS SIGN}"
         text += (
-            f" A common artist changes the first figure by {more:+.0f} points "
+            f" A common artist changes the first figure by {sign}{abs(more):.0f} points "
             f"({table.loc[SAME_ARTIST, 'pairs']} pairs)."
         )
     return text
