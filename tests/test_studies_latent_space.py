@@ -11,6 +11,7 @@ from musiclib.datasets import open_dataset
 from musiclib.datasets.cache import CACHE_VARIABLE
 from musiclib.errors import DatasetError
 from musiclib.latents import sequences
+from musiclib.metrics import Interval
 from musiclib.studies.latent_space import (
     figures,
     layout,
@@ -265,7 +266,17 @@ class TestPage:
         assert "Value 1" in page.text
 
 
+def test_differences_in_words():
+    words = ("better", "worse", "level", "nothing")
+    found = [
+        report.compared(Interval(mean, mean - 0.1, mean + 0.1, 9), *words)
+        for mean in (0.2, -0.2, 0.05, np.nan)
+    ]
+    assert found == list(words)
+
+
 def test_numbers_in_words():
+    assert report.number(-0.001) == "0.00"
     assert report.number(-0.25) == "−0.25"
     assert report.number(float("nan")) == "not computed"
     assert report.ranked({"mfcc": 0.2, "log-mel": 0.4, "pca-16": float("nan")}) == (

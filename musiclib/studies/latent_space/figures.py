@@ -228,7 +228,7 @@ def units(
         axes.set_title(f"Value {unit}: {follows}", fontsize=9.5)
         axes.tick_params(labelsize=8.5, labelbottom=number == count - 1)
     if count:
-        boxes["unit0"].legend(fontsize=8, ncols=2, loc="upper right")
+        boxes[f"unit{count - 1}"].legend(fontsize=8, ncols=2, loc="upper right")
         boxes[f"unit{count - 1}"].set_xlabel("Frequency (kHz)")
     ordered: AxesArray = np.array([boxes[name] for name in names], dtype=object)
     return figure, ordered

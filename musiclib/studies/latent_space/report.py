@@ -31,7 +31,8 @@ def number(value: float, spec: str = ".2f") -> str:
     """A number for the text, with a real minus sign; "not computed" for NaN."""
     if not math.isfinite(value):
         return NOT_COMPUTED
-    return format(value, spec).replace("-", "\N{MINUS SIGN}")
+    # "z" keeps what rounds to nothing from becoming a negative zero.
+    return format(value, f"z{spec}" if spec[0] in ".0" else spec).replace("-", "\N{MINUS SIGN}")
 
 
 def interval(value: Interval, spec: str = ".2f") -> str:
@@ -150,10 +151,12 @@ def percent_table(table: pd.DataFrame) -> pd.DataFrame:
     return table.rename(index=LABELS).map(lambda value: number(float(value), ".0f"))
 
 
-def compared(value: Interval, better: str, worse: str, level: str) -> str:
+def compared(
+    value: Interval, better: str, worse: str, level: str, nothing: str = NOT_COMPUTED
+) -> str:
     """Words for a difference: clear only where its interval leaves out 0."""
-    if not math.isfinite(value.low):
-        return level
+    if not math.isfinite(value.mean):
+        return nothing
     return better if value.low > 0.0 else worse if value.high < 0.0 else level
 
 
