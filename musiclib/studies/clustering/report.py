@@ -15,7 +15,7 @@ from musiclib.studies.clustering.fitting import FRAMES, VECTORS
 from musiclib.studies.clustering.material import Material, load
 from musiclib.training import Checkpoint
 
-NUMBERS: Final = (2, 3, 5, 8, 12, 20)
+NUMBERS: Final = (2, 3, 5, 10, 20)
 COLUMNS: Final = {
     "NMI, training tracks": (summary.TRAINING, "NMI"),
     "NMI, test tracks": (summary.TEST, "NMI"),
