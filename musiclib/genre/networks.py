@@ -36,7 +36,8 @@ class Learning:
         weight_decay: Weight decay.
         smoothing: Label smoothing.
         seconds: Length of a piece.
-        encoder_rate: Learning rate of an encoder that is fine-tuned, as a share of the other.
+        encoder_rate: Learning rate of an encoder that is fine-tuned, or of a filterbank, as a share
+            of the other.
     """
 
     steps: int = 200
@@ -190,15 +191,20 @@ def _random_piece(
 
 
 def _groups(network: nn.Module, learning: Learning) -> list[dict[str, Any]]:
-    """Parameters with their learning rates: an encoder goes slower than what is new."""
-    slow = [p for name, p in network.named_parameters() if name.startswith("model.")]
-    fast = [p for name, p in network.named_parameters() if not name.startswith("model.")]
+    """Parameters with their learning rates: what starts from something known goes slower."""
+    named = list(network.named_parameters())
+    slow = [p for name, p in named if _is_slow(name)]
+    fast = [p for name, p in named if not _is_slow(name)]
     rate, decay = learning.learning_rate, learning.weight_decay
     groups = [{"params": fast, "lr": rate, "weight_decay": decay}]
     slow = [parameter for parameter in slow if parameter.requires_grad]
     if slow:
         groups.append({"params": slow, "lr": rate * learning.encoder_rate, "weight_decay": 0.0})
     return groups
+
+
+def _is_slow(name: str) -> bool:
+    return name.startswith("model.") or ".bank." in f".{name}"
 
 
 def _fabric(learning: Learning) -> Fabric:

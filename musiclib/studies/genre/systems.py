@@ -18,7 +18,15 @@ from musiclib.genre import (
     scored_genres,
     with_learning,
 )
-from musiclib.latents import SEVEN, AutoencoderLatents, LogMel, Mfcc
+from musiclib.latents import (
+    SEVEN,
+    AutoencoderLatents,
+    Bands,
+    LogMel,
+    Mfcc,
+    fit_filterbank,
+    sequences,
+)
 from musiclib.models.genre import Pooling
 from musiclib.studies.dataset.descriptors import KEYS, describe_all
 from musiclib.studies.dataset.provenance import encoding_table
@@ -41,6 +49,7 @@ _SIDE_BY_SIDE = ("deep-16", "wideband-64", "frequency-128")
 _TUNED = ("deep-16", "frequency-128", "frequency-128-masking", "waveform-8")
 _QUICK = ("deep-16", "waveform-8")
 
+BANK_LEARNING: Final = Learning(encoder_rate=0.02)
 CNN_LEARNING: Final = Learning(steps=200, learning_rate=3e-3)
 TUNING: Final = Learning(steps=30, batch=8, learning_rate=2e-3, weight_decay=0.1, encoder_rate=0.2)
 
@@ -68,6 +77,10 @@ def book_systems(dataset: Dataset, profile: str = "mini", seed: int = 0) -> list
     found: list[System] = [*silent(heard), *baselines(latents("pca-16"))]
     for name, representation in frozen.items():
         found.append(Statistics(f"{name}, logistic", LATENT, (representation,)))
+        if name in _SWINGS:
+            found.append(
+                Statistics(f"{name} in bands, logistic", LATENT, (in_bands(representation, heard),))
+            )
         found += [network(representation, pooling) for pooling in ("statistics", "attention")]
     if not smoke:
         together = tuple(frozen[name] for name in _SIDE_BY_SIDE)
@@ -87,9 +100,17 @@ def scored(dataset: Dataset) -> Dataset:
 
 def network(representation: AutoencoderLatents, pooling: Pooling = "statistics") -> Network:
     """Return the network on frozen latents; those that swing get a filterbank first."""
-    architecture = "filterbank" if representation.name in _SWINGS else "sequence"
     name = frozen_name(representation.name, pooling)
-    return Network(name, LATENT, representation, architecture, pooling)
+    if representation.name in _SWINGS:
+        return Network(name, LATENT, representation, "filterbank", pooling, BANK_LEARNING)
+    return Network(name, LATENT, representation, "sequence", pooling)
+
+
+def in_bands(representation: AutoencoderLatents, dataset: Dataset) -> Bands:
+    """Return energies of latents in bands, which the tracks outside the test part suggest."""
+    learned_from = list(dataset.tracks.index[dataset.tracks["split"] != "test"])
+    found = sequences(representation, dataset)
+    return Bands(representation, fit_filterbank(found, learned_from))
 
 
 def frozen_name(model: str, pooling: Pooling = "statistics") -> str:
