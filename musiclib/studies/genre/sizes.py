@@ -1,0 +1,106 @@
+"""How small a latent may be, in values a second and in bits of a file, and still tell genre."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from musiclib.datasets import Dataset
+from musiclib.genre import Run, Statistics, System, guess_all, score
+from musiclib.latents import AutoencoderLatents, LogMel, Mfcc, QuantisedLatents, Representation
+from musiclib.metrics import bitrate_kbps
+from musiclib.studies.genre.systems import LATENT
+from musiclib.training import Checkpoint, trained
+
+FAMILIES: Final = {"pca": (4, 16, 64), "deep": (4, 16, 64), "frequency": (32, 128, 512)}
+QUICK_FAMILIES: Final = {"pca": (4, 16), "deep": (4, 16)}
+STEPS: Final = (-22, -14, -6, 0)
+
+
+def size_systems(dataset: Dataset, profile: str = "mini", seed: int = 0) -> pd.DataFrame:
+    """Return logistic regressions on latents of several sizes, and on what is no latent.
+
+    Args:
+        dataset: Models are trained on it if the profile says so.
+        profile: As for :func:`musiclib.training.trained`.
+        seed: Seed of a training.
+
+    Returns:
+        `family`, `size` (values in a frame), `rate` (values in a second) and `system`.
+    """
+    rows: list[tuple[str, Representation]] = []
+    for family, sizes in (QUICK_FAMILIES if profile == "smoke" else FAMILIES).items():
+        for size in sizes:
+            checkpoint = trained(f"{family}-{size}", dataset, profile, seed)
+            rows.append((family, AutoencoderLatents(checkpoint)))
+    rows += [("MFCC", Mfcc()), ("log-mel", LogMel())]
+    return pd.DataFrame(
+        [
+            {
+                "family": family,
+                "size": found.channels,
+                "rate": found.channels * found.frame_rate,
+                "system": Statistics(found.name, LATENT, (found,)),
+            }
+            for family, found in rows
+        ]
+    )
+
+
+def scored(
+    table: pd.DataFrame, dataset: Dataset, runs: Sequence[Run], seed: int = 0
+) -> pd.DataFrame:
+    """Add scores of the column `system`: `validation`, `balanced`, `low`, `high`.
+
+    Args:
+        table: With a column `system`.
+        dataset: The tracks.
+        runs: Who learns from what.
+        seed: Seed of the draws for intervals.
+    """
+    rows = []
+    for system in table["system"]:
+        rows.append(_scores(system, dataset, runs, seed))
+    return pd.concat([table.drop(columns="system"), pd.DataFrame(rows, table.index)], axis=1)
+
+
+def _scores(system: System, dataset: Dataset, runs: Sequence[Run], seed: int) -> dict[str, float]:
+    guesses = guess_all(system, dataset, runs)
+    test = score(guesses, dataset.tracks, seed=seed).balanced
+    held = score(guesses, dataset.tracks, "validation", seed=seed).balanced
+    return {"validation": held.mean, "balanced": test.mean, "low": test.low, "high": test.high}
+
+
+def bitrate_systems(
+    checkpoint: Checkpoint, dataset: Dataset, runs: Sequence[Run], steps: Sequence[int] = STEPS
+) -> pd.DataFrame:
+    """Return logistic regressions on what files hold, with the bitrate of the test files.
+
+    Args:
+        checkpoint: The model.
+        dataset: The tracks.
+        runs: Who learns from what; their test tracks are counted.
+        steps: Steps of the quantiser.
+
+    Returns:
+        `step`, `kbps` (all bytes of the test files over their seconds) and `system`.
+    """
+    rows = []
+    for step in steps:
+        found = QuantisedLatents(checkpoint, step)
+        system = Statistics(f"{found.label}, logistic", LATENT, (found,))
+        rows.append(
+            {"step": step, "kbps": file_kbps(found, dataset, runs[0].test), "system": system}
+        )
+    return pd.DataFrame(rows)
+
+
+def file_kbps(found: QuantisedLatents, dataset: Dataset, names: Sequence[str]) -> float:
+    """Return the bitrate of the files of some tracks together, in kbps."""
+    audio = dataset.cache(found.sample_rate)
+    sounds = [audio.audio(name) for name in names if name in audio and audio.length(name) > 0]
+    n_bytes = sum(len(found.codec.encode(sound, found.sample_rate)) for sound in sounds)
+    return bitrate_kbps(n_bytes, float(np.sum([len(x) for x in sounds])) / found.sample_rate)
