@@ -28,6 +28,7 @@ def measure(system: System, dataset, run) -> tuple[float, float]:
 
 
 def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
