@@ -255,7 +255,7 @@ def griffin_lim(
     # Drawn on the CPU, so that a seed gives the same start on every device.
     generator = torch.Generator().manual_seed(seed)
     angles = 2.0 * math.pi * torch.rand(magnitude.shape, generator=generator, dtype=torch.float64)
-    phase = torch.polar(torch.ones_like(angles), angles)
+    phase = torch.complex(angles.cos(), angles.sin())
     phase = phase.to(device=magnitude.device, dtype=magnitude.dtype.to_complex())
     # The loop is `stft(istft(...))` with all that stays the same taken out, and with frames in
     # contiguous memory, (B, T, F): that takes half the time.

@@ -61,11 +61,20 @@ def spectrogram_rmse(model: FrequencyAutoencoder, audio: FloatArray) -> float:
     Returns:
         Distance in nepers.
     """
-    spectrogram = model.spectrogram
+    return _rebuilt_rmse(model, _logs(model, audio))
+
+
+def _logs(model: FrequencyAutoencoder, audio: FloatArray) -> Tensor:
+    """Log magnitudes ``(1, F, T)`` of a clip at a peak of 0.3."""
     with torch.no_grad():
-        logs = spectrogram.logs(model.levelled(torch.from_numpy(audio).unsqueeze(0))[0])
-        output = model(spectrogram.normalise(logs).unsqueeze(1)).output
-        found = log_magnitude(spectrogram.magnitude(output)[:, 0], model.config.offset)
+        levelled, _ = model.levelled(torch.from_numpy(audio).unsqueeze(0))
+        return model.spectrogram.logs(levelled)
+
+
+def _rebuilt_rmse(model: FrequencyAutoencoder, logs: Tensor) -> float:
+    with torch.no_grad():
+        output = model(model.spectrogram.normalise(logs).unsqueeze(1)).output[:, 0]
+        found = log_magnitude(model.spectrogram.magnitude(output), model.config.offset)
     return float((found - logs).square().mean().sqrt())
 
 
@@ -99,33 +108,38 @@ def measure(
 
     Args:
         clips: Clips at 8 kHz by name, shape ``(N,)``.
-        models: Trained models by latent size.
-        linear: Linear models by latent size.
+        models: Trained models by latent size, with one STFT and offset.
+        linear: Linear models by latent size, with the same.
         sound_s: The middle of each clip, so many seconds of it, is decoded to sound as well.
         seed: Of Griffin-Lim.
 
     Returns:
         One row for each clip and latent size: ``clip``, ``latent``, ``factor``, ``nominal_kbps``,
         ``autoencoder`` and ``pca`` (spectrograms), ``downsampling``, and on the decoded part
-        ``sound`` (autoencoder) and ``sound_downsampling``.
+        ``sound`` (autoencoder) and ``sound_downsampling``, NaN for a factor of 1.
     """
     rows = []
     for name, audio in clips.items():
         part = middle(audio, round(sound_s * REPORT_RATE))
+        logs = _logs(next(iter(models.values())), audio)
         for latent, model in models.items():
             factor = factor_of(latent)
-            decoded = decode_without_phase(model, part, seed=seed)
+            sound = sound_downsampling = math.nan
+            if factor > 1:  # there is nothing to compare with otherwise
+                decoded = decode_without_phase(model, part, seed=seed)
+                sound = spectral_rmse(part, decoded, REPORT_RATE)
+                sound_downsampling = _downsampled_rmse(part, factor)
             rows.append(
                 {
                     "clip": name,
                     "latent": latent,
                     "factor": factor,
                     "nominal_kbps": model.nominal_kbps,
-                    "autoencoder": spectrogram_rmse(model, audio),
-                    "pca": spectrogram_rmse(linear[latent], audio),
+                    "autoencoder": _rebuilt_rmse(model, logs),
+                    "pca": _rebuilt_rmse(linear[latent], logs),
                     "downsampling": _downsampled_rmse(audio, factor),
-                    "sound": spectral_rmse(part, decoded, REPORT_RATE),
-                    "sound_downsampling": _downsampled_rmse(part, factor),
+                    "sound": sound,
+                    "sound_downsampling": sound_downsampling,
                 }
             )
     return pd.DataFrame(rows)
