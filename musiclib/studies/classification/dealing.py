@@ -82,7 +82,10 @@ class Decision:
     @property
     def starts(self) -> npt.NDArray[np.float64]:
         """Where the pieces begin, in seconds."""
-        return np.arange(len(self.probabilities)) * SEGMENT_S
+        begins: npt.NDArray[np.float64] = SEGMENT_S * np.arange(
+            len(self.probabilities), dtype=np.float64
+        )
+        return begins
 
 
 def decide(guesses: Guesses, tracks: pd.DataFrame, run: int, track_id: str) -> Decision:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
+from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
@@ -232,12 +232,12 @@ def intervals(
     axes[0].grid(visible=False)
     axes[0].set(title="Test tracks by artist")
     axes[0].spines[["left", "bottom"]].set_visible(False)
-    scale = plt.cm.ScalarMappable(plt.Normalize(0, 1), shades)
+    scale = plt.cm.ScalarMappable(Normalize(0, 1), shades)
     figure.colorbar(
         scale,
         ax=axes[0],
         location="bottom",
-        label="Share of runs that were right",
+        label="Runs that were right",
         aspect=40,
         pad=0.0,
     )

@@ -17,7 +17,7 @@ from musiclib.studies.latent_space.material import usable
 from musiclib.training import trained
 
 MODEL: Final = "deep-16"
-SMOKE_PER_GENRE: Final = 8
+SMOKE_TRACKS: Final = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +26,14 @@ class Material:
 
     Attributes:
         music: The usable tracks of the genres that are compared, or all usable tracks.
+        source: What models are trained on, where they are trained and not shipped.
         found: Their latents.
         runs: Who learns from what; empty where genres cannot be compared.
         reason: Why not, as a sentence; empty where they can.
     """
 
     music: Dataset
+    source: Dataset
     found: Sequences
     runs: list[Run]
     reason: str
@@ -62,6 +64,19 @@ class Material:
         """Frames of latents in a piece."""
         return frames_in(self.found, SEGMENT_S)
 
+    @property
+    def described(self) -> str:
+        """What the examples use, in sentences."""
+        test = self.tracks[self.tracks["split"] == "test"]
+        artists, heard = (table["artist_group"].nunique() for table in (self.tracks, test))
+        words = f"The examples use {counted(len(self.tracks), 'track')} "
+        words += f"of {counted(len(self.genres), 'genre')} by {counted(artists, 'artist')}. "
+        words += f"The test part has {counted(len(test), 'track')} by {counted(heard, 'artist')}."
+        if self.reason:
+            words += f" **{self.reason} What needs genres can't be shown with this music, and the "
+            words += "text says so.**"
+        return words
+
     def piece(self, track_id: str, start_s: float, seconds: float = SEGMENT_S) -> Clip:
         """The sound of a piece, at the rate that the model hears."""
         return self.music.clip(track_id, self.representation.sample_rate, start_s, seconds)
@@ -78,7 +93,7 @@ def material(dataset: Dataset, profile: str = "mini", seed: int = 0) -> Material
 
     Args:
         dataset: Any data set.
-        profile: As for :func:`musiclib.training.trained`; with `smoke` at most 8 tracks a genre.
+        profile: As for :func:`musiclib.training.trained`; with `smoke` about 40 tracks.
         seed: Seed of a training, and of the dealing.
 
     Returns:
@@ -90,15 +105,22 @@ def material(dataset: Dataset, profile: str = "mini", seed: int = 0) -> Material
     genres = scored_genres(dataset.tracks)
     chosen = dataset.select(genres=genres) if genres else dataset
     if profile == "smoke":
-        chosen = chosen.select(per_genre=SMOKE_PER_GENRE, seed=seed)
+        chosen = chosen.select(per_genre=max(4, SMOKE_TRACKS // len(chosen.genres)), seed=seed)
     music = usable(chosen)
     if not (music.tracks["split"] == "test").any():
         raise DatasetError(
             f"{dataset.name} has no test track of a second or more that is not silent: add music"
         )
     dealt, reason = deal(music.tracks, seed)
-    found = sequences(AutoencoderLatents(trained(MODEL, dataset, profile, seed)), music)
-    return Material(music, found, dealt, reason)
+    # A quick training warns of tracks that are too short to give it anything.
+    source = usable(dataset) if profile == "smoke" else dataset
+    found = sequences(AutoencoderLatents(trained(MODEL, source, profile, seed)), music)
+    return Material(music, source, found, dealt, reason)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, which has an s from two on."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def deal(tracks: pd.DataFrame, seed: int = 0) -> tuple[list[Run], str]:

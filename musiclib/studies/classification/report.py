@@ -57,7 +57,7 @@ def all_scores(found: Mapping[str, Guesses], tracks: pd.DataFrame) -> Scores:
     """Scores by system, then by part and way of deciding."""
     return {
         name: {
-            (part, how): score(guesses, tracks, part, how)  # type: ignore[arg-type]
+            (part, how): score(guesses, tracks, part, how)
             for part in ("validation", "test")
             for how in HOWS
         }
@@ -114,7 +114,7 @@ def decided(one: Decision) -> str:
     count = len(one.probabilities)
     voted = round(float(one.votes.max()) * count)
     best = float(one.mean.max())
-    said = f"{voted} of its {count} pieces vote for {plain(one.vote_guess)}, so the vote says "
+    said = f"Votes for {plain(one.vote_guess)}: {voted} of {count}. So the vote says "
     said += f"{plain(one.vote_guess)}. The mean says {plain(one.mean_guess)}, with {best:.2f}. "
     right = {"vote": one.vote_guess == one.truth, "mean": one.mean_guess == one.truth}
     ends = {
