@@ -226,7 +226,7 @@ class TestUnits:
         means = units.unit_means(found)[:, 0]
         at = {(row.track_id, row.start_s): means[row.Index] for row in rows.itertuples()}
         assert at[low] < at[high]
-        assert list(units.driving_tracks(found, [1, 2]).index) == [1, 2]
+        assert list(units.driving_tracks(found, [1, 2]).index) == ["Value 1", "Value 2"]
 
 
 class TestPage:
@@ -261,9 +261,9 @@ class TestPage:
     def test_players(self, found):
         walk = paths.paths(found)
         assert "Calm" in listening.path_player(found, walk.chosen[0], "Calm").text
-        page = listening.unit_sounds(found, {1: "follows level"}, "Pieces.")
-        assert "Lowest" in page.text
-        assert "Value 1" in page.text
+        lowest, highest = listening.unit_players(found, 1)
+        assert "Value 1 lowest" in lowest.text
+        assert "Value 1 highest" in highest.text
 
 
 def test_differences_in_words():

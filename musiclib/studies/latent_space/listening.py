@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from musiclib.audio import HOUSE_RATE, FloatArray
-from musiclib.listen import MapPoint, Rendered, Row, Sound, comparison, latent_map, player
+from musiclib.listen import MapPoint, Rendered, latent_map, player
 from musiclib.studies.latent_space.layout import Picture
 from musiclib.studies.latent_space.material import PIECE_S, Material, loudness
 from musiclib.studies.latent_space.paths import Path
@@ -113,24 +113,22 @@ def path_player(found: Material, path: Path, kind: str) -> Rendered:
     return player(sound, HOUSE_RATE, label, name=f"path-{name}", figures=steps)
 
 
-def unit_sounds(found: Material, chosen: Mapping[int, str], caption: str) -> Rendered:
-    """Test pieces in which chosen values are lowest and highest.
+def unit_players(found: Material, unit: int) -> list[Rendered]:
+    """Players for the test pieces in which a value is lowest and highest.
 
     Args:
         found: The material.
-        chosen: A few words for each value.
-        caption: What the sounds are.
+        unit: The value, counted from 1.
 
     Returns:
-        An object that a notebook shows.
+        Two objects that a notebook shows.
     """
-    rows = []
-    for unit, follows in chosen.items():
-        low, high = extreme_pieces(found, unit)
-        sounds = [
-            Sound(label, piece(found, *place, PIECE_S), HOUSE_RATE)
-            for label, place in (("Lowest", low), ("Highest", high))
-        ]
-        names = " and ".join(f"“{title(found, place[0])}”" for place in (low, high))
-        rows.append(Row(f"Value {unit}", sounds, f"{follows}; {names}"))
-    return comparison(rows, caption)
+    players = []
+    for kind, place in zip(("lowest", "highest"), extreme_pieces(found, unit), strict=True):
+        own = found.tracks.loc[place[0]]
+        label = f"Value {unit} {kind}: {title(found, place[0])}"
+        label += f", {own['artist']}" if str(own["artist"]).strip() else ""
+        sound = piece(found, *place, PIECE_S)
+        name = f"value-{unit}-{kind}"
+        players.append(player(sound, HOUSE_RATE, label, name=name, spectrogram=True))
+    return players

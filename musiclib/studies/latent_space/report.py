@@ -36,8 +36,9 @@ def number(value: float, spec: str = ".2f") -> str:
 
 
 def interval(value: Interval, spec: str = ".2f") -> str:
-    """An interval for the text, with real minus signs."""
-    return text(value, spec).replace("-", "\N{MINUS SIGN}")
+    """An interval for the text, with real minus signs; its ends stay on one line."""
+    words = text(value, spec).replace("-", "\N{MINUS SIGN}")
+    return words.replace(", ", ",\N{NO-BREAK SPACE}")
 
 
 def spaces_table(found: Material) -> pd.DataFrame:

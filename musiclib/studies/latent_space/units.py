@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import shorten
 from typing import Final
 
 import numpy as np
@@ -116,7 +117,7 @@ def driving_tracks(found: Material, units: Sequence[int], space: str = MAIN) -> 
         space: A space of latents.
 
     Returns:
-        A row a value: `Lowest` and `Highest`, two tracks each, with their genres.
+        A row a value: `Lowest` and `Highest`, a track each, with its genre.
     """
     pieces = found.spaces[space].pieces
     means = pd.DataFrame(unit_means(found, space)).groupby(pieces.rows["track_id"]).mean()
@@ -124,11 +125,11 @@ def driving_tracks(found: Material, units: Sequence[int], space: str = MAIN) -> 
     rows = {}
     for unit in units:
         order = training[unit - 1].sort_values().index
-        rows[unit] = {
-            "Lowest": "; ".join(_named(found, track_id) for track_id in order[:2]),
-            "Highest": "; ".join(_named(found, track_id) for track_id in order[::-1][:2]),
+        rows[f"Value {unit}"] = {
+            "Lowest": _named(found, order[0]),
+            "Highest": _named(found, order[-1]),
         }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Value")
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def extreme_pieces(
@@ -148,4 +149,5 @@ def extreme_pieces(
 
 def _named(found: Material, track_id: str) -> str:
     row = found.tracks.loc[track_id]
-    return f"{str(row['title']).strip() or track_id} ({str(row['genre']).replace('_', ' ')})"
+    name = shorten(str(row["title"]).strip() or track_id, 30, placeholder=" …")
+    return f"{name} ({shorten(str(row['genre']).replace('_', ' '), 16, placeholder=' …')})"
