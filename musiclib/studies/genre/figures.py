@@ -209,6 +209,9 @@ def size_and_rate(
             label=family, linewidth=1.4, elinewidth=0.8, markersize=7,
         )  # fmt: skip
     left.set(xscale="log", xlabel="Values a second", ylabel="Balanced accuracy", ylim=(0.0, 1.0))
+    ticks = [rate for rate in (100, 300, 1000, 3000, 10000) if _within(rate, sizes["rate"])]
+    left.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    left.set_xticks([], minor=True)
     left.legend(loc="lower right", ncols=2)
     part = rates.sort_values("kbps")
     right.errorbar(
@@ -218,8 +221,8 @@ def size_and_rate(
     right.plot(part["kbps"], part["validation"], "o", mec=BLUE, mfc="none", label="validation")
     right.axhline(floats.balanced.mean, color=BLUE, linestyle=":", label="not rounded")
     right.set(xscale="log", xlabel="Bitrate of the files (kbps)")
-    ticks = [kbps for kbps in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if _within(kbps, part["kbps"])]
-    right.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    marks = [kbps for kbps in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if _within(kbps, part["kbps"])]
+    right.set_xticks(marks, [f"{mark:g}" for mark in marks])
     right.set_xticks([], minor=True)
     right.legend(loc="lower right")
     for axes in (left, right):

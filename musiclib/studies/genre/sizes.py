@@ -15,9 +15,9 @@ from musiclib.metrics import bitrate_kbps
 from musiclib.studies.genre.systems import LATENT
 from musiclib.training import Checkpoint, trained
 
-FAMILIES: Final = {"pca": (4, 16, 64), "deep": (4, 16, 64), "frequency": (32, 128, 512)}
+FAMILIES: Final = {"pca": (4, 16, 64), "deep": (4, 16, 64), "frequency": (32, 128)}
 QUICK_FAMILIES: Final = {"pca": (4, 16), "deep": (4, 16)}
-STEPS: Final = (-22, -14, -6, 0)
+STEPS: Final = (-22, -14, -6)
 
 
 def size_systems(dataset: Dataset, profile: str = "mini", seed: int = 0) -> pd.DataFrame:

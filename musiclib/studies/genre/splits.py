@@ -110,7 +110,7 @@ def _together(guesses: Guesses, tracks: pd.DataFrame, seed: int) -> Interval:
     )
     table["hit"] = (table["genre"] == table["guess"]).astype(float)
     cells = table.groupby(["owner", "genre"])["hit"]
-    right, count = (part.unstack(fill_value=0.0).to_numpy() for part in (cells.sum(), cells.size()))
+    right, count = (part.unstack().fillna(0.0).to_numpy() for part in (cells.sum(), cells.size()))
     mean = float(np.mean(right.sum(axis=0) / count.sum(axis=0)))
     generator = np.random.default_rng(seed)
     size = len(right)

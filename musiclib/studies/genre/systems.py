@@ -47,6 +47,8 @@ _SWINGS = ("waveform-8",)
 _FROZEN = ("deep-16", "wideband-64", "frequency-128", "frequency-128-masking", "waveform-8")
 _SIDE_BY_SIDE = ("deep-16", "wideband-64", "frequency-128")
 _TUNED = ("deep-16", "frequency-128", "frequency-128-masking", "waveform-8")
+_ATTENTIVE = ("deep-16", "frequency-128", "waveform-8")
+_LOGISTIC_ALONE = ("wideband-64",)
 _QUICK = ("deep-16", "waveform-8")
 
 BANK_LEARNING: Final = Learning(encoder_rate=0.02)
@@ -81,7 +83,10 @@ def book_systems(dataset: Dataset, profile: str = "mini", seed: int = 0) -> list
             found.append(
                 Statistics(f"{name} in bands, logistic", LATENT, (in_bands(representation, heard),))
             )
-        found += [network(representation, pooling) for pooling in ("statistics", "attention")]
+        if name not in _LOGISTIC_ALONE:
+            found.append(network(representation))
+        if name in _ATTENTIVE:
+            found.append(network(representation, "attention"))
     if not smoke:
         together = tuple(frozen[name] for name in _SIDE_BY_SIDE)
         found.append(Statistics("three side by side, logistic", LATENT, together))
