@@ -172,10 +172,8 @@ def test_pieces_become_tracks_that_remember_their_own() -> None:
 def test_a_leak_is_measured_on_parts_of_the_same_size(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("MUSICLIB_CACHE", str(tmp_path / "cache"))
     dataset = open_dataset("folder", write_genres(tmp_path / "own", 8, 2.0))
-
-    leak = splits.measure_leak(
-        Statistics("x", "y", (LogMel(),), seconds=0.5), dataset, deal(dataset)
-    )
+    system = Statistics("x", "y", (LogMel(),), seconds=0.5)
+    leak = splits.measure_leak(system, dataset, deal(dataset))
     for interval in (leak.tracks, leak.mixed_tracks, leak.pieces, leak.mixed_pieces):
         assert 0.5 <= interval.mean <= 1.0
     assert splits.measure_weights(system, dataset, 2) is None
