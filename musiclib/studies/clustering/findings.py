@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from musiclib.studies.clustering.experiment import (
     START_VECTORS,
     Outcome,
 )
+from musiclib.studies.clustering.fitting import Fitted
 from musiclib.studies.clustering.material import Material
 from musiclib.studies.clustering.summary import OTHER, SAME_ARTIST, SAME_GENRE, TEST, TRAINING
 
@@ -115,11 +116,11 @@ def rebuilding(material: Material, outcomes: Mapping[str, Outcome]) -> str:
     errors = np.mean([decibels(material, one.history["error"])[[0, -1]] for one in kept], axis=0)
     text = (
         f"With the reconstruction kept, the error of the spectra goes from {errors[0]:.2f} to "
-        f"{errors[1]:.2f} dB."
+        f"{errors[1]:.2f} dB (mean over {_seeds(kept)})."
     )
     if free:
         ends = np.mean([decibels(material, one.history["error"])[-1] for one in free])
-        text += f" Without it, it ends at {ends:.2f} dB."
+        text += f" Without it, it ends at {ends:.2f} dB (mean over {_seeds(free)})."
     return text
 
 
@@ -177,3 +178,7 @@ def nearest_genres(counts: pd.DataFrame) -> str:
         f"tracks are in one cluster. Most spread is {worst.replace('_', ' ')}: its largest share "
         f"in one cluster is {100 * shares.iloc[0]:.0f} %."
     )
+
+
+def _seeds(fits: Sequence[Fitted]) -> str:
+    return "1 seed" if len(fits) == 1 else f"{len(fits)} seeds"
