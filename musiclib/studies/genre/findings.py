@@ -28,13 +28,21 @@ _SCORES = {
     "descriptors": names.DESCRIPTORS,
     "metadata": names.METADATA,
 }
+_NAMED = {
+    "cnn": names.MEL_CNN,
+    "mfcc": names.MFCC_SVM,
+    "mfcc_logistic": names.MFCC_LOGISTIC,
+    "mfcc_rich": names.MFCC_RICH,
+    "raw": names.RAW_CNN,
+    "pca": names.PCA,
+}
 _VALUES = (
     *("best", "best_low", "best_high", "best_validation", "waveform", "vote", "pieces", "chance"),
-    *("tracks", "test_tracks", "runs", "genres", "finetuned_gain", "leak_gain", "leak_gain_pieces"),
-    *(f"best_minus_{one}{end}" for one in ("cnn", "mfcc") for end in ("", "_low", "_high", "_p")),
+    *("tracks", "all_tracks", "runs", "genres", "finetuned_gain", "leak_gain", "leak_gain_pieces"),
+    *(f"best_minus_{one}{end}" for one in _NAMED for end in ("", "_low", "_high", "_p")),
     *_SCORES,
 )
-_WORDS = ("best_name", "mfcc_name", "waveform_name", "raw_word", "cnn_word", "mfcc_word")
+_WORDS = ("best_name", "mfcc_name", "waveform_name", *(f"{one}_word" for one in _NAMED))
 
 
 def nothing() -> Numbers:
@@ -56,7 +64,7 @@ def numbers(results: Results, leaks: Sequence[Leak] = ()) -> Numbers:
     found |= {"best_name": best, "best": level.mean, "best_low": level.low, "best_high": level.high}
     found |= {"best_validation": held.mean, "chance": of["mean"].chance}
     found |= {"vote": of["vote"].balanced.mean, "pieces": of["pieces"].balanced.mean}
-    found |= {"tracks": len(results.dataset), "test_tracks": len(results.runs[0].test)}
+    found |= {"tracks": len(results.runs[0].test), "all_tracks": len(results.dataset)}
     found |= {"runs": len(results.runs), "genres": len(results.runs[0].genres)}
     for key, name in _SCORES.items():
         if name in results.guesses:
@@ -64,14 +72,12 @@ def numbers(results: Results, leaks: Sequence[Leak] = ()) -> Numbers:
     waveform = _waveform(results)
     if waveform:
         found |= {"waveform_name": waveform, "waveform": results.test(waveform).balanced.mean}
-    mfcc = best_mfcc(results)
-    found["mfcc_name"] = mfcc
-    for key, other in (("cnn", names.MEL_CNN), ("mfcc", mfcc)):
+    found["mfcc_name"] = best_mfcc(results)
+    for key, other in _NAMED.items():
         one = results.compare(best, other)
         found |= {f"best_minus_{key}": one.difference.mean, f"best_minus_{key}_p": one.p}
-        found |= {f"best_minus_{key}_low": one.difference.low}
-        found |= {f"best_minus_{key}_high": one.difference.high, f"{key}_word": one.verdict}
-    found["raw_word"] = results.compare(best, names.RAW_CNN).verdict
+        found |= {f"best_minus_{key}_low": one.difference.low, f"{key}_word": one.verdict}
+        found[f"best_minus_{key}_high"] = one.difference.high
     gains = [one.difference.mean for one in tables.tuning(results)]
     if gains:
         found["finetuned_gain"] = float(np.mean(gains))

@@ -53,7 +53,7 @@ _QUICK = ("deep-16", "waveform-8")
 
 BANK_LEARNING: Final = Learning(encoder_rate=0.02)
 CNN_LEARNING: Final = Learning(steps=200, learning_rate=3e-3)
-TUNING: Final = Learning(steps=30, batch=8, learning_rate=2e-3, weight_decay=0.1, encoder_rate=0.2)
+TUNING: Final = Learning(steps=30, batch=8, learning_rate=5e-4, weight_decay=0.1, encoder_rate=0.2)
 
 
 def book_systems(dataset: Dataset, profile: str = "mini", seed: int = 0) -> list[System]:
