@@ -146,5 +146,9 @@ def test_the_whole_study_of_a_small_folder(music, tmp_path):
         report.in_short(found)
     )
     assert 2 in set(found.numbers["clusters"])
+    assert sum(one.to_numpy().sum() for one in report.counts(found)) == 10
+    said = report.words(found)
+    assert "dB" in said["rebuilding"]
+    assert report.words(findings.TOO_FEW).keys() == said.keys()
     one = music.select(genres=["high"])
     assert report.study(one, trained, "smoke", 0) == findings.TOO_FEW

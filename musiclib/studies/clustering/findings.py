@@ -163,7 +163,9 @@ def kinship(table: pd.DataFrame) -> str:
 def follows(table: pd.DataFrame) -> str:
     """Whether clusters know more about genre than about artists and packages."""
     ranked = table["above"].sort_values(ascending=False)
-    words = ", ".join(f"{name} {value:.2f}" for name, value in ranked.items())
+    words = ", ".join(
+        f"{name} {value:.2f}".replace("-", "\N{MINUS SIGN}") for name, value in ranked.items()
+    )
     return (
         f"NMI beyond chance over all tracks: {words}. The clusters follow {ranked.index[0]} most."
     )

@@ -16,6 +16,7 @@ from musiclib.studies.clustering.material import Material, load
 from musiclib.training import Checkpoint
 
 NUMBERS: Final = (2, 3, 5, 10, 20)
+NOT_COMPUTED: Final = "(Not computed for this music.)"
 COLUMNS: Final = {
     "NMI, training tracks": (summary.TRAINING, "NMI"),
     "NMI, test tracks": (summary.TEST, "NMI"),
@@ -114,6 +115,33 @@ def rebuilding(found: Study) -> dict[str, Outcome]:
         "with reconstruction": found.outcomes[DEEP_FRAMES],
         "without": found.outcomes[FREE_FRAMES],
     }
+
+
+def counts(found: Study) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Genres by clusters of the training and of the test tracks, for the first seed."""
+    first, second = (
+        summary.contingency(found.material, found.deep, part)
+        for part in (summary.TRAINING, summary.TEST)
+    )
+    return first, second
+
+
+def words(found: Study | str) -> dict[str, str]:
+    """The sentences of the page by topic; where nothing was computed, they say so."""
+    topics = ("gain", "spectrum", "rebuilding", "stopping", "nearest", "kinship", "follows")
+    if isinstance(found, str):
+        return dict.fromkeys(topics, NOT_COMPUTED)
+    material, outcomes = found.material, found.outcomes
+    lines = (
+        findings.gain(material, outcomes),
+        findings.spectrum(material, outcomes),
+        findings.rebuilding(material, outcomes),
+        findings.stopping(outcomes),
+        findings.nearest_genres(counts(found)[0]),
+        findings.kinship(summary.kinship(material, found.deep)),
+        findings.follows(summary.information(material, found.deep)),
+    )
+    return {topic: line or NOT_COMPUTED for topic, line in zip(topics, lines, strict=True)}
 
 
 def in_short(found: Study) -> str:
