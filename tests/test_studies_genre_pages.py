@@ -134,7 +134,7 @@ def test_figures_show_every_system(results) -> None:
 def test_sentences_say_what_was_found(results) -> None:
     assert "90" not in findings.protocol(results).split("tracks")[1]
     assert names.DEEP in findings.winner(results)
-    assert f"better than: {names.MFCC_SVM}" in findings.versus(results)
+    assert f"better than: *{names.MFCC_SVM}*" in findings.versus(results)
     assert any("waveform" in line for line in findings.losing(results))
     assert "vote" in details.voting(results)
     rise = Comparison("a, fine-tuned", "a, network", Interval(0.1, 0.05, 0.15, 9), 0.01)

@@ -10,7 +10,7 @@ import pandas as pd
 from musiclib.genre import Comparison, Score, compare
 from musiclib.studies.genre.experiment import Results
 from musiclib.studies.genre.splits import Leak, Weighing
-from musiclib.studies.genre.tables import equals, names_there, shown, signed
+from musiclib.studies.genre.tables import equals, names_there, shown, signed, verdict
 
 
 def tuned(comparisons: Sequence[Comparison]) -> str:
@@ -119,6 +119,6 @@ def weights(found: Weighing | None) -> str:
 
 
 def _verdicts(comparisons: Sequence[Comparison]) -> str:
-    better = sum(one.verdict == "better" for one in comparisons)
-    worse = sum(one.verdict == "worse" for one in comparisons)
+    better = sum(verdict(one) == "better" for one in comparisons)
+    worse = sum(verdict(one) == "worse" for one in comparisons)
     return f"clearly better for {better}, clearly worse for {worse} of {len(comparisons)}"

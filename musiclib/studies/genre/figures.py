@@ -17,6 +17,7 @@ from musiclib.figures.style import WIDTH
 from musiclib.genre import Comparison, Score
 from musiclib.studies.genre import systems as names
 from musiclib.studies.genre.experiment import Results
+from musiclib.studies.genre.tables import verdict
 
 GREY, BLUE, VERMILION, GREEN = "#7f7f7f", "#0072b2", "#d55e00", "#009e73"
 COLOURS: Final = {
@@ -104,7 +105,7 @@ def differences(comparisons: Sequence[Comparison]) -> tuple[Figure, Axes]:
     figure, axes = plt.subplots(figsize=(WIDTH, 1.1 + 0.42 * len(comparisons)))
     places = np.arange(len(comparisons))
     for place, one in zip(places, comparisons, strict=True):
-        clear = one.verdict != "not different"
+        clear = verdict(one) != "not different"
         colour = GREY if not clear else BLUE if one.difference.mean > 0 else VERMILION
         axes.plot(
             [one.difference.low, one.difference.high], [place, place], color=colour, linewidth=5,

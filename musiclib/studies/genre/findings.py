@@ -12,7 +12,14 @@ from musiclib.studies.genre import systems as names
 from musiclib.studies.genre import tables
 from musiclib.studies.genre.experiment import Results
 from musiclib.studies.genre.splits import Leak
-from musiclib.studies.genre.tables import equals, listed, names_there, plain, shown
+from musiclib.studies.genre.tables import (
+    equals,
+    listed,
+    names_there,
+    plain,
+    shown,
+    systems_listed,
+)
 
 Numbers = dict[str, float | str]
 MFCCS = (names.MFCC_SVM, names.MFCC_LOGISTIC, names.MFCC_RICH)
@@ -76,7 +83,7 @@ def numbers(results: Results, leaks: Sequence[Leak] = ()) -> Numbers:
     for key, other in _NAMED.items():
         one = results.compare(best, other)
         found |= {f"best_minus_{key}": one.difference.mean, f"best_minus_{key}_p": one.p}
-        found |= {f"best_minus_{key}_low": one.difference.low, f"{key}_word": one.verdict}
+        found |= {f"best_minus_{key}_low": one.difference.low, f"{key}_word": tables.verdict(one)}
         found[f"best_minus_{key}_high"] = one.difference.high
     gains = [one.difference.mean for one in tables.tuning(results)]
     if gains:
@@ -133,7 +140,7 @@ def winner(results: Results) -> str:
         text += (
             f" Had one chosen by test scores, {len(better)} "
             f"{'system' if len(better) == 1 else 'systems'} would look better "
-            f"({listed(better[:4])}{' and others' if len(better) > 4 else ''}). "
+            f"({systems_listed(better[:4])}{' and others' if len(better) > 4 else ''}). "
             "That is what a test part must not be used for."
         )
     return text
@@ -143,7 +150,7 @@ def versus(results: Results) -> str:
     """How the best latent system fares against each baseline."""
     words = {"better": [], "not different": [], "worse": []}  # type: dict[str, list[str]]
     for one in results.comparisons:
-        words[one.verdict].append(f"{one.second} ({shown(one.difference, True)})")
+        words[tables.verdict(one)].append(f"*{one.second}* ({shown(one.difference, True)})")
     parts = [
         f"It is {word} {'from' if word == 'not different' else 'than'}: {'; '.join(found)}."
         for word, found in words.items()
@@ -171,13 +178,15 @@ def bars(results: Results) -> str:
     parts = [
         "The aim that the best latent system be at least as good as the CNN on log-mel spectra and "
         "the classifiers of MFCCs, on the mean of the runs, "
-        + ("holds." if not below else f"does not hold: ahead are {listed(below)}."),
+        + ("holds." if not below else f"does not hold: ahead are {systems_listed(below)}."),
         "Every score is at least twice chance"
-        + (" (metadata apart)." if not weak else f", but for: {listed(weak)}."),
+        + (" (metadata apart)." if not weak else f", but for: {systems_listed(weak)}."),
     ]
     for label, found in under.items():
         parts.append(
-            f"Not above {label}: {listed(found)}." if found else f"All others are above {label}."
+            f"Not above {label}: {systems_listed(found)}."
+            if found
+            else f"All others are above {label}."
         )
     return " ".join(parts)
 
@@ -198,12 +207,12 @@ def confusion(score: Score) -> str:
 def losing(results: Results) -> list[str]:
     """Where latents do not win."""
     lines = []
-    ahead = [one.second for one in results.comparisons if one.verdict == "better"]
-    equal = [one.second for one in results.comparisons if one.verdict == "not different"]
+    ahead = [one.second for one in results.comparisons if tables.verdict(one) == "better"]
+    equal = [one.second for one in results.comparisons if tables.verdict(one) == "not different"]
     best = results.best_latent
     if equal:
         lines.append(
-            f"Against {listed(equal)}, the interval of the difference to *{best}* holds zero. On "
+            f"Against {systems_listed(equal)}, the difference to *{best}* is not clear. On "
             f"{len(results.runs[0].test)} test tracks the order of these systems is not settled."
         )
     waveform = _waveform(results)
@@ -220,8 +229,8 @@ def losing(results: Results) -> list[str]:
         f"Latents of a network and principal components of the same size: *{deep}* minus *{pca}* "
         "is "
         f"{shown(one.difference, True)}, {_clear(one)}. "
-        + ("The gain is from training." if one.verdict == "better" else
-           "What helps is a small spectral space, and not that a network found it.")
+        + ("The gain is from training." if tables.verdict(one) == "better" else
+           "A small spectral space helps; that a network found it is not seen to add to that.")
     )  # fmt: skip
     one = results.compare(names.MFCC_RICH, names.MFCC_LOGISTIC)
     lines.append(
@@ -236,15 +245,26 @@ def losing(results: Results) -> list[str]:
 def answer(results: Results) -> str:
     """The chapter's question, answered by the paired tests."""
     best = results.best_latent
-    one, two = results.compare(best, names.RAW_CNN), results.compare(best, names.MEL_CNN)
-    three = results.compare(best, best_mfcc(results))
-    return (
-        f"Against a network on raw samples: {one.verdict} ({shown(one.difference, True)}, p "
-        f"{equals(one.p)}). Against a CNN on log-mel spectra: {two.verdict} "
-        f"({shown(two.difference, True)}, p {equals(two.p)}). Against the best classifier of "
-        f"MFCCs: {three.verdict} ({shown(three.difference, True)}, p {equals(three.p)})."
-    )
+    others = {
+        "a network on raw samples": (names.RAW_CNN,),
+        "a CNN on log-mel spectra": (names.MEL_CNN,),
+        "classifiers of MFCCs": MFCCS,
+    }
+    parts = []
+    for label, rivals in others.items():
+        found = [results.compare(best, rival) for rival in rivals]
+        texts = [
+            f"{tables.verdict(one)} ({shown(one.difference, True)}, p {equals(one.p)})"
+            + (f" for *{one.second}*" if len(found) > 1 else "")
+            for one in found
+        ]
+        parts.append(f"Against {label}: {'; '.join(texts)}.")
+    return " ".join(parts)
 
 
 def _clear(one: Comparison) -> str:
-    return "not clearly different" if one.verdict == "not different" else f"clearly {one.verdict}"
+    return (
+        "not clearly different"
+        if tables.verdict(one) == "not different"
+        else f"clearly {one.verdict}"
+    )

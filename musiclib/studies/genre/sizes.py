@@ -16,7 +16,7 @@ from musiclib.studies.genre.systems import LATENT
 from musiclib.training import Checkpoint, trained
 
 FAMILIES: Final = {"pca": (4, 16, 64), "deep": (4, 16, 64), "frequency": (32, 128)}
-QUICK_FAMILIES: Final = {"pca": (4, 16), "deep": (4, 16)}
+QUICK_FAMILIES: Final = {"pca": (16,), "deep": (4, 16)}
 STEPS: Final = (-22, -14, -6)
 
 

@@ -43,6 +43,16 @@ def signed(value: float | np.floating) -> str:
     return f"{value:+.2f}".replace("-", MINUS)
 
 
+def verdict(one: Comparison) -> str:
+    """The comparison's verdict, if its interval and its p agree."""
+    return one.verdict if one.p < 0.05 else "not different"
+
+
+def systems_listed(words: Sequence[str]) -> str:
+    """Names of systems, which may hold commas, as a list."""
+    return listed([f"*{word}*" for word in words])
+
+
 def listed(words: Sequence[str]) -> str:
     """Words with commas and an "and"."""
     return ", ".join(words[:-1]) + f" and {words[-1]}" if len(words) > 1 else "".join(words)
@@ -82,7 +92,7 @@ def comparison_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
         f"{one.first} minus {one.second}": {
             "difference (95 %)": shown(one.difference, sign=True),
             "p": probability(one.p),
-            "": one.verdict,
+            "": verdict(one),
         }
         for one in comparisons
     }
