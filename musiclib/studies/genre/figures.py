@@ -181,7 +181,7 @@ def learning_curves(table: pd.DataFrame, chance: float) -> tuple[Figure, Axes]:
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.set_xticks([], minor=True)
     axes.set_ylim(0.0, 1.0)
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper left")
     return figure, axes
 
 
@@ -213,7 +213,7 @@ def size_and_rate(
     ticks = [rate for rate in (100, 300, 1000, 3000, 10000) if _within(rate, sizes["rate"])]
     left.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     left.set_xticks([], minor=True)
-    left.legend(loc="lower right", ncols=2)
+    left.legend(loc="lower right", ncols=2, bbox_to_anchor=(1.0, 0.24))
     part = rates.sort_values("kbps")
     right.errorbar(
         part["kbps"], part["balanced"], yerr=_ends(part), fmt="o-", color=BLUE, elinewidth=0.8,
@@ -225,7 +225,7 @@ def size_and_rate(
     marks = [kbps for kbps in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if _within(kbps, part["kbps"])]
     right.set_xticks(marks, [f"{mark:g}" for mark in marks])
     right.set_xticks([], minor=True)
-    right.legend(loc="lower right")
+    right.legend(loc="lower right", bbox_to_anchor=(1.0, 0.24))
     for axes in (left, right):
         axes.axhline(chance, color="#444444", linestyle="--", linewidth=1.2)
     return figure, np.array([left, right])

@@ -22,10 +22,11 @@ BEST = "\N{BLACK STAR}"
 def shown(interval: Interval, sign: bool = False) -> str:
     """An interval for the page, such as "0.76 (0.66 to 0.86)"."""
     form = "+.2f" if sign else ".2f"
-    if np.isnan(interval.low):
-        return f"{interval.mean:{form}}".replace("-", MINUS)
-    text = f"{interval.mean:{form}} ({interval.low:{form}} to {interval.high:{form}})"
-    return text.replace("-", MINUS)
+    # A zero has no sign.
+    mean, low, high = (round(x, 2) + 0.0 for x in (interval.mean, interval.low, interval.high))
+    if np.isnan(low):
+        return f"{mean:{form}}".replace("-", MINUS)
+    return f"{mean:{form}} ({low:{form}} to {high:{form}})".replace("-", MINUS)
 
 
 def probability(p: float) -> str:
@@ -40,7 +41,7 @@ def equals(p: float) -> str:
 
 def signed(value: float | np.floating) -> str:
     """A difference for the page."""
-    return f"{value:+.2f}".replace("-", MINUS)
+    return f"{round(float(value), 2) + 0.0:+.2f}".replace("-", MINUS)
 
 
 def verdict(one: Comparison) -> str:
@@ -77,13 +78,20 @@ def main_table(results: Results) -> pd.DataFrame:
         mark = f" {BEST}" if system.name == results.best_latent else ""
         rows[system.name + mark] = {
             "validation": f"{of['validation'].balanced.mean:.2f}",
-            "balanced accuracy (95 %)": shown(test.balanced),
+            "balanced accuracy": f"{test.balanced.mean:.2f}",
+            "95 %": _ends(test.balanced),
             "accuracy": f"{test.accuracy.mean:.2f}",
             "macro F1": f"{test.macro_f1.mean:.2f}",
             "by vote": f"{of['vote'].balanced.mean:.2f}",
             "single pieces": f"{of['pieces'].balanced.mean:.2f}",
         }
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _ends(interval: Interval) -> str:
+    if np.isnan(interval.low):
+        return "one track"
+    return f"{interval.low:.2f}\N{EN DASH}{interval.high:.2f}"
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
@@ -156,14 +164,15 @@ def weight_table(found: Weighing) -> pd.DataFrame:
 
     table = pd.DataFrame(
         {
-            "training tracks": found.counts.round(1),
-            "recall with weights": recall(found.weighted).round(2),
-            "without": recall(found.plain).round(2),
-        }
+            "training tracks": [f"{count:.0f}" for count in found.counts],
+            "recall with weights": [f"{share:.2f}" for share in recall(found.weighted)],
+            "without": [f"{share:.2f}" for share in recall(found.plain)],
+        },
+        found.counts.index,
     )
     for label, name in (("balanced accuracy", "balanced"), ("accuracy", "accuracy")):
-        values = [round(getattr(one, name).mean, 2) for one in (found.weighted, found.plain)]
-        table.loc[label] = [np.nan, *values]
+        values = [getattr(one, name).mean for one in (found.weighted, found.plain)]
+        table.loc[label] = ["", *(f"{value:.2f}" for value in values)]
     return table.rename(index=lambda name: str(name).replace("_", " ")).rename_axis(None)
 
 
