@@ -91,7 +91,8 @@ def main_table(results: Results) -> pd.DataFrame:
 def _ends(interval: Interval) -> str:
     if np.isnan(interval.low):
         return "one track"
-    return f"{interval.low:.2f}\N{EN DASH}{interval.high:.2f}"
+    # The joiners keep a browser from breaking the line at the dash.
+    return f"{interval.low:.2f}\N{WORD JOINER}\N{EN DASH}\N{WORD JOINER}{interval.high:.2f}"
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
