@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
-from musiclib.book.build import Options, build
+from musiclib.book.build import LONGEST, Options, _begun_first, build
 from musiclib.book.check import check_site
-from tests.book_fixture import write_book, write_music
+from musiclib.book.layout import find_book
+from tests.book_fixture import REPOSITORY, write_book, write_music
 
 pytestmark = pytest.mark.slow
 
@@ -120,3 +121,9 @@ def test_run_report(site: Path) -> None:
 
 def test_repository_is_linked(site: Path) -> None:
     assert "https://example.org/book" in check_site(site).links
+
+
+def test_the_longest_chapters_are_chapters_and_begin_first() -> None:
+    chapters = [chapter for chapter in find_book(REPOSITORY).chapters if chapter.executed]
+    names = [chapter.docname for chapter in sorted(chapters, key=_begun_first)]
+    assert tuple(names[: len(LONGEST)]) == LONGEST
