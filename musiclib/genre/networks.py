@@ -173,7 +173,9 @@ def _probabilities(network: nn.Module, source: Source, name: str, seconds: float
         torch.from_numpy(np.stack(pieces[first : first + _GUESSED_TOGETHER]))
         for first in range(0, len(pieces), _GUESSED_TOGETHER)
     ]
-    with torch.inference_mode():
+    # As in training: half the digits, where the processor computes faster with them.
+    half = with_precision(TrainConfig(steps=1, precision="auto"), "cpu").precision == "bf16-mixed"
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
         shares = torch.cat([network(batch).float().softmax(dim=1) for batch in batches])
     return shares.double().numpy()
 
