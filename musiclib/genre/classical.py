@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.special import softmax
 
 from musiclib.errors import DatasetError
 from musiclib.genre.guesses import FloatMatrix, Part, guesses_of
@@ -107,8 +108,7 @@ def _probabilities(model: Any, pieces: Pooled, genres: Sequence[str]) -> dict[st
 def _softmax_of(decisions: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     if decisions.ndim == 1:  # two classes have one decision value
         decisions = np.stack([-decisions, decisions], axis=1) / 2
-    powers = np.exp(decisions - decisions.max(axis=1, keepdims=True))
-    shares: npt.NDArray[np.floating] = powers / powers.sum(axis=1, keepdims=True)
+    shares: npt.NDArray[np.floating] = softmax(decisions, axis=1)
     return shares
 
 

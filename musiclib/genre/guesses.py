@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.special import softmax
 
 from musiclib.errors import MusiclibError
 
@@ -67,7 +68,7 @@ class Guesses:
         logs = np.log(chosen[columns].clip(lower=_SMALLEST))
         means = logs.groupby([chosen[key] for key in keys]).mean()
         if how == "mean":
-            values = _softmax(means.to_numpy(dtype=np.float64))
+            values = softmax(means.to_numpy(dtype=np.float64), axis=1)
             best = values.argmax(axis=1)
             confidence = values.max(axis=1)
         else:
@@ -75,7 +76,7 @@ class Guesses:
             votes = pd.DataFrame(np.eye(len(columns))[winners], columns=columns)
             share = votes.groupby([chosen[key] for key in keys]).mean().loc[means.index]
             # Smaller than any difference of shares, so that it decides draws alone.
-            decided = share.to_numpy() + 1e-6 * _softmax(means.to_numpy(dtype=np.float64))
+            decided = share.to_numpy() + 1e-6 * softmax(means.to_numpy(dtype=np.float64), axis=1)
             best = decided.argmax(axis=1)
             confidence = share.to_numpy().max(axis=1)
         return means.index.to_frame(index=False).assign(guess=names[best], confidence=confidence)
@@ -89,7 +90,7 @@ class Guesses:
         chosen = self.table[self.table["part"] == part]
         columns = list(self.genres)
         logs = np.log(chosen[columns].clip(lower=_SMALLEST)).groupby(chosen["track_id"]).mean()
-        values = _softmax(logs.to_numpy(dtype=np.float64))
+        values = softmax(logs.to_numpy(dtype=np.float64), axis=1)
         names = np.asarray(columns, dtype=object)
         return pd.DataFrame(
             {
@@ -127,9 +128,3 @@ def guesses_of(
     if not tables:
         raise MusiclibError("none of the tracks has a piece to guess from")
     return pd.concat(tables, ignore_index=True)
-
-
-def _softmax(logs: FloatMatrix) -> FloatMatrix:
-    powers = np.exp(logs - logs.max(axis=1, keepdims=True))
-    shares: FloatMatrix = powers / powers.sum(axis=1, keepdims=True)
-    return shares

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from musiclib.errors import DatasetError, TrainingError
 from musiclib.genre.guesses import FloatMatrix, Part, guesses_of
 from musiclib.genre.protocol import SEGMENT_S, Run
 from musiclib.latents import Source, track_pieces
-from musiclib.latents.sources import frames_in
+from musiclib.latents.sources import channel_statistics, frames_in
 from musiclib.training import TrainConfig
 from musiclib.training.fabric import make_fabric, repeatable, with_precision
 
@@ -98,17 +97,7 @@ def learn_and_guess(
 
 def statistics(source: Source, tracks: Sequence[str]) -> tuple[Tensor, Tensor]:
     """Return mean and standard deviation of each channel over tracks, two tensors `(C,)`."""
-    total, squares, count = np.zeros(source.channels), np.zeros(source.channels), 0
-    for name in tracks:
-        if name in source:
-            values = source.piece(name, 0, source.length(name)).astype(np.float64)
-            total += values.sum(axis=1)
-            squares += np.square(values).sum(axis=1)
-            count += values.shape[1]
-    if count == 0:
-        raise DatasetError("none of the training tracks can be read")
-    mean = total / count
-    spread = np.sqrt(np.maximum(squares / count - mean**2, 1e-10))
+    mean, spread = channel_statistics(source, tracks)
     return torch.from_numpy(mean).float(), torch.from_numpy(spread).float()
 
 
@@ -214,8 +203,3 @@ def _fabric(learning: Learning) -> Fabric:
         TrainConfig(steps=learning.steps, batch_size=learning.batch, precision="auto")
     )
     return make_fabric(config)
-
-
-def fresh(network: nn.Module) -> nn.Module:
-    """Return a copy, so that training it leaves the original as it was."""
-    return copy.deepcopy(network)

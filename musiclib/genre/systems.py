@@ -273,9 +273,9 @@ class FineTuned(System):
         start = networks.Normalised(head, mean, spread)
         networks.learn(start, latents, run, self.frozen.learning)
         assert isinstance(start.network, SequenceClassifier)
-        encoder = networks.fresh(self.representation.model)
+        encoder = self.representation.checkpoint.build()
         encoder.requires_grad_(True)
-        whole = LatentClassifier(encoder, start.network, mean, spread)  # type: ignore[arg-type]
+        whole = LatentClassifier(encoder, start.network, mean, spread)
         networks.learn(whole, sound, run, self.learning)
         return networks.guess(whole, sound, run, self.learning.seconds)
 

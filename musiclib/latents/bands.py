@@ -22,14 +22,13 @@ from numpy.lib.stride_tricks import sliding_window_view
 from musiclib.audio import FloatArray
 from musiclib.errors import DatasetError
 from musiclib.latents.representations import Derived, Representation
-from musiclib.latents.sources import Source
+from musiclib.latents.sources import Source, channel_statistics
+from musiclib.models.genre import BAND_FLOOR
 
 WINDOW: Final = 8
 STRIDE: Final = 2
 SHRINK: Final = 4
 BANDS: Final = 64
-FLOOR: Final = 1e-2
-"""Added to energies before the logarithm, where the mean over all directions is 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,14 +69,7 @@ def fit_filterbank(found: Source, tracks: Sequence[str], bands: int = BANDS) -> 
     if not usable:
         raise DatasetError(f"{found.name}: no track is long enough for a filterbank; add music")
     channels = found.channels
-    total, squares, count = np.zeros(channels), np.zeros(channels), 0
-    for name in usable:
-        values = found.piece(name, 0, found.length(name)).astype(np.float64)
-        total += values.sum(axis=1)
-        squares += np.square(values).sum(axis=1)
-        count += values.shape[1]
-    mean = total / count
-    spread = np.sqrt(np.maximum(squares / count - mean**2, 1e-10))
+    mean, spread = channel_statistics(found, usable)
     products = np.zeros((channels * WINDOW, channels * WINDOW))
     for name in usable:
         values = (found.piece(name, 0, found.length(name)) - mean[:, None]) / spread[:, None]
@@ -128,7 +120,7 @@ class Bands(Derived):
 
     def settings(self) -> dict[str, Any]:
         """The sequence and the filterbank."""
-        sizes = [WINDOW, STRIDE, SHRINK, FLOOR]
+        sizes = [WINDOW, STRIDE, SHRINK, BAND_FLOOR]
         return {"of": self.of.key, "filterbank": self.filterbank.digest, "sizes": sizes}
 
     def transform(self, sequence: FloatArray) -> FloatArray:
@@ -141,7 +133,7 @@ class Bands(Derived):
         shrink = min(SHRINK, len(energies))
         count = len(energies) // shrink
         means = energies[: count * shrink].reshape(count, shrink, -1).mean(axis=1)
-        logs: FloatArray = np.log(means + FLOOR).T.astype(np.float32)
+        logs: FloatArray = np.log(means + BAND_FLOOR).T.astype(np.float32)
         return logs
 
 

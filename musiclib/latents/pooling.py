@@ -13,6 +13,7 @@ import pandas as pd
 from musiclib.audio import FloatArray
 from musiclib.latents.sequences import track_pieces
 from musiclib.latents.sources import Source
+from musiclib.models.genre import lags_at
 
 Statistic = Literal["mean", "std", "logstd", "changes", "skew", "kurtosis", "median", "min", "max"]
 SEVEN: Final[tuple[Statistic, ...]] = (
@@ -27,7 +28,6 @@ SEVEN: Final[tuple[Statistic, ...]] = (
 """The seven statistics of FMA's features (Defferrard et al., ISMIR 2017, section 5)."""
 MEAN_STD: Final[tuple[Statistic, ...]] = ("mean", "std")
 RICH: Final[tuple[Statistic, ...]] = ("mean", "logstd", "changes")
-LAGS_S: Final = (0.02, 0.04, 0.08, 0.16, 0.32)
 _FLOOR = 1e-3
 
 
@@ -92,7 +92,7 @@ def pooled(
 
 def lags_of(found: Source) -> list[int]:
     """Return the lags of `changes` in frames, without doubles, at least one frame each."""
-    return sorted({max(1, round(lag * found.frame_rate)) for lag in LAGS_S})
+    return list(lags_at(found.frame_rate))
 
 
 def statistics_of(

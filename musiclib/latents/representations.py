@@ -26,7 +26,13 @@ from musiclib.training import Checkpoint
 @cache
 def _code() -> str:
     return code_digest(
-        "models", "codecs/latent", "latents/representations.py", "latents/bands.py", "stft.py"
+        "models",
+        "codecs/latent",
+        "latents/representations.py",
+        "latents/bands.py",
+        "latents/samples.py",
+        "latents/spectral.py",
+        "stft.py",
     )
 
 

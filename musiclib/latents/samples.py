@@ -10,7 +10,7 @@ import pandas as pd
 
 from musiclib.audio import FloatArray
 from musiclib.datasets import AudioCache, Dataset
-from musiclib.errors import DatasetError
+from musiclib.errors import DatasetError, ModelError
 from musiclib.models import PEAK
 
 
@@ -60,9 +60,20 @@ class TrackSamples:
     def _gain(self, track_id: str) -> float:
         # The peak of the whole track, as for its latents.
         if track_id not in self._gains:
-            peak = float(np.abs(self.cache.audio(track_id)).max(initial=0.0))
-            self._gains[track_id] = PEAK / peak if peak > 0.0 else 1.0
+            self._gains[track_id] = peak_gain(self.cache.audio(track_id))
         return self._gains[track_id]
+
+
+def peak_gain(audio: FloatArray) -> float:
+    """Return the gain that brings the peak of a clip `(N,)` to 0.3; that of silence is 1.
+
+    Raises:
+        ModelError: The audio holds NaN or infinity.
+    """
+    peak = float(np.abs(audio).max(initial=0.0))
+    if not np.isfinite(peak):
+        raise ModelError("The audio holds NaN or infinity; decode it again")
+    return PEAK / peak if peak > 0.0 else 1.0
 
 
 def samples(dataset: Dataset, sample_rate: int) -> TrackSamples:

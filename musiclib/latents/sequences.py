@@ -24,6 +24,22 @@ MEMORY_BYTES = 1 << 30
 """Sequences up to this size together stay in memory; the others are read when asked for."""
 
 
+class _Memory(dict[str, npt.NDArray[np.float16 | np.float32]]):
+    """Arrays by track, as many as fit; it knows its size without counting again."""
+
+    size = 0
+
+    def keep(
+        self, track_id: str, values: npt.NDArray[np.float16 | np.float32]
+    ) -> npt.NDArray[np.float16 | np.float32]:
+        """Return the values, from memory if there is room for them."""
+        if self.size + values.nbytes > MEMORY_BYTES:
+            return values
+        self.size += values.nbytes
+        self[track_id] = np.array(values)
+        return self[track_id]
+
+
 @dataclass(frozen=True, eq=False)
 class Sequences:
     """The sequences of a data set's tracks.
@@ -37,9 +53,7 @@ class Sequences:
     representation: Representation
     tracks: pd.DataFrame
     files: dict[str, Path]
-    _memory: dict[str, npt.NDArray[np.float16 | np.float32]] = field(
-        default_factory=dict, repr=False
-    )
+    _memory: _Memory = field(default_factory=_Memory, repr=False)
 
     @property
     def name(self) -> str:
@@ -75,9 +89,7 @@ class Sequences:
             raise DatasetError(f"no sequence of {self.name} for track {track_id!r}")
         found = self._memory.get(track_id)
         if found is None:
-            found = np.load(self.files[track_id], mmap_mode="r")
-            if sum(kept.nbytes for kept in self._memory.values()) + found.nbytes <= MEMORY_BYTES:
-                found = self._memory[track_id] = np.array(found)
+            found = self._memory.keep(track_id, np.load(self.files[track_id], mmap_mode="r"))
         return found
 
     def frames(self, seconds: float) -> int:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from musiclib.audio import FloatArray
+from musiclib.errors import DatasetError
 
 
 class Source(Protocol):
@@ -45,3 +49,26 @@ class Source(Protocol):
 def frames_in(source: Source, seconds: float) -> int:
     """Return the number of frames, at least one, in a piece of `seconds`."""
     return max(1, math.floor(seconds * source.frame_rate + 1e-6))
+
+
+def channel_statistics(
+    source: Source, tracks: Sequence[str]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return mean and standard deviation of each channel over tracks, two arrays `(C,)`.
+
+    Tracks that the source lacks are left out. A channel that never moves has a deviation of 1e-5.
+
+    Raises:
+        DatasetError: There is no frame to take them of.
+    """
+    total, squares, count = np.zeros(source.channels), np.zeros(source.channels), 0
+    for name in tracks:
+        if name in source:
+            values = source.piece(name, 0, source.length(name)).astype(np.float64)
+            total += values.sum(axis=1)
+            squares += np.square(values).sum(axis=1)
+            count += values.shape[1]
+    if count == 0:
+        raise DatasetError("none of the training tracks can be read")
+    mean = total / count
+    return mean, np.sqrt(np.maximum(squares / count - mean**2, 1e-10))

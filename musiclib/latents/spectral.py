@@ -9,15 +9,36 @@ from typing import Any
 import numpy as np
 
 from musiclib.audio import HOUSE_RATE, FloatArray
-from musiclib.errors import ModelError
 from musiclib.latents.representations import Representation
-from musiclib.models import PEAK
+from musiclib.latents.samples import peak_gain
 
 MEL_FLOOR = 1e-6
 
 
+class Framed(Representation):
+    """A representation whose rate and hop length are settings.
+
+    Attributes:
+        rate: Sampling rate in Hz.
+        hop_length: Distance between frames in samples.
+    """
+
+    rate: int
+    hop_length: int
+
+    @property
+    def sample_rate(self) -> int:
+        """As configured."""
+        return self.rate
+
+    @property
+    def hop(self) -> int:
+        """As configured."""
+        return self.hop_length
+
+
 @dataclass(frozen=True)
-class LogMel(Representation):
+class LogMel(Framed):
     """Log-mel spectrogram in nepers of power, of clips with a peak of 0.3.
 
     Attributes:
@@ -36,23 +57,13 @@ class LogMel(Representation):
     label = "log-mel spectrogram"
 
     @property
-    def sample_rate(self) -> int:
-        """As configured."""
-        return self.rate
-
-    @property
-    def hop(self) -> int:
-        """As configured."""
-        return self.hop_length
-
-    @property
     def channels(self) -> int:
         """Mel bands."""
         return self.bands
 
     def settings(self) -> dict[str, Any]:
         """All attributes."""
-        return {**_fields(self), "floor": MEL_FLOOR}
+        return {**dataclasses.asdict(self), "floor": MEL_FLOOR}
 
     def __call__(self, audio: FloatArray) -> FloatArray:
         """Return `ln(mel power + 1e-6)`, `(N,)` to `(bands, L)`."""
@@ -70,7 +81,7 @@ class LogMel(Representation):
 
 
 @dataclass(frozen=True)
-class Mfcc(Representation):
+class Mfcc(Framed):
     """Mel-frequency cepstral coefficients as librosa computes them: 20, of windows of 2048 samples.
 
     These are the features of FMA's baselines (Defferrard et al., "FMA: A dataset for music
@@ -92,23 +103,13 @@ class Mfcc(Representation):
     label = "MFCC"
 
     @property
-    def sample_rate(self) -> int:
-        """As configured."""
-        return self.rate
-
-    @property
-    def hop(self) -> int:
-        """As configured."""
-        return self.hop_length
-
-    @property
     def channels(self) -> int:
         """Coefficients."""
         return self.coefficients
 
     def settings(self) -> dict[str, Any]:
         """All attributes."""
-        return _fields(self)
+        return dataclasses.asdict(self)
 
     def __call__(self, audio: FloatArray) -> FloatArray:
         """Return coefficients `(N,)` to `(coefficients, L)`."""
@@ -126,11 +127,4 @@ class Mfcc(Representation):
 
 def levelled(audio: FloatArray) -> FloatArray:
     """Bring the peak of a clip `(N,)` to 0.3, as the autoencoders do; silence stays silent."""
-    peak = float(np.abs(audio).max(initial=0.0))
-    if not np.isfinite(peak):
-        raise ModelError("The audio holds NaN or infinity; decode it again")
-    return audio * np.float32(PEAK / peak) if peak > 0.0 else audio
-
-
-def _fields(representation: Any) -> dict[str, Any]:
-    return dataclasses.asdict(representation)
+    return audio * np.float32(peak_gain(audio))

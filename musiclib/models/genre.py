@@ -19,6 +19,7 @@ from musiclib.models.base import Autoencoder
 Pooling = Literal["statistics", "attention"]
 LAGS_S = (0.02, 0.04, 0.08, 0.16, 0.32)
 BAND_FLOOR = 1e-2
+"""Added to energies in bands before the logarithm, where their mean over all directions is 1."""
 _SMALLEST = 1e-4
 _ATTENTION_WIDTH = 16
 

@@ -12,13 +12,13 @@ from torch import nn
 from musiclib.genre import SEGMENT_S
 from musiclib.latents import AutoencoderLatents, LogMel, Mfcc, Representation
 from musiclib.latents.bands import BANDS, SHRINK, STRIDE, WINDOW
-from musiclib.latents.pooling import LAGS_S
 from musiclib.models.genre import (
     LatentClassifier,
     Pooling,
     SequenceClassifier,
     SpectrogramCnn,
     WaveformCnn,
+    lags_at,
 )
 from musiclib.studies.classification.material import MODEL
 
@@ -52,7 +52,7 @@ class Size:
 def size_of(representation: Representation, label: str | None = None) -> Size:
     """Shape of a representation's pieces."""
     rate = representation.frame_rate
-    lags = {max(1, round(lag * rate)) for lag in LAGS_S}
+    lags = lags_at(rate)
     frames = max(1, int(SEGMENT_S * rate + 1e-6))
     name = label or representation.label
     return Size(name, representation.channels, frames, representation.channels * (2 + len(lags)))

@@ -11,8 +11,8 @@ import pandas as pd
 
 from musiclib.audio import HOUSE_RATE, FloatArray
 from musiclib.files import code_digest
-from musiclib.latents import Representation, Sequences, track_pieces
-from musiclib.latents.spectral import levelled
+from musiclib.latents import Sequences, track_pieces
+from musiclib.latents.spectral import Framed, levelled
 
 N_FFT: Final = 2048
 MEL_BANDS: Final = 64
@@ -32,7 +32,7 @@ TARGETS: Final = {
 
 
 @dataclass(frozen=True)
-class Facts(Representation):
+class Facts(Framed):
     """Frame by frame: level, centroid, flatness, percussive share, onset strength, chroma.
 
     A clip is brought to a peak of 0.3 first, as the autoencoders do. So its level is how dense it
@@ -50,19 +50,11 @@ class Facts(Representation):
     label = "facts of the sound"
     channels = _CHROMA + len(PITCHES)
 
-    @property
-    def sample_rate(self) -> int:
-        """As configured."""
-        return self.rate
-
-    @property
-    def hop(self) -> int:
-        """As configured."""
-        return self.hop_length
-
     def settings(self) -> dict[str, Any]:
         """All that they depend on."""
-        code = code_digest("studies/latent_space/truth.py", "latents/spectral.py")
+        code = code_digest(
+            "studies/latent_space/truth.py", "latents/spectral.py", "latents/samples.py"
+        )
         return {"rate": self.rate, "hop": self.hop_length, "facts": code}
 
     def __call__(self, audio: FloatArray) -> FloatArray:
