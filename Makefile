@@ -18,11 +18,13 @@ PROFILE ?= mini
 SEED ?= 0
 JOBS ?= 2
 REPOSITORY_URL ?=
+SITE_URL ?=
 PORT ?= 8000
 
 BUILD_OPTIONS = --dataset "$(DATASET)" --profile "$(PROFILE)" --seed "$(SEED)" --jobs "$(JOBS)" \
 	$(if $(DATA_ROOT),--data-root "$(DATA_ROOT)") \
-	$(if $(REPOSITORY_URL),--repository-url "$(REPOSITORY_URL)")
+	$(if $(REPOSITORY_URL),--repository-url "$(REPOSITORY_URL)") \
+	$(if $(SITE_URL),--site-url "$(SITE_URL)")
 
 # Decoded music is kept beside what is built from it, unless the reader has another place.
 MUSICLIB_CACHE ?= $(CURDIR)/build/cache
@@ -44,7 +46,8 @@ help: ## list these targets
 	@echo "make TARGET, with one of:"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-13s %s\n", $$1, $$2}'
 	@echo "Variables: DATASET=mini DATA_ROOT=folder PROFILE=mini|smoke|retrain SEED=0 JOBS=2 PORT=8000"
-	@echo "           PYTHON=python3.11 REPOSITORY_URL=address MUSICLIB_CACHE=folder"
+	@echo "           PYTHON=python3.11 REPOSITORY_URL=address SITE_URL=address"
+	@echo "           MUSICLIB_CACHE=folder"
 
 book: $(STAMP) ## run the chapters, build the site, check it, print where it is
 	@$(BIN)/musiclib book build $(BUILD_OPTIONS)

@@ -17,6 +17,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from musiclib.book.check import FIRST_PAGE, SiteReport, check_site
+from musiclib.book.finish import Facts, finish
 from musiclib.book.layout import Book, Chapter, find_book
 from musiclib.book.run import Workplace, execute, prepare
 from musiclib.book.site import assemble, build_site, copy_sources
@@ -62,6 +63,7 @@ class Options:
         jobs: Chapters that run at the same time.
         force: Run chapters again even when nothing changed.
         repository_url: Address for the pages' links to the repository, or None.
+        site_url: Address where the site will be published, or None.
     """
 
     source: Path = field(default_factory=Path.cwd)
@@ -74,6 +76,7 @@ class Options:
     jobs: int = 2
     force: bool = False
     repository_url: str | None = None
+    site_url: str | None = None
 
     @property
     def parameters(self) -> dict[str, object]:
@@ -211,6 +214,7 @@ def build(options: Options, say: Say) -> Path:
         assemble(book, chapters, folder / "source", options.repository_url)
         say("building the site")
         html = build_site(folder / "source", work / "logs" / "jupyter-book.log")
+        finish(_facts(book, html, chapters, options))
         say("checking the site")
         report = check_site(html)
         if report.findings:
@@ -221,6 +225,12 @@ def build(options: Options, say: Say) -> Path:
         replace_folder(html, out)
     say(f"first page: {report.weights[FIRST_PAGE] / 1e6:.2f} MB before any sound is played")
     return out / FIRST_PAGE
+
+
+def _facts(book: Book, html: Path, chapters: dict[str, Stored], options: Options) -> Facts:
+    repository = options.repository_url.rstrip("/") if options.repository_url else None
+    site = f"{options.site_url.rstrip('/')}/" if options.site_url else None
+    return Facts(book, html, chapters, repository, site)
 
 
 def _rest(book: Book, options: Options, executed: Executed) -> dict[str, Stored]:

@@ -28,6 +28,9 @@ def add_parser(subparsers: Any) -> None:
     build.add_argument(
         "--repository-url", metavar="URL", help="address of the repository, for the pages' links"
     )
+    build.add_argument(
+        "--site-url", metavar="URL", help="address of the published site, for the site map"
+    )
     build.set_defaults(run=_build)
 
     check = commands.add_parser("check", help="check a built site")
@@ -79,6 +82,7 @@ def _options(args: argparse.Namespace) -> Any:
         jobs=args.jobs,
         force=args.force,
         repository_url=getattr(args, "repository_url", None),
+        site_url=getattr(args, "site_url", None),
     )
 
 
