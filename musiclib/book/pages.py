@@ -1,0 +1,49 @@
+"""A built page on its way to the reader, and what is known of the site around it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bs4 import BeautifulSoup
+
+from musiclib.book.layout import Book, Chapter
+from musiclib.book.store import Stored
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a site besides its pages.
+
+    Attributes:
+        book: The sources of the book.
+        html: Folder of the built site.
+        chapters: Executed chapters by docname.
+        repository_url: Address of the repository, without a slash at its end, or None.
+        site_url: Address where the site will be, with a slash at its end, or None.
+    """
+
+    book: Book
+    html: Path
+    chapters: Mapping[str, Stored] = field(default_factory=dict)
+    repository_url: str | None = None
+    site_url: str | None = None
+
+
+@dataclass
+class SitePage:
+    """A built page.
+
+    Attributes:
+        path: Its place in the site, such as `book/introduction.html`.
+        soup: Its elements, to be changed in place.
+        chapter: The chapter that it was made from; None for search, index of terms and forwards.
+    """
+
+    path: Path
+    soup: BeautifulSoup
+    chapter: Chapter | None
+
+    @property
+    def root(self) -> str:
+        """The site's folder as seen from the page: `../` for each folder above it."""
+        return "../" * (len(self.path.parts) - 1)
