@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from musiclib.book.check import FIRST_PAGE, SiteReport, check_site
 from musiclib.book.finish import Facts, finish
+from musiclib.book.freshness import REPORT, SOURCES_KEY, sources_fingerprint
 from musiclib.book.layout import Book, Chapter, find_book
 from musiclib.book.run import Workplace, execute, prepare
 from musiclib.book.site import assemble, build_site, copy_sources
@@ -25,7 +26,6 @@ from musiclib.book.store import Store, Stored, chapter_key, code_fingerprint, da
 from musiclib.errors import BookError
 from musiclib.files import replace_file, replace_folder
 
-REPORT = "run-report.json"
 LONGEST = ("book/results/genre", "book/results/compression", "book/results/latent-space")
 _REPORTED_PACKAGES = (
     "musiclib",
@@ -209,6 +209,7 @@ def build(options: Options, say: Say) -> Path:
             "Choose another folder with --out, or empty it."
         )
     with _alone(work), _temporary(work, "site") as folder:
+        sources = sources_fingerprint(book)  # before the work, in which they may be edited
         executed = _run_chapters(book, work, options, say)
         chapters = {**_rest(book, options, executed), **executed.chapters}
         assemble(book, chapters, folder / "source", options.repository_url)
@@ -220,7 +221,7 @@ def build(options: Options, say: Say) -> Path:
         if report.findings:
             listed = "\n".join(f"  - {finding}" for finding in report.findings)
             raise BookError(f"The built site has problems:\n{listed}\nNothing was published.")
-        record = _record(options, executed, chapters, report)
+        record = {**_record(options, executed, chapters, report), SOURCES_KEY: sources}
         replace_file(html / REPORT, (json.dumps(record, indent=2) + "\n").encode())
         replace_folder(html, out)
     say(f"first page: {report.weights[FIRST_PAGE] / 1e6:.2f} MB before any sound is played")
