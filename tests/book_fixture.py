@@ -116,8 +116,9 @@ def write_book(root: Path) -> Path:
     (root / "_config.yml").write_text(text, encoding="utf-8")
     (root / "_toc.yml").write_text(TOC, encoding="utf-8")
     (book / "_static" / "book.css").write_text("audio { width: 100%; }\n", encoding="utf-8")
-    for name in ("player.js", "map-view.js", "map.js", "map.css"):
-        (book / "_static" / name).write_text("/* nothing here */\n", encoding="utf-8")
+    for path in sorted((REPOSITORY / "book" / "_static").glob("*.[cj]s*")):
+        if path.name != "book.css":
+            (book / "_static" / path.name).write_text("/* nothing here */\n", encoding="utf-8")
     (book / "index.md").write_text(INDEX, encoding="utf-8")
     (book / "references.md").write_text("# References\n\n```{bibliography}\n```\n")
     (book / "references.bib").write_text(BIB, encoding="utf-8")

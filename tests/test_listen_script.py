@@ -22,7 +22,7 @@ def test_the_script_is_valid():
 
 
 def test_script_and_style_load_nothing_from_elsewhere():
-    for name in ("player.js", "book.css"):
+    for name in ("player.js", "listen.css"):
         text = (STATIC / name).read_text(encoding="utf-8")
         assert not re.search(r"https?://|@import|url\(|\bimport\b\s*[({'\"]|fetch\(", text)
 
@@ -36,12 +36,12 @@ def test_script_and_style_name_what_the_players_have():
     made = {name for names in re.findall(r'class="([^"]*)"', html) for name in names.split()}
     script = (STATIC / "player.js").read_text(encoding="utf-8")
     made |= set(re.findall(r"ml-(?:key|hidden|hint)\b", script))
-    style = (STATIC / "book.css").read_text(encoding="utf-8")
+    style = (STATIC / "listen.css").read_text(encoding="utf-8")
     assert made == set(re.findall(r"\.(ml-[a-z]+)", style))
     for attribute in re.findall(r"\[(data-[a-z-]+)\]", script):
         assert attribute in html
 
 
 def test_braces_of_the_style_match():
-    text = (STATIC / "book.css").read_text(encoding="utf-8")
+    text = (STATIC / "listen.css").read_text(encoding="utf-8")
     assert text.count("{") == text.count("}") > 20
