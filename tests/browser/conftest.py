@@ -1,4 +1,8 @@
-"""A headless Chromium, a server with range requests, and pages that note what went wrong."""
+"""A headless Chromium, a server with range requests, and pages that note what went wrong.
+
+A test of the built site takes the fixture `site`. It skips where no site of the present sources is;
+`make book` builds one, and MUSICLIB_SITE names another. Where CI is set it fails instead.
+"""
 
 import asyncio
 import os
@@ -13,11 +17,15 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, StaticFileHandler
 
+from musiclib.book.freshness import why_stale
+from musiclib.book.layout import find_book
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 STATIC = REPOSITORY / "book" / "_static"
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SIZES = {"desktop": (1280, 900), "phone": (360, 740)}
-# Sound plays without a click and without a sound device; nothing calls home.
+# Sound plays without a click and without a sound device; nothing calls home, and no host but this
+# machine can be reached.
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -25,6 +33,7 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 )
 
 
@@ -32,6 +41,18 @@ def find_browser() -> str | None:
     """The program named by ``MUSICLIB_BROWSER``, or the first Chromium on the path."""
     named = os.environ.get("MUSICLIB_BROWSER")
     return named or next(filter(None, map(shutil.which, PROGRAMS)), None)
+
+
+def find_site() -> tuple[Path | None, str]:
+    """The built site to test, or None and why there is none."""
+    if named := os.environ.get("MUSICLIB_SITE"):
+        found = Path(named).resolve()
+        if not (found / "index.html").is_file():
+            raise pytest.UsageError(f"MUSICLIB_SITE={named}: no site there")
+        return found, ""
+    found = REPOSITORY / "build" / "book"
+    reason = why_stale(found, find_book(REPOSITORY))
+    return (None, f"the built site is not tested: {reason}") if reason else (found, "")
 
 
 @dataclass
@@ -43,7 +64,49 @@ class Opened:
     requests: list[str] = field(default_factory=list)
 
 
-@pytest.fixture(scope="session")
+def new_context(browser, size: str, *, dark: bool = False, script: bool = True):
+    """A context of the browser: its own cache and storage, a window's size, a theme."""
+    width, height = SIZES[size]
+    return browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if dark else "light",
+        java_script_enabled=script,
+        has_touch=size == "phone",
+    )
+
+
+def watched(page, base: str) -> Opened:
+    """Note what goes wrong in a page from now on; `base` is the address of its host."""
+    opened = Opened(page)
+
+    def request(request) -> None:
+        opened.requests.append(request.url)
+        if not request.url.startswith((f"{base}/", "data:", "blob:", "file:")):
+            opened.problems.append(f"asks another host: {request.url}")
+
+    def console(message) -> None:
+        if message.type in ("error", "warning"):
+            opened.problems.append(f"console {message.type}: {message.text}")
+
+    def failed(request) -> None:
+        # A player that has enough of a file ends its request, and asks for another part.
+        if not (request.resource_type == "media" and "ERR_ABORTED" in str(request.failure)):
+            opened.problems.append(f"failed: {request.url} {request.failure}")
+
+    def response(response) -> None:
+        if response.status >= 400:
+            opened.problems.append(f"status {response.status}: {response.url}")
+
+    page.on("request", request)
+    page.on("pageerror", lambda error: opened.problems.append(f"script error: {error}"))
+    page.on("console", console)
+    page.on("requestfailed", failed)
+    page.on("response", response)
+    return opened
+
+
+# Of the package, not of the session: while playwright runs, no other test could run an event loop.
+@pytest.fixture(scope="package")
 def browser():
     program = find_browser()
     if program is None:
@@ -55,83 +118,99 @@ def browser():
         started.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def serve() -> Iterator[Callable[..., str]]:
     """Serve a folder: ``serve(folder, prefix="/book/")`` gives its address."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
+    servers: list[HTTPServer] = []
 
     async def begin(folder: Path, prefix: str) -> str:
         options = {"path": str(folder), "default_filename": "index.html"}
         sockets = bind_sockets(0, "127.0.0.1")
         server = HTTPServer(Application([(rf"{prefix}(.*)", StaticFileHandler, options)]))
         server.add_sockets(sockets)
+        servers.append(server)
         return f"http://127.0.0.1:{sockets[0].getsockname()[1]}{prefix}"
 
+    async def end() -> None:
+        for server in servers:
+            server.stop()
+            await server.close_all_connections()
+
     def run(folder: Path, prefix: str = "/") -> str:
-        return asyncio.run_coroutine_threadsafe(begin(folder, prefix), loop).result(10)
+        return asyncio.run_coroutine_threadsafe(begin(folder, prefix), loop).result(30)
 
     yield run
+    asyncio.run_coroutine_threadsafe(end(), loop).result(30)
     loop.call_soon_threadsafe(loop.stop)
     thread.join(10)
+    loop.close()
 
 
 @pytest.fixture
 def open_page(browser) -> Iterator[Callable[..., Opened]]:
     """Open an address: ``open_page(url, size="phone", dark=True, script=False)``.
 
-    Requests that leave this machine are blocked and noted as problems.
+    Requests to other hosts fail, and are noted as problems.
     """
     contexts = []
 
     def run(url: str, size: str = "desktop", *, dark: bool = False, script: bool = True) -> Opened:
-        width, height = SIZES[size]
-        context = browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme="dark" if dark else "light",
-            java_script_enabled=script,
-            has_touch=size == "phone",
-        )
+        context = new_context(browser, size, dark=dark, script=script)
         contexts.append(context)
-        page = context.new_page()
-        opened = Opened(page)
-        base = "/".join(url.split("/")[:3])
-
-        def route(handled) -> None:
-            address = handled.request.url
-            if address.startswith((f"{base}/", "data:", "blob:")):
-                handled.continue_()
-            else:
-                opened.problems.append(f"asks another host: {address}")
-                handled.abort()
-
-        context.route("**/*", route)
-        page.on("request", lambda request: opened.requests.append(request.url))
-        page.on("pageerror", lambda error: opened.problems.append(f"script error: {error}"))
-        page.on(
-            "console",
-            lambda message: (
-                opened.problems.append(f"console {message.type}: {message.text}")
-                if message.type in ("error", "warning")
-                else None
-            ),
-        )
-        page.on("requestfailed", lambda r: opened.problems.append(f"failed: {r.url} {r.failure}"))
-        page.on(
-            "response",
-            lambda response: (
-                opened.problems.append(f"status {response.status}: {response.url}")
-                if response.status >= 400
-                else None
-            ),
-        )
-        page.goto(url, wait_until="load")
+        opened = watched(context.new_page(), "/".join(url.split("/")[:3]))
+        opened.page.goto(url, wait_until="load")
         return opened
 
     yield run
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="package")
+def site() -> Path:
+    """Folder of the built site."""
+    found, reason = find_site()
+    if found is None:
+        if os.environ.get("CI") and find_browser():
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+@pytest.fixture(scope="package")
+def site_url(browser, serve, site) -> str:
+    """Address of the site, below a folder as on a host that has other sites too."""
+    return serve(site, "/music/book/")
+
+
+@pytest.fixture(scope="package")
+def site_contexts(browser):
+    """A context for each of desktop and phone, shared by all pages as a reader shares them."""
+    contexts = {size: new_context(browser, size) for size in SIZES}
+    yield contexts
+    for context in contexts.values():
+        context.close()
+
+
+@pytest.fixture
+def visit(site_url, site_contexts) -> Iterator[Callable[..., Opened]]:
+    """Open a page of the site: ``visit("book/index.html", "phone", dark=True)``."""
+    pages = []
+
+    def run(name: str, size: str = "desktop", *, dark: bool = False) -> Opened:
+        page = site_contexts[size].new_page()
+        pages.append(page)
+        page.emulate_media(color_scheme="dark" if dark else "light")
+        opened = watched(page, "/".join(site_url.split("/")[:3]))
+        page.goto(site_url + name, wait_until="load")
+        return opened
+
+    yield run
+    for page in pages:
+        page.close()
 
 
 @pytest.fixture
