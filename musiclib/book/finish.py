@@ -9,6 +9,8 @@ from collections.abc import Callable
 from bs4 import BeautifulSoup
 
 from musiclib.book.pages import Facts, SitePage
+from musiclib.book.slim import slim_site
+from musiclib.book.slim_scripts import slim_scripts
 from musiclib.files import replace_file
 
 __all__ = ["STEPS", "Facts", "SitePage", "Step", "finish"]
@@ -16,12 +18,12 @@ __all__ = ["STEPS", "Facts", "SitePage", "Step", "finish"]
 
 Step = Callable[[SitePage, Facts], None]
 
-STEPS: tuple[Step, ...] = ()
-"""Done to every page, in this order."""
+STEPS: tuple[Step, ...] = (slim_scripts,)
+"""Done to every page, in this order: first what changes the content, then what slims the page."""
 
 
 def finish(facts: Facts, steps: tuple[Step, ...] = STEPS) -> None:
-    """Do every step to every page of a built site.
+    """Do every step to every page of a built site, then slim what the pages share.
 
     Args:
         facts: The site and what is known of it.
@@ -35,3 +37,4 @@ def finish(facts: Facts, steps: tuple[Step, ...] = STEPS) -> None:
         for step in steps:
             step(page, facts)
         replace_file(file, str(page.soup).encode())
+    slim_site(facts.html)

@@ -20,9 +20,6 @@ _MATHJAX_PACKAGE = "sphinx-mathjax-offline"
 _MATHJAX_SCRIPT = "tex-chtml.js"
 # What the one script above loads by itself; the package has other renderers and languages too.
 _MATHJAX_PARTS = ("a11y", "input/tex/extensions", "output/chtml/fonts", "sre/mathmaps/base.json")
-# The theme's style sheet already draws its icons with a font. This script draws the same icons a
-# second time and weighs more than all the rest of a page.
-_ICON_SCRIPT = "_static/scripts/fontawesome.js"
 
 
 _COMPLAINT = re.compile(
@@ -126,18 +123,9 @@ def _add_mathjax(html: Path) -> None:
 
 
 def _slim(html: Path) -> None:
-    icons, formulas = _script_tag(_ICON_SCRIPT), _script_tag(f"{MATHJAX_FOLDER}/{_MATHJAX_SCRIPT}")
+    formulas = _script_tag(f"{MATHJAX_FOLDER}/{_MATHJAX_SCRIPT}")
     for page in html.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
-        slim = icons.sub("", text)
-        if 'class="math' not in slim:
+        if 'class="math' not in text:
             # Sphinx also loads MathJax where only a page further down the contents has formulas.
-            slim = formulas.sub("", slim)
-        if slim != text:
-            page.write_text(slim, encoding="utf-8")
-    for script in (html / _ICON_SCRIPT).parent.glob("fontawesome.js*"):
-        script.unlink()
-    # The theme's templates, and maps from its scripts to their sources, are no part of a site.
-    for pattern in ("*.map", "*webpack-macros.html"):
-        for file in (html / "_static").rglob(pattern):
-            file.unlink()
+            page.write_text(formulas.sub("", text), encoding="utf-8")

@@ -1,0 +1,93 @@
+"""Each page loads the scripts and styles that something on it needs, and no script holds it up."""
+
+import re
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
+
+from bs4 import Tag
+
+from musiclib.book.pages import Facts, SitePage
+
+# What a file serves: a pattern of its name, and a selector of the elements that need it. An empty
+# selector stands for what no page of a static site needs.
+NEEDED_FOR = (
+    (r"map[\w-]*\.(js|css)", "[data-ml-map]"),
+    (r"(listen|player|blind)[\w-]*\.(js|css)", ".ml-player, .ml-comparison"),
+    (r"explorer[\w-]*\.(js|css)", ".ml-explorer"),
+    (r"formulas\.css", "math"),
+    (r"(copybutton[\w-]*|clipboard\.min)\.(js|css)", "div.highlight pre"),
+    (r"design-tabs\.js", ".sd-tab-set"),
+    (r"sphinx-design[\w.-]*\.css", '[class*="sd-"]'),
+    (r"togglebutton\.(js|css)", ".toggle, .admonition.dropdown"),
+    (r"(searchtools|language_data|searchindex)\.js", "#search-results"),
+    (r"sphinx-thebe\.(js|css)", ""),
+    # The theme's style sheet already draws its icons with a font. This script draws the same icons
+    # a second time and weighs more than all the rest of a page.
+    (r"fontawesome\.js", ""),
+)
+_IDLE_SETTINGS = re.compile(
+    r"^\s*(DOCUMENTATION_OPTIONS\.(pagename|search_as_you_type) =|kernelName =|const THEBE_JS_URL)"
+)
+_TOGGLE_SETTINGS = re.compile(r"^\s*(let toggle(Hint|Open)\w+ =|var togglebuttonSelector =)")
+_THEME_SETTING = "document.documentElement.dataset.theme"
+# Sets the reader's theme before the first paint. The theme's own line leaves both values empty for
+# a new reader, which paints the light theme first and is an error in the browser's console.
+THEME_START = """(() => {
+  const page = document.documentElement.dataset;
+  let mode = null;
+  try { mode = localStorage.getItem("mode"); } catch { /* storage is switched off */ }
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  page.mode = ["light", "dark"].includes(mode) ? mode : "auto";
+  page.theme = page.mode === "auto" ? dark : page.mode;
+})();"""
+
+
+def slim_scripts(page: SitePage, facts: Facts) -> None:  # noqa: ARG001
+    """Leave out what the page does not need, and load its scripts beside the reading.
+
+    Args:
+        page: The page; one without a style sheet, such as a forward, is left alone.
+        facts: Unused.
+    """
+    soup = page.soup
+    head = soup.head
+    if head is None or not soup.select_one("link[rel=stylesheet]"):
+        return
+    for tag in soup.select("head script, head link, body > script[src]"):
+        if _idle(tag, soup):
+            tag.decompose()
+    for tag in soup.select('script[type="text/x-thebe-config"]'):
+        tag.decompose()
+    _settings(page)
+    # All scripts in the order of the page, after it was parsed; browsers look ahead for them.
+    for tag in soup.select("head script[src], body > script[src]"):
+        tag["defer"] = ""
+        head.append(tag.extract())
+
+
+def _idle(tag: Tag, soup: Tag) -> bool:
+    if tag.name == "link" and "preload" in tag.get_attribute_list("rel"):
+        return True
+    address = str(tag.get("src") or tag.get("href") or "")
+    name = PurePosixPath(urlsplit(address).path).name
+    for pattern, selector in NEEDED_FOR:
+        if re.fullmatch(pattern, name):
+            return not selector or soup.select_one(selector) is None
+    return False
+
+
+def _settings(page: SitePage) -> None:
+    toggles = page.soup.select_one(".toggle, .admonition.dropdown") is not None
+    for tag in page.soup.select("script:not([src])"):
+        text = tag.get_text()
+        if _THEME_SETTING in text:
+            tag.string = THEME_START
+        elif _IDLE_SETTINGS.match(text) or (_TOGGLE_SETTINGS.match(text) and not toggles):
+            tag.decompose()
+    if page.soup.html is not None:
+        # What the script above sets, for readers without scripts.
+        page.soup.html["data-mode"], page.soup.html["data-theme"] = "auto", "light"
+    for duplicate in page.soup.select('meta[name="viewport"]')[1:]:
+        duplicate.decompose()
+    for empty in page.soup.select('meta[content=""]'):
+        empty.decompose()
