@@ -11,7 +11,7 @@ from PIL import Image
 from musiclib import figures
 from musiclib.errors import AudioError
 from musiclib.figures.levels import decibels, mean_power, stft_power
-from musiclib.figures.style import figure_png
+from musiclib.figures.picture import figure_png
 from musiclib.figures.thumbnails import spectrogram_thumbnail
 from tests.figure_fixture import RATE, book_style, labels_of, silence, tone
 

@@ -4,11 +4,10 @@ A codec or a genre has the same colour in every chapter. The colours are those o
 ("Color Universal Design", 2008), which stay apart for readers with colour-blindness; markers and
 line styles repeat the distinction for print.
 
-Figures are PNG on an opaque white ground. The site shows them as white cards in its dark theme
-(``book/_static/book.css``), so that their colours are the same in both themes.
+Figures are PNG on a white ground. Beside each of them the book's build keeps the same figure for
+the dark theme and as an SVG (:mod:`musiclib.figures.published`).
 """
 
-import io
 import itertools
 import re
 from collections import Counter
@@ -17,17 +16,16 @@ from typing import Any, Final
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
-import numpy as np
 import seaborn as sns
 from cycler import cycler
 from matplotlib.figure import Figure
-from PIL import Image
+
+from musiclib.figures.picture import COLOUR_MAP as COLOUR_MAP
+from musiclib.figures.published import published_png
 
 WIDTH: Final = 8.0
 """Width of a figure in inches; at :data:`DPI` about twice the pixels of a phone's column."""
 DPI: Final = 120
-COLOUR_MAP: Final = "magma"
-"""Colour map of spectrograms: its lightness grows evenly with level."""
 
 _BLACK, _ORANGE, _SKY, _GREEN = "#1a1a1a", "#e69f00", "#56b4e9", "#009e73"
 _YELLOW, _BLUE, _VERMILION, _PURPLE, _GREY = "#c9b400", "#0072b2", "#d55e00", "#cc79a7", "#7f7f7f"
@@ -85,7 +83,7 @@ _LINE_STYLES: Final = ("-", "--", ":", "-.")
 def use_book_style() -> None:
     """Set matplotlib and seaborn to the book's look; every chapter calls it first.
 
-    In a notebook it also shows figures by :func:`figure_png`, so that pages stay light and all
+    In a notebook it also shows figures as small PNG files, so that pages stay light and all
     figures of a page share one width.
     """
     sns.set_theme(context="notebook", style="ticks", palette=_OTHER_COLOURS[:8])
@@ -195,46 +193,6 @@ def series_styles(labels: Iterable[str]) -> list[dict[str, Any]]:
     return styles
 
 
-def figure_png(figure: Figure) -> bytes:
-    """A figure as a PNG of at most 256 colours, a third of the size of the usual one.
-
-    Args:
-        figure: A matplotlib figure.
-
-    Returns:
-        The bytes of a PNG file, of the figure's size in inches times its dpi.
-    """
-    raw = io.BytesIO()
-    # Not bbox_inches="tight", the notebook's default: it gives every figure a width of its own.
-    figure.savefig(raw, format="png", dpi=figure.dpi)
-    picture = Image.open(raw).convert("RGB")
-    small = io.BytesIO()
-    # Without dithering flat areas stay flat, which is also what compresses.
-    few = picture.quantize(palette=_palette(picture), dither=Image.Dither.NONE)
-    # Pillow looks colours up in steps of four levels and may take a shade beside it for white.
-    few.paste(0, mask=Image.fromarray((np.asarray(picture) == 255).all(axis=2)))
-    few.save(small, format="png", optimize=True)
-    return small.getvalue()
-
-
-def _palette(picture: Image.Image) -> Image.Image:
-    """Colours of a picture, white the first of them."""
-    white = np.full((1, 3), 255)
-    found = picture.getcolors(255)
-    if found is not None:  # few enough colours: keep them exactly
-        colours = np.concatenate([white, [colour for _, colour in found]])
-    else:
-        # The colour map of levels is kept whole, else its rare loudest colours would be merged.
-        scale = np.round(255 * mpl.colormaps[COLOUR_MAP](np.linspace(0, 1, 96))[:, :3])
-        others = picture.quantize(159, dither=Image.Dither.NONE).getpalette() or []
-        averaged = np.reshape(others, (-1, 3))
-        # No average that is a shade off may take the place of the ground.
-        colours = np.concatenate([white, scale, averaged[averaged.min(axis=1) < 248]])
-    palette = Image.new("P", (1, 1))
-    palette.putpalette(colours.astype(np.uint8).tobytes())
-    return palette
-
-
 def _use_small_inline_figures() -> None:
     from IPython.core.getipython import get_ipython
 
@@ -245,4 +203,4 @@ def _use_small_inline_figures() -> None:
     if "inline" in backend.lower():
         # The inline backend sets its own formatter when it is loaded, so it must be loaded first.
         plt.switch_backend(backend)
-        shell.display_formatter.formatters["image/png"].for_type(Figure, figure_png)
+        shell.display_formatter.formatters["image/png"].for_type(Figure, published_png)

@@ -1,0 +1,170 @@
+"""Figures for the dark theme and as SVG: paper and ink change places, colours and pictures stay."""
+
+import hashlib
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+
+from musiclib.figures.dark import GROUND, INK, dark_colours, in_the_dark
+from musiclib.figures.picture import MAX_SVG_BYTES, figure_png, figure_svg
+from musiclib.figures.published import published_png
+from tests.figure_fixture import book_style  # noqa: F401
+
+pytestmark = pytest.mark.usefixtures("book_style")
+
+WHITE, BLACK = (1.0, 1.0, 1.0, 1.0), (0.1, 0.1, 0.1, 1.0)
+BLUE, NAVY, PALE = (0.0, 0.447, 0.698, 0.5), (0.2, 0.133, 0.533, 1.0), (0.85, 0.92, 1.0, 1.0)
+
+
+def pixels(png):
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+
+
+def dark_pixels(figure):
+    figure.canvas.draw()
+    with in_the_dark(figure):
+        return pixels(figure_png(figure, GROUND))
+
+
+def luminance(rgb):
+    rgb = np.asarray(rgb)[:3]
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]
+
+
+def contrast(rgb):
+    return (luminance(rgb) + 0.05) / (luminance(np.array(GROUND) / 255) + 0.05)
+
+
+def count(picture, colour, tolerance=6):
+    return int((np.abs(picture - np.array(colour)).max(axis=2) <= tolerance).sum())
+
+
+def test_paper_and_ink_change_places():
+    white, black = dark_colours([WHITE, BLACK])
+    assert white[:3] * 255 == pytest.approx(GROUND, abs=1)
+    assert black[:3] * 255 == pytest.approx(INK, abs=2)
+
+
+def test_greys_keep_their_order_upside_down():
+    steps = np.linspace(0.1, 1, 10)
+    greys = dark_colours([(step, step, step, 1) for step in steps])
+    assert np.all(np.diff([luminance(grey) for grey in greys]) < 0)
+
+
+def test_colours_that_can_be_seen_stay_and_dark_ones_are_lightened():
+    orange = (0.9, 0.62, 0.0, 1.0)
+    kept, navy = dark_colours([orange, NAVY])
+    assert kept == pytest.approx(orange)
+    assert contrast(NAVY) < 2
+    assert contrast(navy) > 2.9
+    assert navy[2] == max(navy[:3])  # still blue
+
+
+def test_pale_tints_become_deep_ones_and_opacity_stays():
+    pale, blue = dark_colours([PALE, BLUE])
+    assert luminance(pale) < 0.1
+    assert pale[2] > pale[0]
+    assert blue[3] == 0.5
+
+
+def test_a_figure_gets_a_dark_ground_and_light_text_and_is_itself_again():
+    figure, axes = plt.subplots(figsize=(4, 3))
+    axes.plot([0, 1], [0, 1], color="#e69f00", linewidth=6)
+    axes.set_title("A title")
+    figure_png(figure)  # lays it out
+    before = figure_png(figure)
+    dark = dark_pixels(figure)
+    assert count(dark, GROUND, 1) > 0.6 * dark.shape[0] * dark.shape[1]
+    assert count(dark, INK, 30) > 100
+    assert count(dark, (0xE6, 0x9F, 0x00)) == pytest.approx(
+        count(pixels(before), (0xE6, 0x9F, 0x00)), rel=0.05
+    )
+    assert count(dark, (255, 255, 255)) == 0
+    assert figure_png(figure) == before
+
+
+def test_the_ground_is_transparent():
+    figure, _ = plt.subplots(figsize=(2, 2))
+    figure.canvas.draw()
+    with in_the_dark(figure):
+        picture = Image.open(io.BytesIO(figure_png(figure, GROUND))).convert("RGBA")
+    assert picture.getpixel((1, 1))[3] == 0
+
+
+def test_pictures_and_what_is_drawn_on_them_stay():
+    figure, axes = plt.subplots(figsize=(3, 3))
+    axes.imshow(np.full((2, 2), 0.5), cmap="Greys", vmin=0, vmax=1)
+    inside = axes.text(0.5, 0.5, "inside", color="black")
+    outside = axes.set_title("outside")
+    figure.canvas.draw()
+    with in_the_dark(figure):
+        assert inside.get_color() == "black"
+        assert outside.get_color() != "black"
+        assert luminance(outside.get_color()) > 0.5
+    light, dark = pixels(figure_png(figure)), dark_pixels(figure)
+    centre = light[light.shape[0] // 2, light.shape[1] // 3]
+    assert np.array_equal(centre, dark[dark.shape[0] // 2, dark.shape[1] // 3])
+
+
+def test_text_on_a_coloured_box_stays_and_on_a_white_box_turns():
+    figure, axes = plt.subplots(figsize=(4, 3))
+    axes.set(xlim=(0, 4), ylim=(0, 1))
+    axes.bar([1], [1], color="#e69f00")
+    axes.bar([3], [1], color="#ffffff")
+    coloured = axes.text(1, 0.5, "a", color="black", ha="center")
+    white = axes.text(3, 0.5, "b", color="black", ha="center")
+    figure.canvas.draw()
+    with in_the_dark(figure):
+        assert coloured.get_color() == "black"
+        assert luminance(white.get_color()) > 0.5
+
+
+def test_colours_that_stand_for_numbers_stay():
+    figure, axes = plt.subplots(figsize=(3, 3))
+    marks = axes.scatter([0, 1], [0, 1], c=[0.0, 1.0], cmap="Greys")
+    figure.canvas.draw()
+    before = marks.get_facecolor().copy()
+    with in_the_dark(figure):
+        figure.canvas.draw()
+        assert marks.get_facecolor() == pytest.approx(before)
+
+
+def test_an_svg_is_the_same_twice_and_names_no_date():
+    figure, axes = plt.subplots(figsize=(4, 3))
+    axes.plot([0, 1], [0, 1])
+    first, second = figure_svg(figure), figure_svg(figure)
+    assert first == second
+    assert b"<dc:date>" not in first
+    assert b"</svg>" in first
+
+
+def test_clouds_of_marks_and_pictures_keep_an_svg_small():
+    random = np.random.default_rng(0)
+    figure, (left, right) = plt.subplots(1, 2)
+    left.scatter(*random.standard_normal((2, 20_000)))
+    right.pcolormesh(random.standard_normal((300, 300)))
+    text = figure_svg(figure)
+    assert len(text) < MAX_SVG_BYTES
+    assert text.count(b"<image") >= 2
+    assert not left.collections[0].get_rasterized()
+
+
+def test_a_build_keeps_the_twins_under_the_hash_of_the_picture(tmp_path, monkeypatch):
+    figure, axes = plt.subplots(figsize=(4, 3))
+    axes.plot([0, 1], [0, 1])
+    monkeypatch.setenv("MUSICLIB_MEDIA_DIR", str(tmp_path))
+    name = hashlib.sha256(published_png(figure)).hexdigest()
+    found = sorted(path.name for path in (tmp_path / "figures").iterdir())
+    assert found == [f"{name}-dark.png", f"{name}.svg"]
+
+
+def test_outside_a_build_no_file_is_written(tmp_path, monkeypatch):
+    monkeypatch.delenv("MUSICLIB_MEDIA_DIR", raising=False)
+    monkeypatch.chdir(tmp_path)
+    figure, _ = plt.subplots(figsize=(2, 2))
+    assert published_png(figure) == figure_png(figure)
+    assert not list(tmp_path.iterdir())
