@@ -106,8 +106,8 @@ def test_pictures_and_what_is_drawn_on_them_stay():
         assert outside.get_color() != "black"
         assert luminance(outside.get_color()) > 0.5
     light, dark = pixels(figure_png(figure)), dark_pixels(figure)
-    centre = light[light.shape[0] // 2, light.shape[1] // 3]
-    assert np.array_equal(centre, dark[dark.shape[0] // 2, dark.shape[1] // 3])
+    row, columns = light.shape[0] // 2, slice(light.shape[1] // 3, light.shape[1] // 2)
+    assert np.abs(light[row, columns] - dark[row, columns]).max() < 8
 
 
 def test_text_on_a_coloured_box_stays_and_on_a_white_box_turns():

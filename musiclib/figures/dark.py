@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
+from matplotlib.axis import Axis, Tick
 from matplotlib.collections import Collection, QuadMesh
 from matplotlib.colors import to_rgba, to_rgba_array
 from matplotlib.figure import Figure
@@ -167,7 +167,7 @@ def _on_pictures(figure: Figure) -> set[Artist]:
     for axes in figure.axes:
         children = axes.get_children()
         if any(isinstance(child, AxesImage | QuadMesh) for child in children):
-            kept.update(axes.get_xgridlines() + axes.get_ygridlines())
+            kept.update(tick.gridline for tick in axes.findobj(Tick))
             for child in children:
                 if not isinstance(child, Axis | Spine) and _inside(child, axes):
                     kept.update(_with_children(child))
