@@ -25,6 +25,8 @@ PARAMETERS: dict[str, object] = {
 """The parameters that every executed chapter accepts, with their defaults."""
 
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
+TABLE_PREFIX = "tab-"
+"""Beginning of the names of tables; all other numbered outputs are figures."""
 KEPT_CELL_METADATA = frozenset({"tags", "mystnb"})
 _CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
@@ -123,7 +125,7 @@ def problems(path: Path) -> list[str]:
     """What keeps a notebook from being a chapter, in words.
 
     Checked: the canonical form, the parameters cell with its four defaults, and that every cell
-    which names a figure also has a caption and an alternative text.
+    which names a figure also has a caption and an alternative text. Tables need a caption only.
 
     Args:
         path: Notebook to look at.
@@ -172,9 +174,10 @@ def _figure_problems(cell: Any) -> list[str]:
     if "figure" not in settings and "image" not in settings:
         return []
     found = []
-    if not str(settings.get("image", {}).get("alt", "")).strip():
-        found.append("a figure without `mystnb.image.alt`")
     figure = settings.get("figure", {})
+    table = str(figure.get("name", "")).startswith(TABLE_PREFIX)
+    if not table and not str(settings.get("image", {}).get("alt", "")).strip():
+        found.append("a figure without `mystnb.image.alt`")
     for key in ("caption", "name"):
         if not str(figure.get(key, "")).strip():
             found.append(f"a figure without `mystnb.figure.{key}`")

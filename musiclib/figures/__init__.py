@@ -4,6 +4,7 @@ Every function returns the figure and its axes. Call :func:`use_book_style` firs
 """
 
 from musiclib.figures.data import descriptor_scatter, distribution, genre_counts
+from musiclib.figures.data_frames import with_values
 from musiclib.figures.explain import (
     click_and_tones,
     quantisation,
@@ -64,4 +65,5 @@ __all__ = [
     "use_book_style",
     "waveform",
     "windows",
+    "with_values",
 ]

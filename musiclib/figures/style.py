@@ -20,6 +20,7 @@ import seaborn as sns
 from cycler import cycler
 from matplotlib.figure import Figure
 
+from musiclib.figures.data_frames import show_published_tables
 from musiclib.figures.picture import COLOUR_MAP as COLOUR_MAP
 from musiclib.figures.published import published_png
 
@@ -84,7 +85,8 @@ def use_book_style() -> None:
     """Set matplotlib and seaborn to the book's look; every chapter calls it first.
 
     In a notebook it also shows figures as small PNG files, so that pages stay light and all
-    figures of a page share one width.
+    figures of a page share one width. In the book's build, what readers can take away is kept
+    beside figures and tables.
     """
     sns.set_theme(context="notebook", style="ticks", palette=_OTHER_COLOURS[:8])
     mpl.rcParams.update(
@@ -118,7 +120,7 @@ def use_book_style() -> None:
             "agg.path.chunksize": 10_000,
         }
     )
-    _use_small_inline_figures()
+    _show_as_published()
 
 
 def codec_colour(name: str, unknown: str | None = None) -> str:
@@ -193,12 +195,13 @@ def series_styles(labels: Iterable[str]) -> list[dict[str, Any]]:
     return styles
 
 
-def _use_small_inline_figures() -> None:
+def _show_as_published() -> None:
     from IPython.core.getipython import get_ipython
 
     shell = get_ipython()
     if shell is None or shell.display_formatter is None:
         return
+    show_published_tables(shell.display_formatter)
     backend = str(mpl.get_backend())
     if "inline" in backend.lower():
         # The inline backend sets its own formatter when it is loaded, so it must be loaded first.

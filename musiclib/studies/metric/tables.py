@@ -7,6 +7,7 @@ import pandas as pd
 from musiclib.audio import FloatArray
 from musiclib.codecs import Codec
 from musiclib.evaluate import align
+from musiclib.figures import with_values
 from musiclib.listen import Rendered, Row, Sound, comparison
 from musiclib.metrics import METRICS, bitrate_kbps
 from musiclib.studies.metric.baseline import ORIGINAL_REPORT
@@ -31,7 +32,8 @@ def readable(table: pd.DataFrame, digits: int = 2) -> pd.DataFrame:
         A copy for the page.
     """
     shown = table.rename(columns={**METRIC_LABELS, "above": "Energy above 4 kHz (%)"})
-    return shown.rename_axis(index=[None] * shown.index.nlevels).round(digits)
+    shown = shown.rename_axis(index=[None] * shown.index.nlevels)
+    return with_values(shown.round(digits), shown)
 
 
 def baseline_table(table: pd.DataFrame, offset: float = 0.1) -> pd.DataFrame:

@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from musiclib.figures import with_values
+
 COLUMN_LABELS = {
     "error_db": "error (dB)",
     "values_per_sample": "values a sample",
@@ -40,10 +42,10 @@ def readable(table: pd.DataFrame, digits: int = 2) -> pd.DataFrame:
     Returns:
         A copy for the page. The name of its rows stands in the line of the headings.
     """
-    shown = table.rename(columns=COLUMN_LABELS).round(digits)
-    shown = shown.rename_axis(
+    values = table.rename(columns=COLUMN_LABELS).rename_axis(
         index=None, columns=COLUMN_LABELS.get(table.index.name, table.index.name)
     )
+    shown = with_values(values.round(digits), values)
     if digits > 0:
         return shown
     # A perfect copy has an error of minus infinity, which no whole number stands for.
