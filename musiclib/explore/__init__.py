@@ -1,0 +1,27 @@
+"""Explorers: controls with pictures, sounds and figures that follow them.
+
+Where a kernel lives they are widgets, and any setting is computed when it is asked for. On a
+published page all settings of a small grid are there as files, and a script shows the one that the
+sliders say. Without the script they are a list.
+"""
+
+from musiclib.explore.front_end import is_live
+from musiclib.explore.model import Control, Explorer, Frame, Pane, Picture, Setting, Value
+from musiclib.explore.page import explore
+from musiclib.explore.pictures import picture, power_picture, sound_picture, wave_picture
+
+__all__ = [
+    "Control",
+    "Explorer",
+    "Frame",
+    "Pane",
+    "Picture",
+    "Setting",
+    "Value",
+    "explore",
+    "is_live",
+    "picture",
+    "power_picture",
+    "sound_picture",
+    "wave_picture",
+]

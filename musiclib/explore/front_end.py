@@ -1,0 +1,45 @@
+"""Whether somebody is there who can move a widget."""
+
+import importlib.util
+import os
+import sys
+from typing import Final
+
+from musiclib.errors import BookError
+from musiclib.listen.media import MEDIA_DIR
+
+WIDGETS: Final = "MUSICLIB_WIDGETS"
+
+
+def is_live() -> bool:
+    """Whether explorers shall be widgets, whose settings a kernel computes when they are asked for.
+
+    Never in a build of the book (``MUSICLIB_MEDIA_DIR`` is set): nobody could answer a published
+    widget. Else the environment variable ``MUSICLIB_WIDGETS`` decides, 1 for yes and 0 for no.
+    Without it, widgets are chosen in a notebook that somebody has opened: in Jupyter and on Binder,
+    on Colab and in VS Code. Papermill and nbconvert get the version without a kernel.
+
+    Raises:
+        BookError: ``MUSICLIB_WIDGETS`` is neither 0 nor 1, or 1 without ipywidgets.
+    """
+    if os.environ.get(MEDIA_DIR):
+        return False
+    wish = os.environ.get(WIDGETS, "")
+    if wish not in ("", "0", "1"):
+        raise BookError(f"{WIDGETS} is {wish!r}: set it to 1 for widgets, to 0 for none")
+    installed = importlib.util.find_spec("ipywidgets") is not None
+    if wish == "1" and not installed:
+        raise BookError(f"{WIDGETS} is 1, but ipywidgets is missing: pip install ipywidgets")
+    return wish == "1" or (wish == "" and installed and _is_opened())
+
+
+def _is_opened() -> bool:
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if shell is None or not hasattr(shell, "kernel"):
+        return False
+    return (
+        "google.colab" in sys.modules
+        or "JPY_SESSION_NAME" in os.environ  # set by a Jupyter server for an opened notebook
+        or "__vsc_ipynb_file__" in shell.user_ns  # set by VS Code
+    )

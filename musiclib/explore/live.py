@@ -1,0 +1,136 @@
+"""An explorer as widgets, whose settings are computed when they are asked for."""
+
+from typing import Any
+
+import ipywidgets
+
+from musiclib.explore.model import Control, Explorer, Setting, Value
+from musiclib.explore.page import Files, frame_html, style
+from musiclib.listen.media import MediaStore
+from musiclib.listen.sound import escape
+
+
+def widgets(explorer: Explorer) -> ipywidgets.Box:
+    """An explorer as widgets.
+
+    Args:
+        explorer: What can be explored. Its controls have their fine values; only the setting at
+            the start is computed now.
+
+    Returns:
+        A box of controls and of HTML that follows them. Where a setting cannot be computed, the
+        HTML says why.
+    """
+    return _Live(explorer).box
+
+
+class _Live:
+    def __init__(self, explorer: Explorer) -> None:
+        self.explorer = explorer
+        self.values: dict[str, Value] = {c.name: c.begin(fine=True) for c in explorer.controls}
+        self.files = Files(explorer, MediaStore())
+        self.stage = ipywidgets.HTML()
+        self.inputs = {c.name: _input(c) for c in explorer.controls}
+        self.offering = False
+        self.offer()
+        for name, widget in self.inputs.items():
+            widget.observe(self.changed(name), "value")
+        shown = [self.inputs[c.name] for c in explorer.controls if len(_values(c)) > 1]
+        first = frame_html(explorer.always, "", self.files, axes=True)
+        always = f'<div class="mx-always">{first}</div>' if explorer.always.panes else ""
+        self.box = ipywidgets.VBox(
+            [
+                ipywidgets.HTML(
+                    f'{style()}<div class="mx mx-live"><p class="mx-title">{escape(explorer.title)}'
+                    "</p></div>"
+                ),
+                *shown,
+                ipywidgets.HTML(f'<div class="mx mx-live">{always}</div>'),
+                self.stage,
+                ipywidgets.HTML(
+                    f'<div class="mx mx-live"><p class="mx-caption">{escape(explorer.caption)}</p>'
+                    "</div>"
+                ),
+            ]
+        )
+        self.show()
+
+    def changed(self, name: str) -> Any:
+        def run(change: Any) -> None:
+            if self.offering:
+                return
+            self.values[name] = change["new"]
+            self.offer()
+            self.show()
+
+        return run
+
+    def offer(self) -> None:
+        """Let every control offer what exists with the values of the controls before it."""
+        self.offering = True
+        try:
+            for number, control in enumerate(self.explorer.controls):
+                before = {c.name: self.values[c.name] for c in self.explorer.controls[:number]}
+                offered = [v for v in _values(control) if self._exists({**before, control.name: v})]
+                self.values[control.name] = nearest(self.values[control.name], offered)
+                widget = self.inputs[control.name]
+                # The value goes in with the options: between the two, a selection may be invalid.
+                options = tuple((control.text(value), value) for value in offered)
+                if tuple(widget.options) != options:
+                    widget.options = options
+                widget.value = self.values[control.name]
+        finally:
+            self.offering = False
+
+    def _exists(self, fixed: Setting) -> bool:
+        """Whether some setting that begins like this exists."""
+        open_controls = [c for c in self.explorer.controls if c.name not in fixed]
+        if not open_controls:
+            return self.explorer.exists(**fixed)
+        first = open_controls[0]
+        return any(self._exists({**fixed, first.name: value}) for value in _values(first))
+
+    def show(self) -> None:
+        setting = dict(self.values)
+        words = self.explorer.text(setting)
+        try:
+            body = frame_html(self.explorer.at(setting), words, self.files, axes=True)
+        except Exception as error:  # whatever went wrong, the reader of a widget sees no traceback
+            reason = escape(f"{error}" or type(error).__name__)
+            body = f'<p class="mx-error" role="alert">This setting cannot be computed: {reason}</p>'
+        self.stage.value = (
+            f'<div class="mx mx-live"><p class="mx-setting">{escape(words)}</p>{body}</div>'
+        )
+
+
+def nearest(value: Value, offered: list[Value]) -> Value:
+    """The offered value next to a wanted one; the first where there is no distance.
+
+    Args:
+        value: What was wanted.
+        offered: What there is, at least one value.
+    """
+    if value in offered:
+        return value
+    if isinstance(value, str) or any(isinstance(each, str) for each in offered):
+        return offered[0]
+    numbers = [each for each in offered if not isinstance(each, str)]
+    return min(numbers, key=lambda each: abs(each - value))
+
+
+def _values(control: Control) -> tuple[Value, ...]:
+    return control.fine or control.values
+
+
+def _input(control: Control) -> Any:
+    options = [(control.text(value), value) for value in _values(control)]
+    settings: dict[str, Any] = {
+        "options": options,
+        "value": control.begin(fine=True),
+        "description": control.label,
+        "style": {"description_width": "initial"},
+    }
+    if control.slides:
+        layout = ipywidgets.Layout(width="min(32rem, 100%)")
+        return ipywidgets.SelectionSlider(**settings, layout=layout, continuous_update=False)
+    return ipywidgets.ToggleButtons(**settings)

@@ -1,0 +1,211 @@
+"""An explorer on a page without a kernel: every setting as files, in a list that a script lifts."""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from musiclib.explore.front_end import is_live
+from musiclib.explore.model import Control, Explorer, Frame, Pane, Picture, Setting
+from musiclib.listen import Rendered
+from musiclib.listen.media import MediaStore, encode_flac, page_store, slug
+from musiclib.listen.sound import escape
+
+if TYPE_CHECKING:
+    from ipywidgets import Box
+
+_numbers = itertools.count(1)
+_STATIC: Final = Path(__file__).resolve().parents[2] / "book" / "_static"
+_SCRIPTS: Final = ("explorer-deck.js", "explorer.js")
+
+
+def explore(
+    explorer: Explorer, store: MediaStore | None = None, live: bool | None = None
+) -> "Rendered | Box":
+    """Show an explorer, as the last expression of a cell.
+
+    Args:
+        explorer: What can be explored.
+        store: Where its files go; by default where the environment says.
+        live: Whether to make widgets; by default what :func:`musiclib.explore.is_live` says.
+
+    Returns:
+        Widgets, or a piece of a page whose files hold all settings.
+
+    Raises:
+        BookError: If the explorer is not well formed, or widgets cannot be made.
+    """
+    if is_live() if live is None else live:
+        from musiclib.explore.live import widgets
+
+        return widgets(explorer)
+    return page(explorer, store or page_store())
+
+
+def page(explorer: Explorer, store: MediaStore) -> Rendered:
+    """An explorer without a kernel.
+
+    Args:
+        explorer: What can be explored; all its settings are computed.
+        store: Where the files go.
+
+    Returns:
+        HTML: the setting at the start, and a folded list of all settings with their pictures,
+        figures and players. ``explorer.js`` puts controls in front of it, and loads what is shown.
+    """
+    key = f"mx-{next(_numbers)}"
+    files = Files(explorer, store)
+    settings = explorer.settings()
+    start = explorer.start()
+    controls = [
+        {
+            "label": control.label,
+            "texts": [control.text(value) for value in control.values],
+            "slides": control.slides,
+        }
+        for control in explorer.controls
+    ]
+    items = "".join(
+        f'<li data-mx-at="{_place(explorer, setting)}"><p class="mx-setting">'
+        f"{escape(explorer.text(setting))}</p>"
+        f"{frame_html(explorer.at(setting), explorer.text(setting), files)}</li>"
+        for setting in settings
+    )
+    panes = len(explorer.always.panes) + len(explorer.at(start).panes)
+    count = f"All {len(settings)} settings" if len(settings) > 1 else "The one setting"
+    html = (
+        f'<section class="mx" id="{key}-{slug(explorer.name)}" aria-labelledby="{key}-title" '
+        f'data-mx="{escape(json.dumps(controls, ensure_ascii=False))}" '
+        f'data-mx-start="{_place(explorer, start)}">'
+        f'<p class="mx-title" id="{key}-title">{escape(explorer.title)}</p>'
+        f'<div class="mx-stage" data-mx-panes="{panes}">{_stage(explorer, start, files)}</div>'
+        f'<details class="mx-list"><summary>{count} as a list</summary><ul>{items}</ul></details>'
+        f'<p class="mx-caption">{escape(explorer.caption)}</p></section>'
+    )
+    text = "\n".join(
+        [f"{explorer.title}: {len(settings)} settings"]
+        + [f"{explorer.text(each)}: {_words(explorer.at(each))}" for each in settings]
+    )
+    return Rendered(html + (assets() if store.embeds else ""), text)
+
+
+class Files:
+    """Files of one explorer; the same picture or sound is kept once."""
+
+    def __init__(self, explorer: Explorer, store: MediaStore) -> None:
+        self._name = explorer.name
+        self._store = store
+        self._known: dict[str, str] = {}
+
+    def add(self, words: str, suffix: str, data: bytes) -> str:
+        """Keep a file, and return its address."""
+        digest = hashlib.sha256(data).hexdigest() + suffix
+        if digest not in self._known:
+            name = slug(f"{self._name} {words}")[:60]
+            self._known[digest] = self._store.add(name, suffix, data)
+        return self._known[digest]
+
+
+def frame_html(frame: Frame, words: str, files: Files, *, axes: bool = False) -> str:
+    """A frame as HTML.
+
+    Args:
+        frame: What to show.
+        words: Its setting in words, for names of files and of players.
+        files: Where its files go.
+        axes: Whether the ends of the pictures' axes are written on them.
+
+    Returns:
+        HTML without anything that needs a script.
+    """
+    panes = "".join(_pane(pane, words, files, axes=axes) for pane in frame.panes)
+    return f'<div class="mx-panes">{panes}</div>{_facts(frame.facts)}'
+
+
+def _stage(explorer: Explorer, start: Setting, files: Files) -> str:
+    first = frame_html(explorer.always, "", files, axes=True) if explorer.always.panes else ""
+    always = f'<div class="mx-always">{first}</div>' if first else ""
+    words = explorer.text(start)
+    return (
+        f'{always}<div class="mx-now"><p class="mx-setting">{escape(words)}</p>'
+        f"{frame_html(explorer.at(start), words, files, axes=True)}</div>"
+    )
+
+
+def _pane(pane: Pane, words: str, files: Files, *, axes: bool) -> str:
+    name = f"{words} {pane.label}" if words else pane.label
+    sound = ""
+    if pane.audio is not None:
+        source = files.add(name, ".flac", encode_flac(pane.audio, pane.sample_rate).data)
+        title = f"{pane.label}, {words}" if words else pane.label
+        sound = (
+            f'<audio controls preload="none" src="{escape(source)}" aria-label="{escape(title)}">'
+            "</audio>"
+        )
+    image = _picture(pane.picture, files.add(name, ".png", pane.picture.data), axes=axes)
+    return (
+        f'<div class="mx-pane"><p class="mx-label">{escape(pane.label)}</p>{image}{sound}'
+        f"{_facts(pane.facts)}</div>"
+    )
+
+
+def _picture(picture: Picture, source: str, *, axes: bool) -> str:
+    image = (
+        f'<img src="{escape(source)}" alt="{escape(picture.alt)}" width="{picture.width}" '
+        f'height="{picture.height}" loading="lazy">'
+    )
+    if not axes:
+        return image
+    follows = " data-mx-follows" if picture.follows else ""
+    top = f"<span>{escape(picture.top)}</span>" if picture.top else ""
+    return (
+        f'<div class="mx-picture"{follows}>{image}<p class="mx-axes" aria-hidden="true">{top}'
+        f"<span>{picture.seconds:.3g} s</span></p></div>"
+    )
+
+
+def _facts(facts: Mapping[str, str]) -> str:
+    pairs = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
+        for name, value in facts.items()
+    )
+    return f'<dl class="mx-facts">{pairs}</dl>' if pairs else ""
+
+
+def _place(explorer: Explorer, setting: Setting) -> str:
+    def index(control: Control) -> int:
+        return control.values.index(setting[control.name])
+
+    return " ".join(str(index(control)) for control in explorer.controls)
+
+
+def _words(frame: Frame) -> str:
+    panes = [(pane.label, pane.facts) for pane in frame.panes if pane.facts]
+    groups = [*panes, ("", frame.facts)]
+    parts = [
+        f"{label} {name} {value}".strip()
+        for label, facts in groups
+        for name, value in facts.items()
+    ]
+    return ", ".join(parts)
+
+
+def assets() -> str:
+    """Style and script inside the page, for notebooks outside the book.
+
+    Returns:
+        HTML; empty where the book's files are not beside the package. Then the list is all.
+    """
+    scripts = [_STATIC / name for name in _SCRIPTS]
+    if not style() or not all(path.is_file() for path in scripts):
+        return ""
+    texts = (path.read_text(encoding="utf-8") for path in scripts)
+    return style() + "".join(f"<script>{text}</script>" for text in texts)
+
+
+def style() -> str:
+    """Style inside the page, for widgets; empty where the book's files are not there."""
+    path = _STATIC / "explorer.css"
+    return f"<style>{path.read_text(encoding='utf-8')}</style>" if path.is_file() else ""
