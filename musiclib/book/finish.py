@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from bs4 import BeautifulSoup
 
+from musiclib.book.page_figures import give_figures_their_twins
+from musiclib.book.page_tables import give_tables_their_files
 from musiclib.book.pages import Facts, SitePage
 from musiclib.book.slim import slim_site
 from musiclib.book.slim_scripts import slim_scripts
@@ -18,7 +20,11 @@ __all__ = ["STEPS", "Facts", "SitePage", "Step", "finish"]
 
 Step = Callable[[SitePage, Facts], None]
 
-STEPS: tuple[Step, ...] = (slim_scripts,)
+STEPS: tuple[Step, ...] = (
+    give_figures_their_twins,
+    give_tables_their_files,
+    slim_scripts,
+)
 """Done to every page, in this order: first what changes the content, then what slims the page."""
 
 
