@@ -15,8 +15,8 @@ from musiclib.files import replace_file
 TABLES = "_static/tables"
 """Folder of the tables' files in the site."""
 
-_NO_DATA = frozenset({"ml-comparison", "ml-player", "ml-explorer", "ml-map", "ml-no-file", "highlight"})
-    ".ml-comparison, .ml-player, .ml-explorer, .ml-map, .ml-no-file, .highlight, .toggle-button"
+_NO_DATA = frozenset(
+    {"ml-comparison", "ml-player", "ml-explorer", "ml-map", "ml-no-file", "highlight"}
 )
 _THEME_SCROLLER = "pst-scrollable-table-container"
 
