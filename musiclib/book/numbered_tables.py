@@ -58,7 +58,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     Returns:
         What Sphinx may do with the extension.
     """
-    app.add_node(NumberedTable, html=(_visit, _depart))
-    app.add_enumerable_node(NumberedTable, "table")
+    app.add_enumerable_node(NumberedTable, "table", html=(_visit, _depart))
     app.add_transform(TablesOfCells)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
