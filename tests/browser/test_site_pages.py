@@ -1,0 +1,83 @@
+"""Every page of the built site, on a desk and on a phone, in light and in dark."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.browser.conftest import SIZES, find_site
+
+# Brings every part of the page into view, as a reader does, and tells which pictures stay away.
+SCROLL = """async () => {
+  const shown = (image) => image.getClientRects().length > 0;
+  const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)));
+  const root = document.scrollingElement;
+  for (let y = 0; y < root.scrollHeight; y += innerHeight * 0.8) {
+    root.scrollTo({ top: y, behavior: "instant" });
+    await frame();
+  }
+  const images = () => [...document.images].filter(shown);
+  const end = performance.now() + 20000;
+  while (images().some((image) => !image.complete) && performance.now() < end) await frame();
+  root.scrollTo({ top: 0, behavior: "instant" });
+  return images()
+    .filter((image) => !(image.complete && image.naturalWidth > 0))
+    .map((image) => image.currentSrc || image.outerHTML.slice(0, 120));
+}"""
+# What is wider than the window, without what scrolls in a frame of its own.
+OVERFLOW = """() => {
+  const width = document.documentElement.clientWidth;
+  if (document.scrollingElement.scrollWidth <= width) return [];
+  const wide = (element) => element.getBoundingClientRect().right > width + 1;
+  const found = [...document.body.querySelectorAll("*")].filter(wide);
+  const inner = found.filter((element) => ![...element.children].some(wide));
+  return [`${document.scrollingElement.scrollWidth} px of ${width} px`].concat(
+    inner.slice(0, 3).map((element) => element.outerHTML.slice(0, 100)));
+}"""
+GRAVE = ("serious", "critical")
+
+
+def site_pages() -> list[str]:
+    """Addresses of all pages; one that skips, where there is no site."""
+    site, _ = find_site()
+    if site is None:
+        return ["no-site"]
+    parts = (path.relative_to(site) for path in site.rglob("*.html"))
+    return sorted(path.as_posix() for path in parts if not path.parts[0].startswith("_"))
+
+
+def barriers(page) -> list[str]:
+    """What axe-core finds that keeps readers out."""
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [
+        f"{fault['impact']} fault {fault['id']}: {node['html'][:160]} at {node['target']}"
+        for fault in found
+        if fault["impact"] in GRAVE
+        for node in fault["nodes"][:3]
+    ]
+
+
+def in_theme(page, theme: str) -> None:
+    page.emulate_media(color_scheme=theme)
+    page.wait_for_function(
+        """theme => document.documentElement.dataset.theme === theme
+          && document.getAnimations().every((each) => each.playState !== "running")""",
+        arg=theme,
+    )
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", site_pages())
+def test_page(visit, name, size):
+    # One theme is there from the start, and the other comes while the page is open.
+    themes = ("light", "dark") if size == "desktop" else ("dark", "light")
+    opened = visit(name, size, dark=themes[0] == "dark")
+    page = opened.page
+    page.wait_for_load_state("load")
+    assert page.title()
+    faults = []
+    for theme in themes:
+        in_theme(page, theme)
+        faults += [f"{theme}: no picture {source}" for source in page.evaluate(SCROLL)]
+        faults += [f"{theme}: too wide: {part}" for part in page.evaluate(OVERFLOW)]
+        faults += [f"{theme}: {barrier}" for barrier in barriers(page)]
+    faults = opened.problems + faults
+    assert not faults, "\n".join(faults)
