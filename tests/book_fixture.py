@@ -1,5 +1,6 @@
 """A small book of three pages for the tests, written into a folder of a test."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,7 @@ def write_book(root: Path) -> Path:
     (root / "_config.yml").write_text(text, encoding="utf-8")
     (root / "_toc.yml").write_text(TOC, encoding="utf-8")
     (book / "_static" / "book.css").write_text("audio { width: 100%; }\n", encoding="utf-8")
+    shutil.copy2(REPOSITORY / "book" / "_static" / "favicon.svg", book / "_static")
     for path in sorted((REPOSITORY / "book" / "_static").glob("*.[cj]s*")):
         if path.name != "book.css":
             (book / "_static" / path.name).write_text("/* nothing here */\n", encoding="utf-8")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from bs4 import BeautifulSoup
 
+from musiclib.book.formulas import add_font
 from musiclib.book.page_figures import give_figures_their_twins
 from musiclib.book.page_tables import give_tables_their_files
 from musiclib.book.pages import Facts, SitePage
@@ -43,4 +44,5 @@ def finish(facts: Facts, steps: tuple[Step, ...] = STEPS) -> None:
         for step in steps:
             step(page, facts)
         replace_file(file, str(page.soup).encode())
+    add_font(facts.html)
     slim_site(facts.html)

@@ -30,21 +30,24 @@ def icon_codes(texts: Iterable[str]) -> frozenset[int]:
     return frozenset(found)
 
 
-def subset(source: Path, target: Path, codes: Iterable[int]) -> frozenset[int]:
+def subset(
+    source: Path, target: Path, codes: Iterable[int], features: Iterable[str] = ()
+) -> frozenset[int]:
     """Write a WOFF2 font with some characters of another font.
 
-    All features stay, and so do the variants that a table `MATH` names: without them roots and
-    brackets would not grow with what they hold.
+    The variants that a table `MATH` names stay: without them roots and brackets would not grow with
+    what they hold. So do the names of the owner and the licence.
 
     Args:
         source: Font in any format.
         target: Font to write.
         codes: Code points to keep; those that the font lacks are passed over.
+        features: OpenType features to keep.
 
     Returns:
         The code points that the new font has. When there is none, nothing is written.
     """
-    options = Options(flavor="woff2", layout_features=["*"], notdef_outline=True, hinting=False)
+    options = Options(layout_features=list(features), hinting=False, name_IDs=[0, 1, 2, 4, 13, 14])
     with TTFont(source) as font:
         have = frozenset(codes) & frozenset(font.getBestCmap())
         if not have:

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from importlib.metadata import files as distribution_files
 from pathlib import Path
 
 import yaml
@@ -15,21 +14,10 @@ from musiclib.book.postprocess import plain
 from musiclib.book.store import Stored
 from musiclib.errors import BookError
 
-MATHJAX_FOLDER = "_static/mathjax"
-_MATHJAX_PACKAGE = "sphinx-mathjax-offline"
-_MATHJAX_SCRIPT = "tex-chtml.js"
-# What the one script above loads by itself; the package has other renderers and languages too.
-_MATHJAX_PARTS = ("a11y", "input/tex/extensions", "output/chtml/fonts", "sre/mathmaps/base.json")
-
-
 _COMPLAINT = re.compile(
     r"^.*(?:WARNING|ERROR|CRITICAL).*$|^(?:Sphinx|Extension|Theme|Exception)[\w ]*:\s*\n.*$",
     re.MULTILINE,
 )
-
-
-def _script_tag(address: str) -> re.Pattern[str]:
-    return re.compile(rf'\s*<script[^>]*src="[^"]*{re.escape(address)}[^"]*"[^>]*></script>')
 
 
 def assemble(
@@ -105,27 +93,4 @@ def build_site(source: Path, log: Path) -> Path:
         listed = "\n".join(f"  - {line.replace(f'{source}/', '')}" for line in shown)
         raise BookError(f"jupyter-book reports:\n{listed}\nIts whole report is in {log}")
     (source / "_build" / "html" / ".buildinfo").unlink(missing_ok=True)
-    _slim(html)
-    _add_mathjax(html)
     return html
-
-
-def _add_mathjax(html: Path) -> None:
-    pages = (page.read_text(encoding="utf-8") for page in html.rglob("*.html"))
-    if not any(f"{MATHJAX_FOLDER}/{_MATHJAX_SCRIPT}" in page for page in pages):
-        return
-    for file in distribution_files(_MATHJAX_PACKAGE) or []:
-        _, found, name = file.as_posix().partition("/static/mathjax/")
-        if found and (name == _MATHJAX_SCRIPT or name.startswith(_MATHJAX_PARTS)):
-            target = html / MATHJAX_FOLDER / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(str(file.locate()), target)
-
-
-def _slim(html: Path) -> None:
-    formulas = _script_tag(f"{MATHJAX_FOLDER}/{_MATHJAX_SCRIPT}")
-    for page in html.rglob("*.html"):
-        text = page.read_text(encoding="utf-8")
-        if 'class="math' not in text:
-            # Sphinx also loads MathJax where only a page further down the contents has formulas.
-            page.write_text(formulas.sub("", text), encoding="utf-8")

@@ -12,9 +12,8 @@ from musiclib.book.pages import Facts, SitePage
 # selector stands for what no page of a static site needs.
 NEEDED_FOR = (
     (r"map[\w-]*\.(js|css)", "[data-ml-map]"),
-    (r"(listen|player|blind)[\w-]*\.(js|css)", ".ml-player, .ml-comparison"),
-    (r"explorer[\w-]*\.(js|css)", ".ml-explorer"),
-    (r"formulas\.css", "math"),
+    (r"(listen|player|blind|stage)[\w-]*\.(js|css)", "audio, video, .ml-player, .ml-comparison"),
+    (r"explorer[\w-]*\.(js|css)", ".mx"),
     (r"(copybutton[\w-]*|clipboard\.min)\.(js|css)", "div.highlight pre"),
     (r"design-tabs\.js", ".sd-tab-set"),
     (r"sphinx-design[\w.-]*\.css", '[class*="sd-"]'),
