@@ -1,0 +1,132 @@
+"""Ways through the built site: themes, search, links, no script, no network."""
+
+import re
+
+import pytest
+
+from tests.browser.conftest import SIZES
+from tests.browser.test_site_pages import site_pages
+from tests.browser.test_site_sound import pages_with
+
+PATIENCE_MS = 30_000
+CHAPTER = "book/index.html"
+
+
+def wait(page, condition: str) -> None:
+    page.wait_for_function(condition, timeout=PATIENCE_MS)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_switch_changes_the_theme_and_is_remembered(visit, size):
+    opened = visit(CHAPTER, size)
+    page = opened.page
+    switch = page.locator("button.theme-switch-button:visible").first
+    seen = []
+    for _ in range(3):
+        before = page.evaluate("document.documentElement.dataset.mode")
+        switch.click()
+        wait(page, f"document.documentElement.dataset.mode !== {before!r}")
+        seen.append(page.evaluate("document.documentElement.dataset.mode"))
+    assert sorted(seen) == ["auto", "dark", "light"]
+    while page.evaluate("document.documentElement.dataset.mode") != "dark":
+        switch.click()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert max(map(float, re.findall(r"[\d.]+", dark)[:3])) < 80
+    page.reload()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.evaluate("localStorage.clear()")
+    assert opened.problems == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_search_finds_a_word(visit, size):
+    opened = visit(CHAPTER, size)
+    page = opened.page
+    page.locator("button.search-button__button:visible").first.click()
+    field = page.locator("dialog input[type=search], .search-button__search-container input").first
+    field.wait_for(state="visible")
+    field.fill("spectrogram")
+    field.press("Enter")
+    page.wait_for_url("**/search.html*")
+    results = page.locator("#search-results a")
+    results.first.wait_for(timeout=PATIENCE_MS)
+    assert results.count() > 1
+    page.wait_for_load_state("networkidle")  # the pages from which it shows lines
+    results.first.click()
+    page.wait_for_url(lambda url: "search.html" not in url)
+    assert "spectrogram" in page.locator("main").inner_text().lower()
+    assert opened.problems == []
+
+
+def test_the_sidebar_leads_through_the_whole_book(visit, site_url):
+    opened = visit(CHAPTER)
+    page = opened.page
+    links = page.locator(".bd-sidebar-primary a.reference.internal")
+    wanted = set(links.evaluate_all("all => all.map((one) => one.href.split('#')[0])"))
+    chapters = {site_url + name for name in site_pages() if name.startswith("book/")}
+    assert chapters <= wanted
+    links.nth(1).click()
+    page.wait_for_url(lambda url: url != site_url + CHAPTER)
+    page.locator("a.right-next").click()
+    page.wait_for_load_state("load")
+    page.go_back()
+    assert opened.problems == []
+
+
+def test_the_menu_of_a_phone_opens_and_leads_on(visit, site_url):
+    opened = visit(CHAPTER, "phone")
+    page = opened.page
+    page.locator("button.primary-toggle:visible").first.click()
+    link = page.locator("a.reference.internal:visible").nth(1)
+    link.wait_for(state="visible")
+    link.click()
+    page.wait_for_url(lambda url: url.split("#")[0] != site_url + CHAPTER)
+    page.wait_for_load_state("load")
+    assert opened.problems == []
+
+
+def test_the_front_door_leads_to_the_first_page(visit, site_url):
+    opened = visit("")
+    opened.page.wait_for_url(f"{site_url}book/index.html")
+    opened.page.wait_for_load_state("load")
+    assert opened.page.locator(".bd-article h1").count() == 1
+    assert opened.problems == []
+
+
+def test_below_another_folder_nothing_is_lost(browser, serve, site, open_page):
+    """Nothing in the site depends on where it lies: it opens at the root of a host as well."""
+    opened = open_page(serve(site, "/") + CHAPTER)
+    assert opened.page.locator(".bd-article h1").count() == 1
+    assert opened.problems == []
+
+
+@pytest.mark.parametrize("name", pages_with("<audio"))
+def test_without_scripts_every_sound_has_a_player(site, site_url, open_page, name):
+    """The browser's own controls, with a name and a file that is there."""
+    opened = open_page(site_url + name, "phone", script=False)
+    players = opened.page.locator("audio")
+    told = players.evaluate_all(
+        """all => all.map((one) => [
+          one.controls, one.getAttribute("src"), one.getAttribute("aria-label"),
+          one.getClientRects().length > 0 || one.closest("details:not([open])") !== null])"""
+    )
+    assert told
+    page_folder = (site / name).parent
+    for controls, source, label, reachable in told:
+        assert controls, source
+        assert reachable, source
+        assert label, source
+        assert (page_folder / source).is_file(), source
+    assert opened.problems == []
+
+
+def test_a_page_opens_from_a_disk(site, open_page):
+    """Without any server, players are there and nothing fails."""
+    name = pages_with("data-ml-group")[0]
+    opened = open_page((site / name).as_uri())
+    page = opened.page
+    assert page.locator(".ml-stage").count() > 0
+    page.locator("button.ml-play").first.click()
+    wait(page, "document.querySelector('.ml-stage').mlStage.position > 0.1")
+    assert opened.problems == []
