@@ -27,6 +27,7 @@ _IMPORT = re.compile(r"""@import\s+['"]([^'"]+)['"]\s*;""")
 _CHARSET = re.compile(r"""@charset\s+"[^"]*"\s*;""", re.IGNORECASE)
 _FONT_FACE = re.compile(r"@font-face\s*\{[^}]*\}")
 _OTHER_FORMATS = re.compile(r""",\s*url\([^)]*\)\s*format\(["']?(?!woff2)[\w-]+["']?\)""")
+_ICON_FONTS = "fontawesome/"
 # What is in the theme's folders but no part of a site: maps from its scripts to their sources,
 # templates, translations that are in the pages already, and fonts in formats of old browsers.
 _LEFTOVERS = ("**/*.map", "**/*webpack-macros.html", "vendor/**/*.ttf")
@@ -131,13 +132,13 @@ def _one_link(html: Path, page: Path, text: str, shared: set[str], digest: str) 
 
 
 def _slim_fonts(html: Path, style: str, codes: frozenset[int]) -> str:
-    """Cut the fonts of a style sheet down; drop faces of which no character is used."""
+    """Cut the icon fonts of a style sheet down; drop faces of which no icon is used."""
 
     def slim(found: re.Match[str]) -> str:
         face = _OTHER_FORMATS.sub("", found[0])
         source = _URL.search(face)
-        if source is None:
-            return face
+        if source is None or _ICON_FONTS not in source[2]:
+            return found[0]
         font = (html / STYLE).parent / source[2]
         if subset(font, font, codes):
             return face
