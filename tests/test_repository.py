@@ -103,7 +103,7 @@ def test_lock_is_complete_and_consistent() -> None:
         ".github/workflows/tests.yml",
         ".github/workflows/publish.yml",
         "docs/architecture.md",
-        "book/index.md",
+        "book/index.ipynb",
         "book/references.bib",
         "data/mini/tracks.csv",
         "musiclib/py.typed",
