@@ -241,16 +241,18 @@ def test_sounds_that_cannot_be_written_to_are_drawn_without_warnings(recwarn):
 
 
 def test_a_thumbnail_is_small_and_has_the_tone_at_its_height():
-    data = spectrogram_thumbnail(tone(3000.0), width=200, height=80)
-    picture = Image.open(io.BytesIO(data))
-    assert picture.size == (200, 80)
-    assert len(data) < 4_000
+    thumbnail = spectrogram_thumbnail(tone(3000.0), width=200, height=80)
+    picture = Image.open(io.BytesIO(thumbnail.data))
+    assert picture.size == (thumbnail.width, thumbnail.height) == (200, 80)
+    assert thumbnail.suffix == f".{picture.format.lower()}"
+    assert len(thumbnail.data) < 4_000
     brightness = np.asarray(picture.convert("L"), float).mean(axis=1)
     assert np.argmax(brightness) == pytest.approx(80 - 80 * 3 / 12, abs=2)
 
 
 def test_thumbnails_of_short_and_silent_sounds_are_dark_and_of_full_size():
-    picture = Image.open(io.BytesIO(spectrogram_thumbnail(silence(0.1), width=200, height=80)))
+    thumbnail = spectrogram_thumbnail(silence(0.1), width=200, height=80)
+    picture = Image.open(io.BytesIO(thumbnail.data))
     assert picture.size == (200, 80)
     assert np.asarray(picture.convert("L")).max() < 5
 

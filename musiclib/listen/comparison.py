@@ -1,8 +1,9 @@
 """The same clips through several systems, side by side.
 
 Rows are clips and columns are systems, the reference first. The table is plain HTML with the
-browser's own players. Where ``book/_static/player.js`` runs, switching between the systems of a
-clip keeps the position, and keys pick the system.
+browser's own players. Where ``book/_static/player.js`` runs, each row becomes a stage: one large
+spectrogram with a cursor, buttons and keys that choose the system, its measured figures, and a
+blind test. Switching keeps the position to the sample, without a gap.
 """
 
 import itertools
@@ -18,12 +19,14 @@ from musiclib.listen.sound import (
     Sound,
     clipping_text,
     escape,
+    figure_pairs,
     figure_texts,
     kbps_text,
     seconds_text,
 )
 
 _numbers = itertools.count(1)
+_LEVELS = "Sounds are 16-bit FLAC at the levels that were measured: nothing is normalised."
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ def comparison(
         for index, row in enumerate(rows, start=1)
     )
     legend = _legend(rows) if spectrograms else ""
+    legend += f'<span class="ml-note">{_LEVELS}</span>'
     html = (
         '<div class="ml-comparison">'
         f'<table role="table" aria-labelledby="{caption_id}">'
@@ -130,12 +134,13 @@ def _row_html(row: Row, group: str, spectrograms: bool, store: MediaStore) -> st
                 sample_rate=reference.sample_rate,
             )
             picture = picture_element(at_reference_rate, title, name, store, power)
-        facts = [_rate(sound, is_reference=column == 0), *figure_texts(sound)]
-        facts += [clipping_text(sound, clipped)]
-        items = "".join(f"<li>{escape(fact)}</li>" for fact in facts if fact)
+        facts = [("", _rate(sound, is_reference=column == 0)), *figure_pairs(sound)]
+        facts += [(clipping_text(sound, clipped), "")]
+        items = "".join(_fact(label, value) for label, value in facts if label or value)
+        rate = _short_rate(sound, is_reference=column == 0)
         cells.append(
-            f'<td role="cell" data-label="{escape(sound.label)}">{picture}{element}'
-            f'<ul class="ml-facts">{items}</ul></td>'
+            f'<td role="cell" data-label="{escape(sound.label)}" data-rate="{rate}">'
+            f'{picture}{element}<ul class="ml-facts">{items}</ul></td>'
         )
     note = f'<span class="ml-note">{escape(row.note)}</span>' if row.note else ""
     return (
@@ -145,10 +150,23 @@ def _row_html(row: Row, group: str, spectrograms: bool, store: MediaStore) -> st
     )
 
 
+def _fact(label: str, value: str) -> str:
+    words = [escape(label)] if label else []
+    words += [f"<b>{escape(value)}</b>"] if value else []
+    return f"<li>{' '.join(words)}</li>"
+
+
 def _rate(sound: Sound, *, is_reference: bool) -> str:
     if sound.kbps is not None:
         return kbps_text(sound.kbps)
     return f"{kbps_text(sound.pcm_kbps)} as 16-bit PCM" if is_reference else ""
+
+
+def _short_rate(sound: Sound, *, is_reference: bool) -> str:
+    """The bitrate for a button; empty where none was measured."""
+    if sound.kbps is not None:
+        return kbps_text(sound.kbps)
+    return kbps_text(sound.pcm_kbps) if is_reference else ""
 
 
 def _legend(rows: Sequence[Row]) -> str:

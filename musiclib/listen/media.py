@@ -34,7 +34,12 @@ MEDIA_URL: Final = "MUSICLIB_MEDIA_URL"
 _RATES = range(3_000, 192_001)
 # Decoders overshoot by a decibel or two. A peak of 8 (18 dB) is no overshoot but a wrong scale.
 _LARGEST_PEAK = 8.0
-_TYPES: Final = {".flac": "audio/flac", ".mp3": "audio/mpeg", ".png": "image/png"}
+_TYPES: Final = {
+    ".flac": "audio/flac",
+    ".mp3": "audio/mpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+}
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,7 @@ class MediaStore:
         Args:
             name: Stem of the file's name, such as ``clip-system``; it is made a :func:`slug`. Where
                 the page has another file of this name, a digest of the bytes is added to it.
-            suffix: ``.flac``, ``.mp3`` or ``.png``.
+            suffix: ``.flac``, ``.mp3``, ``.png`` or ``.webp``.
             data: The file's bytes.
 
         Returns:

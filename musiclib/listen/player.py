@@ -1,4 +1,8 @@
-"""One sound as a player on a page: the browser's own, so that it works without any script."""
+"""One sound as a player on a page.
+
+It is the browser's own, so that it works without any script. Where ``book/_static/player.js`` runs,
+it becomes a stage: a spectrogram with a cursor that can be moved, a button and the time.
+"""
 
 import itertools
 from collections.abc import Mapping
@@ -62,7 +66,7 @@ def player(
         name: Stem of the sound's file name; made from the label by default.
         kbps: Measured bitrate, from the bytes of the coded sound.
         figures: Measured figures by name, as for :class:`musiclib.listen.Sound`.
-        spectrogram: Whether to show a small spectrogram above the player.
+        spectrogram: Whether to show a spectrogram above the player.
         store: Where the sound goes; by default where the environment says.
 
     Returns:
@@ -102,13 +106,14 @@ def audio_element(sound: Sound, title: str, name: str, store: MediaStore) -> tup
 
     Returns:
         HTML, and the number of samples that were clipped. Nothing is loaded before it is played.
+        ``data-seconds`` tells the length, which a script needs before the file is there.
     """
     encoded = encode_flac(sound.audio, sound.sample_rate)
     source = store.add(name, ".flac", encoded.data)
     label = f"{title}, {seconds_text(sound)}"
     html = (
-        f'<audio controls preload="none" src="{escape(source)}" aria-label="{escape(label)}">'
-        "</audio>"
+        f'<audio controls preload="none" src="{escape(source)}" aria-label="{escape(label)}" '
+        f'data-seconds="{sound.seconds:.6g}"></audio>'
     )
     return html, encoded.clipped
 
@@ -127,11 +132,14 @@ def picture_element(
 
     Returns:
         HTML with an alternative text. The picture is loaded when it comes into view.
+        ``data-khz`` tells the highest frequency.
     """
-    data = spectrogram_thumbnail(sound.audio, reference_power)
-    source = store.add(name, ".png", data)
-    alt = f"Spectrogram of {title}, 0 to {sound.sample_rate / 2000:g} kHz"
+    picture = spectrogram_thumbnail(sound.audio, reference_power)
+    source = store.add(name, picture.suffix, picture.data)
+    khz = f"{sound.sample_rate / 2000:g}"
+    alt = f"Spectrogram of {title}, 0 to {khz} kHz"
     return (
         f'<img class="ml-spectrogram" src="{escape(source)}" alt="{escape(alt)}" '
-        'width="240" height="96" loading="lazy" decoding="async">'
+        f'width="{picture.width}" height="{picture.height}" data-khz="{khz}" '
+        'loading="lazy" decoding="async">'
     )

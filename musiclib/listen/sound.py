@@ -81,19 +81,23 @@ def clipping_text(sound: Sound, clipped: int) -> str:
     return f"{clipped:,} of {sound.audio.size:,} {verb} clipped"
 
 
-def figure_texts(sound: Sound) -> list[str]:
-    """Measured figures in words, such as "LSD 7.2 dB"."""
+def figure_pairs(sound: Sound) -> list[tuple[str, str]]:
+    """Measured figures as names and values, such as "LSD" and "7.2 dB"."""
     from musiclib.metrics import METRICS
 
-    texts = []
+    pairs = []
     for name, value in sound.figures.items():
         metric = METRICS.get(name)
         label, unit = (metric.label, metric.unit) if metric else (name, "")
         number = value if isinstance(value, str) else number_text(float(value), 2)
         # A number and its unit stay on one line.
-        measured = f"{number}\N{NO-BREAK SPACE}{unit}" if unit else number
-        texts.append(f"{label} {measured}".strip())
-    return texts
+        pairs.append((label, f"{number}\N{NO-BREAK SPACE}{unit}" if unit else number))
+    return pairs
+
+
+def figure_texts(sound: Sound) -> list[str]:
+    """Measured figures in words, such as "LSD 7.2 dB"."""
+    return [f"{label} {value}".strip() for label, value in figure_pairs(sound)]
 
 
 def number_text(value: float, digits: int = 1) -> str:

@@ -1,0 +1,252 @@
+"""The stages of the players in a browser: sound, switching, position, keys."""
+
+import numpy as np
+import pytest
+
+from tests.browser.listening import (
+    LEVELS,
+    TONES,
+    let_sound,
+    play,
+    record,
+    recorded,
+    stage,
+    sweep,
+    sweeps_html,
+    tones_html,
+    value,
+    wait,
+)
+
+
+@pytest.fixture
+def tones(tmp_path, demo, open_page):
+    return open_page(demo(tones_html(tmp_path))).page
+
+
+@pytest.fixture
+def calm(tones):
+    """Changes are scheduled further ahead, so that a busy machine renders none of them too late."""
+    tones.evaluate("window.MusiclibPlayer.timing.lead = 0.2")
+    return tones
+
+
+@pytest.fixture
+def sweeps(tmp_path, demo, open_page):
+    return open_page(demo(sweeps_html(tmp_path))).page
+
+
+def pitch(samples, rate):
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(samples.size)))
+    return np.argmax(spectrum) * rate / samples.size
+
+
+def level(samples):
+    """Amplitude of a tone."""
+    return np.sqrt(2 * np.mean(np.square(samples, dtype=float)))
+
+
+def test_time_advances_and_the_level_is_that_of_the_file(tones):
+    play(tones)
+    rate = record(tones)
+    before = value(tones, "s.position")
+    let_sound(tones, 0.5)
+    assert value(tones, "s.position") >= before + 0.5
+    heard = recorded(tones)
+    assert level(heard) == pytest.approx(LEVELS[0], rel=0.01)
+    assert pitch(heard, rate) == pytest.approx(TONES[0], abs=5)
+
+
+def test_each_choice_is_heard_with_its_picture_and_its_figures(tones):
+    play(tones)
+    for index in (1, 2, 0):
+        stage(tones).locator(".ml-system").nth(index).click()
+        let_sound(tones, 0.1)
+        rate = record(tones)
+        let_sound(tones, 0.3)
+        heard = recorded(tones)
+        assert pitch(heard, rate) == pytest.approx(TONES[index], abs=8)
+        assert level(heard) == pytest.approx(LEVELS[index], rel=0.02)
+        assert value(tones, "s.chosen") == index
+        names = ("reference", "opus-12-kbps", "mp3-8-kbps")
+        assert f"first-{names[index]}." in value(tones, "s.view.image.src")
+        figures = stage(tones).locator(".ml-figures").inner_text()
+        assert (f"1{index}.00" in figures) == (index > 0)
+
+
+def test_switching_has_no_gap_and_no_click(calm):
+    play(calm)
+    rate = record(calm)
+    for index in (1, 0, 2, 0, 1, 0):
+        calm.keyboard.press(str(index))
+        let_sound(calm, 0.3)
+    let_sound(calm, 0.3)
+    heard = recorded(calm)
+    # A tone moves no faster than its slope; a click is a jump.
+    steepest = max(
+        level * 2 * np.pi * hertz / rate for level, hertz in zip(LEVELS, TONES, strict=True)
+    )
+    assert np.abs(np.diff(heard)).max() < 1.3 * steepest
+    size = round(0.006 * rate)
+    windows = heard[: heard.size // size * size].reshape(-1, size)
+    assert min(map(level, windows)) > 0.4 * min(LEVELS)
+
+
+def test_switching_while_a_change_is_under_way_has_no_click(calm):
+    play(calm)
+    rate = record(calm)
+    let_sound(calm, 0.1)
+    stage(calm).evaluate("e => { for (let i = 0; i < 40; i++) e.mlStage.choose(i % 3); }")
+    for wait_ms in (3, 7, 11, 2, 5):
+        stage(calm).evaluate(
+            "async (e, ms) => { for (let i = 0; i < 12; i++) { e.mlStage.choose((i * 2 + 1) % 3);"
+            " await new Promise((done) => setTimeout(done, ms)); } }",
+            wait_ms,
+        )
+    let_sound(calm, 0.3)
+    heard = recorded(calm)
+    steepest = max(
+        level * 2 * np.pi * hertz / rate for level, hertz in zip(LEVELS, TONES, strict=True)
+    )
+    # The gains of all three may add to the slope of the calm: their levels within 10 ms.
+    assert np.abs(np.diff(heard)).max() < 1.5 * steepest + sum(LEVELS) / (0.01 * rate)
+
+
+def test_switching_keeps_the_position(sweeps):
+    play(sweeps)
+    rate = record(sweeps)
+    spans = []
+    for index in (0, 1, 2, 0):
+        sweeps.keyboard.press(str(index))
+        let_sound(sweeps, 0.06)
+        begin = value(sweeps, "window.recorded.length - 8") * 128
+        let_sound(sweeps, 0.25)
+        spans.append((begin, value(sweeps, "window.recorded.length - 8") * 128))
+    heard = recorded(sweeps)
+    original = sweep(1.0, rate=int(rate))
+    starts = []
+    for begin, end in spans:
+        part = heard[begin:end].astype(float)
+        size = 1 << int(np.ceil(np.log2(original.size + part.size)))
+        match = np.fft.irfft(np.fft.rfft(original, size) * np.conj(np.fft.rfft(part, size)), size)
+        starts.append(int(np.argmax(match[: original.size])) - begin)
+    # Where the recording began, as each system tells it.
+    assert max(starts) - min(starts) <= 0.001 * rate
+
+
+def test_the_slider_is_moved_by_pointer_and_keys(tones):
+    box = stage(tones).locator(".ml-slider").bounding_box()
+    tones.mouse.click(box["x"] + box["width"] / 2, box["y"] + 20)
+    assert value(tones, "s.position") == pytest.approx(3.0, abs=0.05)
+    tones.mouse.move(box["x"] + 2, box["y"] + 20)
+    tones.mouse.down()
+    tones.mouse.move(box["x"] + box["width"] / 4, box["y"] + 20, steps=4)
+    tones.mouse.up()
+    assert value(tones, "s.position") == pytest.approx(1.5, abs=0.05)
+    slider = stage(tones).locator("[role=slider]")
+    slider.focus()
+    for key, seconds in (
+        ("ArrowRight", 3.5),
+        ("ArrowLeft", 1.5),
+        ("ArrowUp", 3.5),
+        ("End", 6.0),
+        ("ArrowDown", 4.0),
+        ("Home", 0.0),
+    ):
+        tones.keyboard.press(key)
+        assert value(tones, "s.position") == pytest.approx(seconds, abs=0.05)
+        assert float(slider.get_attribute("aria-valuenow")) == pytest.approx(seconds, abs=0.05)
+    assert slider.get_attribute("aria-valuetext") == "0.0 of 6.0 seconds"
+    assert slider.get_attribute("aria-valuemax") == "6.0"
+
+
+def test_seeking_while_it_plays_goes_on_from_there(sweeps):
+    play(sweeps)
+    stage(sweeps).locator(".ml-play").press("End")
+    wait(sweeps, "e.dataset.state === 'paused' && s.position === 6")
+    stage(sweeps).locator(".ml-play").click()  # at the end it begins again
+    wait(sweeps, "s.playing && s.position < 3")
+    stage(sweeps).locator(".ml-slider").press("ArrowRight")
+    assert 2 <= value(sweeps, "s.position") < 5
+    assert value(sweeps, "s.playing")
+
+
+def test_it_stops_at_the_end(tones):
+    value(tones, "s.seek(5.6)")
+    stage(tones).locator(".ml-play").click()
+    wait(tones, "e.dataset.state === 'playing'")
+    wait(tones, "e.dataset.state === 'paused'")
+    assert value(tones, "s.position") == pytest.approx(6.0, abs=0.01)
+
+
+def test_keys_play_pause_and_choose(tones):
+    stage(tones).locator(".ml-slider").focus()
+    tones.keyboard.press(" ")
+    wait(tones, "s.playing")
+    tones.keyboard.press("2")
+    assert value(tones, "s.chosen") == 2
+    assert stage(tones).locator("[role=status]").inner_text() == "MP3 8 kbps, 8.1 kbps"
+    tones.keyboard.press("0")
+    assert value(tones, "s.chosen") == 0
+    tones.keyboard.press("7")  # there is no such system
+    assert value(tones, "s.chosen") == 0
+    tones.keyboard.press(" ")
+    wait(tones, "!s.playing")
+    assert value(tones, "e.dataset.state") == "paused"
+
+
+def test_the_space_of_a_button_is_its_own(tones):
+    stage(tones).locator(".ml-play").focus()
+    tones.keyboard.press(" ")
+    wait(tones, "s.playing")
+    tones.keyboard.press(" ")
+    wait(tones, "!s.playing")
+
+
+def test_systems_are_radio_buttons(tones):
+    group = stage(tones).get_by_role("radiogroup", name="System")
+    radios = group.get_by_role("radio")
+    assert radios.count() == 3
+    assert group.get_by_role("radio", name="Opus 12 kbps 12.3 kbps").count() == 1
+    radios.nth(0).focus()
+    tones.keyboard.press("ArrowRight")
+    assert value(tones, "s.chosen") == 1
+    assert radios.nth(1).is_checked()
+    assert value(tones, "s.position") == 0
+    tones.keyboard.press(" ")
+    wait(tones, "s.playing")
+
+
+def test_keys_with_modifiers_and_of_other_places_do_nothing(tones):
+    tones.keyboard.press("1")
+    assert value(tones, "s.chosen") == 0
+    stage(tones).locator(".ml-slider").focus()
+    tones.keyboard.press("Control+1")
+    assert value(tones, "s.chosen") == 0
+
+
+def test_starting_one_stops_the_others(tones):
+    play(tones, 0)
+    stage(tones, 1).locator(".ml-play").click()
+    wait(tones, "s.playing", 1)
+    wait(tones, "!s.playing", 0)
+    assert value(tones, "e.dataset.state", 0) == "paused"
+    stage(tones, 2).locator(".ml-play").click()
+    wait(tones, "s.playing", 2)
+    wait(tones, "!s.playing", 1)
+
+
+def test_players_and_other_sounds_of_the_page_stop_each_other(tmp_path, demo, open_page):
+    html = tones_html(tmp_path)
+    html += '<audio id="plain" controls aria-label="plain" src="media/a-tone.flac"></audio>'
+    page = open_page(demo(html)).page
+    play(page)
+    page.evaluate("document.querySelector('#plain').play()")
+    wait(page, "!s.playing")
+    stage(page).locator(".ml-play").click()
+    wait(page, "s.playing")
+    assert page.evaluate("document.querySelector('#plain').paused")
+    page.evaluate(
+        "document.dispatchEvent(new CustomEvent('ml:start', {detail: {source: document.body.firstChild}}))"
+    )
+    wait(page, "!s.playing")
