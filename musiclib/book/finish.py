@@ -9,11 +9,15 @@ from collections.abc import Callable
 from bs4 import BeautifulSoup
 
 from musiclib.book.formulas import add_font
+from musiclib.book.not_found import write_not_found
+from musiclib.book.launch import add_launch_links
 from musiclib.book.page_figures import give_figures_their_twins
+from musiclib.book.page_images import settle_images
 from musiclib.book.page_tables import give_tables_their_files
 from musiclib.book.pages import Facts, SitePage
 from musiclib.book.slim import slim_site
 from musiclib.book.slim_scripts import slim_scripts
+from musiclib.book.social import describe, draw_card, list_pages
 from musiclib.files import replace_file
 
 __all__ = ["STEPS", "Facts", "SitePage", "Step", "finish"]
@@ -24,6 +28,9 @@ Step = Callable[[SitePage, Facts], None]
 STEPS: tuple[Step, ...] = (
     give_figures_their_twins,
     give_tables_their_files,
+    settle_images,
+    describe,
+    add_launch_links,
     slim_scripts,
 )
 """Done to every page, in this order: first what changes the content, then what slims the page."""
@@ -46,3 +53,6 @@ def finish(facts: Facts, steps: tuple[Step, ...] = STEPS) -> None:
         replace_file(file, str(page.soup).encode())
     add_font(facts.html)
     slim_site(facts.html)
+    write_not_found(facts)
+    draw_card(facts)
+    list_pages(facts)

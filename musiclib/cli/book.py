@@ -42,6 +42,14 @@ def add_parser(subparsers: Any) -> None:
     serve.add_argument("--port", type=int, default=8000, help="default: 8000; 0 takes a free one")
     serve.set_defaults(run=_serve)
 
+    launch = commands.add_parser("launch", help="write copies of the chapters for Colab")
+    launch.add_argument("--repository-url", metavar="URL", required=True, help="address to clone")
+    launch.add_argument("--out", type=Path, required=True, help="folder for the copies")
+    launch.add_argument(
+        "--source", type=Path, default=Path(), help="the book's repository (default: this folder)"
+    )
+    launch.set_defaults(run=_launch)
+
     clean = commands.add_parser("clean-notebooks", help="bring notebooks into their form for git")
     clean.add_argument("paths", nargs="*", type=Path, default=[Path("book")], metavar="PATH")
     clean.add_argument("--check", action="store_true", help="change nothing, report problems")
@@ -142,6 +150,15 @@ def _serve(args: argparse.Namespace) -> int:
     from musiclib.book.serve import serve
 
     serve(args.site, args.port)
+    return 0
+
+
+def _launch(args: argparse.Namespace) -> int:
+    from musiclib.book.launch import write_launch_copies
+    from musiclib.book.layout import find_book
+
+    for path in write_launch_copies(find_book(args.source), args.repository_url, args.out):
+        _say(f"wrote {path}")
     return 0
 
 
