@@ -9,8 +9,8 @@ from collections.abc import Callable
 from bs4 import BeautifulSoup
 
 from musiclib.book.formulas import add_font
-from musiclib.book.not_found import write_not_found
 from musiclib.book.launch import add_launch_links
+from musiclib.book.not_found import write_not_found
 from musiclib.book.page_figures import give_figures_their_twins
 from musiclib.book.page_images import settle_images
 from musiclib.book.page_tables import give_tables_their_files
