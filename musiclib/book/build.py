@@ -2,7 +2,6 @@
 
 import json
 import os
-import platform
 import shutil
 import tempfile
 import time
@@ -10,16 +9,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
-import psutil
 from filelock import FileLock, Timeout
 
-from musiclib.book.check import FIRST_PAGE, SiteReport, check_site
+from musiclib.book.check import FIRST_PAGE, check_site
 from musiclib.book.finish import Facts, finish
 from musiclib.book.freshness import REPORT, SOURCES_KEY, sources_fingerprint
 from musiclib.book.layout import Book, Chapter, find_book
+from musiclib.book.record import run_record
 from musiclib.book.run import Workplace, execute, prepare
 from musiclib.book.site import assemble, build_site, copy_sources
 from musiclib.book.store import Store, Stored, chapter_key, code_fingerprint, data_fingerprint
@@ -27,23 +26,6 @@ from musiclib.errors import BookError
 from musiclib.files import replace_file, replace_folder
 
 LONGEST = ("book/results/genre", "book/results/compression", "book/results/latent-space")
-_REPORTED_PACKAGES = (
-    "musiclib",
-    "numpy",
-    "scipy",
-    "torch",
-    "librosa",
-    "av",
-    "soundfile",
-    "soxr",
-    "zimtohrli",
-    "visqol-python",
-    "scikit-learn",
-    "matplotlib",
-    "papermill",
-    "jupyter-book",
-    "sphinx",
-)
 
 Say = Callable[[str], None]
 
@@ -215,23 +197,30 @@ def build(options: Options, say: Say) -> Path:
         assemble(book, chapters, folder / "source", options.repository_url)
         say("building the site")
         html = build_site(folder / "source", work / "logs" / "jupyter-book.log")
-        finish(_facts(book, html, chapters, options))
+        record = run_record(book, options.parameters, chapters, executed.fresh, executed.data)
+        finish(_facts(book, html, chapters, options, record))
         say("checking the site")
         report = check_site(html)
         if report.findings:
             listed = "\n".join(f"  - {finding}" for finding in report.findings)
             raise BookError(f"The built site has problems:\n{listed}\nNothing was published.")
-        record = {**_record(options, executed, chapters, report), SOURCES_KEY: sources}
+        record |= {"page_bytes": report.weights, SOURCES_KEY: sources}
         replace_file(html / REPORT, (json.dumps(record, indent=2) + "\n").encode())
         replace_folder(html, out)
     say(f"first page: {report.weights[FIRST_PAGE] / 1e6:.2f} MB before any sound is played")
     return out / FIRST_PAGE
 
 
-def _facts(book: Book, html: Path, chapters: dict[str, Stored], options: Options) -> Facts:
+def _facts(
+    book: Book,
+    html: Path,
+    chapters: dict[str, Stored],
+    options: Options,
+    record: dict[str, Any] | None = None,
+) -> Facts:
     repository = options.repository_url.rstrip("/") if options.repository_url else None
     site = f"{options.site_url.rstrip('/')}/" if options.site_url else None
-    return Facts(book, html, chapters, repository, site)
+    return Facts(book, html, chapters, repository, site, record or {})
 
 
 def _rest(book: Book, options: Options, executed: Executed) -> dict[str, Stored]:
@@ -291,34 +280,3 @@ def _temporary(work: Path, name: str) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _record(
-    options: Options, executed: Executed, chapters: dict[str, Stored], report: SiteReport
-) -> dict[str, object]:
-    versions = {}
-    for name in _REPORTED_PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            versions[name] = "not installed"
-    parameters = options.parameters
-    if parameters["data_root"]:
-        # The name of a reader's folder is enough; its place on the machine is nobody's business.
-        parameters["data_root"] = Path(str(parameters["data_root"])).name
-    return {
-        "parameters": parameters,
-        "data_fingerprint": executed.data,
-        "versions": {"python": platform.python_version(), **versions},
-        "machine": {
-            "system": platform.system(),
-            "processor": platform.machine(),
-            "cores": os.cpu_count(),
-            "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        },
-        "chapters": {
-            name: {"seconds": round(stored.seconds, 1), "run_now": name in executed.fresh}
-            for name, stored in sorted(chapters.items())
-        },
-        "page_bytes": report.weights,
-    }

@@ -15,6 +15,8 @@ from musiclib.book.page_figures import give_figures_their_twins
 from musiclib.book.page_images import settle_images
 from musiclib.book.page_tables import give_tables_their_files
 from musiclib.book.pages import Facts, SitePage
+from musiclib.book.reproducibility import fill_places
+from musiclib.book.rerun import add_rerun_box
 from musiclib.book.slim import slim_site
 from musiclib.book.slim_scripts import slim_scripts
 from musiclib.book.social import describe, draw_card, list_pages
@@ -26,10 +28,12 @@ __all__ = ["STEPS", "Facts", "SitePage", "Step", "finish"]
 Step = Callable[[SitePage, Facts], None]
 
 STEPS: tuple[Step, ...] = (
+    fill_places,
     give_figures_their_twins,
     give_tables_their_files,
     settle_images,
     describe,
+    add_rerun_box,
     add_launch_links,
     slim_scripts,
 )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bs4 import BeautifulSoup
 
@@ -20,6 +21,7 @@ class Facts:
         chapters: Executed chapters by docname.
         repository_url: Address of the repository, without a slash at its end, or None.
         site_url: Address where the site will be, with a slash at its end, or None.
+        record: What the site was made with, from `musiclib.book.record.run_record`.
     """
 
     book: Book
@@ -27,6 +29,7 @@ class Facts:
     chapters: Mapping[str, Stored] = field(default_factory=dict)
     repository_url: str | None = None
     site_url: str | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
