@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from musiclib.book.check import Page, check_site, loaded_files
+from musiclib.book.check import check_site
+from musiclib.book.loading import Page, loaded_files
 
 PAGE = '<!doctype html><html lang="en"><head><title>A page</title></head><body>{}</body></html>'
 
@@ -146,6 +147,40 @@ def test_heavy_front_page_is_found_through_a_redirect(site: Path) -> None:
     )
     write_site(site, '<img src="../big.png" alt="x">', "part/page.html")
     (site / "big.png").write_bytes(b"x" * 2000)
-    assert check_site(site, max_first_page_bytes=3000).findings == ()
-    (finding,) = check_site(site, max_first_page_bytes=2000).findings
-    assert "before any sound is played" in finding
+    assert check_site(site, max_page_bytes=3000).findings == ()
+    first, second = check_site(site, max_page_bytes=2000).findings
+    assert first.startswith("index.html: loads ")
+    assert second.startswith("part/page.html: loads ")
+    assert "before any sound is played" in first
+
+
+def test_pictures_that_load_late_weigh_only_when_the_reader_has_seen_them(site: Path) -> None:
+    late = '<img src="picture.png" alt="x" loading="lazy">'
+    folded = f"<details><summary>All</summary>{late}</details>"
+    light = check_site(write_site(site, "")).weights["index.html"]
+    assert check_site(write_site(site, late)).weights["index.html"] == light + len(late) + 100
+    assert check_site(write_site(site, folded)).weights["index.html"] == light + len(folded)
+    page = Page(write_site(site, late) / "index.html")
+    assert loaded_files(page, site, scrolled=False) == {site / "index.html"}
+
+
+def test_page_of_too_many_files_is_found(site: Path) -> None:
+    for number in range(200):
+        (site / f"{number}.png").write_bytes(b"x")
+    pictures = [f'<img src="{number}.png" alt="x" loading="lazy">' for number in range(200)]
+    (finding,) = check_site(write_site(site, "".join(pictures))).findings
+    assert "loads 201 files" in finding
+    assert check_site(write_site(site, "".join(pictures[:198]))).findings == ()
+
+
+def test_addresses_from_the_host_belong_to_the_page_for_missing_pages(site: Path) -> None:
+    body = '<a href="/book/part/page.html#here">x</a>'
+    (finding,) = check_site(write_site(site, body)).findings
+    assert "breaks where the site is in a folder" in finding
+    write_site(site, "")
+    text = PAGE.format(body).replace("<html ", '<html data-content_root="/book/" ')
+    (site / "404.html").write_text(text, encoding="utf-8")
+    assert check_site(site).findings == ()
+    for wrong in ("/part/page.html", "/book/gone.html", "/book/part/page.html#gone"):
+        (site / "404.html").write_text(text.replace("/book/part/page.html#here", wrong))
+        assert len(check_site(site).findings) == 1, wrong

@@ -2,48 +2,26 @@
 
 Every link, source and anchor leads somewhere, every picture has an alternative text and every
 player a name, nothing that reading needs comes from another host, no traceback is printed, and
-the front page is light.
+every page is light.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from bs4 import BeautifulSoup, Tag
+from bs4 import Tag
 
-MAX_FIRST_PAGE_BYTES = 1_500_000
+from musiclib.book.loading import Page, loaded_files, local_file, style_addresses
+
+MAX_PAGE_BYTES = 1_000_000
+MAX_REQUESTS = 200
 FIRST_PAGE = "index.html"
+NOT_FOUND = "404.html"
 
 _IMAGE_NAME = re.compile(r"\.(png|svg|jpe?g|gif|webp)$", re.IGNORECASE)
-_CSS_URL = re.compile(r"""url\(\s*['"]?([^'")]+)['"]?\s*\)""")
-_CSS_IMPORT = re.compile(r"""@import\s+['"](?P<address>[^'"]+)['"]""")
-_FONT_FACE = re.compile(r"@font-face\s*\{[^}]*\}")
-_FILE_DATA = re.compile(
-    r"^[^\s{}\[\]<>]+\.(ogg|opus|oga|flac|wav|mp3|m4a|png|svg|jpe?g|webp|json)$"
-)
-# What a browser fetches before the reader does anything.
-_EAGER_LINKS = frozenset({"stylesheet", "preload", "modulepreload", "icon", "shortcut icon"})
 _TRACEBACK = "Traceback (most recent call last)"
-
-
-@dataclass(frozen=True)
-class Reference:
-    """An address in a page.
-
-    Attributes:
-        where: Tag and attribute, such as `img src`.
-        address: As written.
-        eager: Whether a browser fetches it before anything is played or clicked.
-        link: Whether it is only followed when the reader clicks on it.
-    """
-
-    where: str
-    address: str
-    eager: bool
-    link: bool
 
 
 @dataclass(frozen=True)
@@ -52,7 +30,7 @@ class SiteReport:
 
     Attributes:
         findings: One sentence for each problem; empty for a good site.
-        weights: Bytes that each page loads before any sound is played.
+        weights: Bytes that each page loads before any sound is played, with all its pictures.
         links: Addresses on other hosts that readers can follow.
     """
 
@@ -61,43 +39,13 @@ class SiteReport:
     links: tuple[str, ...]
 
 
-class Page:
-    """One parsed page of a site."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.soup = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-
-    @cached_property
-    def anchors(self) -> frozenset[str]:
-        """Names that a link can point at."""
-        tags = self.soup.find_all(True)
-        return frozenset(
-            str(tag[key]) for tag in tags for key in ("id", "name") if tag.get(key) is not None
-        )
-
-    @property
-    def redirect(self) -> str | None:
-        """Address that the page forwards to at once, or None."""
-        for tag in self.soup.find_all("meta", attrs={"http-equiv": re.compile("refresh", re.I)}):
-            _, _, address = str(tag.get("content", "")).partition("=")
-            return address.strip("'\" ") or None
-        return None
-
-    def references(self) -> Iterator[Reference]:
-        """All addresses of the page."""
-        if self.redirect:
-            yield Reference("meta refresh", self.redirect, eager=True, link=False)
-        for tag in self.soup.find_all(True):
-            yield from _references(tag)
-
-
-def check_site(root: Path, max_first_page_bytes: int = MAX_FIRST_PAGE_BYTES) -> SiteReport:
+def check_site(root: Path, max_page_bytes: int = MAX_PAGE_BYTES) -> SiteReport:
     """Check every page of a built site.
 
     Args:
         root: Folder of the site.
-        max_first_page_bytes: Weight that the front page may have.
+        max_page_bytes: Weight that a page may have before a sound is played, without the pictures
+            that load when the reader comes near them.
 
     Returns:
         Findings, weights and outgoing links.
@@ -117,76 +65,39 @@ def check_site(root: Path, max_first_page_bytes: int = MAX_FIRST_PAGE_BYTES) -> 
                     findings.append(
                         f"{name}: {reference.where} needs another host: {reference.address}"
                     )
+            elif reference.address.startswith("/") and name != NOT_FOUND:
+                findings.append(
+                    f"{name}: {reference.where}: begins at the host, so it breaks where the site "
+                    f"is in a folder: {reference.address}"
+                )
             elif problem := _broken(reference.address, path, root, pages):
                 findings.append(f"{name}: {reference.where}: {problem}")
     for path in sorted(root.rglob("*.css")):
         findings += _style_problems(path, root)
-    weights = {
-        path.relative_to(root).as_posix(): sum(f.stat().st_size for f in loaded_files(page, root))
-        for path, page in pages.items()
-    }
+    weights = {}
+    for path, page in pages.items():
+        name = path.relative_to(root).as_posix()
+        weights[name] = _weight(loaded_files(page, root))
+        findings += [f"{name}: {problem}" for problem in _load_problems(page, root, max_page_bytes)]
     if FIRST_PAGE not in weights:
         findings.append(f"{FIRST_PAGE}: there is no front page")
-    elif weights[FIRST_PAGE] > max_first_page_bytes:
-        findings.append(
-            f"{FIRST_PAGE}: loads {weights[FIRST_PAGE]:,} bytes before any sound is played; "
-            f"at most {max_first_page_bytes:,}"
-        )
     return SiteReport(tuple(findings), weights, tuple(sorted(links)))
 
 
-def loaded_files(page: Page, root: Path) -> set[Path]:
-    """Files that a browser loads for a page before anything is played.
-
-    Fonts and pictures that style sheets name count too, each font in its first format. Nothing
-    is compressed in this count; a web server that compresses sends less.
-
-    Args:
-        page: The page.
-        root: Folder of the site.
-
-    Returns:
-        Paths, with the page itself and, for a page that forwards at once, its target.
-    """
-    files = {page.path}
-    for reference in page.references():
-        target = _local(reference.address, page.path, root)
-        if not reference.eager or target is None or not target.is_file():
-            continue
-        files.add(target)
-        if reference.where == "meta refresh" and target != page.path:
-            files |= loaded_files(Page(target), root)
-        if target.suffix == ".css":
-            files |= {f for f in _style_files(target, root) if f.is_file()}
-    return files
+def _weight(files: set[Path]) -> int:
+    return sum(file.stat().st_size for file in files)
 
 
-def _references(tag: Tag) -> Iterator[Reference]:
-    name = tag.name
-    for key, value in tag.attrs.items():
-        text = " ".join(value) if isinstance(value, list) else str(value)
-        where = f"{name} {key}"
-        if key == "href":
-            relation = " ".join(tag.get_attribute_list("rel")) if tag.get("rel") else ""
-            eager = name == "link" and relation in _EAGER_LINKS
-            link = name in ("a", "area") or (name == "link" and not eager)
-            yield Reference(where, text, eager, link)
-        elif key in ("src", "poster", "data") and name != "param":
-            yield Reference(where, text, _eager_source(tag), link=False)
-        elif key == "srcset":
-            for candidate in text.split(","):
-                yield Reference(where, candidate.split()[0], eager=True, link=False)
-        elif key.startswith("data-") and _FILE_DATA.match(text):
-            yield Reference(where, text, eager=False, link=False)
-        elif key == "style":
-            for address in _CSS_URL.findall(text):
-                yield Reference(where, address, eager=True, link=False)
-
-
-def _eager_source(tag: Tag) -> bool:
-    player = tag if tag.name in ("audio", "video") else tag.find_parent(["audio", "video"])
-    # Without the attribute a browser decides, so the whole file counts.
-    return player is None or player.get("preload") != "none"
+def _load_problems(page: Page, root: Path, max_page_bytes: int) -> Iterator[str]:
+    weight = _weight(loaded_files(page, root, scrolled=False))
+    if weight > max_page_bytes:
+        yield (
+            f"loads {weight:,} bytes before any sound is played and before the reader moves down; "
+            f"at most {max_page_bytes:,}"
+        )
+    requests = len(loaded_files(page, root))
+    if requests >= MAX_REQUESTS:
+        yield f"loads {requests} files; fewer than {MAX_REQUESTS} are allowed"
 
 
 def _content_problems(page: Page) -> Iterator[str]:
@@ -234,17 +145,6 @@ def _remote(address: str) -> bool:
     return parts.scheme in ("http", "https", "ws", "wss") or address.startswith("//")
 
 
-def _local(address: str, source: Path, root: Path) -> Path | None:
-    """File that an address means, or None when it is not a file of the site."""
-    parts = urlsplit(address)
-    if parts.scheme or parts.netloc or not parts.path:
-        return None
-    path = unquote(parts.path)
-    target = root / path.lstrip("/") if path.startswith("/") else source.parent / path
-    target = target.resolve()
-    return target / "index.html" if target.is_dir() else target
-
-
 def _broken(address: str, source: Path, root: Path, pages: dict[Path, Page]) -> str | None:
     parts = urlsplit(address)
     if parts.scheme in ("data", "mailto", "blob"):
@@ -253,7 +153,8 @@ def _broken(address: str, source: Path, root: Path, pages: dict[Path, Page]) -> 
         return f"unknown kind of address: {address[:80]}"
     if not address.strip():
         return "empty address"
-    target = _local(address, source, root) or source
+    base = pages[source].base if source in pages else "/"
+    target = local_file(address, source, root, base) or source
     if not target.is_relative_to(root):
         return f"leads out of the site: {address}"
     if not target.is_file():
@@ -265,26 +166,12 @@ def _broken(address: str, source: Path, root: Path, pages: dict[Path, Page]) -> 
     return None
 
 
-def _style_addresses(text: str) -> Iterator[str]:
-    yield from _CSS_URL.findall(text)
-    yield from (match["address"] for match in _CSS_IMPORT.finditer(text))
-
-
 def _style_problems(path: Path, root: Path) -> list[str]:
     found = []
     name = path.relative_to(root).as_posix()
-    for address in _style_addresses(path.read_text(encoding="utf-8")):
+    for address in style_addresses(path.read_text(encoding="utf-8")):
         if _remote(address):
             found.append(f"{name}: needs another host: {address}")
         elif problem := _broken(address, path, root, {}):
             found.append(f"{name}: {problem}")
     return found
-
-
-def _style_files(path: Path, root: Path) -> set[Path]:
-    text = path.read_text(encoding="utf-8")
-    first_fonts = [_CSS_URL.findall(block)[:1] for block in _FONT_FACE.findall(text)]
-    addresses = [address for block in first_fonts for address in block]
-    addresses += list(_style_addresses(_FONT_FACE.sub("", text)))
-    targets = (_local(address, path, root) for address in addresses)
-    return {target for target in targets if target is not None}

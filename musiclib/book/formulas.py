@@ -165,7 +165,8 @@ def _parted(before: Element, after: Element) -> bool:
     if _is_name(before):
         first = after[0] if after.tag == "mrow" and len(after) else _base(after)
         return _is_name(after) or first.tag not in ("mo", "mspace") or first.text in _BARS
-    return _is_name(after) and _base(before).tag not in ("mo", "mspace")
+    closed = _base(before).tag == "mo" and _base(before).text in _CLOSING
+    return _is_name(after) and (closed or _base(before).tag not in ("mo", "mspace"))
 
 
 def _put_limits_below(element: Element) -> None:
