@@ -76,7 +76,7 @@
       }
       this.input.max = offered.length - 1;
       this.input.value = offered.indexOf(value);
-      this.input.disabled = offered.length < 2;
+      this.input.hidden = offered.length < 2; // it could not be moved
       this.output.textContent = this.spec.texts[value];
       this.input.setAttribute("aria-valuetext", this.spec.texts[value]);
     }
@@ -94,7 +94,8 @@
       }
       this.at = numbers(root.dataset.mxStart);
       this.wish = [...this.at]; // what was asked for, also where it does not exist
-      this.deck = new window.mlExplorerDeck(root, () => this.listen());
+      this.deck = new window.mlExplorerDeck(root, () => this.listen(), Number(root.dataset.mxSeconds));
+      root.mxDeck = this.deck;
       this.heard = null; // number of the pane whose sound plays or was heard last
       this.build(JSON.parse(root.dataset.mx));
       this.show();
@@ -149,7 +150,7 @@
       box.checked = this.deck.loops;
       box.addEventListener("change", () => this.deck.repeat(box.checked));
       repeat.append(box, make("span", "", "Repeat"));
-      bar.append(label, this.time, this.position, repeat);
+      bar.append(label, this.time, repeat, this.position);
       this.transport = bar;
       return bar;
     }
@@ -212,6 +213,8 @@
     }
 
     onKey(event) {
+      // The theme would turn the page.
+      if (event.key.startsWith("Arrow") && event.target.matches("input")) event.stopPropagation();
       if (event.ctrlKey || event.altKey || event.metaKey || !/^[0-9]$/.test(event.key)) return;
       const voices = this.panes.flatMap((pane, number) => (pane.button ? [number] : []));
       const number = voices[Number(event.key)];
@@ -231,14 +234,13 @@
         button.setAttribute("aria-label", `${on ? "Pause" : "Play"}: ${label}`);
       });
       if (!this.transport) return;
-      const { seconds, duration } = this.deck;
-      this.position.max = duration || 1;
-      this.position.disabled = !duration;
+      const { seconds, length: duration } = this.deck;
+      this.position.max = duration;
       this.position.value = seconds;
       this.position.setAttribute("aria-valuetext", `${seconds.toFixed(1)} of ${duration.toFixed(1)} seconds`);
-      setText(this.time, duration ? `${seconds.toFixed(1)} / ${duration.toFixed(1)} s` : "");
+      setText(this.time, `${seconds.toFixed(1)} / ${duration.toFixed(1)} s`);
       this.root.style.setProperty("--mx-at", duration ? seconds / duration : 0);
-      this.stage.toggleAttribute("data-mx-begun", duration > 0);
+      this.stage.toggleAttribute("data-mx-begun", this.deck.playing || seconds > 0);
       if (this.deck.failed) setText(this.status, "This sound could not be loaded.");
       if (this.deck.playing && !calm.matches && !this.frame) {
         this.frame = requestAnimationFrame(() => {

@@ -78,7 +78,7 @@ def page(explorer: Explorer, store: MediaStore) -> Rendered:
     html = (
         f'<section class="mx" id="{key}-{slug(explorer.name)}" aria-labelledby="{key}-title" '
         f'data-mx="{escape(json.dumps(controls, ensure_ascii=False))}" '
-        f'data-mx-start="{_place(explorer, start)}">'
+        f'data-mx-start="{_place(explorer, start)}" data-mx-seconds="{_seconds(explorer):.3f}">'
         f'<p class="mx-title" id="{key}-title">{escape(explorer.title)}</p>'
         f'<div class="mx-stage" data-mx-panes="{panes}">{_stage(explorer, start, files)}</div>'
         f'<details class="mx-list"><summary>{count} as a list</summary><ul>{items}</ul></details>'
@@ -172,6 +172,13 @@ def _facts(facts: Mapping[str, str]) -> str:
         for name, value in facts.items()
     )
     return f'<dl class="mx-facts">{pairs}</dl>' if pairs else ""
+
+
+def _seconds(explorer: Explorer) -> float:
+    """Length of the sounds, for a page that has not loaded any."""
+    panes = (*explorer.always.panes, *explorer.at(explorer.start()).panes)
+    lengths = (p.audio.shape[-1] / p.sample_rate for p in panes if p.audio is not None)
+    return max(lengths, default=0.0)
 
 
 def _place(explorer: Explorer, setting: Setting) -> str:

@@ -1,0 +1,301 @@
+"""Explorers in a browser: controls, pictures, figures and sounds that follow them."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from musiclib.explore.page import page as render
+from musiclib.listen.media import MediaStore
+from tests.explore_fixture import tones
+
+MEDIA = (".png", ".flac")
+DECK = "document.querySelector('.mx').mxDeck"
+# The level of what an explorer lets sound, and its pitch, over a thirtieth of a second.
+MEASURE = f"""async () => {{
+  const deck = {DECK};
+  const context = deck.output.context;
+  const analyser = new AnalyserNode(context, {{ fftSize: 8192, smoothingTimeConstant: 0 }});
+  deck.output.connect(analyser);
+  const samples = new Float32Array(analyser.fftSize);
+  const bins = new Float32Array(analyser.frequencyBinCount);
+  await new Promise((go) => setTimeout(go, 400));
+  analyser.getFloatTimeDomainData(samples);
+  analyser.getFloatFrequencyData(bins);
+  const top = bins.indexOf(Math.max(...bins));
+  return [Math.max(...samples.map(Math.abs)), (top * context.sampleRate) / analyser.fftSize];
+}}"""
+
+
+@pytest.fixture
+def opened(tmp_path, demo, open_page):
+    """Open a page of explorers: `opened()` with an explorer's page, and native audio below it."""
+
+    def run(names=("one",), extra="", **how):
+        store = MediaStore(tmp_path / "site" / "media", "media")
+        html = "".join(render(tones(name), store).html for name in names)
+        return open_page(demo(html + extra), **how)
+
+    return run
+
+
+def slider(page, label="Pitch"):
+    return page.get_by_role("slider", name=label).first
+
+
+def play(page, label):
+    page.get_by_role("button", name=f"Play: {label}").first.click()
+    wait_heard(page, label)
+
+
+def wait_heard(page, label):
+    page.get_by_role("button", name=f"Pause: {label}").first.wait_for()
+    page.wait_for_function(f"{DECK}.voice && {DECK}.seconds > 0")
+
+
+def sounding(page, number=0):
+    return page.evaluate(f"document.querySelectorAll('.mx')[{number}].mxDeck.playing")
+
+
+def state(page):
+    """What the pane that follows the controls shows."""
+    return page.evaluate(
+        """() => {
+          const now = document.querySelector(".mx-now");
+          return {
+            setting: now.querySelector(".mx-setting").textContent,
+            picture: now.querySelector("img").getAttribute("src"),
+            alt: now.querySelector("img").alt,
+            facts: [...now.querySelectorAll("dd")].map((each) => each.textContent),
+          };
+        }"""
+    )
+
+
+def test_a_slider_moves_picture_words_and_facts(opened):
+    page = opened().page
+    before = state(page)
+    assert before["setting"] == "loud, 1,000 Hz"
+    assert slider(page).get_attribute("aria-valuetext") == "1,000 Hz"
+    slider(page).fill("0")
+    after = state(page)
+    assert after["setting"] == "loud, 500 Hz"
+    assert after["picture"] != before["picture"]
+    assert after["alt"] == "Spectrogram of a loud tone of 500 Hz, 0 to 4 kHz"
+    assert after["facts"] == ["0.40", "2 ms"]
+    assert slider(page).get_attribute("aria-valuetext") == "500 Hz"
+    assert page.locator(".mx-controls output").text_content() == "500 Hz"
+    page.wait_for_function("document.querySelector('.mx-now img').complete")
+
+
+def test_keys_move_the_slider_and_choose(opened):
+    page = opened().page
+    slider(page).focus()
+    page.keyboard.press("ArrowLeft")
+    assert state(page)["setting"] == "loud, 500 Hz"
+    page.keyboard.press("End")
+    assert state(page)["setting"] == "loud, 1,000 Hz"
+    page.get_by_role("radio", name="loud").focus()
+    page.keyboard.press("ArrowUp")
+    assert state(page)["setting"] == "soft, 1,000 Hz"
+
+
+def test_a_slider_offers_what_exists_and_remembers_what_was_asked_for(opened):
+    page = opened().page
+    page.get_by_role("radio", name="soft").check()
+    assert slider(page).get_attribute("max") == "2"
+    slider(page).fill("2")
+    assert state(page)["setting"] == "soft, 2,000 Hz"
+    page.get_by_role("radio", name="loud").check()
+    assert state(page)["setting"] == "loud, 1,000 Hz"
+    assert slider(page).get_attribute("max") == "1"
+    page.get_by_role("radio", name="soft").check()
+    assert state(page)["setting"] == "soft, 2,000 Hz"
+
+
+def test_what_changed_is_said_once_the_slider_rests(opened):
+    page = opened().page
+    status = page.locator(".mx-status")
+    assert status.text_content() == ""
+    slider(page).fill("0")
+    page.wait_for_function("document.querySelector('.mx-status').textContent.includes('500 Hz')")
+    assert "Peak" in status.text_content()
+    assert "0.40" in status.text_content()
+
+
+def test_only_files_that_are_shown_are_loaded(opened):
+    found = opened()
+    found.page.wait_for_function(
+        "[...document.querySelectorAll('.mx-stage img')].every((i) => i.complete)"
+    )
+    pictures = {url.rsplit("/", 1)[1] for url in found.requests if url.endswith(MEDIA)}
+    assert len(pictures) == 2  # the reference and the setting at the start
+    slider(found.page).fill("0")
+    found.page.wait_for_function("document.querySelector('.mx-now img').complete")
+    later = {url.rsplit("/", 1)[1] for url in found.requests if url.endswith(MEDIA)} - pictures
+    assert len(later) == 1
+    play(found.page, "Tone")
+    assert len({url for url in found.requests if url.endswith(".flac")}) == 1
+    assert found.problems == []
+
+
+def test_sound_plays_at_its_level_and_the_cursor_moves(opened):
+    page = opened().page
+    play(page, "Tone")
+    level, pitch = page.evaluate(MEASURE)
+    assert level == pytest.approx(0.4, abs=0.01)
+    assert pitch == pytest.approx(1000, abs=10)
+    page.wait_for_function(
+        "Number(document.querySelector('.mx').style.getPropertyValue('--mx-at')) > 0.1"
+    )
+    page.get_by_role("button", name="Pause: Tone").click()
+    assert not sounding(page)
+    at = page.evaluate(f"{DECK}.seconds")
+    assert at > 0.3
+    page.get_by_role("button", name="Play: Tone").click()
+    page.wait_for_function(f"{DECK}.voice && {DECK}.seconds >= {at}")
+
+
+def test_changing_the_setting_changes_the_sound_at_the_same_position(opened):
+    page = opened().page
+    slider(page, "Position").fill("0.5")
+    play(page, "Tone")
+    page.evaluate(
+        f"""() => {{
+          const deck = {DECK};
+          window.gaps = [];
+          const begin = deck.begin;
+          deck.begin = function (sound) {{
+            const before = this.seconds;
+            begin.call(this, sound);
+            const ahead = this.voice.since - this.output.context.currentTime;
+            window.gaps.push(this.voice.at - before - ahead);
+          }};
+        }}"""
+    )
+    for value in ("0", "1", "0"):
+        slider(page).fill(value)
+    page.wait_for_function("window.gaps.length > 0 && document.querySelector('.mx').mxDeck.voice")
+    level, pitch = page.evaluate(MEASURE)
+    assert pitch == pytest.approx(500, abs=10)
+    assert level == pytest.approx(0.4, abs=0.01)
+    page.get_by_role("button", name="Play: Reference").click()
+    page.wait_for_function(f"window.gaps.length > 1 && {DECK}.voice")
+    _, pitch = page.evaluate(MEASURE)
+    assert pitch == pytest.approx(100, abs=10)
+    assert max(map(abs, page.evaluate("window.gaps"))) < 0.05
+
+
+def test_one_sound_at_a_time_among_explorers_and_other_players(opened):
+    native = (
+        '<audio id="native" controls preload="none" src="media/one-reference.flac" '
+        'aria-label="native"></audio>'
+    )
+    page = opened(("one", "two"), native).page
+    first, second = page.locator(".mx").all()
+    play(page, "Tone")
+    second.get_by_role("button", name="Play: Tone").click()
+    second.get_by_role("button", name="Pause: Tone").wait_for()
+    assert [sounding(page, 0), sounding(page, 1)] == [False, True]
+    assert first.get_by_role("button", name="Play: Tone").count() == 1
+    page.evaluate("document.getElementById('native').play()")
+    page.wait_for_function("document.getElementById('native').currentTime > 0")
+    assert [sounding(page, 0), sounding(page, 1)] == [False, False]
+    first.get_by_role("button", name="Play: Tone").click()
+    page.wait_for_function("document.getElementById('native').paused")
+    assert sounding(page, 0)
+    # A player in the list of the same explorer is another player, too.
+    page.evaluate("document.querySelector('.mx-list audio').play()")
+    page.wait_for_function(f"!{DECK}.playing")
+    first.get_by_role("button", name="Play: Tone").click()
+    assert sounding(page, 0)
+    page.evaluate(
+        "document.dispatchEvent(new CustomEvent('ml:start', { detail: { source: document.body } }))"
+    )
+    assert not sounding(page, 0)
+
+
+def test_digits_play_the_reference_and_the_rest(opened):
+    page = opened().page
+    slider(page).focus()
+    for key, label in (("1", "Tone"), ("0", "Reference"), ("7", "Reference")):
+        page.keyboard.press(key)
+        wait_heard(page, label)
+
+
+def test_where_files_cannot_be_fetched_an_audio_element_plays(opened):
+    page = opened().page
+    page.evaluate("() => { window.fetch = () => Promise.reject(new TypeError('no fetch')); }")
+    slider(page, "Position").fill("1")
+    page.get_by_role("button", name="Play: Tone").click()
+    page.wait_for_function(f"{DECK}.element && {DECK}.element.currentTime > 1")
+    for value in ("0", "1", "0"):
+        slider(page).fill(value)
+    page.wait_for_function(f"{DECK}.element.src.includes('loud-500') && !{DECK}.element.paused")
+    page.wait_for_function(f"{DECK}.element.currentTime > 1 && {DECK}.element.readyState > 2")
+    page.get_by_role("button", name="Pause: Tone").click()
+    assert page.evaluate(f"{DECK}.element.paused")
+
+
+def test_a_missing_sound_is_said_in_words(opened):
+    page = opened().page
+    page.route("**/*.flac", lambda route: route.abort())
+    page.get_by_role("button", name="Play: Tone").click()
+    page.wait_for_function("document.querySelector('.mx-status').textContent.includes('could not')")
+    assert page.get_by_role("button", name="Play: Tone").count() == 1
+
+
+def test_repeat_can_be_switched_off(opened):
+    page = opened().page
+    page.get_by_role("checkbox", name="Repeat").uncheck()
+    slider(page, "Position").fill("2.5")
+    play(page, "Tone")
+    page.get_by_role("button", name="Play: Tone").wait_for()
+    assert not sounding(page)
+    assert slider(page, "Position").input_value() == "0"
+
+
+def test_a_sound_repeats_until_it_is_stopped(opened):
+    page = opened().page
+    slider(page, "Position").fill("2.5")
+    play(page, "Tone")
+    page.wait_for_function(f"{DECK}.seconds < 1")
+    assert sounding(page)
+
+
+def test_without_scripts_there_is_a_list_with_plain_players(opened):
+    page = opened(script=False).page
+    assert page.locator("input, button").count() == 0
+    assert page.locator(".mx-stage audio[controls]").count() == 2
+    assert page.locator(".mx-stage .mx-setting").text_content() == "loud, 1,000 Hz"
+    page.locator("summary").click()
+    players = page.locator(".mx-list audio[controls]")
+    assert players.count() == 5
+    assert players.last.is_visible()
+    assert page.locator(".mx-list img").last.is_visible()
+
+
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_it_is_within_reach_of_everybody(opened, size, dark):
+    found = opened(("one", "two"), size=size)
+    page = found.page
+    if dark:
+        page.evaluate("document.documentElement.dataset.theme = 'dark'")
+        page.add_style_tag(content="body { background: #14181e; color: #ced6dd }")
+    page.locator("summary").first.click()
+    page.locator(".mx-list img").first.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for box in page.locator(".mx-play, .mx-choice, .mx input[type=range], summary").all():
+        assert box.bounding_box()["height"] >= 44
+    results = Axe().run(page, ".mx")
+    serious = [v for v in results.response["violations"] if v["impact"] in ("serious", "critical")]
+    assert serious == []
+    assert found.problems == []
+
+
+def test_in_print_there_is_one_frame_and_no_control(opened):
+    page = opened().page
+    page.emulate_media(media="print")
+    assert page.locator(".mx-now img").first.is_visible()
+    assert page.locator(".mx-stage .mx-setting").is_visible()
+    for selector in (".mx-controls", ".mx-transport", ".mx-list", ".mx-play"):
+        assert not page.locator(selector).first.is_visible()
