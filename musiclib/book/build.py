@@ -199,16 +199,21 @@ def build(options: Options, say: Say) -> Path:
         html = build_site(folder / "source", work / "logs" / "jupyter-book.log")
         record = run_record(book, options.parameters, chapters, executed.fresh, executed.data)
         finish(_facts(book, html, chapters, options, record))
+        _write(html / REPORT, record)  # a page links to it
         say("checking the site")
         report = check_site(html)
         if report.findings:
             listed = "\n".join(f"  - {finding}" for finding in report.findings)
             raise BookError(f"The built site has problems:\n{listed}\nNothing was published.")
         record |= {"page_bytes": report.weights, SOURCES_KEY: sources}
-        replace_file(html / REPORT, (json.dumps(record, indent=2) + "\n").encode())
+        _write(html / REPORT, record)
         replace_folder(html, out)
     say(f"first page: {report.weights[FIRST_PAGE] / 1e6:.2f} MB before any sound is played")
     return out / FIRST_PAGE
+
+
+def _write(path: Path, record: dict[str, Any]) -> None:
+    replace_file(path, (json.dumps(record, indent=2) + "\n").encode())
 
 
 def _facts(
