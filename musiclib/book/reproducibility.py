@@ -5,6 +5,7 @@ typed by hand: what a place shows comes from the record, and a place that nothin
 build.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ PLACE = "data-ml-fill"
 
 Rows = Sequence[tuple[str, ...]]
 _HASH_SHOWN = 16
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def fill_places(page: SitePage, facts: Facts) -> None:
@@ -44,7 +46,7 @@ def fill_places(page: SitePage, facts: Facts) -> None:
 
 def _table(place: Tag, soup: BeautifulSoup, name: str, head: Sequence[str], rows: Rows) -> None:
     table = soup.new_tag("table")
-    table["class"] = "table"
+    table["class"] = "table ml-record"
     table["id"] = name
     caption = soup.new_tag("thead")
     table.append(caption)
@@ -61,7 +63,11 @@ def _row(soup: BeautifulSoup, cells: Sequence[str], kind: str) -> Tag:
     row = soup.new_tag("tr")
     for cell in cells:
         tag = soup.new_tag(kind)
-        tag.string = cell
+        inside = tag
+        if _HASH.fullmatch(cell):
+            inside = soup.new_tag("code")
+            tag.append(inside)
+        inside.string = cell
         row.append(tag)
     return row
 

@@ -217,8 +217,15 @@ def _covered(text: Text, fills: list[Patch]) -> bool:
         return False
     box = text.get_bbox_patch()
     centre = _centre(text)
-    below = box or next((p for p in reversed(fills) if p.contains_point(centre)), None)
+    below = box or next((patch for patch in reversed(fills) if _shows(patch, centre)), None)
     return below is not None and _opaque(below) and _keeps_hue([to_rgba(below.get_facecolor())])
+
+
+def _shows(patch: Patch, point: tuple[float, float]) -> bool:
+    """Whether a shape is seen at a point; one that is clipped ends with its axes."""
+    clipped = patch.get_clip_on() and patch.axes is not None
+    inside = not clipped or bool(cast(Axes, patch.axes).bbox.contains(*point))
+    return inside and bool(patch.contains_point(point))
 
 
 def _keeps_hue(colours: npt.ArrayLike) -> bool:
