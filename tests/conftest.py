@@ -1,28 +1,35 @@
-"""What the tests say at the end about the browser."""
+"""What the tests say at their end: how much ran in a browser, and what did not run and why."""
 
 BROWSER_TESTS = "tests/browser/"
+KINDS = ("passed", "failed", "error")
 
 
-def browser_summary(stats) -> list[str]:
-    """Lines that tell which browser tests ran, and why others did not."""
+def last_words(stats) -> list[str]:
+    """Lines for the end of a run of tests.
 
-    def of_browser(kind: str) -> list:
-        reports = stats.get(kind, [])
-        return [r for r in reports if getattr(r, "nodeid", "").startswith(BROWSER_TESTS)]
+    Args:
+        stats: Reports of tests by outcome, as pytest's terminal reporter keeps them.
+    """
 
-    counts = {kind: len(of_browser(kind)) for kind in ("passed", "failed", "error")}
+    def reports(kind: str) -> list:
+        return [report for report in stats.get(kind, []) if hasattr(report, "nodeid")]
+
+    def in_browser(kind: str) -> list:
+        return [report for report in reports(kind) if report.nodeid.startswith(BROWSER_TESTS)]
+
+    lines = []
+    if any(in_browser(kind) for kind in (*KINDS, "skipped")):
+        counts = {kind: len(in_browser(kind)) for kind in KINDS}
+        told = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+        lines.append(f"browser tests: {told or 'none ran'}")
     reasons: dict[str, int] = {}
-    for report in of_browser("skipped"):
-        reason = str(report.longrepr[2]).removeprefix("Skipped: ")
-        reasons[reason] = reasons.get(reason, 0) + 1
-    if not any(counts.values()) and not reasons:
-        return []
-    told = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
-    lines = [f"browser tests: {told}" if told else "browser tests: none ran"]
-    lines += [f"browser tests not run: {count}, {reason}" for reason, count in reasons.items()]
-    return lines
+    for report in reports("skipped"):
+        if isinstance(report.longrepr, tuple):
+            reason = str(report.longrepr[2]).removeprefix("Skipped: ")
+            reasons[reason] = reasons.get(reason, 0) + 1
+    return lines + [f"not run: {count}, {reason}" for reason, count in reasons.items()]
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
-    for line in browser_summary(terminalreporter.stats):
+    for line in last_words(terminalreporter.stats):
         terminalreporter.write_line(line)
