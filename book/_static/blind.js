@@ -60,7 +60,7 @@
     /** Everything that could tell what is heard. */
     hide(hidden) {
       const { stage } = this;
-      for (const part of [stage.group, stage.figures, stage.blindButton]) part.hidden = hidden;
+      for (const part of [stage.group, stage.figures]) part.hidden = hidden;
       stage.view.blind(hidden);
       stage.element.toggleAttribute("data-blind", hidden);
       this.showSound(!hidden);

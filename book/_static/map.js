@@ -76,13 +76,22 @@
           if (audio.paused || audio.ended) this.mark(-1);
         });
       }
-      // One player at a time. The book's pages have this in player.js too; notebooks have not.
-      document.addEventListener("play", (event) => this.onPlay(event.target), true);
+      // One sound at a time: player.js tells how. Notebooks have no player.js, so a map sees to it
+      // that media elements stop each other there too.
+      document.addEventListener("ml:start", (event) => this.onStart(event.detail.source));
+      document.addEventListener("play", (event) => this.onStart(event.target), true);
     }
 
-    onPlay(player) {
-      if (player !== this.audio) this.audio.pause();
-      else for (const other of document.querySelectorAll("audio")) if (other !== player) other.pause();
+    /** Something on the page began to sound. */
+    onStart(source) {
+      if (!this.root.contains(source)) this.audio.pause();
+    }
+
+    announce() {
+      document.dispatchEvent(new CustomEvent("ml:start", { detail: { source: this.root } }));
+      for (const other of document.querySelectorAll("audio")) {
+        if (!this.root.contains(other)) other.pause();
+      }
     }
 
     onLink(event, index) {
@@ -143,6 +152,7 @@
       this.audio.src = sound.href || sound.src;
       this.wanted = index;
       this.mark(index);
+      this.announce();
       this.audio.play().catch((error) => {
         // Another was started before this one began, or it was stopped.
         if (error.name === "AbortError" || this.wanted !== index) return;

@@ -45,12 +45,15 @@
     makeDeck() {
       const players = this.systems.map(({ audio }) => audio);
       const length = Math.max(0, ...players.map((player) => Number(player.dataset.seconds) || 0));
+      let deck = null;
+      const current = () => deck !== null && deck === this.deck; // not one that was given up
       const hooks = {
-        changed: () => this.render(),
-        failed: (index, error) => this.onFailure(index, error),
+        changed: () => current() && this.render(),
+        failed: (index, error) => current() && this.onFailure(index, error),
       };
-      if (this.media) return new shared.MediaDeck(players, length, hooks);
-      return new shared.WebDeck(players.map((player) => player.src), length, hooks);
+      if (this.media) deck = new shared.MediaDeck(players, length, hooks);
+      else deck = new shared.WebDeck(players.map((player) => player.src), length, hooks);
+      return deck;
     }
 
     build() {
@@ -63,7 +66,7 @@
       this.figures = make("ul", { class: "ml-figures ml-facts" }, stage);
       const bar = make("div", { class: "ml-bar" }, stage);
       this.button = make("button", { class: "ml-play", type: "button" }, bar);
-      make("span", { class: "ml-icon", "aria-hidden": "true" }, this.button);
+      make("span", { class: "ml-sign", "aria-hidden": "true" }, this.button);
       this.buttonText = make("span", {}, this.button, "Play");
       this.clock = make("span", { class: "ml-time" }, bar);
       this.note = make("span", { class: "ml-state" }, bar);
@@ -87,8 +90,9 @@
         const input = make("input", { type: "radio", name, value: index }, choice);
         input.checked = index === 0;
         if (index < 10) make("kbd", { class: "ml-key", "aria-hidden": "true" }, choice, String(index));
-        make("span", { class: "ml-name" }, choice, label);
-        make("span", { class: "ml-rate" }, choice, rate);
+        const words = make("span", { class: "ml-what" }, choice);
+        make("span", { class: "ml-name" }, words, label);
+        make("span", { class: "ml-rate" }, words, rate);
         input.addEventListener("change", () => this.choose(index));
         return choice;
       });
@@ -177,7 +181,6 @@
     }
 
     render() {
-      if (!this.deck) return; // still being made
       const { state, element } = this;
       element.dataset.state = state;
       element.dataset.mode = this.deck.mode;
@@ -193,7 +196,7 @@
       else if (this.media && this.systems.length > 1) {
         this.note.textContent = "Files cannot be decoded here: switching may leave a short gap.";
       }
-      if (this.blindButton) this.blindButton.hidden = this.media;
+      if (this.blindButton) this.blindButton.hidden = this.media || this.blind !== null;
       this.view.ticks(this.duration);
       this.blind?.render();
       this.tick(state !== "playing");

@@ -100,9 +100,9 @@
       this.ticked = length;
       const step = TICKS.find((value) => length / value <= 6) ?? length;
       this.times.replaceChildren();
-      for (let value = 0; value <= length + 1e-6; value += step) {
+      for (let value = 0; value <= length * 1.005; value += step) {
         const mark = make("span", {}, this.times, `${Number(value.toFixed(2))} s`);
-        const share = `${(100 * value) / length}%`;
+        const share = `${Math.min((100 * value) / length, 100)}%`;
         mark.style.left = share;
         mark.style.transform = `translateX(-${share})`; // the first one begins, the last one ends there
       }

@@ -23,7 +23,8 @@ RECORDER = """async (element) => {
   })`;
   const address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
   await context.audioWorklet.addModule(address);
-  const node = new AudioWorkletNode(context, "recorder", { channelCount: 1, channelCountMode: "explicit" });
+  const mono = { channelCount: 1, channelCountMode: "explicit" };
+  const node = new AudioWorkletNode(context, "recorder", mono);
   const blocks = [];
   node.port.onmessage = ({ data }) => blocks.push(data);
   window.recorded = blocks;
@@ -36,12 +37,14 @@ RECORDED = """() => {
   const blocks = window.recorded.slice(8); // the first ones come while the recorder is connected
   const frames = blocks.map(([frame]) => frame);
   const lost = frames.findIndex((frame, index) => index && frame !== frames[index - 1] + 128);
-  if (lost > 0) throw Error(`lost blocks at ${lost} of ${frames.length}: ${frames.slice(lost - 1, lost + 3)}`);
+  if (lost > 0) throw Error(`lost blocks: ${frames.slice(lost - 1, lost + 3)}`);
   const all = new Float32Array(blocks.length * 128);
   blocks.forEach(([, block], index) => all.set(block, index * 128));
   const bytes = new Uint8Array(all.buffer);
   let text = "";
-  for (let at = 0; at < bytes.length; at += 32768) text += String.fromCharCode(...bytes.subarray(at, at + 32768));
+  for (let at = 0; at < bytes.length; at += 32768) {
+    text += String.fromCharCode(...bytes.subarray(at, at + 32768));
+  }
   return btoa(text);
 }"""
 

@@ -247,6 +247,7 @@ def test_players_and_other_sounds_of_the_page_stop_each_other(tmp_path, demo, op
     wait(page, "s.playing")
     assert page.evaluate("document.querySelector('#plain').paused")
     page.evaluate(
-        "document.dispatchEvent(new CustomEvent('ml:start', {detail: {source: document.body.firstChild}}))"
+        "document.dispatchEvent("
+        "new CustomEvent('ml:start', {detail: {source: document.querySelector('h1')}}))"
     )
     wait(page, "!s.playing")

@@ -1,0 +1,230 @@
+"""The players as parts of a page: without scripts, small, dark, in print, and when files fail."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.browser.listening import play, stage, store, tone, tones_html, value, wait
+
+SERIOUS = ("serious", "critical")
+
+
+@pytest.fixture
+def url(tmp_path, demo):
+    return demo(tones_html(tmp_path))
+
+
+def faults(page):
+    """What axe finds to be serious, with the places."""
+    found = Axe().run(page).response["violations"]
+    return [
+        (fault["id"], [node["html"][:120] for node in fault["nodes"]])
+        for fault in found
+        if fault["impact"] in SERIOUS
+    ]
+
+
+def test_without_scripts_every_sound_has_the_browsers_own_player(url, open_page):
+    opened = open_page(url, script=False)
+    page = opened.page
+    assert page.locator("audio").count() == 7
+    for player in page.locator("audio").all():
+        assert player.is_visible()
+        assert player.get_attribute("preload") == "none"
+    assert page.locator("img").first.is_visible()
+    assert page.get_by_role("table", name=re.compile("Tones through systems")).count() == 1
+    assert page.get_by_role("cell").count() == 6
+    assert page.locator(".ml-stage").count() == 0
+    assert opened.problems == []
+
+
+def test_with_scripts_the_stage_takes_their_place(url, open_page):
+    opened = open_page(url)
+    page = opened.page
+    assert page.locator(".ml-stage").count() == 3
+    assert not any(player.is_visible() for player in page.locator("audio").all())
+    assert page.get_by_role("group", name="Player: First").count() == 1
+    assert page.get_by_role("button", name="Play").count() == 3
+    assert page.get_by_role("slider", name="Position").count() == 3
+    assert opened.problems == []
+
+
+def test_nothing_but_the_chosen_pictures_is_loaded_before_play(url, open_page):
+    opened = open_page(url)
+    wait(opened.page, "s.view.image.complete && s.view.image.naturalWidth === 560")
+    opened.page.locator(".ml-stage").last.scroll_into_view_if_needed()
+    wait(opened.page, "s.view.image.complete && s.view.image.naturalWidth === 560", 2)
+    media = [address for address in opened.requests if "/media/" in address]
+    names = sorted(re.sub(r".*/media/|\.(png|webp)$", "", address) for address in media)
+    assert names == ["a-tone", "first-reference", "second-reference"]
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+def test_axe_finds_nothing_serious(url, open_page, size, dark):
+    page = open_page(url, size).page
+    if dark:
+        page.evaluate(
+            "document.documentElement.dataset.theme = 'dark';"
+            "document.body.style.cssText = 'background: #14181e; color: #ced6dd'"
+        )
+    assert faults(page) == []
+    stage(page).locator(".ml-system").nth(1).click()
+    stage(page).locator(".ml-blind-open").click()
+    assert faults(page) == []
+    stage(page).get_by_role("button", name="Start").click()
+    stage(page).get_by_role("button", name="X is A").click()
+    assert faults(page) == []
+    stage(page).get_by_role("button", name="Stop and reveal").click()
+    assert faults(page) == []
+
+
+def test_a_phone_needs_no_sideways_scrolling_and_no_fine_touch(url, open_page):
+    page = open_page(url, "phone").page
+    width = "document.documentElement.scrollWidth"
+    assert page.evaluate(width) == 360
+    for target in stage(page).locator("button, .ml-system, .ml-slider").all():
+        box = target.bounding_box()
+        assert box["height"] >= 40
+        assert box["width"] >= 44
+    box = stage(page).locator(".ml-slider").bounding_box()
+    page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + 10)
+    assert value(page, "s.position") == pytest.approx(3.0, abs=0.05)
+    stage(page).locator(".ml-blind-open").click()
+    assert page.evaluate(width) == 360
+
+
+def test_what_has_the_focus_can_be_seen(url, open_page):
+    page = open_page(url).page
+    seen = set()
+    for _ in range(5):
+        page.keyboard.press("Tab")
+        seen.add(
+            page.evaluate(
+                "(() => { let e = document.activeElement;"
+                " if (e.matches('input')) e = e.parentElement;"
+                " const { outlineStyle, outlineWidth } = getComputedStyle(e);"
+                " return `${e.classList[0]} ${outlineStyle} ${outlineWidth}`; })()"
+            )
+        )
+    for name in ("ml-system", "ml-slider", "ml-play", "ml-button"):
+        assert f"{name} solid 3px" in seen
+
+
+def test_if_the_scripts_fail_all_pictures_are_there(url, open_page, tmp_path):
+    for path in (tmp_path / "site" / "_static").glob("*.js"):
+        path.write_text("")
+    page = open_page(url).page
+    pictures = page.locator("td img")
+    assert pictures.nth(0).is_visible()
+    pictures.nth(2).wait_for(state="visible", timeout=20_000)
+
+
+def test_print_shows_pictures_and_figures_of_all_systems(url, open_page):
+    page = open_page(url).page
+    page.emulate_media(media="print")
+    assert not stage(page).is_visible()
+    assert page.locator("td[data-label] img").nth(2).is_visible()
+    assert page.locator("td[data-label] .ml-facts").nth(2).is_visible()
+    assert not any(player.is_visible() for player in page.locator("audio").all())
+
+
+def test_a_missing_file_is_said(url, open_page):
+    opened = open_page(url)
+    page = opened.page
+    page.route("**/first-opus-12-kbps.flac", lambda route: route.fulfill(status=404))
+    stage(page).locator(".ml-play").click()
+    alert = stage(page).get_by_role("alert")
+    page.wait_for_function("document.querySelector('.ml-alert').textContent")
+    assert alert.inner_text() == (
+        "Opus 12 kbps, 12.3 kbps cannot be played: the server answers 404."
+    )
+    wait(page, "s.playing")  # the reference plays all the same
+    stage(page).locator(".ml-system").nth(1).click()
+    wait(page, "!s.playing && e.dataset.state === 'paused'")  # rather than the wrong sound
+    page.unroute("**/first-opus-12-kbps.flac")
+    stage(page).locator(".ml-play").click()
+    wait(page, "s.playing && s.chosen === 1 && !e.querySelector('.ml-alert').textContent")
+
+
+def test_the_chosen_sound_plays_while_the_others_still_load(url, open_page):
+    page = open_page(url).page
+    held = []
+    page.route("**/first-mp3-8-kbps.flac", lambda route: held.append(route))
+    stage(page).locator(".ml-play").click()
+    wait(page, "s.playing && s.position > 0.1")
+    stage(page).locator(".ml-system").nth(2).click()
+    wait(page, "e.dataset.state === 'loading' && s.position > 0.1")
+    assert stage(page).locator(".ml-state").inner_text() == "Loading …"
+    at = value(page, "s.position")
+    held[0].continue_()
+    wait(page, "s.playing && s.chosen === 2")
+    assert value(page, "s.position") >= at
+
+
+def block_fetch(page):
+    page.evaluate("() => { window.fetch = () => Promise.reject(new TypeError('blocked')); }")
+
+
+def test_where_files_cannot_be_fetched_audio_elements_play(url, open_page):
+    page = open_page(url).page
+    block_fetch(page)
+    stage(page).locator(".ml-play").click()
+    wait(page, "e.dataset.mode === 'media' && s.playing && s.position > 0.3")
+    assert "cannot be decoded here" in stage(page).locator(".ml-state").inner_text()
+    assert not stage(page).locator(".ml-blind-open").is_visible()
+    before = value(page, "s.position")
+    stage(page).locator(".ml-system").nth(1).click()
+    wait(page, "s.playing && !s.systems[1].audio.paused && s.systems[0].audio.paused")
+    wait(page, f"s.systems[1].audio.currentTime > {before}")
+    after = value(page, "[s.position, s.systems[0].audio.currentTime]")
+    assert after[0] > before
+    wait(page, "s.systems[1].audio.volume === 1")
+    stage(page).locator(".ml-slider").press("Home")
+    wait(page, "s.playing && s.position < 2")
+    stage(page).locator(".ml-slider").press(" ")
+    wait(page, "!s.playing && e.dataset.state === 'paused'")
+    assert all(value(page, "s.systems.map(({audio}) => audio.paused)"))
+    stage(page, 1).locator(".ml-play").click()
+    wait(page, "s.playing", 1)
+
+
+def test_in_a_page_from_a_disk_everything_plays(url, open_page, tmp_path, browser):
+    page = browser.new_page()
+    problems = []
+    page.on("console", lambda message: problems.append(message.text))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto((tmp_path / "site" / "index.html").as_uri())
+    stage(page).locator(".ml-play").click()
+    wait(page, "e.dataset.mode === 'media' && s.playing && s.position > 0.2")
+    page.keyboard.press("2")
+    wait(page, "s.playing && s.chosen === 2 && !s.systems[2].audio.paused")
+    stage(page, 2).locator(".ml-play").click()
+    wait(page, "s.playing", 2)
+    wait(page, "!s.playing")
+    assert problems == []
+    page.close()
+
+
+def test_a_file_that_no_way_plays_is_said(url, open_page, tmp_path):
+    (tmp_path / "site" / "media" / "first-reference.flac").write_bytes(b"no sound at all")
+    page = open_page(url).page
+    stage(page).locator(".ml-play").click()
+    wait(page, "e.querySelector('.ml-alert').textContent")
+    assert "Reference, 384 kbps cannot be played" in stage(page).get_by_role("alert").inner_text()
+    wait(page, "e.dataset.state === 'idle'")
+    stage(page).locator(".ml-system").nth(1).click()
+    stage(page).locator(".ml-play").click()
+    wait(page, "s.playing && s.chosen === 1")
+
+
+def test_a_player_of_its_own_has_the_same_stage(tmp_path, demo, open_page):
+    from musiclib.listen import player
+
+    html = player(tone(440.0), 24_000, "Bare", store=store(tmp_path)).html
+    page = open_page(demo(html)).page
+    assert stage(page).locator("img, input, .ml-blind-open").count() == 0
+    play(page)
+    stage(page).locator(".ml-slider").press("ArrowRight")
+    assert value(page, "s.position") > 2
