@@ -9,7 +9,7 @@ from tests.explore_fixture import tones
 
 MEDIA = (".png", ".flac")
 DECK = "document.querySelector('.mx').mxDeck"
-# The level of what an explorer lets sound, and its pitch, over a thirtieth of a second.
+# The level and the pitch of what an explorer lets sound.
 MEASURE = f"""async () => {{
   const deck = {DECK};
   const context = deck.output.context;
@@ -27,7 +27,7 @@ MEASURE = f"""async () => {{
 
 @pytest.fixture
 def opened(tmp_path, demo, open_page):
-    """Open a page of explorers: `opened()` with an explorer's page, and native audio below it."""
+    """Open a page of explorers: `opened(names, extra)`, with more HTML below them."""
 
     def run(names=("one",), extra="", **how):
         store = MediaStore(tmp_path / "site" / "media", "media")
