@@ -18,6 +18,8 @@ from musiclib.book.check import FIRST_PAGE, check_site
 from musiclib.book.finish import Facts, finish
 from musiclib.book.freshness import REPORT, SOURCES_KEY, sources_fingerprint
 from musiclib.book.layout import Book, Chapter, find_book
+from musiclib.book.pdf import NAME as PDF_NAME
+from musiclib.book.pdf import find_browser, write_pdf
 from musiclib.book.record import run_record
 from musiclib.book.run import Workplace, execute, prepare
 from musiclib.book.site import assemble, build_site, copy_sources
@@ -46,6 +48,7 @@ class Options:
         force: Run chapters again even when nothing changed.
         repository_url: Address for the pages' links to the repository, or None.
         site_url: Address where the site will be published, or None.
+        pdf: Whether to print the book as PDF too; that takes a browser.
     """
 
     source: Path = field(default_factory=Path.cwd)
@@ -59,6 +62,7 @@ class Options:
     force: bool = False
     repository_url: str | None = None
     site_url: str | None = None
+    pdf: bool = False
 
     @property
     def parameters(self) -> dict[str, object]:
@@ -190,6 +194,8 @@ def build(options: Options, say: Say) -> Path:
             f"{out} has files that are not a site built here, and the site would replace them. "
             "Choose another folder with --out, or empty it."
         )
+    if options.pdf:
+        find_browser()  # rather now than after the chapters have run
     with _alone(work), _temporary(work, "site") as folder:
         sources = sources_fingerprint(book)  # before the work, in which they may be edited
         executed = _run_chapters(book, work, options, say)
@@ -200,6 +206,9 @@ def build(options: Options, say: Say) -> Path:
         record = run_record(book, options.parameters, chapters, executed.fresh, executed.data)
         finish(_facts(book, html, chapters, options, record))
         _write(html / REPORT, record)  # a page links to it
+        if options.pdf:
+            say("printing the book")
+            write_pdf(html, book, html / PDF_NAME)
         say("checking the site")
         report = check_site(html)
         if report.findings:
@@ -225,7 +234,8 @@ def _facts(
 ) -> Facts:
     repository = options.repository_url.rstrip("/") if options.repository_url else None
     site = f"{options.site_url.rstrip('/')}/" if options.site_url else None
-    return Facts(book, html, chapters, repository, site, record or {})
+    pdf = PDF_NAME if options.pdf else None
+    return Facts(book, html, chapters, repository, site, pdf, record or {})
 
 
 def _rest(book: Book, options: Options, executed: Executed) -> dict[str, Stored]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from bs4 import BeautifulSoup
 
+from musiclib.book.accessible import mend_theme
 from musiclib.book.formulas import add_font
 from musiclib.book.launch import add_launch_links
 from musiclib.book.not_found import write_not_found
@@ -15,6 +16,7 @@ from musiclib.book.page_figures import give_figures_their_twins
 from musiclib.book.page_images import settle_images
 from musiclib.book.page_tables import give_tables_their_files
 from musiclib.book.pages import Facts, SitePage
+from musiclib.book.pdf import link_pdf
 from musiclib.book.reproducibility import fill_places
 from musiclib.book.rerun import add_rerun_box
 from musiclib.book.slim import slim_site
@@ -31,10 +33,11 @@ STEPS: tuple[Step, ...] = (
     fill_places,
     give_figures_their_twins,
     give_tables_their_files,
-    settle_images,
     describe,
     add_rerun_box,
     add_launch_links,
+    settle_images,
+    mend_theme,
     slim_scripts,
 )
 """Done to every page, in this order: first what changes the content, then what slims the page."""

@@ -21,6 +21,7 @@ class Facts:
         chapters: Executed chapters by docname.
         repository_url: Address of the repository, without a slash at its end, or None.
         site_url: Address where the site will be, with a slash at its end, or None.
+        pdf: Place of the book's PDF in the site, or None where none is made.
         record: What the site was made with, from `musiclib.book.record.run_record`.
     """
 
@@ -29,6 +30,7 @@ class Facts:
     chapters: Mapping[str, Stored] = field(default_factory=dict)
     repository_url: str | None = None
     site_url: str | None = None
+    pdf: str | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -31,7 +31,18 @@ def add_parser(subparsers: Any) -> None:
     build.add_argument(
         "--site-url", metavar="URL", help="address of the published site, for the site map"
     )
+    build.add_argument(
+        "--pdf", action="store_true", help="print the book as PDF too, with a headless Chromium"
+    )
     build.set_defaults(run=_build)
+
+    pdf = commands.add_parser("pdf", help="print a built site as one PDF, with a Chromium")
+    pdf.add_argument("site", nargs="?", type=Path, default=SITE, help=f"default: {SITE}")
+    pdf.add_argument("--out", type=Path, help="file of the PDF (default: book.pdf in the site)")
+    pdf.add_argument(
+        "--source", type=Path, default=Path(), help="the book's repository (default: this folder)"
+    )
+    pdf.set_defaults(run=_pdf)
 
     check = commands.add_parser("check", help="check a built site")
     check.add_argument("site", nargs="?", type=Path, default=SITE, help=f"default: {SITE}")
@@ -91,6 +102,7 @@ def _options(args: argparse.Namespace) -> Any:
         force=args.force,
         repository_url=getattr(args, "repository_url", None),
         site_url=getattr(args, "site_url", None),
+        pdf=getattr(args, "pdf", False),
     )
 
 
@@ -130,6 +142,16 @@ def _build(args: argparse.Namespace) -> int:
 
     options = _options(args)
     return _work(lambda: _say(f"The book is ready: {build(options, _say).as_uri()}"))
+
+
+def _pdf(args: argparse.Namespace) -> int:
+    from musiclib.book.layout import find_book
+    from musiclib.book.pdf import NAME, write_pdf
+
+    out = args.out or args.site / NAME
+    write_pdf(args.site, find_book(args.source), out)
+    _say(f"The book is printed: {out}")
+    return 0
 
 
 def _check(args: argparse.Namespace) -> int:
