@@ -164,6 +164,14 @@ def test_pictures_that_load_late_weigh_only_when_the_reader_has_seen_them(site: 
     assert loaded_files(page, site, scrolled=False) == {site / "index.html"}
 
 
+def test_of_a_comparisons_pictures_the_first_one_of_each_row_weighs(site: Path) -> None:
+    cell = '<td><img src="{}" alt="x" loading="lazy"></td>'
+    (site / "other.png").write_bytes(b"x" * 2000)
+    row = f"<tr data-ml-group>{cell.format('picture.png')}{cell.format('other.png')}</tr>"
+    page = Page(write_site(site, f"<table>{row}</table>") / "index.html")
+    assert loaded_files(page, site) == {site / "index.html", site / "picture.png"}
+
+
 def test_page_of_too_many_files_is_found(site: Path) -> None:
     for number in range(200):
         (site / f"{number}.png").write_bytes(b"x")

@@ -207,7 +207,7 @@
       const { duration } = this;
       const at = this.view.preview ?? this.position;
       this.view.move(at, duration, spoken);
-      const text = `${shared.seconds(at)} / ${shared.seconds(duration)} s`;
+      const text = `${shared.seconds(at)}${duration ? ` / ${shared.seconds(duration)}` : ""} s`;
       if (this.clock.textContent !== text) this.clock.textContent = text;
       cancelAnimationFrame(this.frame);
       if (this.deck.playing) this.frame = requestAnimationFrame(() => this.tick());

@@ -133,6 +133,10 @@ def _eager_source(tag: Tag) -> bool:
         return False  # a browser loads one of a figure's two pictures, and they weigh the same
     if tag.get("loading") == "lazy" and tag.find_parent("details", open=False):
         return False  # a browser loads it when the reader unfolds it
+    if tag.get("loading") == "lazy" and tag.find_parent("tr", attrs={"data-ml-group": True}):
+        cell = tag.find_parent("td")
+        if cell is not None and cell.find_previous_sibling("td") is not None:
+            return False  # stages load the picture of a system when it is chosen
     player = tag if tag.name in ("audio", "video") else tag.find_parent(["audio", "video"])
     # Without the attribute a browser decides, so the whole file counts.
     return player is None or player.get("preload") != "none"
