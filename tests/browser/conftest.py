@@ -6,6 +6,7 @@ A test of the built site takes the fixture `site`. It skips where no site of the
 
 import asyncio
 import os
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from musiclib.book.layout import find_book
 REPOSITORY = Path(__file__).resolve().parents[2]
 STATIC = REPOSITORY / "book" / "_static"
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NOT_FOUND = "404.html"
 SIZES = {"desktop": (1280, 900), "phone": (360, 740)}
 # Sound plays without a click and without a sound device; nothing calls home, and no host but this
 # machine can be reached.
@@ -89,8 +91,9 @@ def watched(page, base: str) -> Opened:
             opened.problems.append(f"console {message.type}: {message.text}")
 
     def failed(request) -> None:
-        # A player that has enough of a file ends its request, and asks for another part.
-        if not (request.resource_type == "media" and "ERR_ABORTED" in str(request.failure)):
+        # What the page itself gave up is no failure: a reader who goes on to another page, a
+        # player that has enough of a file.
+        if "ERR_ABORTED" not in str(request.failure):
             opened.problems.append(f"failed: {request.url} {request.failure}")
 
     def response(response) -> None:
@@ -181,9 +184,26 @@ def site() -> Path:
 
 
 @pytest.fixture(scope="package")
+def site_base(site) -> str:
+    """Path of the site on the host that it was built for, `/` where it was built for none.
+
+    Only the page for missing pages depends on it, which a server shows in any folder.
+    """
+    found = re.search(r'data-content_root="([^"]*)"', (site / NOT_FOUND).read_text("utf-8"))
+    assert found is not None
+    return found[1]
+
+
+@pytest.fixture(scope="package")
 def site_url(browser, serve, site) -> str:
     """Address of the site, below a folder as on a host that has other sites too."""
     return serve(site, "/music/book/")
+
+
+@pytest.fixture(scope="package")
+def not_found_url(browser, serve, site, site_base) -> str:
+    """Address of the site where it was built to be."""
+    return serve(site, site_base)
 
 
 @pytest.fixture(scope="package")
@@ -196,7 +216,7 @@ def site_contexts(browser):
 
 
 @pytest.fixture
-def visit(site_url, site_contexts) -> Iterator[Callable[..., Opened]]:
+def visit(site_url, not_found_url, site_contexts) -> Iterator[Callable[..., Opened]]:
     """Open a page of the site: ``visit("book/index.html", "phone", dark=True)``."""
     pages = []
 
@@ -204,8 +224,9 @@ def visit(site_url, site_contexts) -> Iterator[Callable[..., Opened]]:
         page = site_contexts[size].new_page()
         pages.append(page)
         page.emulate_media(color_scheme="dark" if dark else "light")
-        opened = watched(page, "/".join(site_url.split("/")[:3]))
-        page.goto(site_url + name, wait_until="load")
+        base = not_found_url if name == NOT_FOUND else site_url
+        opened = watched(page, "/".join(base.split("/")[:3]))
+        page.goto(base + name, wait_until="load")
         return opened
 
     yield run

@@ -71,13 +71,23 @@ globalThis.mlTest = (() => {
   /** Change the system of a playing stage, and tell how far the position jumps, in seconds. */
   async function jump(element, index) {
     const stage = element.mlStage;
-    const from = stage.position;
-    const begun = performance.now();
+    const clock = stage.output.context; // the clock of what is heard, which a busy machine holds up
+    const [from, begun] = [stage.position, clock.currentTime];
     stage.choose(index);
     await until(() => stage.chosen === index && element.dataset.state === "playing");
-    await rest(60);
-    const moved = stage.position - from;
-    return moved - (performance.now() - begun) / 1000;
+    await until(() => clock.currentTime > begun + 0.06);
+    const [to, ended] = [stage.position, clock.currentTime];
+    return to - from - (ended - begun);
+  }
+
+  /** Whether an explorer's sound, which was started, is heard; what was wrong, in words. */
+  async function tryExplorer(root) {
+    const deck = root.mxDeck;
+    if (!(await until(() => deck.playing && deck.voice && deck.seconds > 0))) return "does not start";
+    const before = deck.seconds;
+    if (!(await until(() => Math.abs(deck.seconds - before) > 0.03))) return "stands still";
+    const level = follow(deck.output);
+    return (await until(() => level() > AUDIBLE, 8000)) ? "" : "is silent";
   }
 
   /** Play a media element for a moment; what was wrong, in words. */
@@ -92,5 +102,5 @@ globalThis.mlTest = (() => {
     return heard ? [] : [`${name}: is silent`];
   }
 
-  return { AUDIBLE, until, rest, follow, followMedia, tryStage, tryMedia, jump };
+  return { AUDIBLE, until, rest, follow, followMedia, tryStage, tryExplorer, tryMedia, jump };
 })();
