@@ -36,6 +36,7 @@ STEPS: tuple[Step, ...] = (
     describe,
     add_rerun_box,
     add_launch_links,
+    link_pdf,
     settle_images,
     mend_theme,
     slim_scripts,

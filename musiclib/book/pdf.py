@@ -27,7 +27,6 @@ _ARGUMENTS = (
     "--no-first-run",
     "--no-pdf-header-footer",  # page numbers come from the style
     "--generate-pdf-document-outline",
-    "--blink-settings=scriptEnabled=false",  # what works without scripts is what paper can show
 )
 
 

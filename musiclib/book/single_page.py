@@ -18,7 +18,10 @@ STYLE = "_static/pdf.css"
 """Style of the one document, beside those of the pages."""
 
 # What neither paper nor a document without scripts can show.
-_DROPPED = "script, audio, video, iframe, button, input, select, .headerlink, .ml-rerun, .ml-launch, .ml-pdf"
+_DROPPED = (
+    "script, audio, video, iframe, button, input, select, "
+    ".headerlink, .ml-rerun, .ml-launch, .ml-pdf"
+)
 _ADDRESSES = ("href", "src", "poster")
 _REFERRING = ("aria-labelledby", "aria-describedby", "aria-controls", "for", "headers")
 
