@@ -39,7 +39,7 @@ def settle_images(page: SitePage, facts: Facts) -> None:
 
 def _at_once(image: Tag) -> bool:
     """Whether a picture is likely to be seen before the reader scrolls."""
-    if image.get("loading") or "only-dark" in image.get_attribute_list("class"):
+    if image.get("loading"):
         return False
     article = image.find_parent("article") or image.find_parent("main")
     if article is None:

@@ -47,19 +47,23 @@ def slim_site(html: Path) -> None:
     for script in scripts:
         vocabulary.add_script(script.read_text(encoding="utf-8"))
     shared = _shared_styles(html, pages)
+    own = _linked_styles(html, pages) - {name for name, _ in shared}
+    for name in own:
+        vocabulary.add_style((html / name).read_text(encoding="utf-8"))
     if shared:
         text = "".join(_inlined(html, *name) for name in shared)
         style = slim_style(text, vocabulary)
         texts = [*pages.values(), style, *(s.read_text(encoding="utf-8") for s in scripts)]
         style = _slim_fonts(html, style, icon_codes(texts))
         replace_file(html / STYLE, style.encode())
+        vocabulary.add_style(style)
         digest = hashlib.sha256(style.encode()).hexdigest()[:8]
         for path, text in pages.items():
             slimmer = _one_link(html, path, text, {name for name, _ in shared}, digest)
             if slimmer != text:
                 replace_file(path, slimmer.encode())
                 pages[path] = slimmer
-    for name in sorted(_linked_styles(html, pages) - {STYLE}):
+    for name in sorted(own):
         style = slim_style((html / name).read_text(encoding="utf-8"), vocabulary)
         replace_file(html / name, style.encode())
     _sweep(html, pages, scripts)

@@ -15,6 +15,8 @@ import tinycss2
 from tinycss2.ast import Node
 
 _WORD = re.compile(r"-{0,2}[A-Za-z_][\w-]*")
+_PROPERTY_USE = re.compile(r"var\(\s*(--[\w-]+)")
+_ANIMATION_USE = re.compile(r"\banimation(?:-name)?\s*:([^;}]*)")
 _GROUPS = frozenset({"media", "supports", "layer", "container", "scope", "starting-style"})
 # Elements that the parser of a browser adds, and names that stand for no element.
 _ALWAYS = frozenset({"html", "head", "body", "tbody", "from", "to", "*"})
@@ -31,7 +33,8 @@ class Vocabulary:
         attributes: Names of their attributes.
         words: Words of the scripts; any of them may become one of the above.
         beginnings: Those of the words that end with a hyphen; scripts put names together.
-        properties: Custom properties (`--name`) that pages and scripts name.
+        asked: Custom properties (`--name`) and key frames that pages, scripts and other style
+            sheets ask for.
     """
 
     tags: set[str] = field(default_factory=lambda: set(_ALWAYS))
@@ -40,7 +43,7 @@ class Vocabulary:
     attributes: set[str] = field(default_factory=set)
     words: set[str] = field(default_factory=set)
     beginnings: tuple[str, ...] = ()
-    properties: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)
 
     def add_page(self, text: str) -> None:
         """Take up the elements of a page, and the words of the scripts in it."""
@@ -51,7 +54,12 @@ class Vocabulary:
         words = set(_WORD.findall(text))
         self.words |= words
         self.beginnings += tuple(word for word in words if word.endswith("-") and len(word) > 3)
-        self.properties |= {word for word in words if word.startswith("--")}
+        self.asked |= {word for word in words if word.startswith("--")}
+
+    def add_style(self, text: str) -> None:
+        """Take up what a style sheet asks for, which another one may declare."""
+        self.asked |= set(_PROPERTY_USE.findall(text))
+        self.asked |= {word for use in _ANIMATION_USE.findall(text) for word in _WORD.findall(use)}
 
     def has(self, known: set[str], name: str) -> bool:
         """Whether a name is among the known ones or may be made by a script."""
@@ -204,8 +212,8 @@ def _spare(before: Node | None, after: Node | None) -> bool:
 def _without_unused(text: str, vocabulary: Vocabulary) -> str:
     """Drop custom properties and key frames that nothing asks for."""
     rules = tinycss2.parse_stylesheet(text)
-    asked = set(vocabulary.properties)
-    animated: set[str] = set(vocabulary.words)
+    asked = set(vocabulary.asked)
+    animated = vocabulary.words | vocabulary.asked
     for name, value in _declarations(rules):
         asked |= set(_asked(value))
         if name.endswith(("animation", "animation-name")) or name.startswith("--"):
