@@ -39,7 +39,8 @@ def give_tables_their_files(page: SitePage, facts: Facts) -> None:
         return
     number = 0
     for table in article.select("table"):
-        if table.find_parent(_is_no_data) is not None or table.find_parent("table"):
+        no_data = _is_no_data(table) or table.find_parent(_is_no_data) is not None
+        if no_data or table.find_parent("table"):
             continue
         number += 1
         _scoped_headings(table)

@@ -8,6 +8,7 @@ import pandas as pd
 from musiclib.codecs import Codec
 from musiclib.datasets import Clip
 from musiclib.evaluate import align
+from musiclib.figures import with_values
 from musiclib.listen import Row, Sound
 from musiclib.metrics import METRICS, Interval, bitrate_kbps
 from musiclib.studies.compression.limits import GaussianLimit
@@ -106,7 +107,8 @@ def rates_table(summary: pd.DataFrame, nominal: Mapping[str, float]) -> pd.DataF
         shown[_SHORT[metric]] = [
             f"{mean:.{digits}f}".replace("-", _MINUS) for mean in ordered[metric]
         ]
-    return shown.set_index(ordered["label"].rename(None))
+    shown = shown.set_index(ordered["label"].rename(None))
+    return with_values(shown, ordered.set_index("label"))
 
 
 def matched_table(found: pd.DataFrame) -> pd.DataFrame:

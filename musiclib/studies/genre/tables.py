@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from musiclib.datasets import UNKNOWN, Dataset
+from musiclib.figures import with_values
 from musiclib.genre import Comparison, Network, Score
 from musiclib.listen import Rendered, Row, Sound, comparison
 from musiclib.metrics import Interval
@@ -71,10 +72,20 @@ def names_there(results: Results) -> list[str]:
 
 def main_table(results: Results) -> pd.DataFrame:
     """All scores of all systems; the best latent system by the validation tracks has a star."""
-    rows = {}
+    rows, values = {}, {}
     for system in results.systems:
         of = results.scores[system.name]
         test = of["mean"]
+        values[system.name] = {
+            "validation": of["validation"].balanced.mean,
+            "balanced accuracy": test.balanced.mean,
+            "low": test.balanced.low,
+            "high": test.balanced.high,
+            "accuracy": test.accuracy.mean,
+            "macro F1": test.macro_f1.mean,
+            "by vote": of["vote"].balanced.mean,
+            "single pieces": of["pieces"].balanced.mean,
+        }
         mark = f" {BEST}" if system.name == results.best_latent else ""
         rows[system.name + mark] = {
             "validation": f"{of['validation'].balanced.mean:.2f}",
@@ -85,7 +96,9 @@ def main_table(results: Results) -> pd.DataFrame:
             "by vote": f"{of['vote'].balanced.mean:.2f}",
             "single pieces": f"{of['pieces'].balanced.mean:.2f}",
         }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    shown = pd.DataFrame.from_dict(rows, orient="index")
+    named = pd.DataFrame.from_dict(values, orient="index").rename_axis("system")
+    return with_values(shown, named)
 
 
 def _ends(interval: Interval) -> str:

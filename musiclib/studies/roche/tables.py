@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from musiclib.figures import with_values
 from musiclib.metrics import Interval, bootstrap_interval, difference_interval
 from musiclib.studies.roche.models import BASELINE, LABELS
 
@@ -212,7 +213,8 @@ def readable(rows: pd.DataFrame, signs: bool = False) -> pd.DataFrame:
     ]
     wide = rows.assign(cell=cells).pivot(index="size", columns="family", values="cell")
     wide = wide[rows["family"].unique()].rename(columns=LABELS)
-    return wide.rename_axis(index="Size", columns=None).fillna("not trained")
+    shown = wide.rename_axis(index="Size", columns=None).fillna("not trained")
+    return with_values(shown, rows.reset_index(drop=True))
 
 
 def by_part(tables: Mapping[str, pd.DataFrame], family: str) -> pd.DataFrame:
