@@ -20,6 +20,8 @@ _ANIMATION_USE = re.compile(r"\banimation(?:-name)?\s*:([^;}]*)")
 _GROUPS = frozenset({"media", "supports", "layer", "container", "scope", "starting-style"})
 # Elements that the parser of a browser adds, and names that stand for no element.
 _ALWAYS = frozenset({"html", "head", "body", "tbody", "from", "to", "*"})
+# Attributes that a browser sets when the reader opens something.
+_STATES = frozenset({"open"})
 
 
 @dataclass
@@ -40,7 +42,7 @@ class Vocabulary:
     tags: set[str] = field(default_factory=lambda: set(_ALWAYS))
     classes: set[str] = field(default_factory=set)
     ids: set[str] = field(default_factory=set)
-    attributes: set[str] = field(default_factory=set)
+    attributes: set[str] = field(default_factory=lambda: set(_STATES))
     words: set[str] = field(default_factory=set)
     beginnings: tuple[str, ...] = ()
     asked: set[str] = field(default_factory=set)
