@@ -25,6 +25,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 STATIC = REPOSITORY / "book" / "_static"
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NOT_FOUND = "404.html"
+PATIENCE_MS = 60_000  # what takes a moment takes long where other things run too
 SIZES = {"desktop": (1280, 900), "phone": (360, 740)}
 # Sound plays without a click and without a sound device; nothing calls home, and no host but this
 # machine can be reached.
@@ -69,12 +70,14 @@ class Opened:
 def new_context(browser, size: str, *, dark: bool = False, script: bool = True):
     """A context of the browser: its own cache and storage, a window's size, a theme."""
     width, height = SIZES[size]
-    return browser.new_context(
+    context = browser.new_context(
         viewport={"width": width, "height": height},
         color_scheme="dark" if dark else "light",
         java_script_enabled=script,
         has_touch=size == "phone",
     )
+    context.set_default_timeout(PATIENCE_MS)
+    return context
 
 
 def watched(page, base: str) -> Opened:

@@ -5,7 +5,7 @@
 globalThis.mlTest = (() => {
   "use strict";
 
-  const PATIENCE = 30000; // milliseconds
+  const PATIENCE = 60000; // milliseconds
   const AUDIBLE = 1e-4; // of full scale, -80 dB
   const rest = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 

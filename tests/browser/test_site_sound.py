@@ -9,7 +9,6 @@ from tests.browser.test_site_pages import site_pages
 
 TOOLS = (Path(__file__).parent / "sound.js").read_text(encoding="utf-8")
 SWITCH_SECONDS = 0.05
-PATIENCE_MS = 30_000
 
 
 def pages_with(*marks: str) -> list[str]:

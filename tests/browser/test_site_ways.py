@@ -8,12 +8,11 @@ from tests.browser.conftest import SIZES
 from tests.browser.test_site_pages import site_pages
 from tests.browser.test_site_sound import pages_with
 
-PATIENCE_MS = 30_000
 CHAPTER = "book/index.html"
 
 
 def wait(page, condition: str) -> None:
-    page.wait_for_function(condition, timeout=PATIENCE_MS)
+    page.wait_for_function(condition)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -50,7 +49,7 @@ def test_search_finds_a_word(visit, size):
     field.press("Enter")
     page.wait_for_url("**/search.html*")
     results = page.locator("#search-results a")
-    results.first.wait_for(timeout=PATIENCE_MS)
+    results.first.wait_for()
     assert results.count() > 1
     page.wait_for_load_state("networkidle")  # the pages from which it shows lines
     results.first.click()
