@@ -12,12 +12,16 @@
 
   const shared = (globalThis.MusiclibPlayer ??= {});
   const FADE = 0.01; // seconds; shorter ones click, longer ones blur what is compared
-  // Seconds that a change is scheduled ahead. What comes too late for the audio thread clicks, and
-  // busy machines render in bursts.
-  const timing = { lead: 0.04 };
-  const KEPT = 3; // decks whose decoded sound stays in memory
+  const settings = {
+    // Seconds that a change is scheduled ahead. What comes too late for the audio thread clicks, and
+    // busy machines render in bursts.
+    lead: 0.04,
+    kept: 3, // decks whose decoded sound stays in memory
+    rest: 10, // seconds of silence after which the sound device is let go
+  };
 
   let context = null;
+  let idle = 0; // timer
   const recent = []; // decks in the order of their use, the last one first
 
   /** The page's audio context, made in the first gesture: earlier ones may not start. */
@@ -67,7 +71,7 @@
       this.chosen = chosen;
       this.voices = new Map();
       this.at = at;
-      this.since = this.frame(audioContext().currentTime + timing.lead);
+      this.since = this.frame(audioContext().currentTime + settings.lead);
       // The first sample of a file is left as it is; elsewhere sound begins without a click.
       this.master = new Fader(at > 0 ? 0 : 1);
       if (at > 0) this.master.go(1, this.since);
@@ -89,7 +93,7 @@
     add(index, buffer) {
       if (this.voices.has(index)) return;
       const first = this.voices.size === 0;
-      const time = first ? this.since : this.frame(audioContext().currentTime + timing.lead);
+      const time = first ? this.since : this.frame(audioContext().currentTime + settings.lead);
       const start = Math.max(time, this.since);
       const source = audioContext().createBufferSource();
       const fader = new Fader(first ? 1 : 0);
@@ -102,7 +106,7 @@
 
     choose(index) {
       this.chosen = index;
-      const now = audioContext().currentTime + timing.lead;
+      const now = audioContext().currentTime + settings.lead;
       const time = Math.max(now, this.voices.get(index)?.start ?? now);
       for (const [number, { fader }] of this.voices) {
         const value = number === index ? 1 : 0;
@@ -112,11 +116,11 @@
 
     /** End without a click; gives the position that was reached. */
     stop() {
-      const time = audioContext().currentTime + timing.lead;
+      const time = audioContext().currentTime + settings.lead;
       this.master.go(0, time);
       for (const { source } of this.voices.values()) source.stop(time + 2 * FADE);
       const node = this.master.node;
-      setTimeout(() => node.disconnect(), 1000 * (timing.lead + 4 * FADE) + 200);
+      setTimeout(() => node.disconnect(), 1000 * (settings.lead + 4 * FADE) + 200);
       return this.position(time);
     }
   }
@@ -229,9 +233,12 @@
     }
 
     halt() {
-      if (this.run) this.at = Math.min(this.run.stop(), this.duration);
+      if (!this.run) return;
+      this.at = Math.min(this.run.stop(), this.duration);
       this.run = null;
       clearTimeout(this.timer);
+      clearTimeout(idle);
+      idle = setTimeout(rest, 1000 * settings.rest);
     }
 
     pause() {
@@ -262,15 +269,19 @@
     }
   }
 
+  function rest() {
+    if (!recent.some(({ wanted }) => wanted)) context.suspend();
+  }
+
   function keep(deck) {
     const index = recent.indexOf(deck);
     if (index >= 0) recent.splice(index, 1);
     recent.unshift(deck);
-    for (const old of recent.splice(KEPT)) {
+    for (const old of recent.splice(settings.kept)) {
       if (old.wanted) recent.push(old);
       else old.release();
     }
   }
 
-  Object.assign(shared, { WebDeck, SoundError, audioContext, timing });
+  Object.assign(shared, { WebDeck, SoundError, audioContext, settings });
 })();

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.browser.conftest import ARGUMENTS, find_browser
 from tests.browser.listening import (
     LEVELS,
     TONES,
@@ -27,7 +28,7 @@ def tones(tmp_path, demo, open_page):
 @pytest.fixture
 def calm(tones):
     """Changes are scheduled further ahead, so that a busy machine renders none of them too late."""
-    tones.evaluate("window.MusiclibPlayer.timing.lead = 0.2")
+    tones.evaluate("window.MusiclibPlayer.settings.lead = 0.2")
     return tones
 
 
@@ -251,3 +252,43 @@ def test_players_and_other_sounds_of_the_page_stop_each_other(tmp_path, demo, op
         "new CustomEvent('ml:start', {detail: {source: document.querySelector('h1')}}))"
     )
     wait(page, "!s.playing")
+
+
+def test_the_browsers_own_rules_for_autoplay_are_kept(tmp_path, demo, browser):
+    arguments = [one for one in ARGUMENTS if "autoplay" not in one]
+    url = demo(tones_html(tmp_path))
+    strict = browser.browser_type.launch(executable_path=find_browser(), args=arguments)
+    try:
+        page = strict.new_page()
+        warnings = []
+        page.on("console", lambda message: warnings.append(message.text))
+        page.goto(url)
+        play(page)
+        rate = record(page)
+        let_sound(page, 0.3)
+        assert pitch(recorded(page), rate) == pytest.approx(TONES[0], abs=8)
+        assert warnings == []
+    finally:
+        strict.close()
+
+
+def test_decoded_sound_of_rows_long_left_is_forgotten_and_comes_back(tones):
+    tones.evaluate("window.MusiclibPlayer.settings.kept = 1")
+    play(tones, 0)
+    play(tones, 1)
+    wait(tones, "!s.playing", 0)
+    play(tones, 0)
+    wait(tones, "!s.playing", 1)
+    assert value(tones, "s.deck.tracks.every(({buffer}) => buffer === null)", 1)
+    assert value(tones, "s.deck.tracks.every(({buffer}) => buffer !== null)", 0)
+
+
+def test_the_sound_device_is_let_go_in_silence(tones):
+    tones.evaluate("window.MusiclibPlayer.settings.rest = 0.2")
+    play(tones)
+    stage(tones).locator(".ml-play").click()
+    tones.wait_for_function("window.MusiclibPlayer.audioContext().state === 'suspended'")
+    at = value(tones, "s.position")
+    stage(tones).locator(".ml-play").click()
+    wait(tones, f"s.playing && s.position > {at} + 0.1")
+    assert tones.evaluate("window.MusiclibPlayer.audioContext().state") == "running"
