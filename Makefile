@@ -23,12 +23,13 @@ SEED ?= 0
 JOBS ?= 2
 REPOSITORY_URL ?=
 SITE_URL ?=
+PDF ?=
 PORT ?= 8000
 
 BUILD_OPTIONS = --dataset "$(DATASET)" --profile "$(PROFILE)" --seed "$(SEED)" --jobs "$(JOBS)" \
 	$(if $(DATA_ROOT),--data-root "$(DATA_ROOT)") \
 	$(if $(REPOSITORY_URL),--repository-url "$(REPOSITORY_URL)") \
-	$(if $(SITE_URL),--site-url "$(SITE_URL)")
+	$(if $(SITE_URL),--site-url "$(SITE_URL)") $(if $(PDF),--pdf)
 
 # Decoded music is kept beside what is built from it, unless the reader has another place.
 MUSICLIB_CACHE ?= $(CURDIR)/build/cache
@@ -44,14 +45,14 @@ PYTHON := $(shell for python in python3.11 python3 python3.12 python3.13; do \
 	if $$python -c '$(OLD_ENOUGH)' >/dev/null 2>&1; then echo $$python; break; fi; done)
 endif
 
-.PHONY: help book test browser browser-test tools lint format check serve launch notebooks checkpoints \
+.PHONY: help book test browser browser-test tools lint format check serve pdf launch notebooks checkpoints \
 	bench install clean distclean
 
 help: ## list these targets
 	@echo "make TARGET, with one of:"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-13s %s\n", $$1, $$2}'
 	@echo "Variables: DATASET=mini DATA_ROOT=folder PROFILE=mini|smoke|retrain SEED=0 JOBS=2 PORT=8000"
-	@echo "           PYTHON=python3.11 REPOSITORY_URL=address SITE_URL=address"
+	@echo "           PYTHON=python3.11 REPOSITORY_URL=address SITE_URL=address PDF=1"
 	@echo "           MUSICLIB_CACHE=folder"
 
 book: $(STAMP) ## run the chapters, build the site, check it, print where it is
@@ -88,6 +89,9 @@ check: $(STAMP) ## check the built site again, and list how much each page loads
 
 serve: $(STAMP) ## serve the built site on this machine, with seeking
 	@$(BIN)/musiclib book serve build/book --port "$(PORT)"
+
+pdf: $(STAMP) ## print the built site to build/book/book.pdf with the browser
+	@$(BIN)/musiclib book pdf build/book
 
 launch: $(STAMP) ## write copies of the chapters for Colab into build/launch; needs REPOSITORY_URL
 	@$(BIN)/musiclib book launch --repository-url "$(REPOSITORY_URL)" --out build/launch
