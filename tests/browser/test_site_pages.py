@@ -32,6 +32,8 @@ OVERFLOW = """() => {
   return [`${document.scrollingElement.scrollWidth} px of ${width} px`].concat(
     inner.slice(0, 3).map((element) => element.outerHTML.slice(0, 100)));
 }"""
+MOST_REQUESTS = 200
+MOST_BYTES = 150e6
 GRAVE = ("serious", "critical")
 
 
@@ -74,6 +76,7 @@ def test_page(visit, name, size):
     opened = visit(name, size, dark=themes[0] == "dark")
     page = opened.page
     assert page.title()
+    assert len(opened.requests) < MOST_REQUESTS
     faults = []
     for theme in themes:
         in_theme(page, theme)
@@ -86,3 +89,7 @@ def test_page(visit, name, size):
     faults += barriers(page, rules={"color-contrast": {"enabled": False}})
     faults = opened.problems + faults
     assert not faults, "\n".join(faults)
+
+
+def test_the_whole_site_stays_small(site):
+    assert sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) < MOST_BYTES

@@ -3,8 +3,10 @@
 import re
 
 import pytest
+from bs4 import BeautifulSoup
 
-from tests.browser.conftest import SIZES
+from musiclib.book.layout import find_book
+from tests.browser.conftest import REPOSITORY, SIZES
 from tests.browser.test_site_pages import site_pages
 from tests.browser.test_site_sound import pages_with
 
@@ -129,3 +131,19 @@ def test_a_page_opens_from_a_disk(site, open_page):
     page.locator("button.ml-play").first.click()
     wait(page, "document.querySelector('.ml-stage').mlStage.position > 0.1")
     assert opened.problems == []
+
+
+def test_launch_links_are_on_every_chapter_that_runs_or_nowhere(site):
+    """They come from the address that the site was built with, and are never half there."""
+    found = {}
+    for name in site_pages():
+        soup = BeautifulSoup((site / name).read_text(encoding="utf-8"), "html.parser")
+        found[name] = [str(link["href"]) for link in soup.select(".ml-launch a")]
+    chapters = [chapter for chapter in find_book(REPOSITORY).chapters if chapter.executed]
+    running = {f"{chapter.docname}.html" for chapter in chapters}
+    offering = {name for name, links in found.items() if links}
+    assert offering in (running, set())
+    for name in offering:
+        notebook = name.replace(".html", ".ipynb")
+        assert all(link.endswith(notebook) for link in found[name])
+        assert found[name][0].startswith("https://mybinder.org/v2/")
