@@ -17,8 +17,8 @@ ipywidgets = pytest.importorskip("ipywidgets")
 def parts(box):
     """Controls by label, and the HTML that follows them."""
     controls = {w.description: w for w in box.children if hasattr(w, "options")}
-    stage = [w for w in box.children if isinstance(w, ipywidgets.HTML)][-2]
-    return controls, stage
+    (row,) = (w for w in box.children if isinstance(w, ipywidgets.HBox))
+    return controls, row.children[-1]
 
 
 def test_numbers_slide_and_words_are_chosen() -> None:
@@ -70,7 +70,14 @@ def test_the_nearest_value_is_taken() -> None:
 
 def test_the_reference_stays() -> None:
     box = explore(tones(), live=True)
-    assert any("Reference" in w.value for w in box.children if isinstance(w, ipywidgets.HTML))
+    (row,) = (w for w in box.children if isinstance(w, ipywidgets.HBox))
+    controls, stage = parts(box)
+    reference = row.children[0]
+    assert reference is not stage
+    before = reference.value
+    controls["Pitch"].value = 500
+    assert "Reference" in before
+    assert reference.value == before
 
 
 def test_a_control_with_one_value_is_not_shown() -> None:

@@ -105,10 +105,10 @@ def test_longer_windows_resolve_frequency_more_finely_and_hops_cost_numbers() ->
 def test_two_tones_part_in_long_windows_and_two_clicks_in_short_ones() -> None:
     explorer = explorers.windows(music(RATE), RATE, "notes")
     short, long = ({"window": n, "overlap": 4} for n in (256, 4096))
-    assert fact(explorer, "Dip between tones", 1, **short) < 1
-    assert fact(explorer, "Dip between tones", 1, **long) > 30
-    assert fact(explorer, "Dip between clicks", 1, **short) > 30
-    assert fact(explorer, "Dip between clicks", 1, **long) < 1
+    assert fact(explorer, "Tones part by", 1, **short) < 1
+    assert fact(explorer, "Tones part by", 1, **long) > 30
+    assert fact(explorer, "Clicks part by", 1, **short) > 30
+    assert fact(explorer, "Clicks part by", 1, **long) < 1
     # With half the numbers, phases are found less well.
     half, quarter = ({"window": 1024, "overlap": n} for n in (2, 4))
     assert fact(explorer, "MOS", **half) < fact(explorer, "MOS", **quarter)
@@ -129,14 +129,12 @@ def test_a_part_of_a_spectrogram_has_a_tone_at_its_frequency_and_a_click_at_its_
 
 def test_more_latents_do_not_hurt_and_rounding_makes_files_smaller(narrowing) -> None:
     sizes = (32, 128, 512)
-    errors = [
-        fact(narrowing, "Spectral RMSE", latents=size, rounding="not rounded") for size in sizes
-    ]
+    errors = [fact(narrowing, "Spectral RMSE", latents=size, rounding="exact") for size in sizes]
     assert errors == sorted(errors, reverse=True)
     for size in sizes:
         real = [
             fact(narrowing, "Real bitrate", latents=size, rounding=how)
-            for how in ("fine", "coarse", "very coarse")
+            for how in ("fine", "coarse", "crude")
         ]
         assert real == sorted(real, reverse=True)
         nominal = narrowing.at({"latents": size, "rounding": "fine"}).facts["Nominal bitrate"]
@@ -144,7 +142,7 @@ def test_more_latents_do_not_hurt_and_rounding_makes_files_smaller(narrowing) ->
 
 
 def test_without_rounding_there_is_no_file_to_measure(narrowing) -> None:
-    pane = narrowing.at({"latents": 32, "rounding": "not rounded"}).panes[0]
+    pane = narrowing.at({"latents": 32, "rounding": "exact"}).panes[0]
     assert pane.facts["Real bitrate"] == "no file"
 
 

@@ -37,22 +37,22 @@ class _Live:
             widget.observe(self.changed(name), "value")
         shown = [self.inputs[c.name] for c in explorer.controls if len(_values(c)) > 1]
         first = frame_html(explorer.always, "", self.files, axes=True)
-        always = f'<div class="mx-always">{first}</div>' if explorer.always.panes else ""
+        always = ipywidgets.HTML(_framed(first)) if explorer.always.panes else None
         self.box = ipywidgets.VBox(
             [
                 ipywidgets.HTML(
-                    f'{style()}<div class="mx mx-live"><p class="mx-title">{escape(explorer.title)}'
-                    "</p></div>"
+                    style() + _framed(f'<p class="mx-title">{escape(explorer.title)}</p>')
                 ),
                 *shown,
-                ipywidgets.HTML(f'<div class="mx mx-live">{always}</div>'),
-                self.stage,
-                ipywidgets.HTML(
-                    f'<div class="mx mx-live"><p class="mx-caption">{escape(explorer.caption)}</p>'
-                    "</div>"
+                ipywidgets.HBox(
+                    [always, self.stage] if always else [self.stage],
+                    layout=ipywidgets.Layout(flex_flow="row wrap", align_items="flex-end"),
                 ),
+                ipywidgets.HTML(_framed(f'<p class="mx-caption">{escape(explorer.caption)}</p>')),
             ]
         )
+        if always:
+            always.layout.flex = "1 1 18rem"
         self.show()
 
     def changed(self, name: str) -> Any:
@@ -94,13 +94,17 @@ class _Live:
         setting = dict(self.values)
         words = self.explorer.text(setting)
         try:
-            body = frame_html(self.explorer.at(setting), words, self.files, axes=True)
+            frame = self.explorer.at(setting)
+            body = frame_html(frame, words, self.files, axes=True)
+            self.stage.layout.flex = f"{len(frame.panes)} 1 18rem"
         except Exception as error:  # whatever went wrong, the reader of a widget sees no traceback
             reason = escape(f"{error}" or type(error).__name__)
             body = f'<p class="mx-error" role="alert">This setting cannot be computed: {reason}</p>'
-        self.stage.value = (
-            f'<div class="mx mx-live"><p class="mx-setting">{escape(words)}</p>{body}</div>'
-        )
+        self.stage.value = _framed(f'<p class="mx-setting">{escape(words)}</p>{body}')
+
+
+def _framed(html: str) -> str:
+    return f'<div class="mx mx-live">{html}</div>'
 
 
 def nearest(value: Value, offered: list[Value]) -> Value:

@@ -16,8 +16,8 @@ from musiclib.studies.autoencoders import running
 from musiclib.studies.explorers.measured import measure, thinned
 from musiclib.training.checkpoint import Checkpoint
 
-UNROUNDED: Final = "not rounded"
-STEPS: Final = {UNROUNDED: None, "fine": -20, "coarse": -12, "very coarse": -4}
+UNROUNDED: Final = "exact"
+STEPS: Final = {UNROUNDED: None, "fine": -20, "coarse": -12, "crude": -4}
 SECONDS: Final = 5.0
 
 
@@ -65,7 +65,7 @@ def bottleneck(
             "LSD": measure("log_spectral_distance", clip, heard, sample_rate, 1),
             "MOS": measure("zimtohrli_mos", clip, heard, sample_rate),
         }
-        label = f"{title} from {latents} latents, {rounding}"
+        label = f"{title} from {latents} latents, rounding {rounding}"
         drawn = sound_picture(heard, sample_rate, label, loudest)
         return Frame(
             (Pane("Rebuilt", drawn, heard, sample_rate, facts),),
@@ -79,9 +79,11 @@ def bottleneck(
     first = sound_picture(clip, sample_rate, f"{title}, original", loudest)
     return Explorer(
         "bottleneck",
-        "How many latents, and how exact?",
+        "How many latents, how well rounded?",
         (
-            Control("latents", "Latents for four frames", sizes, fine=tuple(sorted(checkpoints))),
+            Control(
+                "latents", "Four frames become", sizes, "latents", fine=tuple(sorted(checkpoints))
+            ),
             Control("rounding", "Rounding", thinned(tuple(STEPS), profile), start=UNROUNDED),
         ),
         frame,

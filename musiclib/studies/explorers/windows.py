@@ -58,7 +58,7 @@ def windows(
         return Frame(
             (
                 Pane(
-                    "Rebuilt from this spectrogram",
+                    "Rebuilt",
                     power_picture(
                         shown,
                         f"Spectrogram of {title} up to {top_hz / 1000:g} kHz with {words}",
@@ -94,7 +94,8 @@ def windows(
         f"sound was rebuilt from the magnitudes alone, with phases that {ITERATIONS} rounds of "
         "fast Griffin-Lim found. The last picture shows two tones "
         f"{TONES_HZ[1] - TONES_HZ[0]:.0f} Hz apart and two clicks "
-        f"{1000 * (CLICKS_S[1] - CLICKS_S[0]):.0f} ms apart, magnified.",
+        f"{1000 * (CLICKS_S[1] - CLICKS_S[0]):.0f} ms apart, magnified: how deep the level dips "
+        "between the two, and by how much that of a click depends on where it falls.",
         Frame((Pane("Original", wave_picture(clip, sample_rate, title), clip, sample_rate),)),
     )  # fmt: skip
 
@@ -179,12 +180,12 @@ def _test_pane(test: FloatArray, config: StftConfig, sample_rate: int, words: st
         follows=False,
     )
     return Pane(
-        "Two tones, two clicks",
+        "Tones and clicks",
         drawn,
         facts={
-            "Dip between tones": f"{number_text(float(dips['tone_dip_db']))} dB",
-            "Dip between clicks": f"{number_text(float(dips['click_dip_db']))} dB",
-            "Level swing of a click": f"{number_text(float(swing['swing_db']))} dB",
+            "Tones part by": f"{number_text(float(dips['tone_dip_db']))} dB",
+            "Clicks part by": f"{number_text(float(dips['click_dip_db']))} dB",
+            "A click swings by": f"{number_text(float(swing['swing_db']))} dB",
         },
     )
 
