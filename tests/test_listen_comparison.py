@@ -80,6 +80,27 @@ def test_everything_in_a_comparison_has_words(files):
     assert alts[1] == "Spectrogram of Clip 1: Opus 12 kbps, 0 to 12 kHz"
 
 
+def test_scripts_find_rates_lengths_and_frequencies(files):
+    page = Page(comparison(rows(1), "x").html)
+    assert [cell["data-rate"] for cell in page.all("td")] == ["384 kbps", "13.0 kbps", "8.2 kbps"]
+    assert {audio["data-seconds"] for audio in page.all("audio")} == {"0.5"}
+    assert {image["data-khz"] for image in page.all("img")} == {"12"}
+    plain = [Row("a", [Sound("Reference", tone(), RATE), Sound("Louder", tone(), RATE)])]
+    assert Page(comparison(plain, "x").html).all("td")[1]["data-rate"] == ""
+
+
+def test_a_comparison_says_that_levels_are_true(files):
+    assert "nothing is normalised" in Page(comparison(rows(1), "x").html).text
+
+
+def test_pictures_are_large_and_light(files):
+    page = Page(comparison(rows(1), "x").html)
+    assert {(image["width"], image["height"]) for image in page.all("img")} == {("560", "144")}
+    pictures = [path for path in files.iterdir() if path.suffix in (".png", ".webp")]
+    assert len(pictures) == 3
+    assert all(path.stat().st_size < 30_000 for path in pictures)
+
+
 def test_a_comparison_stays_a_table_whatever_the_style(files):
     page = Page(comparison(rows(), "x").html)
     roles = {tag: {attributes.get("role") for attributes in page.all(tag)} for tag in ("tr", "td")}
