@@ -105,6 +105,17 @@ def test_links_stand_in_the_box_on_running_again() -> None:
     assert len(page.select("p.ml-launch")) == 1
 
 
+def test_a_menu_stands_among_the_buttons_of_the_theme() -> None:
+    buttons = '<div class="article-header-buttons"><button>Download</button></div>'
+    page = BeautifulSoup(PAGE.format(box=buttons), "html.parser")
+    facts = Facts(Book(Path(), ()), Path(), repository_url="https://gitlab.com/a/b")
+    add_launch_links(SitePage(Path("book/metric.html"), page, NOTEBOOK), facts)
+    items = page.select(".article-header-buttons .dropdown-menu a")
+    assert [item.get_text() for item in items] == ["Run on Binder"]
+    assert page.select("p.ml-launch a")[0]["href"] == items[0]["href"]
+    assert page.select(".dropdown-launch-buttons button")[0]["aria-label"]
+
+
 def test_a_page_without_a_place_for_links_is_refused() -> None:
     page = SitePage(
         Path("book/metric.html"), BeautifulSoup("<p>No title.</p>", "html.parser"), NOTEBOOK

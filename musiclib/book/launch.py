@@ -8,11 +8,12 @@ repository, and where a service cannot read it, there is no link.
 
 import tomllib
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import nbformat
-from bs4 import Tag
+from bs4 import BeautifulSoup, Tag
 from nbformat.v4 import new_code_cell
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -147,7 +148,7 @@ def colab_url(repository: Repository, chapter: Chapter) -> str | None:
 
 
 def add_launch_links(page: SitePage, facts: Facts) -> None:
-    """Offer Binder and Colab in an executed chapter's box on running it again.
+    """Offer Binder and Colab at the top of an executed chapter, and in its box on running it again.
 
     Args:
         page: The page.
@@ -159,6 +160,7 @@ def add_launch_links(page: SitePage, facts: Facts) -> None:
         return
     offers = {"Binder": binder_url(repository, chapter), "Colab": colab_url(repository, chapter)}
     links = [_link(page, name, url) for name, url in offers.items() if url]
+    _add_menu(page, offers)
     box = page.soup.select_one(".ml-rerun")
     line = page.soup.new_tag("p", attrs={"class": "ml-launch"})
     line.append("Or run it in the browser, with nothing installed: ")
@@ -173,6 +175,28 @@ def add_launch_links(page: SitePage, facts: Facts) -> None:
         title.insert_after(line)
     else:
         raise BookError(f"{page.path}: no title to put the launch links below.")
+
+
+def _add_menu(page: SitePage, offers: dict[str, str | None]) -> None:
+    """A menu among the theme's buttons, in the form of its menu of downloads."""
+    buttons = page.soup.select_one(".article-header-buttons")
+    if buttons is None:  # the theme leaves them out where a page has none
+        return
+    items = "".join(
+        f'<li><a class="btn btn-sm dropdown-item" href="{escape(url)}" rel="noopener">'
+        f'<span class="btn__text-container">Run on {name}</span></a></li>'
+        for name, url in offers.items()
+        if url
+    )
+    menu = BeautifulSoup(
+        '<div class="dropdown dropdown-launch-buttons">'
+        '<button class="btn dropdown-toggle" type="button" data-bs-toggle="dropdown" '
+        'aria-expanded="false" aria-label="Run this chapter in the browser">'
+        '<i class="fas fa-rocket" aria-hidden="true"></i></button>'
+        f'<ul class="dropdown-menu">{items}</ul></div>',
+        "html.parser",
+    )
+    buttons.insert(0, menu)
 
 
 def _link(page: SitePage, name: str, url: str) -> Tag:
