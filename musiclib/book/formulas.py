@@ -71,6 +71,8 @@ def mathml(latex: str, *, display: bool) -> str:
         # The library's errors have no common parent and often no message.
         raise FormulaError(f"{type(error).__name__} {error} in {source!r}".strip()) from error
     for element in math.iter():
+        element.text = html.unescape(element.text or "") or None
+    for element in math.iter():
         _mend(element, source)
     for element in math.iter():
         _space(element)
@@ -80,7 +82,6 @@ def mathml(latex: str, *, display: bool) -> str:
 
 
 def _mend(element: Element, source: str) -> None:
-    element.text = html.unescape(element.text or "") or None
     text = element.text or ""
     if "\\" in text or text == "&":
         raise FormulaError(f"{text!r} is not understood in {source!r}")
@@ -106,7 +107,7 @@ def _mend(element: Element, source: str) -> None:
         row.extend([Element("mi"), bracket])
         element[0] = row
     accented = "".join(element[0].itertext()) if element.get("accent") and len(element) else ""
-    if len(html.unescape(accented)) == 1 and element[-1].text == "^":
+    if len(accented) == 1 and element[-1].text == "^":
         element[-1].text = "\u02c6"  # the other one is as wide as a letter
 
 

@@ -29,7 +29,8 @@ def application(root: Path) -> Application:
     if not (root / "index.html").is_file():
         raise BookError(f"{root}: no site here. Build it first, with `make book`.")
     options = {"path": str(root), "default_filename": "index.html"}
-    return Application([(r"/(.*)", StaticFileHandler, options)])
+    # Text is compressed, as publishing servers do; sounds keep their ranges.
+    return Application([(r"/(.*)", StaticFileHandler, options)], compress_response=True)
 
 
 def serve(root: Path, port: int = 8000, address: str = "127.0.0.1") -> None:
