@@ -37,7 +37,7 @@ INK: Final[Colour] = (206, 214, 221)
 """Colour of text in the site's dark theme, 0 to 255."""
 
 _NEUTRAL_CHROMA: Final = 0.03
-_PALE_LIGHTNESS, _PALE_CHROMA = 0.85, 0.11
+_PALE_LIGHTNESS, _PALE_CHROMA = 0.85, 0.05
 _LEAST_LIGHTNESS: Final = 0.55  # 3:1 on the ground
 _LEAST_TEXT_LIGHTNESS: Final = 0.64  # 4.5:1 on the ground
 _BLACK_LIGHTNESS: Final = 0.22  # the ink of light figures

@@ -26,7 +26,7 @@ from musiclib.studies.dataset.figures import message
 GREY, BLUE, VERMILION, ORANGE, GREEN, PURPLE = (
     "#7f7f7f", "#0072b2", "#d55e00", "#e69f00", "#009e73", "#cc79a7",
 )  # fmt: skip
-PART_COLOURS = {"train": "#9ecae1", "validation": ORANGE, "test": "#1a1a1a"}
+PART_COLOURS = {"train": "#9ecae1", "validation": ORANGE, "test": "#7f7f7f"}
 
 __all__ = ["message"]
 
