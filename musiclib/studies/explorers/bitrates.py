@@ -58,7 +58,7 @@ def bitrates(audio: FloatArray, sample_rate: int, title: str, profile: str = "mi
     first = sound_picture(clip, sample_rate, f"{title}, original", loudest)
     return Explorer(
         "bitrates",
-        "Four codecs, from telephone to transparent",
+        "Four codecs, many bitrates",
         (
             Control("codec", "Codec", CODECS, words={n: CODEC_TITLES[n] for n in CODECS}),
             Control(
