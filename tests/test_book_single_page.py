@@ -1,7 +1,6 @@
 """All pages as one document, and the PDF that a browser makes of it."""
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from musiclib.book import pdf
 from musiclib.book.layout import Book, Chapter
 from musiclib.book.single_page import single_page
 from musiclib.errors import BookError
-from tests.book_fixture import REPOSITORY
 
 HEAD = '<link rel="stylesheet" href="{}_static/site.css"/>'
 FIRST = """<article><section id="front"><h1>A small book<a class="headerlink">#</a></h1>
@@ -55,7 +53,7 @@ def test_identifiers_are_unique(document: BeautifulSoup) -> None:
 def test_addresses_are_seen_from_the_root(document: BeautifulSoup) -> None:
     assert [image["src"] for image in document.select("img")] == ["_images/a.png"]
     styles = [link["href"] for link in document.select("link")]
-    assert styles == ["_static/site.css", "_static/pdf.css"]
+    assert styles == ["_static/site.css"]
 
 
 def test_pictures_do_not_wait_and_what_plays_is_gone(document: BeautifulSoup) -> None:
@@ -102,8 +100,6 @@ def test_a_browser_prints_pages_with_links_and_an_outline(tmp_path: Path, book: 
         pdf.find_browser()
     except BookError as error:
         pytest.skip(str(error))
-    (tmp_path / "_static").mkdir()
-    shutil.copy(REPOSITORY / "book" / "_static" / "pdf.css", tmp_path / "_static")
     pdf.write_pdf(tmp_path, book, tmp_path / "book.pdf")
     data = (tmp_path / "book.pdf").read_bytes()
     assert data.startswith(b"%PDF-")

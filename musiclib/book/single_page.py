@@ -14,8 +14,21 @@ from bs4 import BeautifulSoup, Tag
 from musiclib.book.layout import Book, Chapter
 from musiclib.errors import BookError
 
-STYLE = "_static/pdf.css"
-"""Style of the one document, beside those of the pages."""
+# Beside the style of the pages, which print.css suits to paper.
+_STYLE = """
+@page { @bottom-center { content: counter(page); font: 9pt sans-serif; } }
+@page :first { @bottom-center { content: ""; } }
+.ml-book-title { display: flex; flex-direction: column; justify-content: center;
+  min-height: 235mm; text-align: center; }
+.ml-book-title h1 { font-size: 32pt; line-height: 1.2; }
+.ml-book-title p { font-size: 12pt; }
+.ml-book-contents, article.ml-book-chapter { break-before: page; }
+.ml-book-contents > ol { columns: 2; }
+.ml-book-contents ol { padding-left: 1.4rem; }
+.ml-book-contents ol ol { font-size: 0.9em; list-style: none; }
+.ml-book-contents li { margin: 0.1rem 0; break-inside: auto; }
+.ml-book-contents a { break-after: avoid; }
+"""
 
 # What neither paper nor a document without scripts can show.
 _DROPPED = (
@@ -54,6 +67,7 @@ def single_page(site: Path, book: Book) -> str:
     head.append(_new(document, "title", title))
     for address in _styles(pages):
         head.append(document.new_tag("link", rel="stylesheet", href=address))
+    head.append(_new(document, "style", _STYLE))
     articles = [_article(path, pages[path], names) for path in names]
     main.append(_title_page(document, title, first))
     main.append(_contents(document, articles))
@@ -95,7 +109,7 @@ def _styles(pages: Mapping[str, BeautifulSoup]) -> list[str]:
         for path, page in pages.items()
         for link in page.select("link[rel=stylesheet][href]")
     ]
-    return list(dict.fromkeys([*found, STYLE]))
+    return list(dict.fromkeys(found))
 
 
 def _article(path: str, page: BeautifulSoup, names: Mapping[str, Chapter]) -> Tag:
