@@ -69,6 +69,7 @@ def players(dataset: Dataset, clips: list[Clip]) -> Rendered:
             clip.sample_rate,
             f"{genre}: {clip.title}",
             name=f"{clip.genre}-{clip.track_id}",
+            spectrogram=True,
         )
         note = html.escape(credit(dataset, clip.track_id))
         parts.append(
