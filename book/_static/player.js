@@ -38,6 +38,7 @@
 
   function onKey(stage, event) {
     if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
+    if (stage.bar.hidden) return; // a blind test begins or ends
     const { target, key } = event;
     const radio = target.matches("input[type=radio]");
     if (!radio && target.closest("input, select, textarea, a, summary, [contenteditable]")) return;

@@ -162,6 +162,9 @@ def test_it_can_be_stopped_at_any_time(page):
     button(page, "X is A").click()
     button(page, "Stop and reveal").click()
     assert "2 of 2 right" in stage(page).locator(".ml-blind").inner_text()
+    page.keyboard.press(" ")  # the focus is on the score, and nothing there can play
+    assert value(page, "e.dataset.state") != "loading"
+    assert not value(page, "s.deck.wanted")
 
 
 def test_leaving_brings_the_stage_back(page):
