@@ -41,6 +41,12 @@ from myst_nb import glue
 glue("answer", 6.25 + seed, display=False)
 """
 
+TABLE = """
+import pandas as pd
+
+pd.DataFrame({"kbps": [7.5, 3.25]}, index=["Opus", "Autoencoder"])
+"""
+
 FORMULA = """
 See {eq}`eq-square`.
 
@@ -63,8 +69,8 @@ chapters:
 INDEX = """
 # A small book
 
-The line is in {numref}`fig-line`, in {doc}`chapter`; the sound is in {doc}`part/sound`. The answer
-is {glue:text}`chapter.ipynb::answer:.1f`. See {cite:t}`shannon1948`.
+The line is in {numref}`fig-line`, the rates in {numref}`tab-rates`, in {doc}`chapter`;
+the sound is in {doc}`part/sound`. The answer is {glue:text}`chapter.ipynb::answer:.1f`. See {cite:t}`shannon1948`.
 """
 
 BIB = """
@@ -91,6 +97,12 @@ def figure_cell(name: str = "fig-line") -> Any:
         "figure": {"caption": "A rising line.", "name": name},
     }
     return new_code_cell(FIGURE, id="figure", metadata={"mystnb": settings})
+
+
+def table_cell() -> Any:
+    """A cell that shows a table with a number and a caption."""
+    figure = {"caption": "Rates of two systems.", "name": "tab-rates", "caption_before": True}
+    return new_code_cell(TABLE, id="table", metadata={"mystnb": {"figure": figure}})
 
 
 def notebook(*cells: Any) -> Any:
@@ -128,7 +140,7 @@ def write_book(root: Path) -> Path:
         "See {eq}`eq-square`.\n\n$$\nx^2 = \\sqrt{2}\n$$ (eq-square)", id="formula"
     )
     glue = new_code_cell(GLUE, id="glue", metadata={"tags": ["remove-cell"]})
-    write_notebook(book / "chapter.ipynb", figure_cell(), glue, formula)
+    write_notebook(book / "chapter.ipynb", figure_cell(), table_cell(), glue, formula)
     back = new_markdown_cell("The line was {numref}`fig-line` in [](../chapter.ipynb).", id="back")
     write_notebook(book / "part" / "sound.ipynb", new_code_cell(SOUND, id="sound"), back)
     return root
