@@ -70,7 +70,8 @@ INDEX = """
 # A small book
 
 The line is in {numref}`fig-line`, the rates in {numref}`tab-rates`, in {doc}`chapter`;
-the sound is in {doc}`part/sound`. The answer is {glue:text}`chapter.ipynb::answer:.1f`. See {cite:t}`shannon1948`.
+the sound is in {doc}`part/sound`. The answer is {glue:text}`chapter.ipynb::answer:.1f`.
+See {cite:t}`shannon1948`.
 """
 
 BIB = """
