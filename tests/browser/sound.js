@@ -39,6 +39,13 @@ globalThis.mlTest = (() => {
     return follow(context.createMediaStreamSource(media.captureStream()));
   }
 
+  /** Play from the middle, where no piece is silent, unless there is enough left to play. */
+  async function keepPlaying(stage) {
+    if (stage.duration - stage.position < 0.8) stage.seek(stage.duration * 0.4);
+    if (!stage.playing) stage.play();
+    await until(() => stage.playing);
+  }
+
   /** Play every system of a stage for a moment; what was wrong, in words. */
   async function tryStage(element) {
     const stage = element.mlStage;
@@ -49,10 +56,10 @@ globalThis.mlTest = (() => {
     if (!(await until(() => stage.playing && stage.position > 0.05))) {
       return [`${name}: does not play: ${element.dataset.state} ${element.textContent.slice(0, 300)}`];
     }
-    // In the middle, where no piece is silent.
     stage.seek(stage.duration * 0.4);
     const systems = Math.max(1, element.querySelectorAll(".ml-system").length);
     for (let index = 0; index < systems; index += 1) {
+      await keepPlaying(stage);
       if (index > 0) stage.choose(index);
       const settled = () => stage.chosen === index && element.dataset.state === "playing";
       if (!(await until(settled))) faults.push(`${name}: system ${index} does not start`);
@@ -71,6 +78,7 @@ globalThis.mlTest = (() => {
   /** Change the system of a playing stage, and tell how far the position jumps, in seconds. */
   async function jump(element, index) {
     const stage = element.mlStage;
+    await keepPlaying(stage);
     const clock = stage.output.context; // the clock of what is heard, which a busy machine holds up
     const [from, begun] = [stage.position, clock.currentTime];
     stage.choose(index);
@@ -102,5 +110,5 @@ globalThis.mlTest = (() => {
     return heard ? [] : [`${name}: is silent`];
   }
 
-  return { AUDIBLE, until, rest, follow, followMedia, tryStage, tryExplorer, tryMedia, jump };
+  return { AUDIBLE, until, rest, follow, followMedia, keepPlaying, tryStage, tryExplorer, tryMedia, jump };
 })();
