@@ -6,7 +6,7 @@ import pytest
 from nbformat.v4 import new_code_cell
 
 from musiclib.cli.main import main
-from tests.book_fixture import figure_cell, write_book, write_music, write_notebook
+from tests.book_fixture import REPOSITORY, figure_cell, write_book, write_music, write_notebook
 
 
 def test_failed_chapter_is_listed_line_by_line(
@@ -59,3 +59,11 @@ def test_clean_notebooks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 def test_jobs_must_be_positive(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["book", "build", "--jobs", "0"]) == 2
     assert "at least 1" in capsys.readouterr().err
+
+
+def test_printing_needs_a_site(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["book", "pdf", str(tmp_path / "nothing"), "--source", str(REPOSITORY)])
+    said = capsys.readouterr().err
+    assert status == 2
+    assert "make book" in said or "chromium" in said
+    assert not list(tmp_path.rglob("*.pdf"))
