@@ -47,7 +47,7 @@ def fill_places(page: SitePage, facts: Facts) -> None:
 def _table(place: Tag, soup: BeautifulSoup, name: str, head: Sequence[str], rows: Rows) -> None:
     table = soup.new_tag("table")
     table["class"] = "table ml-record"
-    table["id"] = name
+    table["id"] = f"table-{name}"  # the section has the plain name
     caption = soup.new_tag("thead")
     table.append(caption)
     caption.append(_row(soup, head, "th"))

@@ -88,8 +88,8 @@ def duration(seconds: float) -> str:
 
 def _said(chapter: Chapter, facts: Facts) -> str:
     stored = facts.chapters.get(chapter.docname)
-    took = f" That took {duration(stored.seconds)} for this page." if stored else ""
-    return f"In a clone of the repository, with the environment of the book:{took}"
+    took = f" For this page it took {duration(stored.seconds)}." if stored else ""
+    return f"In a clone of the repository, with the book's environment.{took}"
 
 
 def _links(page: SitePage, facts: Facts) -> list[tuple[str, str, str | None]]:
