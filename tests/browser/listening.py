@@ -13,6 +13,10 @@ RATES = (24_000, 24_000, 8_000)
 
 # Runs on the thread of the sound, so it gets every block, however busy the page is.
 RECORDER = """async (element) => {
+  if (window.recorded) { // it still runs
+    window.recorded.length = 0;
+    return element.mlStage.output.context.sampleRate;
+  }
   const stage = element.mlStage;
   const context = stage.output.context;
   const code = `registerProcessor("recorder", class extends AudioWorkletProcessor {
@@ -27,14 +31,20 @@ RECORDER = """async (element) => {
   const node = new AudioWorkletNode(context, "recorder", mono);
   const blocks = [];
   node.port.onmessage = ({ data }) => blocks.push(data);
-  window.recorded = blocks;
   stage.output.connect(node).connect(context.destination);
-  window.recorder = node;
+  // While it is connected, blocks come twice or not at all.
+  const steady = () => {
+    const last = blocks.slice(-20).map(([frame]) => frame);
+    return last.length === 20 && last.every((frame, index) => frame === last[0] + 128 * index);
+  };
+  while (!steady()) await new Promise((done) => setTimeout(done, 5));
+  blocks.length = 0;
+  window.recorded = blocks;
   return context.sampleRate;
 }"""
 
 RECORDED = """() => {
-  const blocks = window.recorded.slice(8); // the first ones come while the recorder is connected
+  const blocks = window.recorded.slice();
   const frames = blocks.map(([frame]) => frame);
   const lost = frames.findIndex((frame, index) => index && frame !== frames[index - 1] + 128);
   if (lost > 0) throw Error(`lost blocks: ${frames.slice(lost - 1, lost + 3)}`);
@@ -134,7 +144,6 @@ def record(page, number=0):
 
 def recorded(page):
     """Samples since `record`, shape ``(N,)``."""
-    page.evaluate("window.recorder.disconnect()")
     return np.frombuffer(base64.b64decode(page.evaluate(RECORDED)), np.float32)
 
 

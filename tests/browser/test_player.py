@@ -120,9 +120,9 @@ def test_switching_keeps_the_position(sweeps):
     for index in (0, 1, 2, 0):
         sweeps.keyboard.press(str(index))
         let_sound(sweeps, 0.06)
-        begin = value(sweeps, "window.recorded.length - 8") * 128
+        begin = value(sweeps, "window.recorded.length") * 128
         let_sound(sweeps, 0.25)
-        spans.append((begin, value(sweeps, "window.recorded.length - 8") * 128))
+        spans.append((begin, value(sweeps, "window.recorded.length") * 128))
     heard = recorded(sweeps)
     original = sweep(1.0, rate=int(rate))
     starts = []
