@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from bs4 import Tag
+from bs4 import BeautifulSoup
+from bs4.element import NavigableString, Tag
 from PIL import Image, UnidentifiedImageError
 
 from musiclib.book.pages import Facts, SitePage
@@ -27,31 +28,29 @@ def settle_images(page: SitePage, facts: Facts) -> None:
         page: The page.
         facts: The site, where the pictures are.
     """
+    early = _early(page.soup)
     for image in page.soup.find_all("img"):
         if not (image.get("width") and image.get("height")):
             size = _size(str(image.get("src", "")), facts.html / page.path)
             if size:
                 image["width"], image["height"] = (str(value) for value in size)
         image["decoding"] = "async"
-        if not _at_once(image):
+        if id(image) not in early:
             image["loading"] = "lazy"
 
 
-def _at_once(image: Tag) -> bool:
-    """Whether a picture is likely to be seen before the reader scrolls."""
-    if image.get("loading"):
-        return False
-    article = image.find_parent("article") or image.find_parent("main")
-    if article is None:
-        return True
+def _early(soup: BeautifulSoup) -> frozenset[int]:
+    """Identities of the pictures that are likely to be seen before the reader scrolls."""
+    found: set[int] = set()
     before = 0
-    for part in image.find_all_previous(string=True):
-        if article not in part.parents:
-            break
-        before += len(part.strip())
+    for part in (soup.find("article") or soup.find("main") or soup).descendants:
+        if isinstance(part, NavigableString):
+            before += len(part.strip())
+        elif isinstance(part, Tag) and part.name == "img" and not part.get("loading"):
+            found.add(id(part))
         if before > _FIRST_VIEW:
-            return False
-    return True
+            break
+    return frozenset(found)
 
 
 def _size(address: str, page: Path) -> tuple[int, int] | None:

@@ -4,7 +4,7 @@ import re
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-from bs4 import Tag
+from bs4 import BeautifulSoup, Tag
 
 from musiclib.book.pages import Facts, SitePage
 
@@ -50,43 +50,54 @@ def slim_scripts(page: SitePage, facts: Facts) -> None:  # noqa: ARG001
     """
     soup = page.soup
     head = soup.head
-    if head is None or not soup.select_one("link[rel=stylesheet]"):
+    if head is None or head.find("link", rel="stylesheet") is None:
         return
-    for tag in soup.select("head script, head link, body > script[src]"):
-        if _idle(tag, soup):
+    needed: dict[str, bool] = {}
+    for tag in [*head.find_all(["script", "link"]), *_last_scripts(soup)]:
+        if _idle(tag, soup, needed):
             tag.decompose()
-    for tag in soup.select('script[type="text/x-thebe-config"]'):
-        tag.decompose()
     _settings(page)
     # All scripts in the order of the page, after it was parsed; browsers look ahead for them.
-    for tag in soup.select("head script[src], body > script[src]"):
+    for tag in [*head.find_all("script", src=True), *_last_scripts(soup)]:
         tag["defer"] = ""
         head.append(tag.extract())
 
 
-def _idle(tag: Tag, soup: Tag) -> bool:
+def _last_scripts(soup: BeautifulSoup) -> list[Tag]:
+    """Scripts that the theme puts after the content."""
+    return soup.body.find_all("script", src=True, recursive=False) if soup.body else []
+
+
+def _idle(tag: Tag, soup: BeautifulSoup, needed: dict[str, bool]) -> bool:
     if tag.name == "link" and "preload" in tag.get_attribute_list("rel"):
         return True
     address = str(tag.get("src") or tag.get("href") or "")
     name = PurePosixPath(urlsplit(address).path).name
     for pattern, selector in NEEDED_FOR:
         if re.fullmatch(pattern, name):
-            return not selector or soup.select_one(selector) is None
+            if selector not in needed:
+                needed[selector] = bool(selector) and soup.select_one(selector) is not None
+            return not needed[selector]
     return False
 
 
 def _settings(page: SitePage) -> None:
     toggles = page.soup.select_one(".toggle, .admonition.dropdown") is not None
-    for tag in page.soup.select("script:not([src])"):
+    for tag in page.soup.find_all("script", src=False):
         text = tag.get_text()
-        if _THEME_SETTING in text:
+        if tag.get("type") == "text/x-thebe-config":
+            tag.decompose()
+        elif _THEME_SETTING in text:
             tag.string = THEME_START
         elif _IDLE_SETTINGS.match(text) or (_TOGGLE_SETTINGS.match(text) and not toggles):
             tag.decompose()
     if page.soup.html is not None:
         # What the script above sets, for readers without scripts.
         page.soup.html["data-mode"], page.soup.html["data-theme"] = "auto", "light"
-    for duplicate in page.soup.select('meta[name="viewport"]')[1:]:
-        duplicate.decompose()
-    for empty in page.soup.select('meta[content=""]'):
-        empty.decompose()
+    head = page.soup.head
+    if head is not None:
+        for tag in [
+            *head.find_all("meta", attrs={"name": "viewport"})[1:],
+            *head.find_all("meta", content=""),
+        ]:
+            tag.decompose()

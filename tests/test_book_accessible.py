@@ -1,0 +1,45 @@
+"""What the theme leaves out is there for readers with a screen reader or a keyboard."""
+
+from pathlib import Path
+
+from bs4 import BeautifulSoup
+
+from musiclib.book.accessible import SCROLLABLE, mend_theme
+from musiclib.book.layout import Book
+from musiclib.book.pages import Facts, SitePage
+
+
+def mended(body: str) -> BeautifulSoup:
+    soup = BeautifulSoup(body, "html.parser")
+    mend_theme(SitePage(Path("index.html"), soup, None), Facts(Book(Path(), ()), Path()))
+    return soup
+
+
+def test_sidebar_is_a_landmark_with_a_name() -> None:
+    sidebar = mended('<div id="pst-primary-sidebar">x</div>').div
+    assert sidebar is not None
+    assert (sidebar["role"], sidebar["aria-label"]) == ("complementary", "Book")
+
+
+def test_wide_figures_are_reached_by_the_keyboard_and_players_are_left_alone() -> None:
+    soup = mended(
+        '<figure class="align-default" id="a"><a><img src="a.png"/></a></figure>'
+        '<figure id="b"><img src="b.png"/><audio></audio></figure><figure id="c"></figure>'
+    )
+    marked = [figure["id"] for figure in soup.select(f"figure.{SCROLLABLE}")]
+    assert marked == ["a"]
+    assert soup.select("figure.align-default")
+    assert str(mended(str(soup))) == str(soup)
+
+
+def test_entries_of_the_bibliography_have_no_role_that_nothing_understands() -> None:
+    entry = '<div class="citation-list" role="list"><div role="doc-biblioentry">x</div></div>'
+    assert mended(entry).select("[role]") == []
+
+
+def test_icons_are_not_read_aloud() -> None:
+    soup = mended('<i class="fa-solid fa-sun" title="Light"></i><i class="x">word</i>')
+    icon, word = soup.select("i")
+    assert icon["aria-hidden"] == "true"
+    assert not icon.has_attr("title")
+    assert not word.has_attr("aria-hidden")
