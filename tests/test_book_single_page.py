@@ -14,7 +14,7 @@ from musiclib.errors import BookError
 HEAD = '<link rel="stylesheet" href="{}_static/site.css"/>'
 FIRST = """<article><section id="front"><h1>A small book<a class="headerlink">#</a></h1>
 <p>See <a href="part/sound.html#tone">the tone</a>, <a href="part/sound.html">all</a> and
-<a href="https://example.org/x">more</a>.</p></section></article>"""
+<a href="https://example.org/x">more</a>, <a href="../report.json">numbers</a>.</p></section></article>"""
 SECOND = """<article><section id="sound"><h1>Sound</h1><section id="tone"><h2>A tone</h2>
 <figure><img alt="A line" loading="lazy" class="ml-light" src="../../_images/a.png"/>
 <img alt="A line" loading="lazy" class="ml-dark" src="../../_static/b.png"/></figure>
@@ -43,6 +43,11 @@ def test_every_link_within_the_document_leads_somewhere(document: BeautifulSoup)
     assert len(inner) >= 6
     assert {address[1:] for address in inner} <= anchors
     assert document.select_one('a[href="https://example.org/x"]')
+
+
+def test_files_of_the_site_are_not_linked(document: BeautifulSoup) -> None:
+    assert "numbers" in document.get_text()
+    assert document.select('a[href*="report.json"]') == []
 
 
 def test_identifiers_are_unique(document: BeautifulSoup) -> None:
@@ -106,3 +111,4 @@ def test_a_browser_prints_pages_with_links_and_an_outline(tmp_path: Path, book: 
     assert len(re.findall(rb"/Type\s*/Page\b", data)) >= 4  # title, contents, two chapters
     assert b"/Outlines" in data
     assert b"/Link" in data
+    assert str(tmp_path).encode() not in data

@@ -129,6 +129,8 @@ def _article(path: str, page: BeautifulSoup, names: Mapping[str, Chapter]) -> Ta
         for key in _ADDRESSES:
             if tag.get(key):
                 tag[key] = _address(path, str(tag[key]), names)
+        if tag.name == "a" and not _leads_on(str(tag.get("href", "#"))):
+            del tag["href"]  # a file of the site, which would become a place on this machine
         if tag.name == "img":
             # Paper has no moment of coming near: all pictures are there before it is printed.
             for key in ("loading", "decoding"):
@@ -162,6 +164,10 @@ def _address(path: str, address: str, names: Mapping[str, Chapter]) -> str:
     if target not in names:
         return _from_root(path, address) if parts.path else address
     return f"#{_place(target)}--{parts.fragment}" if parts.fragment else f"#{_place(target)}"
+
+
+def _leads_on(address: str) -> bool:
+    return address.startswith("#") or bool(urlsplit(address).scheme)
 
 
 def _from_root(path: str, address: str) -> str:
