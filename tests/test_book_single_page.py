@@ -14,7 +14,8 @@ from musiclib.errors import BookError
 HEAD = '<link rel="stylesheet" href="{}_static/site.css"/>'
 FIRST = """<article><section id="front"><h1>A small book<a class="headerlink">#</a></h1>
 <p>See <a href="part/sound.html#tone">the tone</a>, <a href="part/sound.html">all</a> and
-<a href="https://example.org/x">more</a>, <a href="../report.json">numbers</a>.</p></section></article>"""
+<a href="https://example.org/x">more</a>,
+<a href="../report.json">numbers</a>.</p></section></article>"""
 SECOND = """<article><section id="sound"><h1>Sound</h1><section id="tone"><h2>A tone</h2>
 <figure><img alt="A line" loading="lazy" class="ml-light" src="../../_images/a.png"/>
 <img alt="A line" loading="lazy" class="ml-dark" src="../../_static/b.png"/></figure>
