@@ -15,7 +15,7 @@ from musiclib.files import replace_file
 NAME = "book.pdf"
 """Name of the file in the site."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_SECONDS = 300
+_SECONDS = 900
 _ARGUMENTS = (
     "--headless",
     "--no-sandbox",
