@@ -1,5 +1,7 @@
 """Every page of the built site, on a desk and on a phone, in light and in dark."""
 
+import re
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
@@ -34,16 +36,22 @@ OVERFLOW = """() => {
 }"""
 MOST_REQUESTS = 200
 MOST_BYTES = 150e6
+FORWARD = re.compile(r"<meta[^>]*http-equiv=.?refresh", re.IGNORECASE)
 GRAVE = ("serious", "critical")
 
 
 def site_pages() -> list[str]:
-    """Addresses of all pages; one that skips, where there is no site."""
+    """Addresses of all pages that are more than a forward; one that skips, without a site."""
     site, _ = find_site()
     if site is None:
         return ["no-site"]
-    parts = (path.relative_to(site) for path in site.rglob("*.html"))
-    return sorted(path.as_posix() for path in parts if not path.parts[0].startswith("_"))
+    names = []
+    for path in site.rglob("*.html"):
+        name = path.relative_to(site).as_posix()
+        forwards = FORWARD.search(path.read_text(encoding="utf-8")[:2000])
+        if not name.startswith("_") and not forwards:
+            names.append(name)
+    return sorted(names)
 
 
 def barriers(page, **options) -> list[str]:
