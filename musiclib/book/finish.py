@@ -29,7 +29,17 @@ __all__ = ["STEPS", "Facts", "SitePage", "Step", "finish"]
 
 Step = Callable[[SitePage, Facts], None]
 
+
+def _give_forward_an_icon(page: SitePage, facts: Facts) -> None:
+    """Name the icon in a page that only leads on; else browsers look for one at the host's top."""
+    if page.soup.select_one("meta[http-equiv=Refresh]") and not page.soup.select_one("link"):
+        icon = page.soup.new_tag("link", href=f"{page.root}_static/favicon.svg", rel="icon")
+        if (facts.html / "_static" / "favicon.svg").is_file():
+            page.soup.append(icon)
+
+
 STEPS: tuple[Step, ...] = (
+    _give_forward_an_icon,
     fill_places,
     give_figures_their_twins,
     give_tables_their_files,
