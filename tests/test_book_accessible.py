@@ -4,9 +4,9 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup
 
-from musiclib.book.accessible import SCROLLABLE, mend_theme
 from musiclib.book.layout import Book
-from musiclib.book.pages import Facts, SitePage
+from musiclib.book.pages.accessible import SCROLLABLE, mend_theme
+from musiclib.book.pages.page import Facts, SitePage
 
 
 def mended(body: str) -> BeautifulSoup:

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element, fromstring
 import pytest
 from fontTools.ttLib import TTFont
 
-from musiclib.book.formulas import FONT, FormulaError, add_font, characters, mathml
+from musiclib.book.extensions.formulas import FONT, FormulaError, add_font, characters, mathml
 
 SPACE = "{http://www.w3.org/1998/Math/MathML}"
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup
 
-from musiclib.book.finish import STEPS
 from musiclib.book.layout import Book
-from musiclib.book.pages import Facts, SitePage
+from musiclib.book.pages.finish import STEPS
+from musiclib.book.pages.page import Facts, SitePage
 
 
 def test_a_forward_names_the_icon_and_other_pages_stay(tmp_path: Path) -> None:

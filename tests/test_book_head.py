@@ -10,10 +10,10 @@ from bs4 import BeautifulSoup
 from PIL import Image
 
 from musiclib.book.layout import Book, Chapter
-from musiclib.book.not_found import base_path, write_not_found
-from musiclib.book.page_images import settle_images
-from musiclib.book.pages import Facts, SitePage
-from musiclib.book.social import CARD, CARD_SIZE, describe, draw_card, list_pages
+from musiclib.book.pages.images import settle_images
+from musiclib.book.pages.not_found import base_path, write_not_found
+from musiclib.book.pages.page import Facts, SitePage
+from musiclib.book.pages.social import CARD, CARD_SIZE, describe, draw_card, list_pages
 from musiclib.errors import BookError
 
 SITE = "https://example.org/some/book/"

@@ -11,7 +11,8 @@ import pytest
 from bs4 import BeautifulSoup
 from packaging.requirements import Requirement
 
-from musiclib.book.launch import (
+from musiclib.book.layout import Book, Chapter, find_book
+from musiclib.book.pages.launch import (
     CELL_ID,
     Repository,
     add_launch_links,
@@ -22,8 +23,7 @@ from musiclib.book.launch import (
     read_address,
     write_launch_copies,
 )
-from musiclib.book.layout import Book, Chapter, find_book
-from musiclib.book.pages import Facts, SitePage
+from musiclib.book.pages.page import Facts, SitePage
 from musiclib.cli.main import main
 from musiclib.errors import BookError
 from tests.book_fixture import REPOSITORY, write_book

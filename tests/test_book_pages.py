@@ -9,13 +9,13 @@ from bs4 import BeautifulSoup
 from PIL import Image
 
 from musiclib.book.layout import Book, Chapter
-from musiclib.book.page_figures import give_figures_their_twins
-from musiclib.book.page_tables import give_tables_their_files
-from musiclib.book.pages import Facts, SitePage
+from musiclib.book.pages.figures import give_figures_their_twins
+from musiclib.book.pages.page import Facts, SitePage
+from musiclib.book.pages.reproducibility import fill_places
+from musiclib.book.pages.rerun import add_rerun_box, command, duration
+from musiclib.book.pages.tables import give_tables_their_files
 from musiclib.book.pdf import link_pdf
 from musiclib.book.record import commit, fingerprint, run_record
-from musiclib.book.reproducibility import fill_places
-from musiclib.book.rerun import add_rerun_box, command, duration
 from musiclib.book.store import Stored
 from musiclib.errors import BookError
 

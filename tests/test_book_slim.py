@@ -6,12 +6,12 @@ import pytest
 from bs4 import BeautifulSoup
 from fontTools.ttLib import TTFont
 
-from musiclib.book.fonts import icon_codes, subset
 from musiclib.book.layout import Book
-from musiclib.book.pages import Facts, SitePage
-from musiclib.book.slim import STYLE, slim_site
-from musiclib.book.slim_scripts import slim_scripts
-from musiclib.book.slim_styles import Vocabulary, slim_style
+from musiclib.book.pages.page import Facts, SitePage
+from musiclib.book.slim.fonts import icon_codes, subset
+from musiclib.book.slim.scripts import slim_scripts
+from musiclib.book.slim.site import STYLE, slim_site
+from musiclib.book.slim.styles import Vocabulary, slim_style
 
 PAGE = """<!DOCTYPE html><html lang="en"><head><title>A page</title>{head}</head>
 <body class="dark"><main id="main" data-theme="x"><p class="used">Text</p>{body}</main>

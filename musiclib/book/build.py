@@ -15,9 +15,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from musiclib.book.check import FIRST_PAGE, check_site
-from musiclib.book.finish import Facts, finish
 from musiclib.book.freshness import REPORT, SOURCES_KEY, sources_fingerprint
 from musiclib.book.layout import Book, Chapter, find_book
+from musiclib.book.pages.finish import Facts, finish
 from musiclib.book.pdf import NAME as PDF_NAME
 from musiclib.book.pdf import find_browser, write_pdf
 from musiclib.book.record import run_record

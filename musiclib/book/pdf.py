@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from musiclib.book.layout import Book
-from musiclib.book.pages import Facts, SitePage
+from musiclib.book.pages.page import Facts, SitePage
 from musiclib.book.single_page import single_page
 from musiclib.errors import BookError
 from musiclib.files import replace_file

@@ -176,8 +176,8 @@ def _serve(args: argparse.Namespace) -> int:
 
 
 def _launch(args: argparse.Namespace) -> int:
-    from musiclib.book.launch import write_launch_copies
     from musiclib.book.layout import find_book
+    from musiclib.book.pages.launch import write_launch_copies
 
     for path in write_launch_copies(find_book(args.source), args.repository_url, args.out):
         _say(f"wrote {path}")

@@ -1,6 +1,6 @@
 """Formulas as MathML, made while the site is built, in place of a script that draws them.
 
-A Sphinx extension: `extensions = ["musiclib.book.formulas"]`, `html_math_renderer = "mathml"`.
+A Sphinx extension, by its name in `extensions`, with `html_math_renderer = "mathml"`.
 Browsers draw MathML themselves, with no script and no waiting. latex2mathml translates; what it
 leaves to a browser that the browsers do otherwise than TeX is mended here: the space around names
 of functions and bars, letters of other alphabets, limits under operators.
@@ -22,7 +22,7 @@ from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 from sphinx.writers.html5 import HTML5Translator
 
-from musiclib.book.fonts import subset
+from musiclib.book.slim.fonts import subset
 
 FONT = "_static/fonts/stix-two-math.woff2"
 """The font of the formulas, as `book/_static/formulas.css` names it."""

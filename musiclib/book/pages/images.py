@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup
 from bs4.element import NavigableString, Tag
 from PIL import Image, UnidentifiedImageError
 
-from musiclib.book.pages import Facts, SitePage
+from musiclib.book.pages.page import Facts, SitePage
 
 # About as much text as stands above the fold: a picture after fewer characters is seen at once.
 _FIRST_VIEW = 900

@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 from bs4 import BeautifulSoup, Tag
 from PIL import Image
 
-from musiclib.book.pages import Facts, SitePage
+from musiclib.book.pages.page import Facts, SitePage
 from musiclib.figures.published import DARK_SUFFIX, FOLDER, SVG_SUFFIX
 
 # Not the theme's own `only-light` and `only-dark`: these hide a caption beside the picture too.

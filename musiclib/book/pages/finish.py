@@ -8,20 +8,20 @@ from collections.abc import Callable
 
 from bs4 import BeautifulSoup
 
-from musiclib.book.accessible import mend_theme
-from musiclib.book.formulas import add_font
-from musiclib.book.launch import add_launch_links
-from musiclib.book.not_found import write_not_found
-from musiclib.book.page_figures import give_figures_their_twins
-from musiclib.book.page_images import settle_images
-from musiclib.book.page_tables import give_tables_their_files
-from musiclib.book.pages import Facts, SitePage
+from musiclib.book.extensions.formulas import add_font
+from musiclib.book.pages.accessible import mend_theme
+from musiclib.book.pages.figures import give_figures_their_twins
+from musiclib.book.pages.images import settle_images
+from musiclib.book.pages.launch import add_launch_links
+from musiclib.book.pages.not_found import write_not_found
+from musiclib.book.pages.page import Facts, SitePage
+from musiclib.book.pages.reproducibility import fill_places
+from musiclib.book.pages.rerun import add_rerun_box
+from musiclib.book.pages.social import describe, draw_card, list_pages
+from musiclib.book.pages.tables import give_tables_their_files
 from musiclib.book.pdf import link_pdf
-from musiclib.book.reproducibility import fill_places
-from musiclib.book.rerun import add_rerun_box
-from musiclib.book.slim import slim_site
-from musiclib.book.slim_scripts import slim_scripts
-from musiclib.book.social import describe, draw_card, list_pages
+from musiclib.book.slim.scripts import slim_scripts
+from musiclib.book.slim.site import slim_site
 from musiclib.files import replace_file
 
 __all__ = ["STEPS", "Facts", "SitePage", "Step", "finish"]

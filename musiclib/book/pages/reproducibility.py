@@ -11,8 +11,8 @@ from typing import Any
 
 from bs4 import BeautifulSoup, Tag
 
-from musiclib.book.pages import Facts, SitePage
-from musiclib.book.rerun import duration
+from musiclib.book.pages.page import Facts, SitePage
+from musiclib.book.pages.rerun import duration
 from musiclib.errors import BookError
 
 PLACE = "data-ml-fill"

@@ -5,7 +5,7 @@ from urllib.parse import urljoin, urlsplit
 
 from bs4 import BeautifulSoup
 
-from musiclib.book.pages import Facts
+from musiclib.book.pages.page import Facts
 from musiclib.errors import BookError
 from musiclib.files import replace_file
 

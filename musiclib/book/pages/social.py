@@ -15,7 +15,7 @@ from PIL import Image
 
 from musiclib.audio import load, to_mono
 from musiclib.book.layout import CONFIG_NAME, Book
-from musiclib.book.pages import Facts, SitePage
+from musiclib.book.pages.page import Facts, SitePage
 from musiclib.files import replace_file
 from musiclib.stft import StftConfig, db, stft
 

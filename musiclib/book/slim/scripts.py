@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
-from musiclib.book.pages import Facts, SitePage
+from musiclib.book.pages.page import Facts, SitePage
 
 # What a file serves: a pattern of its name, and a selector of the elements that need it. An empty
 # selector stands for what no page of a static site needs.

@@ -2,7 +2,7 @@
 
 import re
 
-from musiclib.book.pages import Facts, SitePage
+from musiclib.book.pages.page import Facts, SitePage
 
 _ICON = re.compile("^fa-")
 # The theme's script lets the keyboard reach an element of this class while it is wider than its

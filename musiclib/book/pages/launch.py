@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 
 from musiclib.book import notebooks
 from musiclib.book.layout import Book, Chapter
-from musiclib.book.pages import Facts, SitePage
+from musiclib.book.pages.page import Facts, SitePage
 from musiclib.errors import BookError
 from musiclib.files import replace_file
 

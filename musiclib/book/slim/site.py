@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from musiclib.book.fonts import icon_codes, subset
-from musiclib.book.slim_styles import Vocabulary, slim_style
+from musiclib.book.slim.fonts import icon_codes, subset
+from musiclib.book.slim.styles import Vocabulary, slim_style
 from musiclib.files import replace_file
 
 STYLE = "_static/site.css"

@@ -5,7 +5,7 @@ import shlex
 from bs4 import BeautifulSoup, Tag
 
 from musiclib.book.layout import Chapter
-from musiclib.book.pages import Facts, SitePage
+from musiclib.book.pages.page import Facts, SitePage
 
 REPRODUCIBILITY = "book/reproducibility"
 """Page on versions, machine and fingerprints."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup, Tag
 
-from musiclib.book.page_figures import add_download, number_of
-from musiclib.book.pages import Facts, SitePage
+from musiclib.book.pages.figures import add_download, number_of
+from musiclib.book.pages.page import Facts, SitePage
 from musiclib.errors import BookError
 from musiclib.figures.data_frames import FILE_ATTRIBUTE, FOLDER
 from musiclib.files import replace_file
