@@ -5,6 +5,7 @@ A test of the built site takes the fixture `site`. It skips where no site of the
 """
 
 import asyncio
+import functools
 import os
 import re
 import shutil
@@ -46,6 +47,7 @@ def find_browser() -> str | None:
     return named or next(filter(None, map(shutil.which, PROGRAMS)), None)
 
 
+@functools.cache  # one site for the length of a run, whatever is edited meanwhile
 def find_site() -> tuple[Path | None, str]:
     """The built site to test, or None and why there is none."""
     if named := os.environ.get("MUSICLIB_SITE"):
