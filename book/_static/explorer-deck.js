@@ -20,9 +20,12 @@
   let context = null;
   const decoded = new Map(); // address -> promise of a sound, the oldest first
 
-  /** The page's context, made in the first gesture: earlier ones may not start. */
+  /**
+   * The explorers' context, made in the first gesture: earlier ones may not start. Not that of the
+   * players, who suspend theirs when they have been silent for a while.
+   */
   function audioContext() {
-    context ??= window.MusiclibPlayer?.audioContext?.() ?? new AudioContext();
+    context ??= new AudioContext();
     return context;
   }
 

@@ -4,8 +4,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from musiclib.explore.page import page as render
+from musiclib.listen import player
 from musiclib.listen.media import MediaStore
 from tests.explore_fixture import tones
+from tests.listen_fixture import RATE, tone
 
 MEDIA = (".png", ".flac")
 DECK = "document.querySelector('.mx').mxDeck"
@@ -299,3 +301,19 @@ def test_in_print_there_is_one_frame_and_no_control(opened):
     assert page.locator(".mx-stage .mx-setting").is_visible()
     for selector in (".mx-controls", ".mx-transport", ".mx-list", ".mx-play"):
         assert not page.locator(selector).first.is_visible()
+
+
+def test_an_explorer_sounds_on_when_the_players_rest(tmp_path, opened):
+    """Players let the sound device go after a while of silence: their own silence only."""
+    store = MediaStore(tmp_path / "site" / "media", "media")
+    shown = player(tone(300.0, seconds=3.0), RATE, "A tone", store=store)
+    page = opened(extra=shown.html).page
+    page.evaluate("window.MusiclibPlayer.settings.rest = 0.3")
+    page.locator("button.ml-play").click()
+    page.wait_for_function("document.querySelector('.ml-stage').mlStage.position > 0.1")
+    play(page, "Tone")
+    page.wait_for_function("window.MusiclibPlayer.audioContext().state === 'suspended'")
+    before = page.evaluate(f"{DECK}.output.context.currentTime")
+    page.wait_for_function(f"{DECK}.output.context.currentTime > {before} + 0.3")
+    level, _ = page.evaluate(MEASURE)
+    assert level > 0.05
