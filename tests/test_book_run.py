@@ -187,6 +187,8 @@ def test_site_that_fails_its_checks_is_not_published(
     def broken_site(source: Path, _: Path) -> Path:
         (source / "html").mkdir()
         (source / "html" / "index.html").write_text('<html lang="en"><img src="x.png"></html>')
+        search = '<html lang="en"><div class="bd-search-container"><h1>Search</h1></div></html>'
+        (source / "html" / "search.html").write_text(search)
         return source / "html"
 
     monkeypatch.setattr(musiclib.book.build, "build_site", broken_site)

@@ -177,7 +177,7 @@ def test_players_carry_the_measured_values():
     shown = tables.damage_players(
         "Clip", clip, {"Softer": clip / 2}, RATE, ("relative_rmse", "si_sdr"), "A caption."
     )
-    assert "Waveform RMSE 50.0 %" in shown.html
+    assert "Waveform RMSE <b>50.0 %</b>" in shown.html
     assert METRICS["si_sdr"].label in shown.html
 
 
