@@ -5,6 +5,7 @@ A test of the built site takes the fixture `site`. It skips where no site of the
 """
 
 import asyncio
+import faulthandler
 import functools
 import os
 import re
@@ -39,6 +40,7 @@ ARGUMENTS = (
     "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 )
+WATCHDOG_S = 600
 
 
 def find_browser() -> str | None:
@@ -111,6 +113,14 @@ def watched(page, base: str) -> Opened:
     page.on("requestfailed", failed)
     page.on("response", response)
     return opened
+
+
+@pytest.fixture(autouse=True)
+def watchdog() -> Iterator[None]:
+    """End a test that the browser never answers, with a traceback, rather than wait for ever."""
+    faulthandler.dump_traceback_later(WATCHDOG_S, exit=True)
+    yield
+    faulthandler.cancel_dump_traceback_later()
 
 
 # Of the package, not of the session: while playwright runs, no other test could run an event loop.

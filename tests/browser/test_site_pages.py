@@ -10,7 +10,11 @@ from tests.browser.conftest import SIZES, find_site
 # Brings every part of the page into view, as a reader does, and tells which pictures stay away.
 SCROLL = """async () => {
   const shown = (image) => image.checkVisibility() && image.getClientRects().length > 0;
-  const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)));
+  // A browser may stop drawing a page, and then no frame ever comes.
+  const frame = () => new Promise((done) => {
+    requestAnimationFrame(() => setTimeout(done, 0));
+    setTimeout(done, 250);
+  });
   const root = document.scrollingElement;
   for (let y = 0; y < root.scrollHeight; y += innerHeight * 0.8) {
     root.scrollTo({ top: y, behavior: "instant" });
