@@ -1,19 +1,15 @@
 """Spectrograms as small pictures whose pixels are whole cells, for explorers."""
 
-import io
 from typing import Final
 
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from musiclib.audio import FloatArray
 from musiclib.explore.model import Picture
 from musiclib.figures import levels
-from musiclib.figures.style import COLOUR_MAP
+from musiclib.figures.thumbnails import coloured, mean_cells, png
 
-_COLOURS: Final = 32
 WIDTH: Final = 480
 HEIGHT: Final = 160
 
@@ -45,14 +41,9 @@ def picture(
     Returns:
         A PNG of 32 colours.
     """
-    shares = np.clip(1.0 - np.asarray(shown_db, dtype=np.float64) / floor_db, 0.0, 1.0)
-    indices = np.round(shares * (_COLOURS - 1)).astype(np.uint8)
-    image = Image.fromarray(np.ascontiguousarray(indices[::-1]))
-    image = image.resize((width, height), Image.Resampling.NEAREST)
-    image.putpalette(_palette())
-    file = io.BytesIO()
-    image.save(file, format="PNG", optimize=True)
-    return Picture(file.getvalue(), alt, width, height, f"{top_khz:g} kHz", seconds, follows)
+    shares = 1.0 - np.asarray(shown_db, dtype=np.float64) / floor_db
+    data = png(coloured(shares, width, height))
+    return Picture(data, alt, width, height, f"{top_khz:g} kHz", seconds, follows)
 
 
 def power_picture(
@@ -84,9 +75,8 @@ def power_picture(
     Returns:
         A PNG of 32 colours.
     """
-    rows = levels.mean_power(levels.mean_power(power, width).T, height).T
     return picture(
-        levels.decibels(rows, reference_power, floor_db),
+        levels.decibels(mean_cells(power, width, height), reference_power, floor_db),
         alt,
         floor_db=floor_db,
         top_khz=top_khz,
@@ -140,15 +130,6 @@ def wave_picture(audio: FloatArray, sample_rate: int, title: str) -> Picture:
     rows = np.linspace(1.0, -1.0, HEIGHT)[:, None]
     half = 1.0 / HEIGHT
     inside = (rows >= low / largest - half) & (rows <= high / largest + half)
-    file = io.BytesIO()
-    image = Image.fromarray(inside.astype(np.uint8) * (_COLOURS - 1))
-    image.putpalette(_palette())
-    image.save(file, format="PNG", optimize=True)
+    data = png(coloured(inside[::-1].astype(np.float64), WIDTH, HEIGHT))
     seconds = len(audio) / sample_rate
-    alt = f"Waveform of {title}, {seconds:.3g} s"
-    return Picture(file.getvalue(), alt, WIDTH, HEIGHT, "", seconds)
-
-
-def _palette() -> bytes:
-    colours = mpl.colormaps[COLOUR_MAP](np.linspace(0.0, 1.0, _COLOURS))[:, :3]
-    return np.round(colours * 255).astype(np.uint8).tobytes()
+    return Picture(data, f"Waveform of {title}, {seconds:.3g} s", WIDTH, HEIGHT, "", seconds)

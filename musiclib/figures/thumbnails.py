@@ -1,4 +1,4 @@
-"""Spectrograms as light pictures without axes, to stand in players."""
+"""Spectrograms as light pictures without axes, to stand in players and explorers."""
 
 import io
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Final
 
 import matplotlib as mpl
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from musiclib.audio import FloatArray
@@ -62,20 +63,53 @@ def spectrogram_thumbnail(
     power = levels.stft_power(audio)
     if reference_power is None:
         reference_power = float(power.max())
-    # Bins become rows of pixels as frames become columns: by the mean of their powers.
-    rows = levels.mean_power(levels.mean_power(power, width).T, height).T
-    decibels = levels.decibels(rows, reference_power, floor_db)
-    shares = np.clip(1.0 - decibels / floor_db, 0.0, 1.0)
-    indices = np.round(shares * (_COLOURS - 1)).astype(np.uint8)
-    picture = Image.fromarray(np.ascontiguousarray(indices[::-1]))  # low frequencies at the bottom
-    picture = picture.resize((width, height), Image.Resampling.NEAREST)
-    colours = mpl.colormaps[COLOUR_MAP](np.linspace(0.0, 1.0, _COLOURS))[:, :3]
-    picture.putpalette(np.round(colours * 255).astype(np.uint8).tobytes())
+    decibels = levels.decibels(mean_cells(power, width, height), reference_power, floor_db)
+    picture = coloured(1.0 - decibels / floor_db, width, height)
     files = (
-        Thumbnail(_file(picture, "PNG", optimize=True), ".png", width, height),
+        Thumbnail(png(picture), ".png", width, height),
         Thumbnail(_file(picture.convert("RGB"), "WEBP", **_WEBP), ".webp", width, height),
     )
     return min(files, key=lambda file: len(file.data))
+
+
+def mean_cells(power: FloatArray, width: int, height: int) -> FloatArray:
+    """Powers for a picture: where there are more cells than pixels, the mean of neighbours.
+
+    Args:
+        power: Powers, shape ``(F, T)``.
+        width: Pixels across.
+        height: Pixels upwards.
+
+    Returns:
+        Powers, shape ``(min(F, height), min(T, width))``.
+    """
+    # Bins become rows of pixels as frames become columns: by the mean of their powers.
+    return levels.mean_power(levels.mean_power(power, width).T, height).T
+
+
+def coloured(shares: npt.NDArray[np.floating], width: int, height: int) -> Image.Image:
+    """Cells as rectangles in the colours of all spectrograms, low frequencies at the bottom.
+
+    Args:
+        shares: Place of each cell between the darkest colour, 0, and the lightest, 1; shape
+            ``(F, T)``. What lies outside gets the nearer of the two.
+        width: Pixels across.
+        height: Pixels upwards.
+
+    Returns:
+        A picture of 32 colours.
+    """
+    indices = np.round(np.clip(shares, 0.0, 1.0) * (_COLOURS - 1)).astype(np.uint8)
+    picture = Image.fromarray(np.ascontiguousarray(indices[::-1]))
+    picture = picture.resize((width, height), Image.Resampling.NEAREST)
+    colours = mpl.colormaps[COLOUR_MAP](np.linspace(0.0, 1.0, _COLOURS))[:, :3]
+    picture.putpalette(np.round(colours * 255).astype(np.uint8).tobytes())
+    return picture
+
+
+def png(picture: Image.Image) -> bytes:
+    """A picture as the bytes of a PNG file."""
+    return _file(picture, "PNG", optimize=True)
 
 
 def _file(picture: Image.Image, kind: str, **options: int) -> bytes:
