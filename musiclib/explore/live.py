@@ -5,8 +5,8 @@ from typing import Any
 import ipywidgets
 
 from musiclib.explore.model import Control, Explorer, Setting, Value
-from musiclib.explore.page import Files, frame_html, style
-from musiclib.listen.media import MediaStore
+from musiclib.explore.page import STYLE, Files, frame_html
+from musiclib.listen.media import MediaStore, inline_assets
 from musiclib.listen.sound import escape
 
 
@@ -41,7 +41,8 @@ class _Live:
         self.box = ipywidgets.VBox(
             [
                 ipywidgets.HTML(
-                    style() + _framed(f'<p class="mx-title">{escape(explorer.title)}</p>')
+                    inline_assets(STYLE)
+                    + _framed(f'<p class="mx-title">{escape(explorer.title)}</p>')
                 ),
                 *shown,
                 ipywidgets.HBox(

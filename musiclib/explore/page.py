@@ -4,21 +4,20 @@ import hashlib
 import itertools
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from musiclib.explore.front_end import is_live
 from musiclib.explore.model import Control, Explorer, Frame, Pane, Picture, Setting
 from musiclib.listen import Rendered
-from musiclib.listen.media import MediaStore, encode_flac, page_store, slug
+from musiclib.listen.media import MediaStore, encode_flac, inline_assets, page_store, slug
 from musiclib.listen.sound import escape
 
 if TYPE_CHECKING:
     from ipywidgets import Box
 
 _numbers = itertools.count(1)
-_STATIC: Final = Path(__file__).resolve().parents[2] / "book" / "_static"
-_SCRIPTS: Final = ("explorer-deck.js", "explorer.js")
+STYLE: Final = "explorer.css"
+_ASSETS: Final = (STYLE, "explorer-deck.js", "explorer.js")
 
 
 def explore(
@@ -88,7 +87,7 @@ def page(explorer: Explorer, store: MediaStore) -> Rendered:
         [f"{explorer.title}: {len(settings)} settings"]
         + [f"{explorer.text(each)}: {_words(explorer.at(each))}" for each in settings]
     )
-    return Rendered(html + (assets() if store.embeds else ""), text)
+    return Rendered(html + (inline_assets(*_ASSETS) if store.embeds else ""), text)
 
 
 class Files:
@@ -197,22 +196,3 @@ def _words(frame: Frame) -> str:
         for name, value in facts.items()
     ]
     return ", ".join(parts)
-
-
-def assets() -> str:
-    """Style and script inside the page, for notebooks outside the book.
-
-    Returns:
-        HTML; empty where the book's files are not beside the package. Then the list is all.
-    """
-    scripts = [_STATIC / name for name in _SCRIPTS]
-    if not style() or not all(path.is_file() for path in scripts):
-        return ""
-    texts = (path.read_text(encoding="utf-8") for path in scripts)
-    return style() + "".join(f"<script>{text}</script>" for text in texts)
-
-
-def style() -> str:
-    """Style inside the page, for widgets; empty where the book's files are not there."""
-    path = _STATIC / "explorer.css"
-    return f"<style>{path.read_text(encoding='utf-8')}</style>" if path.is_file() else ""

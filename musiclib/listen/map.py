@@ -20,7 +20,7 @@ from musiclib.listen import map_parts
 from musiclib.listen.colouring import Colouring, by_genre, by_number, by_word
 from musiclib.listen.map_parts import Layout, words
 from musiclib.listen.markers import genre_shapes, mark, part_styles
-from musiclib.listen.media import MediaStore, encode_mp3, page_store, slug
+from musiclib.listen.media import MediaStore, encode_mp3, inline_assets, page_store, slug
 from musiclib.listen.player import Rendered
 from musiclib.listen.sound import number_text
 
@@ -29,6 +29,7 @@ FILE_KBPS: Final = 48
 EMBEDDED_KBPS: Final = 24
 """Bitrate of sounds inside a page, which all load with it: 16 KB for 4 s."""
 
+_ASSETS: Final = ("map.css", "map-view.js", "map.js")
 _FADE_SECONDS: Final = 0.02
 _numbers = itertools.count(1)
 
@@ -155,7 +156,7 @@ def _html(
             map_parts.listing(titles, details, sources, embedded),
             map_parts.caption(f"{key}-caption", *texts),
             "</figure>",
-            map_parts.inline_assets() if embedded else "",
+            inline_assets(*_ASSETS) if embedded else "",
         ]
     )
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -16,8 +15,6 @@ WIDTH: Final = 720
 HEIGHT: Final = 504
 MARGIN: Final = 18
 _GRID: Final = 1000
-_STATIC: Final = Path(__file__).parents[2] / "book" / "_static"
-_ASSETS: Final = ("map.css", "map-view.js", "map.js")
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,19 +219,6 @@ def caption(key: str, text: str, note: str) -> str:
         f'<figcaption id="{key}">{escape(text)} <span class="ml-note">{escape(note)}</span>'
         "</figcaption>"
     )
-
-
-def inline_assets() -> str:
-    """Style and script inside the page, for notebooks outside the book.
-
-    Returns:
-        HTML; empty where the book's files are not beside the package, as after an installation
-        without the repository. Then the map is a picture with a list of players.
-    """
-    if not all((_STATIC / name).is_file() for name in _ASSETS):
-        return ""
-    style, *scripts = ((_STATIC / name).read_text(encoding="utf-8") for name in _ASSETS)
-    return f"<style>{style}</style>" + "".join(f"<script>{script}</script>" for script in scripts)
 
 
 def _legend_item(shape: str, colour: str, name: str, count: int) -> str:

@@ -30,6 +30,7 @@ from musiclib.files import replace_file
 MEDIA_DIR: Final = "MUSICLIB_MEDIA_DIR"
 MEDIA_URL: Final = "MUSICLIB_MEDIA_URL"
 
+_STATIC: Final = Path(__file__).resolve().parents[2] / "book" / "_static"
 # Browsers play FLAC within these rates; Chromium refuses lower ones.
 _RATES = range(3_000, 192_001)
 # Decoders overshoot by a decibel or two. A peak of 8 (18 dB) is no overshoot but a wrong scale.
@@ -203,3 +204,20 @@ def page_store() -> MediaStore:
     if (folder, url) not in _stores:
         _stores[folder, url] = MediaStore(Path(folder) if folder else None, url)
     return _stores[folder, url]
+
+
+def inline_assets(*names: str) -> str:
+    """Styles and scripts of the book inside the page, for notebooks outside the book.
+
+    Args:
+        names: Files of `book/_static`, in the order that the page gets them.
+
+    Returns:
+        HTML; empty where one of them is not beside the package, as after an installation without
+        the repository. Then a page shows what it has without scripts.
+    """
+    if not all((_STATIC / name).is_file() for name in names):
+        return ""
+    tags = [(name, "style" if name.endswith(".css") else "script") for name in names]
+    texts = ((tag, (_STATIC / name).read_text(encoding="utf-8")) for name, tag in tags)
+    return "".join(f"<{tag}>{text}</{tag}>" for tag, text in texts)
