@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from musiclib.errors import DatasetError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 # The data sets import pandas; `musiclib --help` must not wait for it, so they are imported
 # where they are used.
 
-_NAMES = ("mini", "fma_small", "fma_medium", "fma_large", "fma_full", "folder")
+_NAMES = ("mini", "fma_small", "fma_medium", "fma_large", "fma_full", "debian", "folder")
+_DOWNLOADS = _NAMES[1:6]
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -37,12 +40,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     listing.add_argument("name", nargs="?", choices=_NAMES, metavar="NAME", help=", ".join(_NAMES))
     _add_source(listing)
 
-    fetch = command("download", "Download, verify and unpack an FMA data set.", _download)
-    fetch.add_argument("name", choices=_NAMES[1:5], metavar="NAME", help=", ".join(_NAMES[1:5]))
+    fetch = command("download", "Download, verify and unpack a data set.", _download)
+    fetch.add_argument("name", choices=_DOWNLOADS, metavar="NAME", help=", ".join(_DOWNLOADS))
     fetch.add_argument("--root", required=True, help="folder to put it in")
-    fetch.add_argument("--base-url", help="address of a mirror (or set MUSICLIB_FMA_URL)")
+    fetch.add_argument("--base-url", help="fma_*: address of a mirror (or set MUSICLIB_FMA_URL)")
     fetch.add_argument(
-        "--delete-archives", action="store_true", help="delete the zip files after unpacking"
+        "--delete-archives",
+        action="store_true",
+        help="fma_*: delete the zip files after unpacking",
+    )
+    fetch.add_argument(
+        "--packages",
+        metavar="FOLDER",
+        help="debian: take .deb files from here and keep them here (default: they are deleted)",
     )
 
     cache = command("cache", "Decode a data set once, so that later work need not.", _cache)
@@ -65,11 +75,13 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
 
 def _list(args: argparse.Namespace) -> int:
     if args.name is None:
-        from musiclib.datasets import fma, mini
+        from musiclib.datasets import debian_music, fma, mini
 
         print(f"{'mini':<12}{mini.DESCRIPTION}")
         for name, text in fma.DESCRIPTIONS.items():
             print(f"{name:<12}{text} ({fma.ARCHIVES[name].size} to download)")
+        size = debian_music.DOWNLOAD_SIZE
+        print(f"{'debian':<12}{debian_music.DESCRIPTION} ({size} to download)")
         print(f"{'folder':<12}any folder of audio, genre by subfolder (--root FOLDER)")
         return 0
     from musiclib.datasets import shared_artists
@@ -91,11 +103,32 @@ def _list(args: argparse.Namespace) -> int:
 def _download(args: argparse.Namespace) -> int:
     from musiclib.datasets import download_fma
 
+    if args.name == "debian":
+        return _gather(args)
+    if args.packages:
+        raise DatasetError(f"--packages belongs to debian, not to {args.name}; leave it out")
     folder = download_fma(
         args.name, args.root, args.base_url, keep_archives=not args.delete_archives
     )
     print(f"{args.name} is in {folder}")
     return 0
+
+
+def _gather(args: argparse.Namespace) -> int:
+    from musiclib.datasets import download_debian
+
+    for option in ("base_url", "delete_archives"):
+        if getattr(args, option):
+            shown = option.replace("_", "-")
+            raise DatasetError(f"--{shown} belongs to fma_*, not to debian; leave it out")
+    found = download_debian(args.root, args.packages)
+    print(f"{found.pieces} of {found.wanted} pieces of debian are in {found.folder}")
+    if found.missing:
+        print(f"packages that could not be had ({len(found.missing)}):")
+        for name, reason in found.missing.items():
+            print(f"  {name}: {reason}")
+        print("Run the command again to get the rest. What is there can be used as it is.")
+    return 1 if found.missing else 0
 
 
 def _cache(args: argparse.Namespace) -> int:

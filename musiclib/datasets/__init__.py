@@ -12,8 +12,10 @@ from pathlib import Path
 
 from musiclib.datasets.building import build_cache
 from musiclib.datasets.cache import AudioCache, cache_folder, cache_root
+from musiclib.datasets.debian_music import open_debian
 from musiclib.datasets.fma import DESCRIPTIONS, download_fma, open_fma
 from musiclib.datasets.folder import open_folder
+from musiclib.datasets.gathering import Gathered, download_debian
 from musiclib.datasets.mini import open_mini
 from musiclib.datasets.segments import SegmentBatch, random_segments, read_segment, segments
 from musiclib.datasets.splits import shared_artists, split_tracks, with_validation
@@ -21,7 +23,7 @@ from musiclib.datasets.table import COLUMNS, SPLITS, UNKNOWN
 from musiclib.datasets.tracks import Clip, Dataset
 from musiclib.errors import DatasetError
 
-DATASET_NAMES: tuple[str, ...] = ("mini", *DESCRIPTIONS, "folder")
+DATASET_NAMES: tuple[str, ...] = ("mini", *DESCRIPTIONS, "debian", "folder")
 
 __all__ = [
     "COLUMNS",
@@ -31,10 +33,12 @@ __all__ = [
     "AudioCache",
     "Clip",
     "Dataset",
+    "Gathered",
     "SegmentBatch",
     "build_cache",
     "cache_folder",
     "cache_root",
+    "download_debian",
     "download_fma",
     "open_dataset",
     "random_segments",
@@ -57,13 +61,16 @@ def open_dataset(
     Args:
         name: One of `DATASET_NAMES`.
         data_root: `mini`: its folder, found by itself in a clone. `fma_*`: the folder that
-            holds `fma_metadata/` and the audio. `folder`: the folder of audio. `mini` and
-            `fma_*` also look into the environment variable `MUSICLIB_DATA`.
+            holds `fma_metadata/` and the audio. `debian`: the folder that holds `debian/`.
+            `folder`: the folder of audio. All but `folder` also look into the environment
+            variable `MUSICLIB_DATA`.
         seed: Seed of the split, and of random choices later on.
         split: `"official"`: the split that comes with the data (the default for `mini`; FMA's
             80/10/10). `"70-30"`: stratified by genre and artist-disjoint, made with `seed`
             (the default for all others). Both have 15 % of the training part as validation
-            where the data bring none. No artist group is in two parts of one split.
+            where the data bring none. No artist group is in two parts of one split. `debian`
+            has one split, `"official"`, into training and validation; its test part is that of
+            `mini`.
 
     Raises:
         DatasetError: The name or split is unknown, the data are not there, or damaged.
@@ -74,6 +81,10 @@ def open_dataset(
         raise DatasetError(f"unknown split {split!r}; choose 'official' or '70-30'")
     if name == "mini":
         return open_mini(data_root, seed, split or "official")
+    if name == "debian":
+        if split == "70-30":
+            raise DatasetError("debian has no test part, so no split 70-30; use 'official'")
+        return open_debian(data_root, seed)
     if name == "folder":
         if split == "official":
             raise DatasetError("a folder has no official split; use '70-30'")

@@ -1,0 +1,289 @@
+"""Music from Debian's packages: fetched, verified, opened, decoded; and the real list of pieces."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from musiclib.cli.main import main
+from musiclib.datasets import (
+    debian_music,
+    download_debian,
+    open_dataset,
+    random_segments,
+    shared_artists,
+)
+from musiclib.errors import ArchiveError, DatasetError, DownloadError
+from tests.debian_fixture import RATE, Shop, open_shop
+
+needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg-deb is not here")
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    return open_shop(tmp_path, monkeypatch)
+
+
+@needs_dpkg
+def test_pieces_arrive_and_sound_as_they_were_packed(shop, tmp_path, monkeypatch):
+    monkeypatch.setenv("MUSICLIB_CACHE", str(tmp_path / "cache"))
+    found = download_debian(tmp_path)
+    assert (found.pieces, found.wanted, dict(found.missing)) == (8, 8, {})
+    dataset = open_dataset("debian", tmp_path)
+    assert len(dataset) == 8
+    assert dataset.skipped.empty
+    cache = dataset.cache(RATE)
+    for number in (0, 7):  # a file of a package, and one of an archive in a package
+        spectrum = np.abs(np.fft.rfft(cache.audio(f"t{number}")))
+        assert np.argmax(spectrum) * 5 == 100 * (number + 1)
+    batch = next(random_segments(dataset.part("train"), cache, seconds=0.1, batch_size=3))
+    assert batch.audio.shape == (3, RATE // 10)
+    assert np.abs(batch.audio).max() == pytest.approx(0.3, abs=0.01)
+
+
+@needs_dpkg
+def test_credits_lie_beside_the_music_and_packages_are_gone(shop, tmp_path):
+    folder = download_debian(tmp_path).folder
+    assert sorted(file.name for file in folder.iterdir() if file.name[0] != ".") == [
+        "LICENSES",
+        "music",
+        "tracks.csv",
+    ]
+    assert not (folder / ".unpacked").exists()
+    with (folder / "tracks.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert {row["path"] for row in rows} == {f"music/t{number}.flac" for number in range(8)}
+    assert rows[3]["artist"] == "Artist 3, and friends"
+    assert rows[7]["package"] == "beta"
+    assert all(row["licence"] == "CC0-1.0" and row["version"] == "1:2.0-1" for row in rows)
+    assert (folder / "LICENSES/alpha.copyright").read_text() == "alpha: CC0-1.0\n"
+
+
+@needs_dpkg
+def test_a_second_download_fetches_only_what_is_missing_or_damaged(shop, tmp_path):
+    folder = download_debian(tmp_path).folder
+    assert shop.requests() == ["alpha", "beta"]
+    assert download_debian(tmp_path).pieces == 8
+    assert shop.requests() == []
+    damaged = folder / "music/t6.flac"
+    good = damaged.read_bytes()
+    damaged.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    assert download_debian(tmp_path).pieces == 8
+    assert shop.requests() == ["beta"]
+    assert damaged.read_bytes() == good
+    (folder / "LICENSES/alpha.copyright").unlink()
+    download_debian(tmp_path)
+    assert shop.requests() == ["alpha"]
+
+
+@needs_dpkg
+def test_an_interrupted_download_goes_on(shop, tmp_path, monkeypatch):
+    from musiclib.datasets import gathering
+
+    def interrupted(*_: object) -> Path:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gathering, "extract_inner", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            download_debian(tmp_path)
+    assert shop.requests() == ["alpha", "beta"]
+    assert download_debian(tmp_path).pieces == 8
+    assert shop.requests() == []  # the package that was being unpacked was still there
+    assert not (tmp_path / "debian/packages").exists()
+
+
+@needs_dpkg
+def test_packages_are_taken_from_a_folder_and_kept_there(shop, tmp_path):
+    kept = tmp_path / "debs"
+    kept.mkdir()
+    shutil.copy(shop.deb("beta"), kept)
+    assert (
+        main(["data", "download", "debian", "--root", str(tmp_path), "--packages", str(kept)]) == 0
+    )
+    assert shop.requests() == ["alpha"]
+    assert {file.name for file in kept.iterdir()} == {
+        shop.deb("alpha").name,
+        shop.deb("beta").name,
+    }
+
+
+@needs_dpkg
+def test_one_lost_version_is_named_and_the_rest_comes(shop, tmp_path, capsys):
+    shop.deb("alpha").unlink()
+    command = ["data", "download", "debian", "--root", str(tmp_path)]
+    assert main(command) == 1
+    out = capsys.readouterr().out
+    assert "4 of 8 pieces" in out
+    assert re.search(r"alpha 1:2.0-1: .*was not found.*apt-get update.*snapshot", out)
+    assert "beta 1:2.0-1" not in out
+    dataset = open_dataset("debian", tmp_path)
+    assert list(dataset.skipped.index) == ["t0", "t1", "t2", "t3"]
+    assert "musiclib data download debian" in dataset.skipped["reason"].iloc[0]
+    with (tmp_path / "debian/tracks.csv").open(newline="") as stream:
+        assert {row["package"] for row in csv.DictReader(stream)} == {"beta"}
+
+
+@needs_dpkg
+def test_a_package_with_other_bytes_is_refused(shop, tmp_path):
+    shop.deb("alpha").write_bytes(shop.deb("beta").read_bytes())
+    found = download_debian(tmp_path)
+    assert list(found.missing) == ["alpha 1:2.0-1"]
+    assert "SHA-256" in found.missing["alpha 1:2.0-1"]
+    assert found.pieces == 4
+
+
+@needs_dpkg
+def test_a_piece_with_other_bytes_is_refused(shop, tmp_path):
+    table = debian_music.TABLES / "debian_tracks.csv"
+    table.write_text(table.read_text().replace(shop.pieces.loc["t7", "sha256"], "0" * 64))
+    found = download_debian(tmp_path)
+    assert "not the piece t7" in found.missing["beta 1:2.0-1"]
+    assert not (tmp_path / "debian/music/t7.flac").exists()
+
+
+def test_without_the_tools_nothing_is_tried(shop, tmp_path, monkeypatch):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.setenv("PATH", str(empty))
+    with pytest.raises(ArchiveError, match="install the package dpkg"):
+        download_debian(tmp_path)
+    (empty / "dpkg-deb").touch(mode=0o755)
+    with pytest.raises(DownloadError, match=r"2 packages are not in .*the first is alpha_1%3a2"):
+        download_debian(tmp_path)
+
+
+@needs_dpkg
+def test_the_commands_list_check_and_decode(shop, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MUSICLIB_CACHE", str(tmp_path / "cache"))
+    root = ["--root", str(tmp_path)]
+    assert main(["data", "download", "debian", *root]) == 0
+    assert main(["data", "list", "debian", *root]) == 0
+    out = capsys.readouterr().out
+    assert "8 artist groups, 0 of them in more than one split" in out
+    assert main(["data", "check", "debian", *root]) == 0
+    assert "8 tracks, 8 with a checksum, 0 problems" in capsys.readouterr().out
+    assert main(["data", "cache", "debian", *root]) == 0
+    assert "8 tracks, 0.00 h at 24000 Hz" in capsys.readouterr().out
+    (tmp_path / "debian/music/t2.flac").write_bytes(b"no music")
+    assert main(["data", "check", "debian", *root]) == 1
+    assert "music/t2.flac: wrong SHA256" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("debian", "--delete-archives"),
+        ("debian", "--base-url", "http://localhost"),
+        ("fma_small", "--packages", "debs"),
+    ],
+)
+def test_an_option_of_another_data_set_is_refused(shop, tmp_path, capsys, arguments):
+    assert main(["data", "download", *arguments, "--root", str(tmp_path)]) == 2
+    assert "leave it out" in capsys.readouterr().err
+
+
+def test_what_cannot_be_opened_says_how_to_get_it(shop, tmp_path, monkeypatch):
+    monkeypatch.delenv("MUSICLIB_DATA", raising=False)
+    with pytest.raises(DatasetError, match="musiclib data download debian --root FOLDER"):
+        open_dataset("debian")
+    with pytest.raises(DatasetError, match="no folder debian/"):
+        open_dataset("debian", tmp_path)
+    (tmp_path / "debian/music").mkdir(parents=True)
+    with pytest.raises(DatasetError, match=f"none of the 8 pieces .* --root {tmp_path}`"):
+        open_dataset("debian", tmp_path)
+    with pytest.raises(DatasetError, match="use 'official'"):
+        open_dataset("debian", tmp_path, split="70-30")
+
+
+def test_there_is_no_test_part(shop, tmp_path, monkeypatch):
+    (tmp_path / "debian/music").mkdir(parents=True)
+    for path in shop.pieces["path"]:
+        (tmp_path / "debian" / path).touch()
+    monkeypatch.setenv("MUSICLIB_DATA", str(tmp_path))
+    dataset = open_dataset("debian")
+    assert set(dataset.tracks["split"]) == {"train", "validation"}
+    assert shared_artists(dataset.tracks) == []
+    with pytest.raises(DatasetError, match=r"open_dataset\('mini'\)\.part\('test'\)"):
+        dataset.part("test")
+    with pytest.raises(DatasetError, match="no test part"):
+        dataset.select(genres=["ambient"]).part("test")
+    assert len(dataset.part("train")) + len(dataset.part("validation")) == 8
+
+
+# The real list ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def pieces() -> pd.DataFrame:
+    return debian_music.read_pieces()
+
+
+def plain(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.casefold())
+
+
+def test_the_list_is_whole(pieces):
+    packages = debian_music.read_packages()
+    assert len(pieces) == 572
+    assert pieces["duration_s"].sum() / 3600 == pytest.approx(31.4, abs=0.1)
+    assert set(pieces["package"]) == set(packages.index)
+    for table, column in ((pieces, "sha256"), (packages, "sha256"), (pieces, "path")):
+        assert table[column].is_unique
+    for table in (pieces, packages):
+        assert table["sha256"].str.fullmatch("[0-9a-f]{64}").all()
+    assert not pieces.duplicated(["package", "source_path", "inner_path"]).any()
+    required = ["title", "artist", "artist_group", "genre", "licence", "source_path"]
+    assert (pieces[required] != "").all(axis=None)
+    free = r"(CC0|CC-BY|CC-BY-SA|L?GPL|MIT|Zlib|Public-Domain|Free-Art-License|EFF-OAL)[-\d.\w]*"
+    assert pieces["licence"].str.fullmatch(f"{free}( OR {free})*").all()
+
+
+def test_nothing_of_the_bundled_test_part_is_in_the_list(pieces):
+    bundled = open_dataset("mini").tracks
+    test = bundled[bundled["split"] == "test"]
+    assert not set(pieces["artist_group"]) & set(test["artist_group"])
+    known = test[test["artist"] != "Unknown"]
+    assert not set(pieces["artist"].map(plain)) & set(known["artist"].map(plain))
+    assert not set(pieces.index) & set(test.index)
+    places = ["package", "source_path", "inner_path"]
+    assert not set(pieces[places].apply(tuple, axis=1)) & set(test[places].apply(tuple, axis=1))
+    # Other pieces happen to have these names; none sounds like its namesake.
+    same = set(pieces["title"].map(plain)) & set(test["title"].map(plain))
+    assert same <= {"intro", "snow", "foresttheme"}
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_validation_is_by_the_artists_of_the_bundled_validation_part(pieces, seed):
+    bundled = open_dataset("mini", seed=seed).tracks
+    split = debian_music.with_parts(pieces, seed)["split"]
+    train, validation = (
+        set(pieces.loc[split == name, "artist_group"]) for name in ("train", "validation")
+    )
+    assert set(bundled.loc[bundled["split"] == "validation", "artist_group"]) == validation
+    assert not validation & train
+    assert 0.05 < (split == "validation").mean() < 0.25
+
+
+def test_all_bundled_training_clips_are_cut_from_pieces_of_the_list(pieces):
+    bundled = open_dataset("mini").tracks
+    bundled = bundled[bundled["split"] != "test"]
+    assert set(bundled.index) == set(pieces.index[pieces["mini"] == "train"])
+    same = ["artist_group", "genre", "title", "licence", "package", "source_path"]
+    assert pieces.loc[bundled.index, same].equals(bundled[same].astype(pieces[same].dtypes))
+
+
+def test_packages_are_pinned_as_the_bundled_ones(pieces):
+    bundled = pd.read_csv(open_dataset("mini").root / "packages.csv", dtype=str)
+    bundled = bundled.set_index("package")
+    packages = debian_music.read_packages()
+    both = packages.index.intersection(bundled.index)
+    assert len(both) > 30
+    same = ["version", "architecture", "sha256"]
+    assert packages.loc[both, same].eq(bundled.loc[both, same]).all(axis=None)
