@@ -23,6 +23,8 @@ from musiclib.book.layout import Chapter
 from musiclib.book.notebooks import KERNELSPEC, read
 from musiclib.book.postprocess import plain, publishable, refusals, take_standard_error
 from musiclib.errors import BookError
+from musiclib.figures.published import MEDIA_DIR
+from musiclib.listen.media import MEDIA_URL
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -139,8 +141,8 @@ def environment(chapter: Chapter, media: Path, workplace: Workplace) -> dict[str
     settings = {
         "JUPYTER_PATH": str(workplace.scratch / "jupyter"),
         "IPYTHONDIR": str(workplace.scratch / "ipython"),
-        "MUSICLIB_MEDIA_DIR": str(media),
-        "MUSICLIB_MEDIA_URL": chapter.media_url,
+        MEDIA_DIR: str(media),
+        MEDIA_URL: chapter.media_url,
         "TQDM_DISABLE": "1",
         "PYTHONHASHSEED": "0",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",

@@ -6,7 +6,7 @@ import sys
 from typing import Final
 
 from musiclib.errors import BookError
-from musiclib.listen.media import MEDIA_DIR
+from musiclib.figures.published import MEDIA_DIR
 
 WIDGETS: Final = "MUSICLIB_WIDGETS"
 

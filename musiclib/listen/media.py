@@ -25,9 +25,9 @@ import soundfile
 
 from musiclib.audio import FloatArray, to_mono, validate
 from musiclib.errors import AudioError, BookError
+from musiclib.figures.published import MEDIA_DIR
 from musiclib.files import replace_file
 
-MEDIA_DIR: Final = "MUSICLIB_MEDIA_DIR"
 MEDIA_URL: Final = "MUSICLIB_MEDIA_URL"
 
 _STATIC: Final = Path(__file__).resolve().parents[2] / "book" / "_static"
