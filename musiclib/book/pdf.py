@@ -15,6 +15,7 @@ from musiclib.files import replace_file
 NAME = "book.pdf"
 """Name of the file in the site."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+"""Programs that print, in the order in which they are looked for."""
 _SECONDS = 900
 _ARGUMENTS = (
     "--headless",

@@ -22,10 +22,10 @@ from tornado.web import Application, StaticFileHandler
 
 from musiclib.book.freshness import why_stale
 from musiclib.book.layout import find_book
+from musiclib.book.pdf import BROWSERS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STATIC = REPOSITORY / "book" / "_static"
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NOT_FOUND = "404.html"
 PATIENCE_MS = 60_000  # what takes a moment takes long where other things run too
 SIZES = {"desktop": (1280, 900), "phone": (360, 740)}
@@ -46,7 +46,7 @@ WATCHDOG_S = 600
 def find_browser() -> str | None:
     """The program named by ``MUSICLIB_BROWSER``, or the first Chromium on the path."""
     named = os.environ.get("MUSICLIB_BROWSER")
-    return named or next(filter(None, map(shutil.which, PROGRAMS)), None)
+    return named or next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 @functools.cache  # one site for the length of a run, whatever is edited meanwhile
