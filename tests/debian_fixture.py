@@ -125,6 +125,7 @@ def _build(tree: Path, name: str, archive: Path) -> dict[str, object]:
         "architecture": "all",
         "source": name,
         "source_version": VERSION,
+        "file": f"pool/main/{name[0]}/{name}/{name}_2.0-1_all.deb",
         "bytes": deb.stat().st_size,
         "sha256": sha256_of(deb),
         "notices": f"/usr/share/doc/{name}/copyright",

@@ -21,6 +21,7 @@ from musiclib.datasets import (
 )
 from musiclib.errors import ArchiveError, DatasetError, DownloadError
 from tests.debian_fixture import RATE, Shop, open_shop
+from tests.fma_server import FmaServer
 
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg-deb is not here")
 
@@ -131,6 +132,28 @@ def test_one_lost_version_is_named_and_the_rest_comes(shop, tmp_path, capsys):
 
 
 @needs_dpkg
+def test_packages_come_from_a_mirror_where_apt_has_none(shop, tmp_path):
+    names = ("alpha", "beta")
+    files = {f"{name}_2.0-1_all.deb": shop.deb(name).read_bytes() for name in names}
+    for name in names:
+        shop.deb(name).unlink()
+    command = ["data", "download", "debian", "--root", str(tmp_path), "--base-url"]
+    with FmaServer(files=files) as server:
+        server.cut_after = [1_000]
+        assert main([*command, server.url + "/debian/"]) == 0
+        assert {name for name, _ in server.requests} == set(files)
+        assert len(server.requests) == 3  # a broken transfer goes on
+        assert len(open_dataset("debian", tmp_path)) == 8
+        assert not (tmp_path / "debian/packages").exists()
+        shutil.rmtree(tmp_path / "debian")
+        server.files.pop("alpha_2.0-1_all.deb")
+        found = download_debian(tmp_path, base_url=server.url)
+    assert re.search("answered 404.*name a mirror", found.missing["alpha 1:2.0-1"])
+    assert found.pieces == 4
+    assert shop.requests() == []
+
+
+@needs_dpkg
 def test_a_package_with_other_bytes_is_refused(shop, tmp_path):
     shop.deb("alpha").write_bytes(shop.deb("beta").read_bytes())
     found = download_debian(tmp_path)
@@ -180,7 +203,6 @@ def test_the_commands_list_check_and_decode(shop, tmp_path, monkeypatch, capsys)
     "arguments",
     [
         ("debian", "--delete-archives"),
-        ("debian", "--base-url", "http://localhost"),
         ("fma_small", "--packages", "debs"),
     ],
 )

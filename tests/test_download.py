@@ -24,11 +24,11 @@ def server() -> Iterator[FmaServer]:
         yield running
 
 
-def fetch(server: FmaServer, folder: Path, sha1: str | None = None, retries: int = 4) -> Path:
+def fetch(server: FmaServer, folder: Path, checksum: str | None = None, retries: int = 4) -> Path:
     return download.download(
         f"{server.url}/a.zip",
         folder / "a.zip",
-        sha1 or server.sha1("a.zip"),
+        checksum or server.sha1("a.zip"),
         retries=retries,
         backoff_s=0.01,
         timeout_s=5,
@@ -37,7 +37,7 @@ def fetch(server: FmaServer, folder: Path, sha1: str | None = None, retries: int
 
 def test_whole_download_is_verified_and_not_fetched_again(server, tmp_path, monkeypatch):
     assert fetch(server, tmp_path).read_bytes() == CONTENT
-    monkeypatch.setattr(download, "file_sha1", lambda _path: pytest.fail("hashed again"))
+    monkeypatch.setattr(download, "file_digest", lambda *_: pytest.fail("hashed again"))
     fetch(server, tmp_path)
     assert len(server.requests) == 1
     assert not list(tmp_path.glob("*.part"))
@@ -79,7 +79,7 @@ def test_part_of_another_file_is_thrown_away(server, tmp_path, size):
 def test_wrong_checksum_names_file_and_sums_and_leaves_nothing(server, tmp_path):
     wrong = "0" * 40
     with pytest.raises(DownloadError) as caught:
-        fetch(server, tmp_path, sha1=wrong)
+        fetch(server, tmp_path, checksum=wrong)
     for part in ("a.zip", wrong, server.sha1("a.zip"), "removed"):
         assert part in str(caught.value)
     assert [path.name for path in tmp_path.iterdir() if path.suffix != ".lock"] == []
@@ -110,7 +110,7 @@ def test_busy_server_is_asked_again(server, tmp_path):
 def test_missing_file_is_not_asked_for_twice(server, tmp_path):
     server.files.clear()
     with pytest.raises(DownloadError, match=r"404.*mirror"):
-        fetch(server, tmp_path, sha1="0" * 40)
+        fetch(server, tmp_path, checksum="0" * 40)
     assert len(server.requests) == 1
 
 
@@ -148,6 +148,16 @@ def test_progress_bar_in_a_terminal(server, tmp_path, monkeypatch):
     assert "/293k" in terminal.getvalue()  # the size that the server announced
 
 
-def test_sha1_is_that_of_hashlib(tmp_path):
+@pytest.mark.parametrize("kind", ["sha1", "sha256"])
+def test_digests_are_those_of_hashlib(tmp_path, kind):
     (tmp_path / "a").write_bytes(CONTENT)
-    assert download.file_sha1(tmp_path / "a") == hashlib.sha1(CONTENT).hexdigest()
+    assert download.file_digest(tmp_path / "a", kind) == hashlib.new(kind, CONTENT).hexdigest()
+
+
+def test_a_sha256_is_known_by_its_length(server, tmp_path):
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    assert fetch(server, tmp_path, checksum=digest).read_bytes() == CONTENT
+    assert fetch(server, tmp_path, checksum=digest).read_bytes() == CONTENT
+    assert len(server.requests) == 1
+    with pytest.raises(DownloadError, match="wrong SHA256"):
+        fetch(server, tmp_path, checksum="0" * 64)

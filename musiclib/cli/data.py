@@ -43,7 +43,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     fetch = command("download", "Download, verify and unpack a data set.", _download)
     fetch.add_argument("name", choices=_DOWNLOADS, metavar="NAME", help=", ".join(_DOWNLOADS))
     fetch.add_argument("--root", required=True, help="folder to put it in")
-    fetch.add_argument("--base-url", help="fma_*: address of a mirror (or set MUSICLIB_FMA_URL)")
+    fetch.add_argument(
+        "--base-url",
+        help="address of a mirror (fma_*: or set MUSICLIB_FMA_URL; debian: the folder that holds "
+        "pool/; without it apt fetches the packages, on Debian 12)",
+    )
     fetch.add_argument(
         "--delete-archives",
         action="store_true",
@@ -117,17 +121,18 @@ def _download(args: argparse.Namespace) -> int:
 def _gather(args: argparse.Namespace) -> int:
     from musiclib.datasets import download_debian
 
-    for option in ("base_url", "delete_archives"):
-        if getattr(args, option):
-            shown = option.replace("_", "-")
-            raise DatasetError(f"--{shown} belongs to fma_*, not to debian; leave it out")
-    found = download_debian(args.root, args.packages)
+    if args.delete_archives:
+        raise DatasetError("--delete-archives belongs to fma_*, not to debian; leave it out")
+    found = download_debian(args.root, args.packages, args.base_url)
     print(f"{found.pieces} of {found.wanted} pieces of debian are in {found.folder}")
     if found.missing:
         print(f"packages that could not be had ({len(found.missing)}):")
         for name, reason in found.missing.items():
             print(f"  {name}: {reason}")
-        print("Run the command again to get the rest. What is there can be used as it is.")
+        print(
+            "What is there can be used as it is. For the rest run the command again; where a "
+            "version has left the archive, name another mirror or a snapshot as --base-url."
+        )
     return 1 if found.missing else 0
 
 

@@ -1,7 +1,8 @@
 """Downloads that survive a bad connection and never leave a wrong file in place.
 
 Bytes go to `NAME.part` first. A later try asks the server for the rest only. The file is
-moved to its name after its SHA1 is right; `NAME.verified` beside it then saves hashing it again.
+moved to its name after its checksum is right; `NAME.verified` beside it then saves computing
+that again.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ class _TryAgainError(Exception):
 def download(
     url: str,
     target: str | Path,
-    sha1: str,
+    checksum: str,
     *,
     retries: int = 5,
     backoff_s: float = 1.0,
     timeout_s: float = 30.0,
 ) -> Path:
-    """Fetch `url` into `target`, resuming a broken download, and verify its SHA1.
+    """Fetch `url` into `target`, resuming a broken download, and verify its checksum.
 
     A server that ignores the request for a range makes the download start again. A resumed
     file with a wrong checksum is fetched once more from its start, since its first part may
@@ -49,7 +50,7 @@ def download(
     Args:
         url: Address of the file.
         target: Where it is to lie; its folder is made.
-        sha1: SHA1 of the whole file, 40 hex digits.
+        checksum: SHA1 or SHA-256 of the whole file, 40 or 64 hex digits.
         retries: Tries in a row that bring less than 1 MiB before giving up.
         backoff_s: Pause before the first retry in seconds; it doubles, up to a minute.
         timeout_s: Longest silence of the server in seconds.
@@ -64,57 +65,65 @@ def download(
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{target}.lock"):
-        if is_verified(target, sha1):
+        if is_verified(target, checksum):
             return target
         part = target.with_name(target.name + ".part")
         resumed = part.exists() and part.stat().st_size > 0
         _fetch(url, part, retries, backoff_s, timeout_s)
-        got = file_sha1(part)
-        if got != sha1 and resumed:
+        kind = _algorithm(checksum)
+        got = file_digest(part, kind)
+        if got != checksum and resumed:
             part.unlink()
             _fetch(url, part, retries, backoff_s, timeout_s)
-            got = file_sha1(part)
-        if got != sha1:
+            got = file_digest(part, kind)
+        if got != checksum:
             size = part.stat().st_size
             part.unlink()
             raise DownloadError(
-                f"{url}: wrong SHA1 ({size} bytes): expected {sha1}, got {got}. "
+                f"{url}: wrong {kind.upper()} ({size} bytes): expected {checksum}, got {got}. "
                 "The file was removed; try again later or from another server"
             )
         part.replace(target)
-        _write_stamp(target, sha1)
+        _write_stamp(target, checksum)
     return target
 
 
-def is_verified(path: str | Path, sha1: str) -> bool:
-    """Say whether `path` exists with this SHA1; the hash is computed once and remembered.
+def is_verified(path: str | Path, checksum: str) -> bool:
+    """Say whether `path` exists with this checksum; it is computed once and remembered.
 
     Raises:
-        DownloadError: The file exists and its SHA1 differs.
+        DownloadError: The file exists and its checksum differs.
     """
     path = Path(path)
     if not path.exists():
         return False
-    if _read_stamp(path) == {**_identity(path), "sha1": sha1}:
+    if _read_stamp(path) == {**_identity(path), "checksum": checksum}:
         return True
-    got = file_sha1(path)
-    if got != sha1:
+    kind = _algorithm(checksum)
+    got = file_digest(path, kind)
+    if got != checksum:
         raise DownloadError(
-            f"{path}: wrong SHA1: expected {sha1}, got {got}. Delete the file and download it again"
+            f"{path}: wrong {kind.upper()}: expected {checksum}, got {got}. Delete the file and "
+            "download it again"
         )
-    _write_stamp(path, sha1)
+    _write_stamp(path, checksum)
     return True
 
 
-def file_sha1(path: str | Path) -> str:
-    """Return the SHA1 of a file as hex digits, with a progress bar for large files."""
+def file_digest(path: str | Path, algorithm: str) -> str:
+    """Return the `"sha1"` or `"sha256"` of a file as hex digits, with a bar for large files."""
     path = Path(path)
-    digest = hashlib.sha1(usedforsecurity=False)
-    with path.open("rb") as file, _bar(path.stat().st_size, 0, f"SHA1 of {path.name}") as bar:
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    label = f"{algorithm.upper()} of {path.name}"
+    with path.open("rb") as file, _bar(path.stat().st_size, 0, label) as bar:
         while chunk := file.read(_HASH_BYTES):
             digest.update(chunk)
             bar.update(len(chunk))
     return digest.hexdigest()
+
+
+def _algorithm(checksum: str) -> str:
+    return "sha1" if len(checksum) == 40 else "sha256"
 
 
 def check_space(folder: Path, needed: int, what: str) -> None:
@@ -237,8 +246,8 @@ def _read_stamp(path: Path) -> object:
         return None
 
 
-def _write_stamp(path: Path, sha1: str) -> None:
+def _write_stamp(path: Path, checksum: str) -> None:
     stamp = _stamp_path(path)
     temporary = stamp.with_name(f"{stamp.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps({**_identity(path), "sha1": sha1}), encoding="utf-8")
+    temporary.write_text(json.dumps({**_identity(path), "checksum": checksum}), encoding="utf-8")
     temporary.replace(stamp)

@@ -1,4 +1,4 @@
-"""Fetching the pieces of `debian`: packages with apt, pieces out of them, credits beside them."""
+"""Fetching the pieces of `debian`: packages, pieces out of them, credits beside them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from musiclib.datasets.debian import DebPackage, extract, extract_inner, fetch, sha256_of
 from musiclib.datasets.debian_music import NAME, read_packages, read_pieces
-from musiclib.datasets.download import check_space
+from musiclib.datasets.download import check_space, download
 from musiclib.errors import ArchiveError, DownloadError
 from musiclib.files import replace_file
 
@@ -46,6 +46,7 @@ class _Job:
 
     package: DebPackage
     size: int  # of the package's file, in bytes
+    place: str  # of that file in Debian's archive
     pieces: pd.DataFrame  # rows of the list of pieces
     notices: dict[str, Path]  # path in the package -> where its text goes
 
@@ -54,7 +55,9 @@ class _Job:
         return not self.pieces.empty or not all(file.exists() for file in self.notices.values())
 
 
-def download_debian(root: str | Path, packages: str | Path | None = None) -> Gathered:
+def download_debian(
+    root: str | Path, packages: str | Path | None = None, base_url: str | None = None
+) -> Gathered:
     """Fetch the packages, take the pieces out and verify them; go on where a call was cut off.
 
     Every package and every piece is held against its SHA-256. A package that cannot be had does
@@ -66,13 +69,16 @@ def download_debian(root: str | Path, packages: str | Path | None = None) -> Gat
         root: Folder that is to hold `debian/`.
         packages: Folder of `.deb` files, to take them from and to keep them in. By default they
             are fetched into the data set's folder and deleted once they are unpacked.
+        base_url: Address of a mirror of Debian's archive, or of a snapshot of it, which has old
+            versions too: the folder that holds `pool/`. By default apt fetches the packages,
+            which needs Debian 12.
 
     Returns:
         What is there now, and what is missing for which reason.
 
     Raises:
-        DownloadError: A package has to be fetched and apt is not on this machine, or the disk
-            is too full.
+        DownloadError: A package has to be fetched without `base_url` and apt is not on this
+            machine, or the disk is too full.
         ArchiveError: A package has to be opened and dpkg-deb is not on this machine.
     """
     folder = Path(root) / NAME
@@ -82,7 +88,7 @@ def download_debian(root: str | Path, packages: str | Path | None = None) -> Gat
     with FileLock(folder / ".lock"):
         absent = _absent(folder, pieces)
         jobs = _jobs(folder, pieces.loc[absent], table)
-        _check_tools(jobs, debs)
+        _check_tools(jobs, debs, base_url)
         failures = {}
         with tqdm(total=len(jobs), unit="package", disable=None, leave=False) as bar:
             for job in jobs:
@@ -91,10 +97,10 @@ def download_debian(root: str | Path, packages: str | Path | None = None) -> Gat
                 room = 2 * job.size + int(job.pieces["bytes"].sum())
                 check_space(folder, room, job.package.file_name)
                 try:
-                    _unpack(job, folder, debs)
+                    _unpack(job, _fetch(job, debs, base_url), folder)
                     absent = absent.difference(job.pieces.index)
                     if packages is None:
-                        (debs / job.package.file_name).unlink()
+                        _delete(debs / job.package.file_name)
                 except (ArchiveError, DownloadError) as error:
                     failures[f"{job.package.name} {job.package.version}"] = str(error)
                 _write_credits(folder, pieces.drop(index=absent), table)
@@ -131,27 +137,40 @@ def _jobs(folder: Path, pieces: pd.DataFrame, table: pd.DataFrame) -> list[_Job]
             for member in row.notices.split(";")
         }
         package = DebPackage(name, row.version, row.architecture, row.sha256)
-        jobs.append(_Job(package, row.bytes, pieces[pieces["package"] == name], notices))
+        wanted = pieces[pieces["package"] == name]
+        jobs.append(_Job(package, row.bytes, row.file, wanted, notices))
     return [job for job in jobs if job.is_needed]
 
 
-def _check_tools(jobs: list[_Job], debs: Path) -> None:
+def _check_tools(jobs: list[_Job], debs: Path, base_url: str | None) -> None:
     """Raise at once what would otherwise be the fate of every package."""
     files = [job.package.file_name for job in jobs]
     if files and shutil.which("dpkg-deb") is None:
         raise ArchiveError("dpkg-deb is not on this machine; install the package dpkg first")
     unfetched = [file for file in files if not (debs / file).exists()]
-    if unfetched and shutil.which("apt-get") is None:
+    if unfetched and base_url is None and shutil.which("apt-get") is None:
         raise DownloadError(
             f"apt-get is not on this machine, and {len(unfetched)} packages are not in {debs}. "
-            "Run this on Debian 12 (a container will do), or put them there by hand; the first "
+            "Name a mirror of Debian's archive as base URL, or put them there by hand; the first "
             f"is {unfetched[0]}"
         )
 
 
-def _unpack(job: _Job, folder: Path, debs: Path) -> None:
+def _fetch(job: _Job, debs: Path, base_url: str | None) -> Path:
+    if base_url is None:
+        return fetch(job.package, debs)
+    target = debs / job.package.file_name
+    return download(f"{base_url.rstrip('/')}/{job.place}", target, job.package.sha256)
+
+
+def _delete(deb: Path) -> None:
+    """Delete a package and what its download left beside it."""
+    for suffix in ("", ".verified", ".lock"):
+        deb.with_name(deb.name + suffix).unlink(missing_ok=True)
+
+
+def _unpack(job: _Job, deb: Path, folder: Path) -> None:
     """Bring a package's missing pieces and its notices into place."""
-    deb = fetch(job.package, debs)
     work = folder / ".unpacked"
     try:
         members = {*job.pieces["source_path"], *job.notices}
