@@ -77,8 +77,10 @@ def check_site(root: Path, max_page_bytes: int = MAX_PAGE_BYTES) -> SiteReport:
     weights = {}
     for path, page in pages.items():
         name = path.relative_to(root).as_posix()
-        weights[name] = _weight(loaded_files(page, root))
-        findings += [f"{name}: {problem}" for problem in _load_problems(page, root, max_page_bytes)]
+        seen, at_first = loaded_files(page, root), loaded_files(page, root, scrolled=False)
+        weights[name] = _weight(seen)
+        problems = _load_problems(_weight(at_first), len(seen), max_page_bytes)
+        findings += [f"{name}: {problem}" for problem in problems]
     if FIRST_PAGE not in weights:
         findings.append(f"{FIRST_PAGE}: there is no front page")
     return SiteReport(tuple(findings), weights, tuple(sorted(links)))
@@ -88,14 +90,12 @@ def _weight(files: set[Path]) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def _load_problems(page: Page, root: Path, max_page_bytes: int) -> Iterator[str]:
-    weight = _weight(loaded_files(page, root, scrolled=False))
+def _load_problems(weight: int, requests: int, max_page_bytes: int) -> Iterator[str]:
     if weight > max_page_bytes:
         yield (
             f"loads {weight:,} bytes before any sound is played and before the reader moves down; "
             f"at most {max_page_bytes:,}"
         )
-    requests = len(loaded_files(page, root))
     if requests >= MAX_REQUESTS:
         yield f"loads {requests} files; fewer than {MAX_REQUESTS} are allowed"
 
