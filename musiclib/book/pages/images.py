@@ -5,12 +5,12 @@ import binascii
 import io
 import re
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString, Tag
 from PIL import Image, UnidentifiedImageError
 
+from musiclib.book.loading import local_file
 from musiclib.book.pages.page import Facts, SitePage
 
 # About as much text as stands above the fold: a picture after fewer characters is seen at once.
@@ -31,7 +31,7 @@ def settle_images(page: SitePage, facts: Facts) -> None:
     early = _early(page.soup)
     for image in page.soup.find_all("img"):
         if not (image.get("width") and image.get("height")):
-            size = _size(str(image.get("src", "")), facts.html / page.path)
+            size = _size(str(image.get("src", "")), facts.html / page.path, facts.html)
             if size:
                 image["width"], image["height"] = (str(value) for value in size)
         image["decoding"] = "async"
@@ -53,18 +53,18 @@ def _early(soup: BeautifulSoup) -> frozenset[int]:
     return frozenset(found)
 
 
-def _size(address: str, page: Path) -> tuple[int, int] | None:
+def _size(address: str, page: Path, html: Path) -> tuple[int, int] | None:
     """Width and height of a picture in CSS pixels, or None when it is not a file of the site."""
-    parts = urlsplit(address)
     if found := _DATA.match(address):
         try:
             data = base64.b64decode(found[1], validate=True)
         except binascii.Error:
             return None
-    elif parts.scheme or parts.netloc or not (page.parent / unquote(parts.path)).is_file():
-        return None
     else:
-        data = (page.parent / unquote(parts.path)).read_bytes()
+        file = local_file(address, page, html)
+        if file is None or not file.is_file():
+            return None
+        data = file.read_bytes()
     if svg := _SVG.search(data[:4096]):
         return _svg_size(svg[0].decode(errors="replace"))
     try:

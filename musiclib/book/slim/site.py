@@ -11,8 +11,8 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
+from musiclib.book.loading import local_file
 from musiclib.book.slim.fonts import icon_codes, subset
 from musiclib.book.slim.styles import Vocabulary, slim_style
 from musiclib.files import replace_file
@@ -81,12 +81,11 @@ def _scripts(html: Path, pages: dict[Path, str]) -> list[Path]:
 
 def _name(html: Path, page: Path, address: str) -> str | None:
     """Place in the site of a local address, or None."""
-    parts = urlsplit(address)
-    if parts.scheme or parts.netloc or not parts.path:
+    root = html.resolve()
+    target = local_file(address, page, root)
+    if target is None or not target.is_file() or not target.is_relative_to(root):
         return None
-    target = (page.parent / unquote(parts.path)).resolve()
-    inside = target.is_file() and target.is_relative_to(html.resolve())
-    return target.relative_to(html.resolve()).as_posix() if inside else None
+    return target.relative_to(root).as_posix()
 
 
 def _links(html: Path, page: Path, text: str) -> Iterator[tuple[str, str, str]]:
