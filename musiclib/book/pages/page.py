@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import yaml
 from bs4 import BeautifulSoup
 
-from musiclib.book.layout import Book, Chapter
+from musiclib.book.layout import CONFIG_NAME, Book, Chapter
 from musiclib.book.store import Stored
 
 
@@ -32,6 +34,12 @@ class Facts:
     site_url: str | None = None
     pdf: str | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def config(self) -> Mapping[str, str]:
+        """The book's `title` and `author`, empty where its settings do not say."""
+        config = yaml.safe_load((self.book.root / CONFIG_NAME).read_text(encoding="utf-8"))
+        return {key: str(config.get(key, "")) for key in ("title", "author")}
 
 
 @dataclass

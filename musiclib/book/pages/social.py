@@ -8,13 +8,11 @@ from urllib.parse import quote, urljoin
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
-import yaml
 from bs4 import BeautifulSoup, Tag
 from matplotlib.figure import Figure
 from PIL import Image
 
 from musiclib.audio import load, to_mono
-from musiclib.book.layout import CONFIG_NAME, Book
 from musiclib.book.pages.page import Facts, SitePage
 from musiclib.files import replace_file
 from musiclib.stft import StftConfig, db, stft
@@ -37,11 +35,10 @@ def describe(page: SitePage, facts: Facts) -> None:
     soup, head = page.soup, page.soup.head
     if head is None or not soup.select_one("link[rel=stylesheet]"):
         return
-    config = _config(facts.book)
     heading = soup.select_one("main h1")
-    title = _words(heading) if heading else config["title"]
+    title = _words(heading) if heading else facts.config["title"]
     values: dict[str, str] = {"og:title": title, "og:type": "article"}
-    values["og:site_name"] = config["title"]
+    values["og:site_name"] = facts.config["title"]
     if text := _description(soup):
         values["og:description"] = text
         _meta(soup, "name", "description", text)
@@ -52,7 +49,7 @@ def describe(page: SitePage, facts: Facts) -> None:
         values["og:url"] = address
         values["og:image"] = urljoin(facts.site_url, CARD)
         values["og:image:width"], values["og:image:height"] = map(str, CARD_SIZE)
-        values["og:image:alt"] = f"{config['title']}: a spectrogram of music from the book."
+        values["og:image:alt"] = f"{facts.config['title']}: a spectrogram of music from the book."
     _meta(soup, "name", "twitter:card", "summary_large_image" if facts.site_url else "summary")
     for key, value in values.items():
         _meta(soup, "property", key, value)
@@ -92,11 +89,6 @@ def _description(soup: BeautifulSoup) -> str:
     return text[: text.rindex(" ", 0, _LONGEST - 1)].rstrip(" ,;:") + "…"
 
 
-def _config(book: Book) -> dict[str, str]:
-    config = yaml.safe_load((book.root / CONFIG_NAME).read_text(encoding="utf-8"))
-    return {"title": str(config.get("title", "")), "author": str(config.get("author", ""))}
-
-
 def draw_card(facts: Facts) -> None:
     """Draw the picture that stands beside a shared link: the title over a sound of the book.
 
@@ -106,7 +98,6 @@ def draw_card(facts: Facts) -> None:
     Args:
         facts: The site.
     """
-    config = _config(facts.book)
     with mpl.rc_context({"font.family": "DejaVu Sans", "svg.hashsalt": "card"}):
         figure = Figure(figsize=(CARD_SIZE[0] / 100, CARD_SIZE[1] / 100), dpi=100)
         figure.set_facecolor("#14181e")
@@ -114,9 +105,9 @@ def draw_card(facts: Facts) -> None:
             axes = figure.add_axes((0, 0, 1, 0.6))
             axes.imshow(_spectrogram(sound), origin="lower", aspect="auto", cmap="magma")
             axes.set_axis_off()
-        words = _two_lines(config["title"])
+        words = _two_lines(facts.config["title"])
         figure.text(0.05, 0.93, words, color="white", size=42, weight="bold", va="top")
-        figure.text(0.052, 0.635, config["author"], color="#c9d1d9", size=20, va="bottom")
+        figure.text(0.052, 0.635, facts.config["author"], color="#c9d1d9", size=20, va="bottom")
         drawn = io.BytesIO()
         figure.savefig(drawn, format="png", facecolor=figure.get_facecolor())
     picture = Image.open(drawn).convert("RGB").quantize(128)
