@@ -13,12 +13,11 @@ from urllib.parse import unquote, urlsplit
 
 from bs4 import Tag
 
-from musiclib.book.loading import Page, loaded_files, local_file, style_addresses
+from musiclib.book.loading import NOT_FOUND, Page, loaded_files, local_file, style_addresses
 
 MAX_PAGE_BYTES = 1_000_000
 MAX_REQUESTS = 200
 FIRST_PAGE = "index.html"
-NOT_FOUND = "404.html"
 
 _IMAGE_NAME = re.compile(r"\.(png|svg|jpe?g|gif|webp)$", re.IGNORECASE)
 _TRACEBACK = "Traceback (most recent call last)"

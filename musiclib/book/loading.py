@@ -9,6 +9,11 @@ from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
+NOT_FOUND = "404.html"
+"""The page that a server shows for an address that does not exist."""
+DARK_TWIN = "ml-dark"
+"""Class of a figure for the dark theme, which is hidden in the light one and not loaded there."""
+
 _CSS_URL = re.compile(r"""url\(\s*['"]?([^'")]+)['"]?\s*\)""")
 _CSS_IMPORT = re.compile(r"""@import\s+['"](?P<address>[^'"]+)['"]""")
 _FONT_FACE = re.compile(r"@font-face\s*\{[^}]*\}")
@@ -17,8 +22,6 @@ _FILE_DATA = re.compile(
 )
 # What a browser fetches before the reader does anything.
 _EAGER_LINKS = frozenset({"stylesheet", "preload", "modulepreload", "icon", "shortcut icon"})
-# A figure for the dark theme, hidden in the light one and not loaded there.
-_DARK_TWIN = "ml-dark"
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ def _references(tag: Tag) -> Iterator[Reference]:
 
 
 def _eager_source(tag: Tag) -> bool:
-    if _DARK_TWIN in (tag.get("class") or []):
+    if DARK_TWIN in (tag.get("class") or []):
         return False  # a browser loads one of a figure's two pictures, and they weigh the same
     if tag.get("loading") == "lazy" and tag.find_parent("details", open=False):
         return False  # a browser loads it when the reader unfolds it

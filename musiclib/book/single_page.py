@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from bs4 import BeautifulSoup, Tag
 
 from musiclib.book.layout import Book, Chapter
+from musiclib.book.loading import DARK_TWIN
 from musiclib.errors import BookError
 
 # Beside the style of the pages, which print.css suits to paper.
@@ -119,7 +120,7 @@ def _article(path: str, page: BeautifulSoup, names: Mapping[str, Chapter]) -> Ta
     for tag in article.select(_DROPPED):
         if tag.parent is not None:
             tag.decompose()
-    for tag in article.select("img.ml-dark"):
+    for tag in article.select(f"img.{DARK_TWIN}"):
         tag.decompose()
     for tag in article.select("details"):
         tag["open"] = ""

@@ -22,11 +22,11 @@ from tornado.web import Application, StaticFileHandler
 
 from musiclib.book.freshness import why_stale
 from musiclib.book.layout import find_book
+from musiclib.book.loading import NOT_FOUND
 from musiclib.book.pdf import BROWSERS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STATIC = REPOSITORY / "book" / "_static"
-NOT_FOUND = "404.html"
 PATIENCE_MS = 60_000  # what takes a moment takes long where other things run too
 SIZES = {"desktop": (1280, 900), "phone": (360, 740)}
 # Sound plays without a click and without a sound device; nothing calls home, and no host but this

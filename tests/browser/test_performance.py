@@ -2,6 +2,7 @@
 
 import pytest
 
+from musiclib.book.loading import NOT_FOUND
 from tests.browser.conftest import new_context
 from tests.browser.test_site_pages import site_pages
 
@@ -44,7 +45,7 @@ def load(browser, url: str) -> dict[str, float]:
 
 @pytest.mark.parametrize("name", site_pages())
 def test_page_is_light_quick_and_still(browser, site_url, name):
-    if name == "404.html":
+    if name == NOT_FOUND:
         pytest.skip("a server shows it at other addresses; the search page is as heavy")
     measured = load(browser, site_url + name)
     assert measured["bytes"] < MOST_BYTES

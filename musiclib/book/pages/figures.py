@@ -5,12 +5,13 @@ from pathlib import Path, PurePosixPath
 from bs4 import BeautifulSoup, Tag
 from PIL import Image
 
+from musiclib.book.loading import DARK_TWIN
 from musiclib.book.pages.page import Facts, SitePage
 from musiclib.figures.published import DARK_SUFFIX, FOLDER, SVG_SUFFIX
 
 # Not the theme's own `only-light` and `only-dark`: these hide a caption beside the picture too.
 # With `dark-light` the theme leaves the picture's colours alone.
-LIGHT, DARK, AS_DRAWN = "ml-light", "ml-dark", "dark-light"
+LIGHT, DARK, AS_DRAWN = "ml-light", DARK_TWIN, "dark-light"
 """Classes by which `pages.css` shows one of two pictures and the theme filters neither."""
 
 

@@ -5,11 +5,11 @@ from urllib.parse import urljoin, urlsplit
 
 from bs4 import BeautifulSoup
 
+from musiclib.book.loading import NOT_FOUND
 from musiclib.book.pages.page import Facts
 from musiclib.errors import BookError
 from musiclib.files import replace_file
 
-NAME = "404.html"
 _SOURCE = "search.html"
 _ADDRESSES = ("href", "src", "action", "data-content_root")
 _SEARCH_SCRIPTS = re.compile(r"(searchtools|language_data|searchindex)\.js")
@@ -41,7 +41,7 @@ def write_not_found(facts: Facts) -> None:
     """
     source = facts.html / _SOURCE
     if not source.is_file():
-        raise BookError(f"The built site has no {_SOURCE}, which {NAME} is made from.")
+        raise BookError(f"The built site has no {_SOURCE}, which {NOT_FOUND} is made from.")
     soup = BeautifulSoup(source.read_bytes(), "html.parser")
     base = base_path(facts.site_url)
     for tag in soup.select("script"):
@@ -60,13 +60,13 @@ def write_not_found(facts: Facts) -> None:
             if isinstance(value, str) and not value.startswith("#"):
                 tag[key] = urljoin(base, value) if value not in (".", "./") else base
     _say(soup, facts, base)
-    replace_file(facts.html / NAME, str(soup).encode())
+    replace_file(facts.html / NOT_FOUND, str(soup).encode())
 
 
 def _say(soup: BeautifulSoup, facts: Facts, base: str) -> None:
     heading = soup.select_one(".bd-search-container h1")
     if heading is None:
-        raise BookError(f"{_SOURCE} has no heading to replace for {NAME}.")
+        raise BookError(f"{_SOURCE} has no heading to replace for {NOT_FOUND}.")
     heading.string = "There is no such page"
     text = BeautifulSoup(
         "<p>Chapters may have moved. Begin at the <a>front page</a>, "

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from musiclib.audio import load, to_mono
+from musiclib.book.loading import NOT_FOUND
 from musiclib.book.pages.page import Facts, SitePage
 from musiclib.files import replace_file
 from musiclib.stft import StftConfig, db, stft
@@ -22,7 +23,7 @@ CARD_SIZE = (1200, 630)
 _LONGEST = 160
 _THEME_COLOURS = {"light": "#ffffff", "dark": "#14181e"}
 _SOUNDS = ("*.flac", "*.ogg", "*.opus", "*.mp3", "*.wav")
-_NOT_LISTED = frozenset({"search.html", "genindex.html", "404.html"})
+_NOT_LISTED = frozenset({"search.html", "genindex.html", NOT_FOUND})
 
 
 def describe(page: SitePage, facts: Facts) -> None:
