@@ -23,8 +23,9 @@ from platformdirs import user_cache_path
 from tqdm import tqdm
 
 from musiclib.datasets.cutting import CLIP_SECONDS, comments, excerpt, store
-from musiclib.datasets.debian import DebPackage, extract, extract_inner, fetch, sha256_of
+from musiclib.datasets.debian import DebPackage, extract, extract_inner, fetch
 from musiclib.errors import DatasetError, MusiclibError
+from musiclib.files import sha256_of
 
 Row = dict[str, str]
 DEFAULT_OUT = Path(__file__).resolve().parents[1] / "data" / "mini"

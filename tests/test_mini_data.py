@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from musiclib.audio import HOUSE_RATE, loudness_lufs
-from musiclib.datasets.debian import sha256_of
+from musiclib.files import sha256_of
 
 MINI = Path(__file__).parents[1] / "data" / "mini"
 MIB = 2**20

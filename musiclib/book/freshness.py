@@ -7,6 +7,7 @@ from pathlib import Path
 import musiclib
 from musiclib.book.layout import BOOK_FOLDER, CONFIG_NAME, TOC_NAME, Book
 from musiclib.errors import BookError
+from musiclib.files import sha256_of
 
 REPORT = "run-report.json"
 SOURCES_KEY = "sources_fingerprint"
@@ -36,8 +37,7 @@ def sources_fingerprint(book: Book) -> str:
     digest = hashlib.sha256()
     for name, path in files:
         if path.is_file():
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
-            digest.update(f"{name} {content}\n".encode())
+            digest.update(f"{name} {sha256_of(path)}\n".encode())
     return digest.hexdigest()
 
 

@@ -17,6 +17,7 @@ import psutil
 
 from musiclib.book.layout import Book
 from musiclib.book.store import Stored
+from musiclib.files import sha256_of
 
 MAX_HASHED_BYTES = 2 * 2**30
 """Music above this size is not read once more for its fingerprint."""
@@ -98,7 +99,7 @@ def fingerprint(files: Iterable[tuple[str, Path]]) -> str:
     """
     digest = hashlib.sha256()
     for name, path in sorted(files):
-        digest.update(f"{name} {_hash(path)}\n".encode())
+        digest.update(f"{name} {sha256_of(path)}\n".encode())
     return digest.hexdigest()
 
 
@@ -150,7 +151,7 @@ def _models() -> dict[str, str]:
     from musiclib.training import shipped_folder
 
     found = sorted(shipped_folder().glob("*.safetensors"))
-    return {path.stem: _hash(path) for path in found if ".last" not in path.stem}
+    return {path.stem: sha256_of(path) for path in found if ".last" not in path.stem}
 
 
 def _versions() -> dict[str, str]:
@@ -161,11 +162,6 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "not installed"
     return found
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _system() -> str:

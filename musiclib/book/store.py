@@ -18,7 +18,7 @@ import nbformat
 
 import musiclib
 from musiclib.book.layout import Chapter
-from musiclib.files import replace_folder
+from musiclib.files import replace_folder, sha256_of
 
 NOTEBOOK = "chapter.ipynb"
 MEDIA = "media"
@@ -63,9 +63,7 @@ def code_fingerprint() -> str:
         digest.update(f"{inside}\n".encode() + path.read_bytes())
     for path in sorted(shipped_folder().glob("*.safetensors")):
         if ".last." not in path.name:  # what a training goes on from is no chapter's business
-            with path.open("rb") as weights:
-                content = hashlib.file_digest(weights, "sha256").hexdigest()
-            digest.update(f"{path.name} {content}\n".encode())
+            digest.update(f"{path.name} {sha256_of(path)}\n".encode())
     for name, version in sorted({(d.name, d.version) for d in distributions()}):
         digest.update(f"{name}=={version}\n".encode())
     return digest.hexdigest()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from musiclib.errors import ArchiveError, DownloadError
+from musiclib.files import sha256_of
 
 _CHUNK = 1 << 20
 
@@ -40,12 +41,6 @@ class DebPackage:
     def file_name(self) -> str:
         """The name `apt-get download` gives the file (an epoch's colon becomes `%3a`)."""
         return f"{self.name}_{self.version.replace(':', '%3a')}_{self.architecture}.deb"
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal, read in pieces."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def fetch(package: DebPackage, folder: Path) -> Path:

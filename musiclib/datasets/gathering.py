@@ -12,11 +12,11 @@ import pandas as pd
 from filelock import FileLock
 from tqdm import tqdm
 
-from musiclib.datasets.debian import DebPackage, extract, extract_inner, fetch, sha256_of
+from musiclib.datasets.debian import DebPackage, extract, extract_inner, fetch
 from musiclib.datasets.debian_music import NAME, read_packages, read_pieces
 from musiclib.datasets.download import check_space, download
 from musiclib.errors import ArchiveError, DownloadError
-from musiclib.files import replace_file
+from musiclib.files import replace_file, sha256_of
 
 _CREDITS = ["path", "title", "artist", "licence", "package", "version", "source_path"]
 _CREDITS += ["inner_path", "source", "source_version", "sha256"]
