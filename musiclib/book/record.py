@@ -148,10 +148,9 @@ def _music(parameters: Mapping[str, object]) -> dict[str, Any]:
 
 
 def _models() -> dict[str, str]:
-    from musiclib.training import shipped_folder
+    from musiclib.training import shipped_checkpoints
 
-    found = sorted(shipped_folder().glob("*.safetensors"))
-    return {path.stem: sha256_of(path) for path in found if ".last" not in path.stem}
+    return {path.stem: sha256_of(path) for path in shipped_checkpoints()}
 
 
 def _versions() -> dict[str, str]:

@@ -28,6 +28,12 @@ def shipped_folder() -> Path:
     return Path(given) if given else Path(musiclib.__file__).parents[1] / "checkpoints"
 
 
+def shipped_checkpoints() -> list[Path]:
+    """Return the files of the shipped checkpoints, without those that a training goes on from."""
+    found = sorted(shipped_folder().glob("*.safetensors"))
+    return [path for path in found if ".last." not in path.name]
+
+
 def trained(
     name: str,
     dataset: Dataset,
