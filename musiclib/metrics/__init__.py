@@ -4,6 +4,7 @@ Every measure takes a reference and an estimate, mono `(N,)` and of equal length
 rate. Each one alone can be gamed; read them together.
 """
 
+from musiclib.metrics.bd_rate import bd_rate, bd_rate_interval
 from musiclib.metrics.perceptual import visqol_mos, zimtohrli_mos
 from musiclib.metrics.registry import METRICS, Metric
 from musiclib.metrics.spectral import log_spectral_distance, spectral_rmse
@@ -19,6 +20,8 @@ __all__ = [
     "METRICS",
     "Interval",
     "Metric",
+    "bd_rate",
+    "bd_rate_interval",
     "bitrate_kbps",
     "bootstrap_interval",
     "difference_interval",
