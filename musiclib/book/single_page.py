@@ -65,10 +65,10 @@ def single_page(site: Path, book: Book) -> str:
     head, main = document.select_one("head"), document.select_one("main")
     if head is None or main is None:  # of the text above
         raise BookError("The document has no head.")
-    head.append(_new(document, "title", title))
+    head.append(document.new_tag("title", string=title))
     for address in _styles(pages):
         head.append(document.new_tag("link", rel="stylesheet", href=address))
-    head.append(_new(document, "style", _STYLE))
+    head.append(document.new_tag("style", string=_STYLE))
     articles = [_article(path, pages[path], names) for path in names]
     main.append(_title_page(document, title, first))
     main.append(_contents(document, articles))
@@ -178,20 +178,20 @@ def _from_root(path: str, address: str) -> str:
 def _title_page(document: BeautifulSoup, title: str, first: BeautifulSoup) -> Tag:
     section = document.new_tag("section")
     section["class"] = "ml-book-title"
-    heading = _new(document, "h1", title)
-    section.append(heading)
+    section.append(document.new_tag("h1", string=title))
     author = first.select_one('.component-author, meta[name="author"]')
     if author is not None:
         said = str(author.get("content") or author.get_text(" ", strip=True))
-        section.append(_new(document, "p", said))
-    section.append(_new(document, "p", "Printed from the pages of the book, without their sounds."))
+        section.append(document.new_tag("p", string=said))
+    remark = "Printed from the pages of the book, without their sounds."
+    section.append(document.new_tag("p", string=remark))
     return section
 
 
 def _contents(document: BeautifulSoup, articles: Sequence[Tag]) -> Tag:
     section = document.new_tag("nav")
     section["class"] = "ml-book-contents"
-    section.append(_new(document, "h2", "Contents"))
+    section.append(document.new_tag("h2", string="Contents"))
     chapters = document.new_tag("ol")
     for article in articles:
         headings = list(_headings(article))
@@ -219,13 +219,5 @@ def _headings(article: Tag) -> Iterator[tuple[str, str | None]]:
 
 def _entry(document: BeautifulSoup, words: str, anchor: str) -> Tag:
     entry = document.new_tag("li")
-    link = document.new_tag("a", href=f"#{anchor}")
-    link.string = words
-    entry.append(link)
+    entry.append(document.new_tag("a", href=f"#{anchor}", string=words))
     return entry
-
-
-def _new(document: BeautifulSoup, name: str, text: str) -> Tag:
-    tag = document.new_tag(name)
-    tag.string = text
-    return tag

@@ -149,8 +149,7 @@ def _commit(page: SitePage, facts: Facts, place: Tag) -> None:
         return
     place.append("These pages were built from commit ")
     digest, _, rest = str(name).partition(" ")
-    code = page.soup.new_tag("code")
-    code.string = digest[:_HASH_SHOWN]
+    code = page.soup.new_tag("code", string=digest[:_HASH_SHOWN])
     if facts.repository_url and not rest:
         link = page.soup.new_tag("a", href=f"{facts.repository_url}/commit/{digest}")
         link.append(code)
@@ -161,8 +160,7 @@ def _commit(page: SitePage, facts: Facts, place: Tag) -> None:
 
 
 def _report(page: SitePage, facts: Facts, place: Tag) -> None:  # noqa: ARG001
-    link = page.soup.new_tag("a", href=f"{page.root}run-report.json")
-    link.string = "run-report.json"
+    link = page.soup.new_tag("a", href=f"{page.root}run-report.json", string="run-report.json")
     place.clear()
     place.append(link)
 

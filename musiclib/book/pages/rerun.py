@@ -2,8 +2,6 @@
 
 import shlex
 
-from bs4 import BeautifulSoup, Tag
-
 from musiclib.book.layout import Chapter
 from musiclib.book.pages.page import Facts, SitePage
 
@@ -25,24 +23,23 @@ def add_rerun_box(page: SitePage, facts: Facts) -> None:
     soup = page.soup
     box = soup.new_tag("details")
     box["class"] = "ml-rerun"
-    box.append(_tag(soup, "summary", "Rerun this chapter"))
-    box.append(_tag(soup, "p", _said(chapter, facts)))
+    box.append(soup.new_tag("summary", string="Rerun this chapter"))
+    box.append(soup.new_tag("p", string=_said(chapter, facts)))
     code = soup.new_tag("div")
     code["class"] = "highlight-bash notranslate"
     inner = soup.new_tag("div")
     inner["class"] = "highlight"
-    inner.append(_tag(soup, "pre", command(chapter, facts.record.get("parameters", {}))))
+    inner.append(soup.new_tag("pre", string=command(chapter, facts.record.get("parameters", {}))))
     code.append(inner)
     box.append(code)
     hint = "Give it your own music: -p dataset folder -p data_root FOLDER."
-    box.append(_tag(soup, "p", hint))
+    box.append(soup.new_tag("p", string=hint))
     links = soup.new_tag("p")
     links["class"] = "ml-rerun-links"
     for label, address, name in _links(page, facts):
-        link = soup.new_tag("a", href=address)
+        link = soup.new_tag("a", href=address, string=label)
         if name:
             link["download"] = name
-        link.string = label
         links.append(link)
         links.append(" ")
     box.append(links)
@@ -103,9 +100,3 @@ def _links(page: SitePage, facts: Facts) -> list[tuple[str, str, str | None]]:
     if (facts.html / f"{REPRODUCIBILITY}.html").is_file():
         found.append(("Versions, machine, seeds", f"{page.root}{REPRODUCIBILITY}.html", None))
     return found
-
-
-def _tag(soup: BeautifulSoup, name: str, text: str) -> Tag:
-    tag = soup.new_tag(name)
-    tag.string = text
-    return tag
