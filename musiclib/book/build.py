@@ -226,16 +226,12 @@ def _write(path: Path, record: dict[str, Any]) -> None:
 
 
 def _facts(
-    book: Book,
-    html: Path,
-    chapters: dict[str, Stored],
-    options: Options,
-    record: dict[str, Any] | None = None,
+    book: Book, html: Path, chapters: dict[str, Stored], options: Options, record: dict[str, Any]
 ) -> Facts:
     repository = options.repository_url.rstrip("/") if options.repository_url else None
     site = f"{options.site_url.rstrip('/')}/" if options.site_url else None
     pdf = PDF_NAME if options.pdf else None
-    return Facts(book, html, chapters, repository, site, pdf, record or {})
+    return Facts(book, html, chapters, repository, site, pdf, record)
 
 
 def _rest(book: Book, options: Options, executed: Executed) -> dict[str, Stored]:
