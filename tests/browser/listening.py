@@ -147,6 +147,16 @@ def recorded(page):
     return np.frombuffer(base64.b64decode(page.evaluate(RECORDED)), np.float32)
 
 
+def pitch(samples, rate):
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(samples.size)))
+    return np.argmax(spectrum) * rate / samples.size
+
+
+def level(samples):
+    """Amplitude of a tone."""
+    return np.sqrt(2 * np.mean(np.square(samples, dtype=float)))
+
+
 def let_sound(page, seconds):
     """Wait until the clock of the sound has gone on, however busy the machine is."""
     page.evaluate(

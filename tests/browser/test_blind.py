@@ -8,6 +8,8 @@ from tests.browser.listening import (
     LEVELS,
     TONES,
     let_sound,
+    level,
+    pitch,
     record,
     recorded,
     stage,
@@ -15,7 +17,6 @@ from tests.browser.listening import (
     value,
     wait,
 )
-from tests.browser.test_player import level, pitch
 
 
 @pytest.fixture

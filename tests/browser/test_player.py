@@ -8,6 +8,8 @@ from tests.browser.listening import (
     LEVELS,
     TONES,
     let_sound,
+    level,
+    pitch,
     play,
     record,
     recorded,
@@ -35,16 +37,6 @@ def calm(tones):
 @pytest.fixture
 def sweeps(tmp_path, demo, open_page):
     return open_page(demo(sweeps_html(tmp_path))).page
-
-
-def pitch(samples, rate):
-    spectrum = np.abs(np.fft.rfft(samples * np.hanning(samples.size)))
-    return np.argmax(spectrum) * rate / samples.size
-
-
-def level(samples):
-    """Amplitude of a tone."""
-    return np.sqrt(2 * np.mean(np.square(samples, dtype=float)))
 
 
 def test_time_advances_and_the_level_is_that_of_the_file(tones):
