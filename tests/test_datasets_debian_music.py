@@ -1,4 +1,4 @@
-"""Music from Debian's packages: fetched, verified, opened, decoded; and the real list of pieces."""
+"""Music from Debian's packages: fetched, verified, opened, decoded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from musiclib.cli.main import main
@@ -237,75 +236,3 @@ def test_there_is_no_test_part(shop, tmp_path, monkeypatch):
     with pytest.raises(DatasetError, match="no test part"):
         dataset.select(genres=["ambient"]).part("test")
     assert len(dataset.part("train")) + len(dataset.part("validation")) == 8
-
-
-# The real list ---------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def pieces() -> pd.DataFrame:
-    return debian_music.read_pieces()
-
-
-def plain(text: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", text.casefold())
-
-
-def test_the_list_is_whole(pieces):
-    packages = debian_music.read_packages()
-    assert len(pieces) == 572
-    assert pieces["duration_s"].sum() / 3600 == pytest.approx(31.4, abs=0.1)
-    assert set(pieces["package"]) == set(packages.index)
-    for table, column in ((pieces, "sha256"), (packages, "sha256"), (pieces, "path")):
-        assert table[column].is_unique
-    for table in (pieces, packages):
-        assert table["sha256"].str.fullmatch("[0-9a-f]{64}").all()
-    assert not pieces.duplicated(["package", "source_path", "inner_path"]).any()
-    required = ["title", "artist", "artist_group", "genre", "licence", "source_path"]
-    assert (pieces[required] != "").all(axis=None)
-    free = r"(CC0|CC-BY|CC-BY-SA|L?GPL|MIT|Zlib|Public-Domain|Free-Art-License|EFF-OAL)[-\d.\w]*"
-    assert pieces["licence"].str.fullmatch(f"{free}( OR {free})*").all()
-
-
-def test_nothing_of_the_bundled_test_part_is_in_the_list(pieces):
-    bundled = open_dataset("mini").tracks
-    test = bundled[bundled["split"] == "test"]
-    assert not set(pieces["artist_group"]) & set(test["artist_group"])
-    known = test[test["artist"] != "Unknown"]
-    assert not set(pieces["artist"].map(plain)) & set(known["artist"].map(plain))
-    assert not set(pieces.index) & set(test.index)
-    places = ["package", "source_path", "inner_path"]
-    assert not set(pieces[places].apply(tuple, axis=1)) & set(test[places].apply(tuple, axis=1))
-    # Other pieces happen to have these names; none sounds like its namesake.
-    same = set(pieces["title"].map(plain)) & set(test["title"].map(plain))
-    assert same <= {"intro", "snow", "foresttheme"}
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_validation_is_by_the_artists_of_the_bundled_validation_part(pieces, seed):
-    bundled = open_dataset("mini", seed=seed).tracks
-    split = debian_music.with_parts(pieces, seed)["split"]
-    train, validation = (
-        set(pieces.loc[split == name, "artist_group"]) for name in ("train", "validation")
-    )
-    assert set(bundled.loc[bundled["split"] == "validation", "artist_group"]) == validation
-    assert not validation & train
-    assert 0.05 < (split == "validation").mean() < 0.25
-
-
-def test_all_bundled_training_clips_are_cut_from_pieces_of_the_list(pieces):
-    bundled = open_dataset("mini").tracks
-    bundled = bundled[bundled["split"] != "test"]
-    assert set(bundled.index) == set(pieces.index[pieces["mini"] == "train"])
-    same = ["artist_group", "genre", "title", "licence", "package", "source_path"]
-    assert pieces.loc[bundled.index, same].equals(bundled[same].astype(pieces[same].dtypes))
-
-
-def test_packages_are_pinned_as_the_bundled_ones(pieces):
-    bundled = pd.read_csv(open_dataset("mini").root / "packages.csv", dtype=str)
-    bundled = bundled.set_index("package")
-    packages = debian_music.read_packages()
-    both = packages.index.intersection(bundled.index)
-    assert len(both) > 30
-    same = ["version", "architecture", "sha256"]
-    assert packages.loc[both, same].eq(bundled.loc[both, same]).all(axis=None)
