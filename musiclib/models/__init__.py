@@ -1,4 +1,4 @@
-"""Autoencoders: PyTorch modules and nothing else.
+"""Autoencoders and the codec's networks: PyTorch modules and nothing else.
 
 `build_model(FrequencyConfig(latent=64))` makes a model with random weights, and `musiclib.training`
 trains it.
@@ -14,6 +14,7 @@ from musiclib.models.base import (
     PEAK,
     Autoencoder,
     Losses,
+    Model,
     ModelConfig,
     Reconstruction,
     summary,
@@ -31,9 +32,10 @@ from musiclib.models.frames import (
 from musiclib.models.frames_lstm import LstmAutoencoder, LstmConfig
 from musiclib.models.frames_vae import VaeConfig, VariationalAutoencoder
 from musiclib.models.frequency import FrequencyAutoencoder, FrequencyConfig
+from musiclib.models.restorer import Restorer, RestorerConfig
 from musiclib.models.waveform import WaveformAutoencoder, WaveformConfig
 
-MODELS: dict[str, type[Autoencoder]] = {
+MODELS: dict[str, type[Model]] = {
     model.config_type.kind: model
     for model in (
         FrequencyAutoencoder,
@@ -43,6 +45,7 @@ MODELS: dict[str, type[Autoencoder]] = {
         DeepAutoencoder,
         LstmAutoencoder,
         VariationalAutoencoder,
+        Restorer,
     )
 }
 
@@ -59,10 +62,13 @@ __all__ = [
     "Losses",
     "LstmAutoencoder",
     "LstmConfig",
+    "Model",
     "ModelConfig",
     "PcaAutoencoder",
     "PcaConfig",
     "Reconstruction",
+    "Restorer",
+    "RestorerConfig",
     "ShallowAutoencoder",
     "ShallowConfig",
     "VaeConfig",
@@ -75,7 +81,7 @@ __all__ = [
 ]
 
 
-def build_model(config: ModelConfig) -> Autoencoder:
+def build_model(config: ModelConfig) -> Model:
     """Build the model of a configuration, with weights drawn from PyTorch's global generator.
 
     Raises:
@@ -93,7 +99,7 @@ def config_from_dict(values: Mapping[str, Any]) -> ModelConfig:
     return _model_class(str(values.get("kind"))).config_type.from_dict(values)
 
 
-def _model_class(kind: str) -> type[Autoencoder]:
+def _model_class(kind: str) -> type[Model]:
     if kind not in MODELS:
         raise ModelError(f"There is no model {kind!r}. Use one of: {', '.join(MODELS)}.")
     return MODELS[kind]

@@ -103,25 +103,61 @@ class Losses:
     terms: dict[str, Tensor]
 
 
-class Autoencoder(nn.Module, ABC):
-    """Base of all models. Audio becomes inputs, inputs become latents, and back.
-
-    The way of a batch: `audio (B, N)` -> `inputs(levelled(audio))` -> `encode` -> latents
-    `(B, C, L)` -> `decode`. `training_step` and `evaluation_step` are all that a training loop
-    needs. Statistics of the data that are not learned by gradient come from `prepare`.
+class Model(nn.Module, ABC):
+    """Base of all that is trained: `training_step` and `evaluation_step` are what a loop needs.
 
     Attributes:
         config: The configuration that the model was built from.
-        domain: `spectrogram`: inputs are log magnitudes and the model has a `spectrogram`
-            (`musiclib.models.features.LogSpectrogram`); `waveform`: inputs are samples.
     """
 
-    domain: ClassVar[str]
     config_type: ClassVar[type[ModelConfig]]
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
+
+    def prepare(self, batches: Iterable[Tensor]) -> None:
+        """Fit what is not learned by gradient (normalisation, first weights) in one pass.
+
+        Args:
+            batches: Audio `(B, N)` at the model's rate, a finite number of batches. Levels do not
+                matter: each segment is brought to `PEAK`.
+        """
+        del batches  # a model without statistics needs none
+
+    @abstractmethod
+    def training_step(self, audio: Tensor, generator: torch.Generator) -> Losses:
+        """Return the loss of a batch with all randomness of training.
+
+        Args:
+            audio: Samples `(B, N)`.
+            generator: Source of all randomness, on the CPU. Seed it from the run's seed and the
+                number of the step, and a resumed run repeats the undisturbed one.
+        """
+
+    @abstractmethod
+    def evaluation_step(self, audio: Tensor) -> Losses:
+        """Return the loss of a batch `(B, N)` at its full level, clean, without randomness."""
+
+    @property
+    def trainable(self) -> bool:
+        """Whether any weight is learned by gradient; `prepare` alone fits the others."""
+        return any(parameter.requires_grad for parameter in self.parameters())
+
+
+class Autoencoder(Model):
+    """Base of all autoencoders. Audio becomes inputs, inputs become latents, and back.
+
+    The way of a batch: `audio (B, N)` -> `inputs(levelled(audio))` -> `encode` -> latents
+    `(B, C, L)` -> `decode`. Statistics of the data that are not learned by gradient come from
+    `prepare`.
+
+    Attributes:
+        domain: `spectrogram`: inputs are log magnitudes and the model has a `spectrogram`
+            (`musiclib.models.features.LogSpectrogram`); `waveform`: inputs are samples.
+    """
+
+    domain: ClassVar[str]
 
     @abstractmethod
     def inputs(self, audio: Tensor) -> Tensor:
@@ -152,15 +188,6 @@ class Autoencoder(nn.Module, ABC):
     @abstractmethod
     def latent_frames(self, n_samples: int) -> int:
         """Return the number of latent frames L for a clip of `n_samples` samples."""
-
-    def prepare(self, batches: Iterable[Tensor]) -> None:
-        """Fit what is not learned by gradient (normalisation, first weights) in one pass.
-
-        Args:
-            batches: Audio `(B, N)` at the model's rate, a finite number of batches. Levels do not
-                matter: each segment is brought to `PEAK`.
-        """
-        del batches  # a model without statistics needs none
 
     def levelled(self, audio: Tensor) -> tuple[Tensor, Tensor]:
         """Bring the peak of each clip to `PEAK`.
@@ -194,13 +221,7 @@ class Autoencoder(nn.Module, ABC):
         return latent + self.config.latent_noise * noise.to(latent)
 
     def training_step(self, audio: Tensor, generator: torch.Generator) -> Losses:
-        """Return the loss of a batch with all randomness of training.
-
-        Args:
-            audio: Samples `(B, N)`.
-            generator: Source of all randomness, on the CPU. Seed it from the run's seed and the
-                number of the step, and a resumed run repeats the undisturbed one.
-        """
+        """Return the loss of a batch with all randomness of training."""
         levelled, _ = self.levelled(audio)
         fall = torch.rand(audio.shape[0], 1, generator=generator) * self.config.level_range_db
         target = self.inputs(levelled * (10.0 ** (-fall / 20.0)).to(audio))
@@ -211,11 +232,6 @@ class Autoencoder(nn.Module, ABC):
         """Return the loss of a batch `(B, N)` at its full level, clean, without randomness."""
         target = self.inputs(self.levelled(audio)[0])
         return self.loss(target, self(target))
-
-    @property
-    def trainable(self) -> bool:
-        """Whether any weight is learned by gradient; `prepare` alone fits the others."""
-        return any(parameter.requires_grad for parameter in self.parameters())
 
     @property
     def values_per_second(self) -> float:

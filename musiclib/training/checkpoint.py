@@ -25,7 +25,7 @@ from safetensors.torch import save as safetensors_bytes
 from torch import Tensor, nn
 
 from musiclib.errors import CheckpointError, ModelError, TrainingError
-from musiclib.models import Autoencoder, ModelConfig, build_model, config_from_dict
+from musiclib.models import Autoencoder, Model, ModelConfig, build_model, config_from_dict
 from musiclib.training.config import TrainConfig
 from musiclib.training.history import History
 
@@ -92,11 +92,21 @@ class Checkpoint:
         }
 
     def build(self) -> Autoencoder:
-        """Return the model with these weights, on the CPU and in evaluation mode.
+        """Return the autoencoder with these weights, on the CPU and in evaluation mode.
 
         Raises:
-            CheckpointError: The weights do not fit the configuration.
+            CheckpointError: The weights do not fit the configuration, or it is no autoencoder's.
         """
+        model = self.build_any()
+        if not isinstance(model, Autoencoder):
+            raise CheckpointError(
+                f"{self.path} holds a {model.config.kind}, which is no autoencoder; it has no "
+                "latents to code or to classify"
+            )
+        return model
+
+    def build_any(self) -> Model:
+        """Return the model with these weights, whatever it is, as `build` does."""
         with torch.random.fork_rng(devices=[]):  # first weights are drawn, and then overwritten
             model = build_model(self.model_config)
         self.load_into(model)

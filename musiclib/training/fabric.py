@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from musiclib import __version__
 from musiclib.errors import TrainingError
-from musiclib.models import Autoencoder
+from musiclib.models import Model
 from musiclib.training.config import TrainConfig
 
 ACCELERATORS = ("auto", "cpu", "cuda", "mps")
@@ -28,7 +28,7 @@ _LIBRARIES = ("torch", "lightning-fabric", "safetensors", "numpy")
 class Step(nn.Module):
     """A model behind one `forward`, which is what Fabric wraps: audio in, loss out."""
 
-    def __init__(self, model: Autoencoder) -> None:
+    def __init__(self, model: Model) -> None:
         super().__init__()
         self.model = model
 

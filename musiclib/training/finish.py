@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from musiclib.models import Autoencoder
 from musiclib.models.calibration import calibrate
 from musiclib.training.checkpoint import CODEC, Checkpoint, load, save
 from musiclib.training.config import TrainConfig
@@ -41,8 +42,8 @@ def finish_best(best: Path, state: State, music: Music, config: TrainConfig) -> 
 def finished_tensors(kept: Checkpoint, music: Music, config: TrainConfig) -> dict[str, Tensor]:
     """Return the tensors to keep of a model whose training is complete.
 
-    Its weights are rounded to float16, and a calibration of the rounded model on segments of
-    training music is added (`musiclib.models.calibration`). A checkpoint that has both already
+    Its weights are rounded to float16, and for an autoencoder a calibration of the rounded model on
+    segments of training music is added (`musiclib.models.calibration`). A checkpoint that has both already
     keeps what it has.
 
     Args:
@@ -53,7 +54,10 @@ def finished_tensors(kept: Checkpoint, music: Music, config: TrainConfig) -> dic
     if any(name.startswith(CODEC) for name in kept.tensors):
         return kept.tensors
     tensors = {name: halved(value) for name, value in kept.tensors.items()}
-    model = Checkpoint(kept.path, tensors, kept.record).build()
+    model = Checkpoint(kept.path, tensors, kept.record).build_any()
+    if not isinstance(model, Autoencoder):  # it has no latents to calibrate
+        changed = any(tensors[name] is not value for name, value in kept.tensors.items())
+        return tensors if changed else kept.tensors
     count = math.ceil(CALIBRATION_SECONDS / (config.batch_size * config.segment_s))
     # Other segments than those of the first steps, which `prepare` has seen.
     batches = music.batches(config, config.steps + config.prepare_batches)

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from musiclib.datasets import Dataset
 from musiclib.errors import CheckpointError, TrainingError
-from musiclib.models import Autoencoder, ModelConfig, build_model
+from musiclib.models import Model, ModelConfig, build_model
 from musiclib.training import checkpoint as checkpoints
 from musiclib.training.config import TrainConfig
 from musiclib.training.data import Music, ahead
@@ -33,7 +33,7 @@ from musiclib.training.history import History
 from musiclib.training.state import State, check_same, derived_seed, restore, tensors_of
 
 
-def new_model(config: ModelConfig, seed: int = 0) -> Autoencoder:
+def new_model(config: ModelConfig, seed: int = 0) -> Model:
     """Return a model whose first weights depend on `seed` alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(seed, 0))
@@ -41,7 +41,7 @@ def new_model(config: ModelConfig, seed: int = 0) -> Autoencoder:
 
 
 def fit(
-    model: Autoencoder,
+    model: Model,
     dataset: Dataset,
     train_config: TrainConfig,
     out: str | Path,
@@ -101,7 +101,7 @@ class _Run:
     """A training on its way."""
 
     def __init__(
-        self, model: Autoencoder, music: Music, config: TrainConfig, best: Path, fabric: Fabric
+        self, model: Model, music: Music, config: TrainConfig, best: Path, fabric: Fabric
     ) -> None:
         self.music, self.config, self.fabric = music, config, fabric
         self.best, self.last = best, checkpoints.last_path(best)

@@ -18,6 +18,7 @@ from musiclib.models import (
     LstmConfig,
     ModelConfig,
     PcaConfig,
+    RestorerConfig,
     ShallowConfig,
     VaeConfig,
     WaveformConfig,
@@ -30,6 +31,7 @@ WAVEFORM_FACTORS = (4, 8, 16, 32)
 FRAME_LATENTS = (4, 8, 16, 32, 64, 100)
 SCRATCH_LATENTS = (4, 16, 64)
 WIDEBAND_LATENTS = (64,)
+RESTORER = "codec-restorer"
 MASKING, GAUSSIAN = Corruption("masking", 0.3), Corruption("gaussian", 0.3)
 
 # 126 latent frames of 8.192 s, as the original report cut its music.
@@ -65,6 +67,18 @@ _FRAMES = TrainConfig(
     validation_segments=192,
     checkpoint_every=500,
     prepare_batches=64,
+)
+_RESTORER = TrainConfig(
+    steps=7000,
+    batch_size=16,
+    segment_s=1.024,
+    weight_decay=1e-3,
+    precision="auto",
+    validate_every=500,
+    validation_segments=64,
+    checkpoint_every=500,
+    log_every=50,
+    prepare_batches=1,
 )
 _SMOKE_SEGMENT_S = 1.024
 
@@ -181,6 +195,12 @@ def _all() -> Iterator[Recipe]:
         "waveform-8 without a linear path, all filters from random numbers",
         WaveformConfig(factor=8, spine=False),
         replace(_WAVEFORM, steps=2500),
+    )
+    yield Recipe(
+        RESTORER,
+        "the codec's network: repairs decoded spectra; train it on the data set debian",
+        RestorerConfig(),
+        _RESTORER,
     )
     for latent in FRAME_LATENTS:
         yield from _frames(latent)
