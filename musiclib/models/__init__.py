@@ -17,6 +17,7 @@ from musiclib.models.base import (
     Model,
     ModelConfig,
     Reconstruction,
+    as_autoencoder,
     summary,
 )
 from musiclib.models.denoising import Corruption
@@ -75,6 +76,7 @@ __all__ = [
     "VariationalAutoencoder",
     "WaveformAutoencoder",
     "WaveformConfig",
+    "as_autoencoder",
     "build_model",
     "config_from_dict",
     "summary",

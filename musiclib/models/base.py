@@ -244,6 +244,17 @@ class Autoencoder(Model):
         return NOMINAL_BITS * self.values_per_second / 1000.0
 
 
+def as_autoencoder(model: Model) -> Autoencoder:
+    """Return the model, which has latents to code or to classify.
+
+    Raises:
+        ModelError: It has none.
+    """
+    if not isinstance(model, Autoencoder):
+        raise ModelError(f"a {model.config.kind} is no autoencoder: it has no latents")
+    return model
+
+
 def summary(model: Autoencoder) -> dict[str, Any]:
     """Return what a model is made of, for tables.
 

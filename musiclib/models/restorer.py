@@ -1,9 +1,9 @@
 """A network that repairs what the transform coder did not send.
 
 It sees a decoded spectrum: whole numbers, the envelope and the step sizes. It corrects each
-coefficient by a few times the error that is likely there, and sets the level of the noise that stands
-for what was rounded to zero. Its last layer starts at zero, so that training begins with the
-decoder without a network. Nothing of it is sent.
+coefficient by a few times the error that is likely there, and sets the level of the noise that
+stands for what was rounded to zero. Its last layer starts at zero, so that training begins with
+the decoder without a network. Nothing of it is sent.
 """
 
 from __future__ import annotations
@@ -103,7 +103,8 @@ class Block(nn.Module):
         """Map `(B, T, width)` to the same shape."""
         hidden = self.filter(x.transpose(1, 2)).transpose(1, 2)
         hidden = self.narrow(F.gelu(self.wide(self.norm(hidden))))
-        return x + hidden
+        repaired: Tensor = x + hidden
+        return repaired
 
 
 @dataclass(frozen=True)
@@ -178,12 +179,14 @@ class Restorer(Model):
         correction, noise = self.leave(self.norm(x)).float().chunk(2, dim=-1)
         correction = correction.clamp(-_LARGEST_CORRECTION, _LARGEST_CORRECTION)
         gain = noise.clamp(_SMALLEST_NOISE, _LARGEST_NOISE).exp() * NOISE
-        return batch.coded + batch.scale * correction + batch.noise * gain
+        repaired: Tensor = batch.coded + batch.scale * correction + batch.noise * gain
+        return repaired
 
     def audio(self, spectra: Tensor) -> Tensor:
         """Samples `(B, (T - 1) * 256)` of spectra `(B, T, 256)`."""
-        pieces = spectra @ self.synthesis
-        blocks = pieces[:, 1:, :N_BINS] + pieces[:, :-1, N_BINS:]
+        with torch.autocast(spectra.device.type, enabled=False):
+            pieces = spectra.float() @ self.synthesis
+        blocks: Tensor = pieces[:, 1:, :N_BINS] + pieces[:, :-1, N_BINS:]
         return blocks.flatten(1)
 
     def training_step(self, audio: Tensor, generator: torch.Generator) -> Losses:
@@ -225,7 +228,7 @@ class Restorer(Model):
 
 
 def decoded(audio: Tensor, gains: list[int]) -> SpectrumBatch:
-    """Send clips `(B, N)` with the transform coder, each with its gain, and decode their spectra."""
+    """Send clips `(B, N)` with the transform coder, each with its gain; decode their spectra."""
     spectra, levels = [], []
     for clip, gain in zip(audio.detach().cpu().numpy(), gains, strict=True):
         frames = quantised(mdct(clip), Setting(gain))

@@ -25,7 +25,14 @@ from safetensors.torch import save as safetensors_bytes
 from torch import Tensor, nn
 
 from musiclib.errors import CheckpointError, ModelError, TrainingError
-from musiclib.models import Autoencoder, Model, ModelConfig, build_model, config_from_dict
+from musiclib.models import (
+    Autoencoder,
+    Model,
+    ModelConfig,
+    as_autoencoder,
+    build_model,
+    config_from_dict,
+)
 from musiclib.training.config import TrainConfig
 from musiclib.training.history import History
 
@@ -95,15 +102,10 @@ class Checkpoint:
         """Return the autoencoder with these weights, on the CPU and in evaluation mode.
 
         Raises:
-            CheckpointError: The weights do not fit the configuration, or it is no autoencoder's.
+            CheckpointError: The weights do not fit the configuration.
+            ModelError: It is no autoencoder.
         """
-        model = self.build_any()
-        if not isinstance(model, Autoencoder):
-            raise CheckpointError(
-                f"{self.path} holds a {model.config.kind}, which is no autoencoder; it has no "
-                "latents to code or to classify"
-            )
-        return model
+        return as_autoencoder(self.build_any())
 
     def build_any(self) -> Model:
         """Return the model with these weights, whatever it is, as `build` does."""

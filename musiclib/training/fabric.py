@@ -35,7 +35,12 @@ class Step(nn.Module):
     def forward(
         self, audio: Tensor, generator: torch.Generator | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the loss of `(B, N)` and its parts; without a generator, that of evaluation."""
+        """Return the loss of `(B, N)` and its parts; without a generator, that of evaluation.
+
+        Whole numbers are taken as the bits of float32 samples.
+        """
+        if not audio.is_floating_point():
+            audio = audio.view(torch.float32)
         if generator is None:
             losses = self.model.evaluation_step(audio)
         else:

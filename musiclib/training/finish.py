@@ -42,9 +42,9 @@ def finish_best(best: Path, state: State, music: Music, config: TrainConfig) -> 
 def finished_tensors(kept: Checkpoint, music: Music, config: TrainConfig) -> dict[str, Tensor]:
     """Return the tensors to keep of a model whose training is complete.
 
-    Its weights are rounded to float16, and for an autoencoder a calibration of the rounded model on
-    segments of training music is added (`musiclib.models.calibration`). A checkpoint that has both already
-    keeps what it has.
+    Its weights are rounded to float16, and for an autoencoder a calibration of the rounded model
+    on segments of training music is added (`musiclib.models.calibration`). A checkpoint that has
+    both already keeps what it has.
 
     Args:
         kept: The best checkpoint.

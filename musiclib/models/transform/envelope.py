@@ -46,7 +46,7 @@ def choose_levels(coefficients: npt.NDArray[np.float32], smoothing: float) -> In
     exact = exact_levels(coefficients)
     if smoothing <= 0.0:
         return np.clip(np.rint(exact), 0, LARGEST_LEVEL).astype(np.int32)
-    return _paths(np.clip(exact, 0.0, LARGEST_LEVEL), float(smoothing))
+    return np.asarray(_paths(np.clip(exact, 0.0, LARGEST_LEVEL), float(smoothing)))
 
 
 @numba.njit(cache=True, nogil=True)

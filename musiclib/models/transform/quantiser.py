@@ -2,7 +2,8 @@
 
 The step grows as the 0.6th power of the envelope, so that loud bands get more noise than faint
 ones, yet less for their level: between constant noise, which is best for the squared error, and
-constant signal-to-noise ratio, which is nearer to hearing. Low bands get finer steps by 0.3 dB a Bark.
+constant signal-to-noise ratio, which is nearer to hearing. Low bands get finer steps by 0.3 dB a
+Bark.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def step_exponents(levels: npt.NDArray[np.integer], gain: int) -> IntArray:
 
 def _steps(envelope: IntArray, gain: int) -> IntArray:
     offset = ((POSITIONS * _TILT) >> 10) + (_OFFSET + GAIN_UNITS * gain)
-    return ((envelope * _EXPONENT) >> 8) + offset.astype(np.int32)
+    return np.asarray(((envelope * _EXPONENT) >> 8) + offset, np.int32)
 
 
 def ratio(levels: npt.NDArray[np.integer], gain: int) -> IntArray:
@@ -66,7 +67,7 @@ def ratio(levels: npt.NDArray[np.integer], gain: int) -> IntArray:
     envelope = interpolate(levels)
     difference = envelope - _steps(envelope, gain)
     shifted = (difference >> _RATIO_SHIFT) + _RATIO_OFFSET
-    return np.clip(shifted, 0, RATIOS - 1).astype(np.int32)
+    return np.asarray(np.clip(shifted, 0, RATIOS - 1), np.int32)
 
 
 def quantise(
@@ -85,7 +86,7 @@ def quantise(
 
 def amplitude(units: npt.NDArray[np.integer]) -> FloatArray:
     """Amplitude of an envelope or step in units of 3/256 dB."""
-    return np.exp(decibels(units) * np.float32(np.log(10.0) / 20.0)).astype(np.float32)
+    return np.asarray(np.exp(decibels(units) * np.float32(np.log(10.0) / 20.0)), np.float32)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import torch
 
 from musiclib.audio import FloatArray
 from musiclib.metrics import Interval, difference_interval
-from musiclib.models import Autoencoder, build_model, summary
+from musiclib.models import Autoencoder, as_autoencoder, build_model, summary
 from musiclib.models.losses import DB_PER_NEPER
 from musiclib.studies.autoencoders.running import error_nepers, rebuilt, view
 from musiclib.training.recipes import recipe
@@ -35,7 +35,7 @@ def family_table(size: int = 16) -> pd.DataFrame:
     rows = {}
     for key, (name, layers, start) in FAMILY.items():
         with torch.random.fork_rng(devices=[]):  # first weights are drawn, and only counted
-            facts = summary(build_model(recipe(f"{key}-{size}").model))
+            facts = summary(as_autoencoder(build_model(recipe(f"{key}-{size}").model)))
         rows[name] = {
             "layers": layers.format(size=size),
             "learned values": f"{facts['parameters']:,}",

@@ -19,7 +19,7 @@ import torch
 from musiclib.audio import HOUSE_RATE, FloatArray
 from musiclib.datasets import Dataset
 from musiclib.metrics import Interval
-from musiclib.models import Autoencoder
+from musiclib.models import Autoencoder, as_autoencoder
 from musiclib.models.losses import DB_PER_NEPER
 from musiclib.training import Checkpoint, new_model
 from musiclib.training.trained import trained
@@ -173,7 +173,7 @@ Errors = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 def _control(name: str, dataset: Dataset, profile: str, seed: int) -> Autoencoder:
     if name == "downsampling":
         config = trained("waveform-8", dataset, profile, seed).model_config
-        return new_model(config, seed).eval()
+        return as_autoencoder(new_model(config, seed)).eval()
     return trained(name, dataset, profile, seed).build()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from musiclib.datasets import Dataset
-from musiclib.models import Autoencoder, Losses
+from musiclib.models import Losses, Model
 from musiclib.training import History, TrainConfig, fit, load_model, new_model, weights_digest
 from musiclib.training.checkpoint import last_path
 from musiclib.training.fabric import with_precision
@@ -161,7 +161,7 @@ def _trial(
     return Trial(label, config.seed, digest, history.validation[-1]["loss"], history)
 
 
-def _break_after(model: Autoencoder, steps: int) -> None:
+def _break_after(model: Model, steps: int) -> None:
     """Let a model fail in the middle of the step after `steps`."""
     whole, left = model.training_step, iter(range(steps))
 
