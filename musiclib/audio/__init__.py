@@ -15,10 +15,12 @@ from musiclib.audio.samples import (
     to_mono,
     validate,
 )
+from musiclib.audio.writing import AudioWriter
 
 __all__ = [
     "HOUSE_RATE",
     "AudioInfo",
+    "AudioWriter",
     "FloatArray",
     "blocks",
     "decode_bytes",

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import math
-import secrets
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
 from musiclib.audio.decoding import Reader, decoders, read_with
 from musiclib.audio.resampling import StreamResampler, plan_cut
 from musiclib.audio.samples import FloatArray, check_rate, mix_down, validate
 from musiclib.audio.sources import AudioSource, Source, as_source
+from musiclib.audio.writing import FLOAT_SUBTYPES, AudioWriter, output_format
 from musiclib.errors import AudioError, AudioFileError
 
-DEFAULT_SUBTYPE = {".wav": "PCM_16", ".flac": "PCM_16", ".ogg": "VORBIS"}
-FLOAT_SUBTYPES = frozenset({"FLOAT", "DOUBLE"})
-WRITE_FRAMES = 1 << 16
 # Decoders overshoot full scale by some dB. 30 dB only come from damage, or from float files that
 # hold integers.
 LOUDEST = 32.0
@@ -141,19 +137,12 @@ def save(
     """
     target = Path(path)
     samples = validate(audio, f"The audio for {target}")
-    sample_rate = check_rate(sample_rate)
-    suffix = target.suffix.lower()
-    if suffix not in DEFAULT_SUBTYPE:
-        raise AudioError(f"{target}: cannot write '{suffix}'. Use .wav, .flac or .ogg.")
-    subtype = (subtype or DEFAULT_SUBTYPE[suffix]).upper()
-    if not soundfile.check_format(suffix[1:].upper(), subtype):
-        known = ", ".join(soundfile.available_subtypes(suffix[1:].upper()))
-        raise AudioError(f"{target}: {suffix} cannot hold {subtype}. Use one of: {known}.")
+    _, subtype = output_format(target, subtype)
     if subtype not in FLOAT_SUBTYPES:
         samples = _within_full_scale(samples, target, clip)
-    if not target.parent.is_dir():
-        raise AudioFileError(f"{target.parent} is not a folder. Create it before writing {target}.")
-    _write_atomically(target, samples, sample_rate, suffix, subtype)
+    channels = np.atleast_2d(samples)
+    with AudioWriter(target, sample_rate, len(channels), subtype) as writer:
+        writer.write(channels)
 
 
 def _check_range(start_s: float, duration_s: float | None) -> None:
@@ -237,38 +226,3 @@ def _within_full_scale(samples: FloatArray, target: Path, clip: bool) -> FloatAr
             "pass clip=True, or write the subtype FLOAT."
         )
     return np.clip(samples, -1.0, 1.0)
-
-
-def _quantise(samples: FloatArray, subtype: str) -> npt.NDArray[np.generic]:
-    """Round to the integers of the file; libsndfile alone would scale by 2^n - 1."""
-    bits = {"PCM_16": 16, "PCM_24": 24}.get(subtype)
-    if bits is None:
-        return samples
-    scale = 2.0 ** (bits - 1)
-    levels = np.clip(np.rint(samples.astype(np.float64) * scale), -scale, scale - 1.0)
-    if bits == 16:
-        return levels.astype(np.int16)
-    return levels.astype(np.int32) << 8
-
-
-def _write_atomically(
-    target: Path, samples: FloatArray, sample_rate: int, suffix: str, subtype: str
-) -> None:
-    frames = _quantise(samples, subtype).T
-    temporary = target.with_name(f".{secrets.token_hex(8)}{suffix}")
-    try:
-        channels = 1 if frames.ndim == 1 else frames.shape[1]
-        with soundfile.SoundFile(
-            str(temporary), "w", sample_rate, channels, subtype, format=suffix[1:].upper()
-        ) as output:
-            # libsndfile's Vorbis encoder overflows its stack on very long single writes.
-            for begin in range(0, len(frames), WRITE_FRAMES):
-                output.write(np.ascontiguousarray(frames[begin : begin + WRITE_FRAMES]))
-        temporary.replace(target)
-    except (soundfile.SoundFileError, OSError) as error:
-        raise AudioFileError(
-            f"{target} cannot be written ({error}). Check the folder, and that {suffix} allows "
-            f"{sample_rate} Hz."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ MPEG_SYNC = 0xFFE0
 LAYER_MASK = 0x0006
 LAYER_III = 0x0002
 LATENT_MAGIC = b"MLA"
+NEURAL_MAGIC = b"MLC"
 
 
 def identify(data: bytes) -> str:
@@ -18,8 +19,8 @@ def identify(data: bytes) -> str:
         data: A whole file, or at least its first 64 bytes.
 
     Returns:
-        `"mp3"`, `"aac"` (MP4 or ADTS), `"opus"`, `"vorbis"`, `"downsample"` (WAV) or
-        `"autoencoder"` (.mla).
+        `"mp3"`, `"aac"` (MP4 or ADTS), `"opus"`, `"vorbis"`, `"downsample"` (WAV),
+        `"autoencoder"` (.mla) or `"neural"` (.mlc).
 
     Raises:
         BitstreamError: If the bytes are empty or of no codec that musiclib knows.
@@ -29,6 +30,8 @@ def identify(data: bytes) -> str:
     head = bytes(data[:OGG_FIRST_PAGE])
     if head.startswith(LATENT_MAGIC):
         return "autoencoder"
+    if head.startswith(NEURAL_MAGIC):
+        return "neural"
     if head.startswith(b"OggS"):
         for mark, name in ((b"OpusHead", "opus"), (b"\x01vorbis", "vorbis")):
             if mark in head:
@@ -46,7 +49,6 @@ def identify(data: bytes) -> str:
     if sync & MPEG_SYNC == MPEG_SYNC and sync & LAYER_MASK == LAYER_III:
         return "mp3"
     raise BitstreamError(
-        f"These bytes (first ones: {head[:4].hex(' ')}) are not MP3, AAC, Opus, Vorbis, WAV or "
-        "MLA. "
-        "Check that the file is complete and of one of these formats."
+        f"These bytes (first ones: {head[:4].hex(' ')}) are not MP3, AAC, Opus, Vorbis, WAV, "
+        "MLA or MLC. Check that the file is complete and of one of these formats."
     )

@@ -21,7 +21,7 @@ import zlib
 from dataclasses import dataclass
 
 from musiclib.codecs.identify import LATENT_MAGIC
-from musiclib.codecs.latent.varint import read_varint, to_varint
+from musiclib.codecs.varint import read_varint, to_varint
 from musiclib.errors import BitstreamError
 
 VERSION = 1

@@ -22,7 +22,7 @@ from musiclib.audio import FloatArray
 from musiclib.codecs.latent import bitstream, coder
 from musiclib.codecs.latent.plan import Statistics
 from musiclib.codecs.latent.tables import HIGHEST, IntArray
-from musiclib.codecs.latent.varint import read_varint, to_varint
+from musiclib.codecs.varint import read_varint, to_varint
 from musiclib.errors import BitstreamError, CodecError, ModelError
 from musiclib.models import PEAK, Autoencoder
 from musiclib.models.calibration import Calibration

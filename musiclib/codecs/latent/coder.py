@@ -25,12 +25,8 @@ from musiclib.codecs.latent.plan import (
 )
 from musiclib.codecs.latent.prediction import MAX_COEFFICIENT, ORDER, undo_frames, undo_sequence
 from musiclib.codecs.latent.tables import HIGHEST, LOWEST, IntArray, table
-from musiclib.codecs.latent.varint import (
-    read_signed_varints,
-    read_varint,
-    to_signed_varints,
-    to_varint,
-)
+from musiclib.codecs.latent.varint import read_signed_varints, to_signed_varints
+from musiclib.codecs.varint import read_varint, to_varint
 from musiclib.errors import BitstreamError
 from musiclib.models.calibration import PREDICTORS
 

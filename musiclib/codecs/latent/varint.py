@@ -1,4 +1,4 @@
-"""Whole numbers of any size in few bytes: seven bits a byte, the lowest first."""
+"""Whole numbers of both signs in few bytes."""
 
 from __future__ import annotations
 
@@ -7,18 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from musiclib.codecs.latent.tables import IntArray
-from musiclib.errors import BitstreamError
-
-MAX_BYTES = 5
-
-
-def to_varint(value: int) -> bytes:
-    """Return the bytes of a number from 0 to 2^35 - 1."""
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*out, value])
+from musiclib.codecs.varint import MAX_BYTES, read_varint, to_varint
 
 
 def to_signed_varints(values: Iterable[int]) -> bytes:
@@ -29,22 +18,6 @@ def to_signed_varints(values: Iterable[int]) -> bytes:
 def signed_varint_length(size: IntArray) -> IntArray:
     """Return how many bytes `to_signed_varints` needs for each size, or one more."""
     return 1 + np.searchsorted(64 * 128 ** np.arange(MAX_BYTES), size, side="right")
-
-
-def read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """Return the number that starts at `at`, and where it ends.
-
-    Raises:
-        BitstreamError: It does not end.
-    """
-    value = 0
-    for place, byte in enumerate(data[at : at + MAX_BYTES]):
-        value |= (byte & 127) << 7 * place
-        if byte < 128:
-            return value, at + place + 1
-    raise BitstreamError(
-        "This .mla file is damaged: a number does not end. Fetch or encode it again."
-    )
 
 
 def read_signed_varints(data: bytes, at: int, count: int) -> tuple[IntArray, int]:
