@@ -20,27 +20,38 @@ from musiclib.errors import CodecError
 
 if TYPE_CHECKING:
     from musiclib.codecs.latent import AutoencoderCodec
+    from musiclib.codecs.neural import NeuralCodec
 
 _CODECS: dict[str, type[FileCodec]] = {
     codec.name: codec for codec in (Mp3Codec, AacCodec, OpusCodec, VorbisCodec, DownsampleCodec)
 }
-# Codecs that need no model. `AUTOENCODER` needs one.
+# Codecs that need no model. `AUTOENCODER` and `NEURAL` need one, and PyTorch.
 CODEC_NAMES = tuple(_CODECS)
-AUTOENCODER = "autoencoder"
-CODEC_TITLES = {name: codec.title for name, codec in _CODECS.items()} | {AUTOENCODER: "Autoencoder"}
-CODEC_SUFFIXES = {name: codec.suffix for name, codec in _CODECS.items()} | {AUTOENCODER: ".mla"}
+AUTOENCODER, NEURAL = "autoencoder", "neural"
+CODEC_TITLES = {
+    **{name: codec.title for name, codec in _CODECS.items()},
+    AUTOENCODER: "Autoencoder",
+    NEURAL: "musiclib",
+}
+CODEC_SUFFIXES = {
+    **{name: codec.suffix for name, codec in _CODECS.items()},
+    AUTOENCODER: ".mla",
+    NEURAL: ".mlc",
+}
 
 __all__ = [
     "AUTOENCODER",
     "CODEC_NAMES",
     "CODEC_SUFFIXES",
     "CODEC_TITLES",
+    "NEURAL",
     "AacCodec",
     "AutoencoderCodec",
     "Codec",
     "DownsampleCodec",
     "FileCodec",
     "Mp3Codec",
+    "NeuralCodec",
     "OpusCodec",
     "VorbisCodec",
     "get_codec",
@@ -53,11 +64,11 @@ def get_codec(name: str, kbps: float | None = None, **options: Any) -> Codec:
     """Return a codec by name.
 
     Args:
-        name: One of `CODEC_NAMES`, or `autoencoder`.
+        name: One of `CODEC_NAMES`, or `autoencoder` or `neural`.
         kbps: Wanted bitrate in kbps, all channels together. Decoding needs none.
         options: Options of the codec, for example `factor=8` for `downsample`, `quality=0.5` for
             `vorbis`, `frame_ms=20` for `opus`, `coding_rate=24_000` for `mp3` and `aac`,
-            `checkpoint=...` and `step=-8` for `autoencoder`.
+            `checkpoint=...` and `step=-8` for `autoencoder`, `restore=False` for `neural`.
 
     Raises:
         CodecError: If the name or an option is unknown, or the codec has no such bitrate.
@@ -77,10 +88,12 @@ def _codec_class(name: str) -> type[FileCodec] | type[AutoencoderCodec]:
         from musiclib.codecs.latent import AutoencoderCodec
 
         return AutoencoderCodec
+    if name == NEURAL:
+        from musiclib.codecs.neural import NeuralCodec
+
+        return NeuralCodec
     if name not in _CODECS:
-        raise CodecError(
-            f"There is no codec {name!r}. Use one of: {', '.join([*CODEC_NAMES, AUTOENCODER])}."
-        )
+        raise CodecError(f"There is no codec {name!r}. Use one of: {', '.join(CODEC_TITLES)}.")
     return _CODECS[name]
 
 
@@ -90,6 +103,10 @@ def __getattr__(name: str) -> Any:
         from musiclib.codecs.latent import AutoencoderCodec
 
         return AutoencoderCodec
+    if name == "NeuralCodec":
+        from musiclib.codecs.neural import NeuralCodec
+
+        return NeuralCodec
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -97,10 +114,10 @@ def supported_kbps(name: str, sample_rate: int, channels: int = 1) -> list[float
     """Return bitrates that a codec can be asked for.
 
     MP3 has these and no others. AAC, Opus, Vorbis and downsampling take any value between the
-    first and the last.
+    first and the last, and so does the neural codec.
 
     Args:
-        name: One of `CODEC_NAMES`.
+        name: One of `CODEC_NAMES`, or `neural`.
         sample_rate: Sampling rate of the audio in Hz; it matters for downsampling alone, since
             the others resample where a bitrate asks for it.
         channels: 1 or 2.
@@ -111,6 +128,11 @@ def supported_kbps(name: str, sample_rate: int, channels: int = 1) -> list[float
     Raises:
         CodecError: If the name is unknown.
     """
+    if name == NEURAL:
+        from musiclib.codecs.neural import NeuralCodec
+
+        return NeuralCodec.supported_kbps(sample_rate, channels)
     if name not in _CODECS:
-        raise CodecError(f"There is no codec {name!r} here. Use one of: {', '.join(CODEC_NAMES)}.")
+        names = ", ".join([*CODEC_NAMES, NEURAL])
+        raise CodecError(f"There is no codec {name!r} here. Use one of: {names}.")
     return _CODECS[name].supported_kbps(sample_rate, channels)

@@ -1,0 +1,304 @@
+"""The file format `.mlc`: a header of about 13 bytes, then blocks of 1,024 frames, 10.9 s each.
+
+| bytes | what |
+|---|---|
+| 3 | `MLC` |
+| 1 | version |
+| 1 | flags: 1 two channels, 2 both are coded, 4 restored by the network, 8 tags |
+| 4 | start of the model's SHA-256 |
+| 1 | sampling rate of the source: its place in a list, or 0 and 1 to 5 bytes |
+| 1 to 5 | samples of a channel at that rate, seven bits a byte, the lowest first |
+| | with tags: 1 to 5 bytes for their length, and tags |
+| | for each block: |
+| 1 to 5 | twice the length of its payload, plus 1 where gain and angle follow |
+| 0 or 1 | gain; otherwise that of the block before |
+| 0 or 1 | stereo: angle of the rotation in 64ths of half a turn |
+| ... | payload |
+| 2 | lower half of the CRC-32 of everything before, checksums left out |
+
+The checksum of a block covers the header and all blocks before it too, so blocks that are lost,
+repeated or of another file do not go unnoticed.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from musiclib.audio import HOUSE_RATE, resampled_length
+from musiclib.codecs.identify import NEURAL_MAGIC
+from musiclib.codecs.neural.tags import pack_tags, unpack_tags
+from musiclib.codecs.varint import LARGEST, MAX_BYTES, read_varint, to_varint
+from musiclib.errors import BitstreamError
+from musiclib.mdct import frame_count
+
+VERSION = 1
+MODEL_BYTES = 4
+BLOCK_FRAMES = 1024
+ANGLES = 64
+RATES = (
+    *(24_000, 8_000, 11_025, 12_000, 16_000, 22_050, 32_000, 44_100, 48_000),
+    *(88_200, 96_000, 176_400, 192_000),
+)
+# Far more than 1,024 frames of two channels take at the finest setting.
+MAX_PAYLOAD = 1 << 22
+MAX_TAGS = 1 << 16
+STEREO, BOTH_CODED, RESTORED, TAGGED = 1, 2, 4, 8
+_FIXED = struct.Struct(f"<3sBB{MODEL_BYTES}s")
+_CHECKSUM = struct.Struct("<H")
+_AGAIN = "Fetch or encode it again."
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says before its first block.
+
+    Attributes:
+        model: First bytes of the model's SHA-256.
+        sample_rate: Of the source, in Hz.
+        n_samples: Samples of a channel at that rate.
+        channels: 1 or 2.
+        coded_channels: Less than `channels` where both are copies of one but for their gains.
+        restored: Whether the network works on what was decoded.
+        tags: Title and the like.
+    """
+
+    model: bytes
+    sample_rate: int
+    n_samples: int
+    channels: int
+    coded_channels: int
+    restored: bool
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        """Duration in seconds."""
+        return self.n_samples / self.sample_rate
+
+    @property
+    def n_decoded(self) -> int:
+        """Samples of a channel at the house rate."""
+        return resampled_length(self.n_samples, self.sample_rate, HOUSE_RATE)
+
+    @property
+    def n_frames(self) -> int:
+        """Frames of the transform."""
+        return frame_count(self.n_decoded)
+
+    @property
+    def n_blocks(self) -> int:
+        """Blocks that follow the header."""
+        return -(-self.n_frames // BLOCK_FRAMES)
+
+    def frames_of(self, block: int) -> int:
+        """Frames of a block: 1,024, or fewer for the last one."""
+        return min(BLOCK_FRAMES, self.n_frames - block * BLOCK_FRAMES)
+
+    def pack(self) -> bytes:
+        """Return the bytes of the header."""
+        tags = pack_tags(self.tags)
+        flags = STEREO * (self.channels == 2) | BOTH_CODED * (self.coded_channels == 2)
+        flags |= RESTORED * self.restored | TAGGED * bool(tags)
+        place = RATES.index(self.sample_rate) + 1 if self.sample_rate in RATES else 0
+        rate = bytes([place]) if place else b"\0" + to_varint(self.sample_rate)
+        fixed = _FIXED.pack(NEURAL_MAGIC, VERSION, flags, self.model)
+        return b"".join(
+            [fixed, rate, to_varint(self.n_samples), to_varint(len(tags)) if tags else b"", tags]
+        )
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of a file.
+
+    Attributes:
+        gain: Of the quantiser.
+        angle: Rotation of the two channels; 0 for mono.
+        payload: What the entropy coder wrote.
+    """
+
+    gain: int
+    angle: int
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What the blocks of a file are.
+
+    Attributes:
+        n_blocks: How many.
+        payload_bytes: Bytes of the entropy coder.
+        lowest_gain: Finest gain.
+        highest_gain: Coarsest gain.
+    """
+
+    n_blocks: int
+    payload_bytes: int
+    lowest_gain: int
+    highest_gain: int
+
+
+class Writer:
+    """Writes a file block by block."""
+
+    def __init__(self, file: BinaryIO, header: Header) -> None:
+        self._file = file
+        self._stereo = header.channels == 2
+        self._last: tuple[int, int] | None = None
+        head = header.pack()
+        self._checksum = zlib.crc32(head)
+        self.n_bytes = file.write(head)
+
+    def write(self, block: Block) -> None:
+        """Append a block."""
+        data = block_head(block, self._last, self._stereo) + block.payload
+        self._checksum = zlib.crc32(data, self._checksum)
+        self._last = block.gain, block.angle
+        self.n_bytes += self._file.write(data + _CHECKSUM.pack(self._checksum & 0xFFFF))
+
+
+def block_head(block: Block, last: tuple[int, int] | None, stereo: bool) -> bytes:
+    """Return what precedes a payload, from gain and angle of the block before."""
+    changed = last != (block.gain, block.angle)
+    setting = bytes([block.gain, block.angle] if stereo else [block.gain])
+    return to_varint(2 * len(block.payload) + changed) + (setting if changed else b"")
+
+
+def block_size(block: Block, last: tuple[int, int] | None, stereo: bool) -> int:
+    """Return the bytes that a block takes in the file, its checksum included."""
+    return len(block_head(block, last, stereo)) + len(block.payload) + _CHECKSUM.size
+
+
+class Reader:
+    """Reads a file block by block, and holds one at a time.
+
+    Raises:
+        BitstreamError: From any method: the file is foreign, truncated, damaged or of a later
+            version. Everything that can be told without the model is told by `check`.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        file.seek(0, io.SEEK_END)
+        self._left = file.tell()
+        file.seek(0)
+        self._checksum = 0
+        self.header = self._read_header()
+        self._start = file.tell(), self._left, self._checksum
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of the file."""
+        return self._start[0] + self._start[1]
+
+    def rewind(self) -> None:
+        """Go back to the first block."""
+        place, self._left, self._checksum = self._start
+        self._file.seek(place)
+
+    def check(self) -> Contents:
+        """Check every block and what follows the last, and rewind."""
+        self.rewind()
+        payload, gains = 0, set[int]()
+        for block in self:
+            payload += len(block.payload)
+            gains.add(block.gain)
+        self.rewind()
+        return Contents(self.header.n_blocks, payload, min(gains), max(gains))
+
+    def __iter__(self) -> Reader:
+        self._number = 0
+        self._last: tuple[int, int] | None = None
+        return self
+
+    def __next__(self) -> Block:
+        header = self.header
+        if self._number == header.n_blocks:
+            if self._left:
+                raise BitstreamError(
+                    f"This .mlc file is damaged: {self._left} bytes follow its end. {_AGAIN}"
+                )
+            raise StopIteration
+        self._number += 1
+        where = f"in block {self._number} of {header.n_blocks}"
+        code = self._varint(where)
+        if code >> 1 > min(MAX_PAYLOAD, max(0, self._left - _CHECKSUM.size)):
+            raise self._cut_off(where)
+        if code & 1:
+            gain, *angles = self._take(header.channels, where)
+            self._last = gain, angles[0] if angles else 0
+        payload = self._take(code >> 1, where)
+        wanted = self._checksum & 0xFFFF
+        if _CHECKSUM.unpack(self._raw(_CHECKSUM.size, where))[0] != wanted:
+            raise BitstreamError(
+                f"This .mlc file is damaged: the checksum of block {self._number} of "
+                f"{header.n_blocks} is wrong. {_AGAIN}"
+            )
+        if self._last is None or self._last[1] >= ANGLES:
+            raise BitstreamError(f"This .mlc file makes no sense {where}. Encode it again.")
+        return Block(*self._last, payload)
+
+    def _read_header(self) -> Header:
+        start = self._raw(min(self._left, _FIXED.size), "in its header")
+        if not start.startswith(NEURAL_MAGIC):
+            raise BitstreamError(
+                f"These bytes (first ones: {start[:4].hex(' ')}) are no .mlc file. Check its name."
+            )
+        if len(start) > 3 and start[3] != VERSION:
+            raise BitstreamError(
+                f"This .mlc file has version {start[3]}; this musiclib reads version {VERSION}. "
+                "Update musiclib, or fetch the file again."
+            )
+        if len(start) < _FIXED.size:
+            raise self._cut_off("in its header")
+        self._checksum = zlib.crc32(start)
+        _, _, flags, model = _FIXED.unpack(start)
+        place = self._take(1, "in its header")[0]
+        rate = self._varint("in its header") if place == 0 else 0
+        if 0 < place <= len(RATES):
+            rate = RATES[place - 1]
+        n_samples = self._varint("in its header")
+        tags: dict[str, str] = {}
+        if flags & TAGGED:
+            length = self._varint("in its tags")
+            if length > min(MAX_TAGS, self._left):
+                raise self._cut_off("in its tags")
+            tags = unpack_tags(self._take(length, "in its tags"))
+        channels = 1 + bool(flags & STEREO)
+        coded = 1 + bool(flags & BOTH_CODED)
+        sensible = flags < 16 and coded <= channels and 1 <= rate <= 10_000_000
+        if not (sensible and 1 <= n_samples <= LARGEST):
+            raise BitstreamError(
+                f"This .mlc file makes no sense: flags {flags}, {rate} Hz, {n_samples} samples. "
+                f"{_AGAIN}"
+            )
+        return Header(model, rate, n_samples, channels, coded, bool(flags & RESTORED), tags)
+
+    def _varint(self, where: str) -> int:
+        data = b""
+        while len(data) < MAX_BYTES and (not data or data[-1] > 127):
+            data += self._take(1, where)
+        return read_varint(data, 0, ".mlc")[0]
+
+    def _take(self, n_bytes: int, where: str) -> bytes:
+        data = self._raw(n_bytes, where)
+        self._checksum = zlib.crc32(data, self._checksum)
+        return data
+
+    def _raw(self, n_bytes: int, where: str) -> bytes:
+        if n_bytes > self._left:
+            raise self._cut_off(where)
+        data = self._file.read(n_bytes)
+        self._left -= n_bytes
+        if len(data) < n_bytes:
+            raise self._cut_off(where)
+        return data
+
+    def _cut_off(self, where: str) -> BitstreamError:
+        return BitstreamError(f"This .mlc file is truncated or damaged: it ends {where}. {_AGAIN}")

@@ -1,0 +1,162 @@
+"""The codec of this book behind the protocol of all codecs."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, ClassVar
+
+import numpy as np
+
+from musiclib.audio import HOUSE_RATE, FloatArray
+from musiclib.codecs.base import FileCodec
+from musiclib.codecs.container import MAX_DECODED_SECONDS
+from musiclib.codecs.neural.bitstream import Contents, Header, Reader
+from musiclib.codecs.neural.decoding import decode
+from musiclib.codecs.neural.encoding import Order, encode
+from musiclib.codecs.neural.model import Model, open_model
+from musiclib.codecs.neural.tags import kept_tags
+from musiclib.errors import BitstreamError, CodecError
+from musiclib.models.transform import LARGEST_GAIN, Setting
+
+KBPS = (0.75, 1, 1.5, 2, 3, 4, 6, 8, 9, 12, 16, 20, 24, 32, 48, 64, 96, 128)
+LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000
+CHUNK_S = 10
+
+
+@dataclass(frozen=True)
+class NeuralCodec(FileCodec):
+    """The transform coder with learned probabilities and a network that restores.
+
+    Audio is coded at 24 kHz and decodes at that rate; the file keeps the rate of the source.
+
+    Attributes:
+        kbps: Bitrate of the whole file, which no file exceeds. What can be reached depends on the
+            audio; music needs about 0.7 kbps at least.
+        gain: Instead of `kbps`: the quantiser's gain, 0 (finest) to 255, for all of the piece.
+        restore: Whether the network works on what was decoded. Encoding writes it into the file;
+            decoding with `restore=False` leaves the network out.
+        threads: Windows of the network that are decoded at the same time. The result is the same.
+        model: Tables and network; by default the shipped ones.
+        folder: Instead of `model`: the folder that they lie in.
+    """
+
+    gain: int | None = None
+    restore: bool = True
+    threads: int = 1
+    model: Model | None = None
+    folder: str | Path | None = None
+
+    name: ClassVar[str] = "neural"
+    title: ClassVar[str] = "musiclib"
+    suffix: ClassVar[str] = ".mlc"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.gain is not None:
+            if self.kbps is not None:
+                raise CodecError("musiclib: give kbps or gain, not both.")
+            if not (isinstance(self.gain, int) and 0 <= self.gain <= LARGEST_GAIN):
+                raise CodecError(
+                    f"musiclib: gain must be a whole number from 0 to {LARGEST_GAIN}, "
+                    f"not {self.gain!r}."
+                )
+        if self.threads < 1:
+            raise CodecError(f"musiclib: threads must be 1 or more, not {self.threads!r}.")
+
+    @property
+    def setting(self) -> str:
+        """What was asked of the codec, for example `6 kbps` or `gain 120`."""
+        asked = super().setting if self.gain is None else f"gain {self.gain}"
+        return asked if self.restore else f"{asked}, not restored".removeprefix(", ")
+
+    def opened(self) -> Model:
+        """Return the model that this codec works with.
+
+        Raises:
+            CheckpointError: It is missing or damaged.
+        """
+        return self.model or open_model(self.folder)
+
+    def order(self, tags: Mapping[str, str] | None = None) -> Order:
+        """Return what this codec asks of the encoder.
+
+        Raises:
+            CodecError: If there is neither a bitrate nor a gain.
+        """
+        setting = None if self.gain is None else Setting(self.gain)
+        kbps = self.required_kbps() if setting is None else None
+        return Order(kbps, setting, self.restore, kept_tags(tags or {}))
+
+    @classmethod
+    def supported_kbps(cls, sample_rate: int, channels: int) -> list[float]:  # noqa: ARG003
+        """Return common bitrates in kbps; any between them will do."""
+        return [float(kbps) for kbps in KBPS if kbps >= 1.5 or channels == 1]
+
+    def _encode(self, audio: FloatArray, sample_rate: int, tags: Mapping[str, str]) -> bytes:
+        check_source_rate(sample_rate)
+        size = CHUNK_S * sample_rate
+        starts = range(0, audio.shape[1], size)
+        file = io.BytesIO()
+        encode(
+            lambda: (audio[:, start : start + size] for start in starts),
+            sample_rate,
+            self.order(tags),
+            self.opened(),
+            file,
+        )
+        return file.getvalue()
+
+    def _decode(self, data: bytes) -> tuple[FloatArray, int]:
+        reader = Reader(io.BytesIO(data))
+        reader.check()
+        if reader.header.seconds > MAX_DECODED_SECONDS:
+            raise BitstreamError(
+                f"This .mlc file lasts more than {MAX_DECODED_SECONDS / 3600:g} hours. Decode it "
+                "into a file (musiclib decode), which takes little memory."
+            )
+        pieces = list(decode(reader, self.opened(), self.restore, self.threads))
+        return np.concatenate(pieces, axis=1), HOUSE_RATE
+
+
+def check_source_rate(sample_rate: int) -> None:
+    """Refuse sampling rates that no music has.
+
+    Raises:
+        CodecError: It is below 8 or above 192 kHz.
+    """
+    if not LOWEST_RATE <= sample_rate <= HIGHEST_RATE:
+        raise CodecError(
+            f"musiclib takes {LOWEST_RATE} to {HIGHEST_RATE} Hz, not {sample_rate}. "
+            "Resample it first (musiclib.audio.resample)."
+        )
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a file says of itself.
+
+    Attributes:
+        header: Rate, length, channels, model and tags.
+        contents: What its blocks are.
+        n_bytes: Size of the whole file.
+    """
+
+    header: Header
+    contents: Contents
+    n_bytes: int
+
+
+def describe(file: BinaryIO | bytes) -> Description:
+    """Read and check a file without its model.
+
+    Args:
+        file: Its bytes, or an open binary file.
+
+    Raises:
+        BitstreamError: It is truncated, damaged or foreign.
+    """
+    reader = Reader(io.BytesIO(file) if isinstance(file, bytes) else file)
+    return Description(reader.header, reader.check(), reader.n_bytes)

@@ -1,0 +1,136 @@
+"""What a stream is coded with: tables of the entropy coder, and the network that restores."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from musiclib.audio import FloatArray
+from musiclib.codecs.neural.bitstream import MODEL_BYTES, Header
+from musiclib.codecs.neural.entropy import ContextTables
+from musiclib.errors import BitstreamError, CheckpointError
+from musiclib.models import Restorer
+from musiclib.models.restorer import SpectrumBatch, spectrum_batch
+from musiclib.models.transform import Spectrum
+from musiclib.training.checkpoint import Checkpoint, load, weights_path
+from musiclib.training.recipes import RESTORER
+from musiclib.training.trained import shipped_folder
+
+TABLES = "codec-tables.npz"
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Tables and network. Streams carry the start of a hash of both.
+
+    Attributes:
+        tables: Trained state of the entropy coder.
+        checkpoint: Of the network; None where streams are not restored.
+    """
+
+    tables: ContextTables
+    checkpoint: Checkpoint | None = None
+
+    def identity(self, restored: bool) -> bytes:
+        """Return what a stream calls this model by.
+
+        Raises:
+            CheckpointError: The stream is to be restored, and there is no network.
+        """
+        state = hashlib.sha256(self.tables.digest)
+        if restored:
+            state.update(str(self._network.record["tensors_sha256"]).encode())
+        return state.digest()[:MODEL_BYTES]
+
+    def require(self, header: Header) -> None:
+        """Check that a stream is this model's.
+
+        Raises:
+            BitstreamError: It is another's.
+        """
+        mine = self.identity(header.restored)
+        if mine != header.model:
+            raise BitstreamError(
+                f"This .mlc file needs the model {header.model.hex()}, and this musiclib has "
+                f"{mine.hex()}. Decode it with the version of musiclib that wrote it, or name the "
+                "folder of its model."
+            )
+
+    @property
+    def _network(self) -> Checkpoint:
+        if self.checkpoint is None:
+            raise CheckpointError(
+                "There is no network here to restore with. Train it (musiclib train "
+                f"{RESTORER}), or use restore=False."
+            )
+        return self.checkpoint
+
+    @cached_property
+    def restorer(self) -> Restorer:
+        """The network, in evaluation mode."""
+        built = self._network.build_any()
+        if not isinstance(built, Restorer):
+            raise CheckpointError(f"{self._network.path} holds no restoring network.")
+        return built.float()
+
+    @property
+    def context(self) -> int:
+        """Frames on both sides of a window that the network looks at."""
+        return self.restorer.config.reach
+
+    def restore(self, spectrum: Spectrum, levels: Any) -> FloatArray:
+        """Repair a window: its coefficients, `(T, 256)`.
+
+        The same window gives the same bits in every thread and process of a machine, as long as
+        each call has one thread (`one_thread`).
+        """
+        batch = spectrum_batch([spectrum], [levels])
+        # Memory of PyTorch's own is aligned; sums of unaligned memory may end in other bits.
+        parts = (batch.features, batch.coded, batch.noise, batch.scale)
+        with torch.inference_mode():
+            repaired = self.restorer(SpectrumBatch(*(part.clone() for part in parts)))
+        found: FloatArray = repaired[0].numpy()
+        return found
+
+
+def start_thread() -> None:
+    """Let the network compute with one thread when it is called from this one."""
+    torch.set_num_threads(1)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let the network compute with one thread, and go back afterwards."""
+    before = torch.get_num_threads()
+    start_thread()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def open_model(folder: str | Path | None = None) -> Model:
+    """Return the shipped model, or that of a folder. It is read once a process.
+
+    Raises:
+        CheckpointError: A part is missing or damaged.
+    """
+    place = (shipped_folder() if folder is None else Path(folder)).absolute()
+    parts = (place / TABLES, weights_path(place / RESTORER))
+    stamps = tuple(part.stat().st_mtime_ns if part.is_file() else 0 for part in parts)
+    return _opened(parts, stamps)
+
+
+@lru_cache(maxsize=4)
+def _opened(parts: tuple[Path, Path], stamps: tuple[int, int]) -> Model:
+    tables, network = parts
+    if not stamps[0]:
+        raise CheckpointError(f"{tables} is not there: the codec cannot work without its tables.")
+    return Model(ContextTables.load(tables), load(network) if stamps[1] else None)
