@@ -27,7 +27,8 @@ every_learned = pytest.mark.parametrize("kind", LEARNED)
 
 
 def test_small_models_cover_all_kinds() -> None:
-    assert set(KINDS) == set(MODELS)
+    # The codec's own models work on its frames at its rate; their tests are their own.
+    assert set(KINDS) == set(MODELS) - {"restorer", "learned-transform"}
 
 
 @every_kind
