@@ -22,10 +22,10 @@ SPLITS = ("train", "validation", "test", "all")
 EXIT_SKIPPED = 1
 
 EPILOG = """\
-A codec is NAME:KBPS,KBPS,... with NAME one of mp3, aac, opus, vorbis, downsample, or autoencoder/
-with the name of a shipped model or the path of a checkpoint. Some take another setting as well:
-downsample:/2,/8 divides the sampling rate, vorbis:q0.5 sets the quality, and
-autoencoder/wideband-64:s-8 sets the quantiser's step.
+A codec is NAME:KBPS,KBPS,... with NAME one of neural, mp3, aac, opus, vorbis, downsample, or
+autoencoder/ with the name of a shipped model or the path of a checkpoint. Some take another setting
+as well: downsample:/2,/8 divides the sampling rate, vorbis:q0.5 sets the quality, neural:g120 the
+gain of the quantiser, and autoencoder/wideband-64:s-8 its step.
 
 A file that cannot be read is named on standard error and left out; the table covers the others,
 and the exit code is 1. It is 2, and there is no table, when nothing could be measured.
@@ -104,14 +104,14 @@ def parse_codecs(specs: list[str]) -> list[Codec]:
         elif model:
             raise CodecError(f"{spec!r}: only an autoencoder has a model after a /.")
         for setting in settings.split(","):
-            key = {"/": "factor", "q": "quality", "s": "step"}.get(setting[:1], "kbps")
+            key = {"/": "factor", "q": "quality", "s": "step", "g": "gain"}.get(setting[:1], "kbps")
             try:
                 text = setting if key == "kbps" else setting[1:]
-                value = int(text) if key == "step" else float(text)
+                value = int(text) if key in ("step", "gain") else float(text)
             except ValueError:
                 raise CodecError(
                     f"{spec!r}: {setting!r} is not a bitrate in kbps (such as 12), "
-                    "a factor (/8), a quality (q0.5) or a step (s-8)."
+                    "a factor (/8), a quality (q0.5), a gain (g120) or a step (s-8)."
                 ) from None
             codecs.append(get_codec(name, **{key: value}, **shared))
     return codecs
