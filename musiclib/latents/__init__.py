@@ -7,6 +7,7 @@ table = pooled(found, seconds=3.0)                # a vector for each piece
 """
 
 from musiclib.latents.bands import Bands, Filterbank, fit_filterbank
+from musiclib.latents.coded import CodedFrames, band_values
 from musiclib.latents.pooling import MEAN_STD, RICH, SEVEN, Pooled, Statistic, pooled
 from musiclib.latents.representations import (
     AutoencoderLatents,
@@ -24,6 +25,7 @@ __all__ = [
     "SEVEN",
     "AutoencoderLatents",
     "Bands",
+    "CodedFrames",
     "Filterbank",
     "LogMel",
     "Mfcc",
@@ -34,6 +36,7 @@ __all__ = [
     "Source",
     "Statistic",
     "TrackSamples",
+    "band_values",
     "fit_filterbank",
     "pooled",
     "samples",

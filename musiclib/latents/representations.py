@@ -28,10 +28,13 @@ def _code() -> str:
     return code_digest(
         "models",
         "codecs/latent",
+        "codecs/neural/analysis.py",
         "latents/representations.py",
         "latents/bands.py",
+        "latents/coded.py",
         "latents/samples.py",
         "latents/spectral.py",
+        "mdct.py",
         "stft.py",
     )
 
