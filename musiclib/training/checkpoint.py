@@ -232,7 +232,7 @@ def load(path: str | Path) -> Checkpoint:
     return Checkpoint(file, tensors, record)
 
 
-def load_model(path: str | Path) -> Autoencoder:
+def load_model(path: str | Path) -> Model:
     """Return the trained model of a checkpoint, on the CPU and in evaluation mode.
 
     Args:
@@ -241,7 +241,7 @@ def load_model(path: str | Path) -> Autoencoder:
     Raises:
         CheckpointError: The file is missing, damaged, foreign, or does not fit its own record.
     """
-    return load(path).build()
+    return load(path).build_any()
 
 
 def remove(path: str | Path) -> None:
