@@ -249,9 +249,10 @@ def test_repeat_can_be_switched_off(opened):
     page = opened().page
     page.get_by_role("checkbox", name="Repeat").uncheck()
     slider(page, "Position").fill("2.5")
-    play(page, "Tone")
+    page.get_by_role("button", name="Play: Tone").click()
+    # Where the machine is busy, half a second of sound is over before anyone has looked.
+    page.wait_for_function(f"!{DECK}.playing && {DECK}.seconds === 0")
     page.get_by_role("button", name="Play: Tone").wait_for()
-    assert not sounding(page)
     assert slider(page, "Position").input_value() == "0"
 
 
