@@ -37,7 +37,7 @@ class Setting:
 def smoothing_of_gain(gain: int) -> float:
     """Smoothing of levels for a gain: the fewer bits there are, the more a level's bits matter."""
     rough = max(0.0, (gain - 106) / 96)
-    return 1.0 + 3.0 * rough**2
+    return 1.0 + 2.0 * rough**2
 
 
 @dataclass(frozen=True)
