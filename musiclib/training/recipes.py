@@ -80,6 +80,21 @@ _RESTORER = TrainConfig(
     log_every=50,
     prepare_batches=1,
 )
+_RESTORER_BRIEF = replace(_RESTORER, steps=1500, batch_size=8)
+_RESTORER_SMALL = RestorerConfig(width=128, blocks=4)
+# Equal training, one thing changed: what size and loss are worth.
+RESTORER_VARIANTS = {
+    "128": ("128 channels, 4 blocks", _RESTORER_SMALL),
+    "128-log": (
+        "128 channels, log-spectral loss alone",
+        replace(_RESTORER_SMALL, structure_weight=0.0, waveform_weight=0.0),
+    ),
+    "128-waveform": (
+        "128 channels, loss of samples alone",
+        replace(_RESTORER_SMALL, structure_weight=0.0, log_weight=0.0),
+    ),
+    "32": ("32 channels, 2 blocks", RestorerConfig(width=32, blocks=2)),
+}
 _SMOKE_SEGMENT_S = 1.024
 
 
@@ -202,6 +217,10 @@ def _all() -> Iterator[Recipe]:
         RestorerConfig(),
         _RESTORER,
     )
+    for name, (words, config) in RESTORER_VARIANTS.items():
+        yield Recipe(
+            f"{RESTORER}-{name}", f"{RESTORER}, less trained: {words}", config, _RESTORER_BRIEF
+        )
     for latent in FRAME_LATENTS:
         yield from _frames(latent)
 
