@@ -116,6 +116,20 @@ class FrameEncoder(_Adaptive):
         self._run(levels_, values_, gain, coder)
         return coder.bits
 
+    def trace(
+        self, levels: npt.ArrayLike, values: npt.ArrayLike, gain: int
+    ) -> npt.NDArray[np.float64]:
+        """Learn from a block as `spend` does, and return what each of its values cost.
+
+        Returns:
+            Ideal bits `(T, C, 256, 2)`: whether the value is zero, and its size and sign.
+        """
+        levels_, values_ = self._checked(levels, values, gain)
+        frames = levels_.shape[1]
+        coder = _coder(MEASURE, np.empty(0, np.uint8), frames * self.channels)
+        self._run(levels_, values_, gain, coder)
+        return coder.trace.reshape(frames, self.channels, N_BINS, 2)
+
     def _checked(
         self, levels: npt.ArrayLike, values: npt.ArrayLike, gain: int
     ) -> tuple[IntArray, IntArray]:
@@ -171,9 +185,9 @@ class FrameDecoder(_Adaptive):
         return levels, values
 
 
-def _coder(mode: int, data: npt.NDArray[np.uint8]) -> Coder:
+def _coder(mode: int, data: npt.NDArray[np.uint8], traced: int = 0) -> Coder:
     word, position = 0, 0
     if mode == READ:
         word, position = int.from_bytes(data[:4].tobytes().ljust(4, b"\0"), "big"), 4
-    registers = np.array([0, _LARGEST_WORD, word, position, mode], np.int64)
-    return Coder(registers, data, np.zeros(4))
+    registers = np.array([0, _LARGEST_WORD, word, position, mode, 0], np.int64)
+    return Coder(registers, data, np.zeros(4), np.zeros((traced, N_BINS, 2)))

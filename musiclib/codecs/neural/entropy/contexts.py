@@ -154,6 +154,7 @@ def _send_values(  # type: ignore[no-untyped-def]
     reading = coder.registers[4] == READ
     now, p, o, q = np.zeros(n + 2 * PAD, np.int32), sizes[0], sizes[1], sizes[2]
     band_sum = np.zeros(BAND_STATES, np.int64)
+    row = coder.registers[5]
     for k in range(n):
         j = k + PAD
         low = layout.lower[k]
@@ -185,6 +186,7 @@ def _send_values(  # type: ignore[no-untyped-def]
         base[10] = l4 | l1 << 5 | c << 10
         value = values[k]
         size, found = abs(value), 0
+        of_zeros, of_sizes = coder.bits[1], coder.bits[2]
         while True:
             bit = 1 if size > found else 0
             rows[0] = found * 32 + l2
@@ -215,6 +217,10 @@ def _send_values(  # type: ignore[no-untyped-def]
         values[k] = value
         now[j] = size
         band_sum[b] += size
+        if row < len(coder.trace):
+            coder.trace[row, k, 0] = coder.bits[1] - of_zeros
+            coder.trace[row, k, 1] = coder.bits[2] - of_sizes + min(size, 1)
+    coder.registers[5] += 1
     for k in range(n):
         j = k + PAD
         trail[j] += (now[j] * 64 - trail[j] + 1) >> 2

@@ -110,14 +110,17 @@ class Coder(NamedTuple):
     """Arithmetic coder.
 
     Attributes:
-        registers: low, high, code, position, mode; int64.
+        registers: low, high, code, position, mode, frames of values so far; int64.
         data: Bytes read or written; uint8.
         bits: Ideal bits of: levels, zero or not, sizes, signs; float64.
+        trace: For as many frames as it holds, bits of each value: whether it is zero, and the rest
+            of it; `(frames, N, 2)`, float64.
     """
 
     registers: npt.NDArray[np.int64]
     data: npt.NDArray[np.uint8]
     bits: npt.NDArray[np.float64]
+    trace: npt.NDArray[np.float64]
 
 
 @numba.njit(nogil=True)
