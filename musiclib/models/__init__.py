@@ -33,6 +33,7 @@ from musiclib.models.frames import (
 from musiclib.models.frames_lstm import LstmAutoencoder, LstmConfig
 from musiclib.models.frames_vae import VaeConfig, VariationalAutoencoder
 from musiclib.models.frequency import FrequencyAutoencoder, FrequencyConfig
+from musiclib.models.learned_transform import LearnedTransform, LearnedTransformConfig
 from musiclib.models.restorer import Restorer, RestorerConfig
 from musiclib.models.waveform import WaveformAutoencoder, WaveformConfig
 
@@ -47,6 +48,7 @@ MODELS: dict[str, type[Model]] = {
         LstmAutoencoder,
         VariationalAutoencoder,
         Restorer,
+        LearnedTransform,
     )
 }
 
@@ -60,6 +62,8 @@ __all__ = [
     "FrameAutoencoder",
     "FrequencyAutoencoder",
     "FrequencyConfig",
+    "LearnedTransform",
+    "LearnedTransformConfig",
     "Losses",
     "LstmAutoencoder",
     "LstmConfig",

@@ -15,6 +15,7 @@ from musiclib.models import (
     Corruption,
     DeepConfig,
     FrequencyConfig,
+    LearnedTransformConfig,
     LstmConfig,
     ModelConfig,
     PcaConfig,
@@ -95,6 +96,16 @@ RESTORER_VARIANTS = {
     ),
     "32": ("32 channels, 2 blocks", RestorerConfig(width=32, blocks=2)),
 }
+_TRANSFORM = TrainConfig(
+    steps=800,
+    batch_size=8,
+    segment_s=1.024,
+    learning_rate=3e-3,
+    validate_every=100,
+    validation_segments=32,
+    checkpoint_every=100,
+    prepare_batches=1,
+)
 _SMOKE_SEGMENT_S = 1.024
 
 
@@ -221,6 +232,12 @@ def _all() -> Iterator[Recipe]:
         yield Recipe(
             f"{RESTORER}-{name}", f"{RESTORER}, less trained: {words}", config, _RESTORER_BRIEF
         )
+    yield Recipe(
+        "learned-transform",
+        "a rival of the codec's MDCT with whole numbers as latents; train it on debian",
+        LearnedTransformConfig(),
+        _TRANSFORM,
+    )
     for latent in FRAME_LATENTS:
         yield from _frames(latent)
 

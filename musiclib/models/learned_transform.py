@@ -1,0 +1,238 @@
+"""A learned transform with whole numbers as latents: the rival of the MDCT on equal terms.
+
+The MDCT coder divides coefficients by steps, rounds them and sends them. Here an encoder network
+changes the scaled coefficients before rounding, and a decoder network mirrors it:
+
+    latents = soft_threshold(y + encoder_net(y)),   y = rotations(coefficients / step)
+    values  = round(latents)
+    output  = step * (z + decoder_net(z)),          z = rotations^-1(values)
+
+The linear spine on both sides is a set of plane rotations over groups of frames, a wavelet packet
+tree whose angles a network reads from the levels of bands, which the decoder knows as well. Frames
+of a steady tone can be merged into longer ones, frames of an attack left apart. Rotations keep
+energy, and errors of the values are errors of the output. All angles and corrections start at zero:
+then this is the MDCT coder itself, dead zone included, and its rate-distortion curve is where
+training starts.
+
+It is trained as Balle, Laparra and Simoncelli do ("End-to-end optimized image compression", ICLR
+2017): the rate of values that have uniform noise in place of rounding, under a density that is
+learned with them, plus the squared error. The error counts in steps, as for the MDCT's quantiser,
+so that hearing weighs both alike. The decoder sees rounded values (straight-through gradients), as
+Minnen and Singh recommend ("Channel-wise autoregressive entropy models for learned image
+compression", ICIP 2020, section 3.3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from musiclib.audio import FloatArray
+from musiclib.errors import ModelError
+from musiclib.mdct import imdct, mdct
+from musiclib.models.base import PEAK, Losses, Model, ModelConfig
+from musiclib.models.transform import (
+    LARGEST_GAIN,
+    Frames,
+    choose_levels,
+    interpolate,
+    smoothing_of_gain,
+    step_exponents,
+)
+from musiclib.models.transform.quantiser import (
+    DEAD_ZONE,
+    NOISE,
+    SHRINK,
+    amplitude,
+    missing_level,
+    uniform_noise,
+)
+from musiclib.models.transform_layers import Angles, Correction, rotate
+from musiclib.models.value_density import Scales, ValueDensity
+
+NEPERS = 3.0 / 256.0 * float(np.log(10.0)) / 20.0  # for a unit of envelopes and steps
+
+
+@dataclass(frozen=True)
+class LearnedTransformConfig(ModelConfig):
+    """Configuration of `LearnedTransform`.
+
+    Attributes:
+        group: Frames that rotations join, a power of two. 1: no rotations.
+        angle_width: Channels of the network that chooses the angles.
+        width: Channels for a chunk of bins in the networks of encoder and decoder; 0: none there.
+        blocks: Hidden layers of each.
+        trade: Bits that a squared step of error is worth. At a fine resolution a uniform quantiser
+            gives and takes 12 / (2 ln 2) = 8.7 of them.
+        lowest_gain: Finest gain of training.
+        highest_gain: Coarsest gain of training.
+    """
+
+    kind: ClassVar[str] = "learned-transform"
+
+    sample_rate: int = 24_000
+    level_range_db: float = 20.0
+    group: int = 4
+    angle_width: int = 64
+    width: int = 24
+    blocks: int = 1
+    trade: float = 10.0
+    lowest_gain: int = 80
+    highest_gain: int = 215
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.group < 1 or self.group & (self.group - 1):
+            raise ModelError(f"group must be a power of two, not {self.group}")
+        if min(self.angle_width, self.blocks) < 1 or self.width < 0 or not self.trade > 0.0:
+            raise ModelError("angle_width, blocks and trade must be positive, width not negative")
+        if not 0 <= self.lowest_gain <= self.highest_gain <= LARGEST_GAIN:
+            raise ModelError(f"gains must rise, within 0 to {LARGEST_GAIN}")
+
+
+@dataclass(frozen=True, eq=False)
+class Scaled:
+    """A batch of clips as the encoder sees it.
+
+    Attributes:
+        coefficients: MDCT in steps, `(B, T, 256)`.
+        levels: Levels of bands, `(B, T, 20)`.
+        ratios: Envelope over step in nepers, `(B, T, 256)`.
+        gains: `(B,)`.
+    """
+
+    coefficients: Tensor
+    levels: Tensor
+    ratios: Tensor
+    gains: Tensor
+
+
+class LearnedTransform(Model):
+    """Autoencoder of MDCT frames whose latents are whole numbers, one for each coefficient."""
+
+    config_type = LearnedTransformConfig
+    config: LearnedTransformConfig
+
+    def __init__(self, config: LearnedTransformConfig) -> None:
+        super().__init__(config)
+        self.angles = Angles(config.group, config.angle_width) if config.group > 1 else None
+        self.encoder_net = Correction(config.width, config.blocks) if config.width else None
+        self.decoder_net = Correction(config.width, config.blocks) if config.width else None
+        self.density = ValueDensity()
+
+    def latents(self, clips: Scaled) -> Tensor:
+        """What is rounded, `(B, T, 256)`."""
+        return self._latents(clips)[1]
+
+    def _latents(self, clips: Scaled) -> tuple[Tensor, Tensor]:
+        y = clips.coefficients
+        if self.angles is not None:
+            y = rotate(y, self.angles(clips.levels, clips.gains))
+        changed = y if self.encoder_net is None else y + self.encoder_net(y, clips.ratios)
+        return y, F.softshrink(changed, DEAD_ZONE)
+
+    def rebuilt(self, values: Tensor, clips: Scaled) -> Tensor:
+        """Coefficients in steps from values, `(B, T, 256)`; `clips.coefficients` are not used."""
+        z = values - SHRINK * values.clamp(-1.0, 1.0)
+        if self.angles is not None:
+            z = rotate(z, self.angles(clips.levels, clips.gains), back=True)
+        return z if self.decoder_net is None else z + self.decoder_net(z, clips.ratios)
+
+    def training_step(self, audio: Tensor, generator: torch.Generator) -> Losses:
+        """Return the loss of a batch `(B, N)`, each clip with a gain and a level by chance."""
+        config = self.config
+        fall = torch.rand(audio.shape[0], 1, generator=generator) * config.level_range_db
+        chance = torch.rand(audio.shape[0], generator=generator)
+        reach = config.highest_gain - config.lowest_gain + 1
+        gains = (config.lowest_gain + (chance * reach).floor()).to(torch.int64)
+        clips = scaled(levelled(audio) * (10.0 ** (-fall / 20.0)).to(audio), gains)
+        return self._loss(clips, learning=True)
+
+    def evaluation_step(self, audio: Tensor) -> Losses:
+        """Return the loss of a batch `(B, N)`, with gains that are spread over their range."""
+        config = self.config
+        place = torch.arange(len(audio)) % 4 + 0.5
+        gains = config.lowest_gain + place / 4.0 * (config.highest_gain - config.lowest_gain)
+        return self._loss(scaled(levelled(audio), gains.to(torch.int64)), learning=False)
+
+    def _loss(self, clips: Scaled, learning: bool) -> Losses:
+        """The loss, exactly; with regard to latents its gradient is that of rounding by chance."""
+        unrounded, latents = self._latents(clips)
+        values = latents.detach().round()
+        errors = (self.rebuilt(values, clips) - clips.coefficients).square().mean(dim=(1, 2))
+        # Values are the context of those after them: with straight-through gradients.
+        seen = latents + (values - latents).detach()
+        scales = self.density(seen, clips.ratios)
+        exact = self.density.bits(values, scales).mean(dim=(1, 2))
+        cost = exact + self.config.trade * errors
+        # A per cent is worth the same at every rate.
+        total = (cost + 1e-3).log().mean()
+        if learning:
+            fixed = tuple(value.detach() for value in scales)
+            slope = self._slope(latents.detach().abs(), unrounded.detach().abs(), fixed)
+            moved = (latents.abs() * slope).mean(dim=(1, 2)) / (cost.detach() + 1e-3)
+            total = total + (moved - moved.detach()).mean()
+        rate = exact.detach().mean() * self.config.sample_rate / 1000.0
+        return Losses(total, {"kbps": rate, "squared_steps": errors.detach().mean()})
+
+    def _slope(self, sizes: Tensor, unrounded: Tensor, scales: Scales) -> Tensor:
+        """What a latent of size `n + f` costs more when rounded to `n + 1` instead of `n`."""
+        lower = sizes.floor()
+        bits = self.density.bits(lower + 1.0, scales) - self.density.bits(lower, scales)
+        near, far = lower - SHRINK * (lower > 0.0), lower + 1.0 - SHRINK
+        error = (far - unrounded).square() - (near - unrounded).square()
+        return bits + self.config.trade * error
+
+    @torch.no_grad()
+    def analyse(self, audio: FloatArray, gain: int) -> Frames:
+        """Choose what to send of samples `(N,)` at 24 kHz."""
+        clips = scaled(torch.from_numpy(np.asarray(audio, np.float32))[None], torch.tensor([gain]))
+        values = self.latents(clips)[0].round().to(torch.int32).numpy()
+        return Frames(clips.levels[0].to(torch.int32).numpy(), values)
+
+    @torch.no_grad()
+    def synthesise(self, frames: Frames, gain: int, n_samples: int) -> FloatArray:
+        """Samples `(N,)` of what was sent, with the MDCT coder's noise where nothing is left."""
+        values = torch.from_numpy(frames.values.astype(np.float32))[None]
+        clips = conditions(values, frames.levels[None], torch.tensor([gain]))
+        rebuilt = self.rebuilt(values, clips)[0].numpy()
+        step = amplitude(step_exponents(frames.levels, gain))
+        coded, small = rebuilt * step, np.abs(rebuilt) < 0.5
+        level = missing_level(np.where(small, 0.0, coded).astype(np.float32), step, frames.levels)
+        level = np.sqrt(np.maximum(np.square(level) - np.square(coded), 0.0))
+        noise = NOISE * level * uniform_noise(len(coded), 0, 0)
+        return imdct(coded + np.where(small, noise, 0.0), n_samples)
+
+
+def levelled(audio: Tensor) -> Tensor:
+    """Audio `(B, N)` with the peak of each clip at `PEAK`; silence stays."""
+    peak = audio.abs().amax(dim=-1, keepdim=True)
+    return audio * torch.where(peak > 0.0, PEAK / peak.clamp(min=1e-12), torch.ones_like(peak))
+
+
+def scaled(audio: Tensor, gains: Tensor) -> Scaled:
+    """Analyse audio `(B, N)` as the MDCT coder does, each clip with its gain."""
+    coefficients = mdct(audio.detach().cpu().numpy())
+    pairs = zip(coefficients, gains.tolist(), strict=True)
+    levels = np.stack([choose_levels(clip, smoothing_of_gain(gain)) for clip, gain in pairs])
+    return conditions(torch.from_numpy(coefficients).to(audio), levels, gains)
+
+
+def conditions(coefficients: Tensor, levels: np.ndarray, gains: Tensor) -> Scaled:
+    """Divide coefficients `(B, T, 256)` by the steps of levels `(B, T, 20)` and gains `(B,)`."""
+    exponents = np.stack(
+        [step_exponents(one, gain) for one, gain in zip(levels, gains.tolist(), strict=True)]
+    )
+    ratios = (interpolate(levels) - exponents).astype(np.float32) * np.float32(NEPERS)
+    step = torch.from_numpy(amplitude(exponents)).to(coefficients)
+    return Scaled(
+        coefficients / step,
+        torch.from_numpy(levels.astype(np.float32)).to(coefficients),
+        torch.from_numpy(ratios).to(coefficients),
+        gains,
+    )
