@@ -11,7 +11,7 @@ from scipy.interpolate import PchipInterpolator
 from musiclib.errors import MusiclibError
 from musiclib.metrics.statistics import Interval
 
-RESAMPLES = 1000
+RESAMPLES = 500
 
 Array = npt.NDArray[np.float64]
 

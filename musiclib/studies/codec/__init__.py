@@ -1,0 +1,1 @@
+"""Experiments of the chapter on the neural codec: against other codecs, and against itself."""
