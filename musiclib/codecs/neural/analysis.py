@@ -29,7 +29,7 @@ _COMPRESSION = 0.4
 # How much better another rotation must be.
 _WORTH = 1.25
 # A second channel this far below the first is not coded, in any stretch of 0.7 s.
-_MASKED = 10.0**-4.5
+_MASKED = 10.0**-4.2
 _STRETCH = 64
 _SILENCE = 1e-9
 
@@ -137,7 +137,7 @@ class Overlap:
 
 
 def rotate(pair: FloatArray, angle: int) -> FloatArray:
-    """Rotate two channels `(2, ...)` by an angle in 64ths of half a turn."""
+    """Rotate two channels `(2, ...)` by an angle in 256ths of half a turn."""
     turn = np.pi * angle / ANGLES
     cosine, sine = np.float32(np.cos(turn)), np.float32(np.sin(turn))
     return np.stack([cosine * pair[0] + sine * pair[1], cosine * pair[1] - sine * pair[0]])

@@ -12,7 +12,7 @@
 | | for each block: |
 | 1 to 5 | twice the length of its payload, plus 1 where gain and angle follow |
 | 0 or 1 | gain; otherwise that of the block before |
-| 0 or 1 | stereo: angle of the rotation in 64ths of half a turn |
+| 0 or 1 | stereo: angle of the rotation in 256ths of half a turn |
 | ... | payload |
 | 2 | lower half of the CRC-32 of everything before, checksums left out |
 
@@ -39,7 +39,7 @@ from musiclib.mdct import frame_count
 VERSION = 1
 MODEL_BYTES = 4
 BLOCK_FRAMES = 1024
-ANGLES = 64
+ANGLES = 256
 RATES = (
     *(24_000, 8_000, 11_025, 12_000, 16_000, 22_050, 32_000, 44_100, 48_000),
     *(88_200, 96_000, 176_400, 192_000),
@@ -240,7 +240,7 @@ class Reader:
                 f"This .mlc file is damaged: the checksum of block {self._number} of "
                 f"{header.n_blocks} is wrong. {_AGAIN}"
             )
-        if self._last is None or self._last[1] >= ANGLES:
+        if self._last is None:
             raise BitstreamError(f"This .mlc file makes no sense {where}. Encode it again.")
         return Block(*self._last, payload)
 

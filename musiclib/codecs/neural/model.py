@@ -26,7 +26,7 @@ from musiclib.training.trained import shipped_folder
 TABLES = "codec-tables.npz"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Model:
     """Tables and network. Streams carry the start of a hash of both.
 

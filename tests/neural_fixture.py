@@ -1,0 +1,34 @@
+"""A small model of the neural codec: tables that know nothing, a network that was not trained."""
+
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from musiclib.codecs.neural import Model, NeuralCodec
+from musiclib.codecs.neural.entropy import ContextTables
+from musiclib.models import Restorer, RestorerConfig
+from musiclib.training.checkpoint import Checkpoint, digest
+
+RATE = 24_000
+
+
+def network(seed: int = 0) -> Checkpoint:
+    """A checkpoint of a network that changes what it sees a little."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        config = RestorerConfig(width=16, blocks=2)
+        built = Restorer(config)
+        torch.nn.init.normal_(built.leave.weight, std=0.01)
+    tensors = {f"model.{name}": tensor for name, tensor in built.state_dict().items()}
+    record = {"model": config.to_dict(), "step": 1, "tensors_sha256": digest(tensors)}
+    return Checkpoint(Path("network.safetensors"), tensors, record)
+
+
+@cache
+def model(seed: int = 0) -> Model:
+    return Model(ContextTables.untrained(), network(seed))
+
+
+def codec(kbps: float | None = None, **options: object) -> NeuralCodec:
+    return NeuralCodec(kbps, model=model(), **options)
