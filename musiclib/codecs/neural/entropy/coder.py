@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from musiclib.codecs.neural.entropy.contexts import run
+from musiclib.codecs.neural.entropy.frames import run
 from musiclib.codecs.neural.entropy.kernel import (
     LARGEST_LEVEL,
     LARGEST_VALUE,
@@ -49,6 +49,15 @@ class _Adaptive:
         other._history = type(self._history)(*(array.copy() for array in self._history))
         other._of_levels, other._of_values = copied(self._of_levels), copied(self._of_values)
         return other
+
+    def forget_frames(self) -> None:
+        """Begin another piece, and keep what was learnt."""
+        self._history = new_history(self.channels)
+
+    def tables(self, record: dict[str, Any]) -> ContextTables:
+        """What was learnt so far, as tables to start from."""
+        mixers = copied(self._of_levels), copied(self._of_values)
+        return ContextTables(*mixers, self._constants, record)
 
     def _run(self, levels: IntArray, values: IntArray, gain: int, coder: Coder) -> bool:
         return bool(

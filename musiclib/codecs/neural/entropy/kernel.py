@@ -29,7 +29,7 @@ LEAST, MOST = 3, 65533  # of 65536
 UNARY = 15
 LARGEST_VALUE = 1 << 15
 LARGEST_LEVEL = 47
-N_LEVEL_INPUTS, N_VALUE_INPUTS = 11, 11
+N_LEVEL_INPUTS, N_VALUE_INPUTS = 14, 14
 PAD = 4
 FIRST_AGE = 15
 
@@ -57,7 +57,8 @@ class Constants(NamedTuple):
         stretch: Logit of a probability of 14 bits, in 1/256.
         squash: Its inverse, 16 bits.
         rates: How far a probability moves at each count, of 65536.
-        learning: Learning rates of weights and of the blend, and the shift of corrections.
+        learning: Learning rates of weights, of the blend and of corrections (of 1024), and the
+            largest count.
     """
 
     stretch: IntArray
@@ -74,12 +75,19 @@ class Layout(NamedTuple):
         lower: Lower band that the envelope of a bin is made of.
         upper_weight: Weight of the band above it, of 256.
         offset: Step of each bin at gain 0 and level 0.
+        edges: First bin of each band, and the number of bins, `(B + 1,)`.
+        power: Mean square of a coefficient in 1/16 squared steps, for each ratio of the envelope
+            to the step, `(64,)`.
+        factor: Factors, of 4096, for differences between steps, from -2048 upwards, `(256,)`.
     """
 
     band: IntArray
     lower: IntArray
     upper_weight: IntArray
     offset: IntArray
+    edges: IntArray
+    power: IntArray
+    factor: IntArray
 
 
 class History(NamedTuple):
@@ -93,7 +101,10 @@ class History(NamedTuple):
         mean: Slow mean of levels in 1/16, `(C, B)`.
         evidence: Sizes in each band of the last frame, `(C, B)`.
         sizes: Sizes of the last three frames, newest first, padded, `(C, 3, N + 8)`.
-        trail: Fading mean of sizes at each bin in 1/64, padded, `(C, N + 8)`.
+        trail: Fading mean of sizes at each bin in 1/64 of the present step, padded, `(C, N + 8)`.
+        slow: The same with a longer memory.
+        steps: Steps of the last frame, `(C, N)`.
+        busy: How many levels changed in the last frame, `(C,)`.
     """
 
     levels: IntArray
@@ -104,6 +115,9 @@ class History(NamedTuple):
     evidence: IntArray
     sizes: IntArray
     trail: IntArray
+    slow: IntArray
+    steps: IntArray
+    busy: IntArray
 
 
 class Coder(NamedTuple):
@@ -124,8 +138,21 @@ class Coder(NamedTuple):
 
 
 @numba.njit(nogil=True)
-def _clip(x, low, high):  # type: ignore[no-untyped-def]
+def clip(x, low, high):  # type: ignore[no-untyped-def]
+    """Return the nearest number in a range."""
     return low if x < low else (high if x > high else x)
+
+
+@numba.njit(nogil=True)
+def log_step(x):  # type: ignore[no-untyped-def]
+    """Whole number to about the fourth root of two: 0, 1, 2 ... 31."""
+    if x < 8:
+        return x
+    octave = 0
+    while x >= 16:
+        x >>= 1
+        octave += 1
+    return min(8 + octave * 4 + ((x - 8) >> 1), 31)
 
 
 @numba.njit(nogil=True)
@@ -159,14 +186,15 @@ def _code(coder, bit, probability):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True)
-def _raw(coder, bit):  # type: ignore[no-untyped-def]
+def send_half(coder, bit):  # type: ignore[no-untyped-def]
+    """Send or read a decision that is as likely as not."""
     if coder.registers[4] != MEASURE:
         return _code(coder, bit, 32768)
     return bit
 
 
 @numba.njit(nogil=True)
-def _decide(coder, bit, n, node, base, rows, mixer, constants, inputs, part):  # type: ignore[no-untyped-def]
+def decide(coder, bit, n, node, base, rows, mixer, constants, inputs, part):  # type: ignore[no-untyped-def]
     """Guess a decision, send or read it, learn from it. `rows`: three weight sets, blend, apm."""
     slots, weights = mixer.slots, mixer.weights
     w0, w1, w2, row = rows[0], rows[1], rows[2], rows[3]
@@ -177,18 +205,18 @@ def _decide(coder, bit, n, node, base, rows, mixer, constants, inputs, part):  #
         dot0 += weights[w0, i] * s
         dot1 += weights[w1, i] * s
         dot2 += weights[w2, i] * s
-    s0 = _clip(dot0 >> 16, -LIMIT, LIMIT)
-    s1 = _clip(dot1 >> 16, -LIMIT, LIMIT)
-    s2 = _clip(dot2 >> 16, -LIMIT, LIMIT)
+    s0 = clip(dot0 >> 16, -LIMIT, LIMIT)
+    s1 = clip(dot1 >> 16, -LIMIT, LIMIT)
+    s2 = clip(dot2 >> 16, -LIMIT, LIMIT)
     blend = mixer.blend
-    s = _clip((blend[row, 0] * s0 + blend[row, 1] * s1 + blend[row, 2] * s2) >> 16, -LIMIT, LIMIT)
+    s = clip((blend[row, 0] * s0 + blend[row, 1] * s1 + blend[row, 2] * s2) >> 16, -LIMIT, LIMIT)
     p = np.int64(constants.squash[s + LIMIT])
     cell, part_of = (s + LIMIT) >> APM_SHIFT, (s + LIMIT) & 127
     a0, a1 = rows[4], rows[5]
     apm = mixer.apm
     p0 = (apm[a0, cell] * (128 - part_of) + apm[a0, cell + 1] * part_of) >> 7
     p1 = (apm[a1, cell] * (128 - part_of) + apm[a1, cell + 1] * part_of) >> 7
-    final = _clip((2 * p + p0 + p1) >> 2, LEAST, MOST)
+    final = clip((2 * p + p0 + p1) >> 2, LEAST, MOST)
     if coder.registers[4] != MEASURE:
         bit = _code(coder, bit, final)
     else:
@@ -215,8 +243,8 @@ def _decide(coder, bit, n, node, base, rows, mixer, constants, inputs, part):  #
         value += ((goal - value) * constants.rates[count]) >> 16
         slots[i, place] = (value << COUNT_BITS) | (count + 1 if count < limit else count)
     goal = 65535 if bit else 0
-    apm[a0, cell] += (goal - apm[a0, cell]) >> rate[2]
-    apm[a0, cell + 1] += (goal - apm[a0, cell + 1]) >> rate[2]
-    apm[a1, cell] += (goal - apm[a1, cell]) >> rate[2]
-    apm[a1, cell + 1] += (goal - apm[a1, cell + 1]) >> rate[2]
+    apm[a0, cell] += ((goal - apm[a0, cell]) * rate[2]) >> 10
+    apm[a0, cell + 1] += ((goal - apm[a0, cell + 1]) * rate[2]) >> 10
+    apm[a1, cell] += ((goal - apm[a1, cell]) * rate[2]) >> 10
+    apm[a1, cell + 1] += ((goal - apm[a1, cell + 1]) * rate[2]) >> 10
     return bit

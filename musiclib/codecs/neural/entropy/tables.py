@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from dataclasses import dataclass, field
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -31,13 +32,15 @@ from musiclib.codecs.neural.entropy.kernel import (
 )
 from musiclib.errors import CheckpointError
 from musiclib.files import replace_file
-from musiclib.models.transform import N_BANDS, step_exponents
+from musiclib.models.transform import EDGES, N_BANDS, step_exponents
 from musiclib.models.transform.bands import N_BINS, WEIGHTS, band_of_bin
 
 _FORMAT = "musiclib context tables 1"
 # Inputs, contexts of each, weight sets, rows of the blend, rows of corrections.
-_LEVEL_SHAPE = (N_LEVEL_INPUTS, 1 << 17, 1536, 512, 1024)
-_VALUE_SHAPE = (N_VALUE_INPUTS, 1 << 18, 2048, 32, 2048)
+_LEVEL_SHAPE = (N_LEVEL_INPUTS, 1 << 18, 1536, 512, 1024)
+_VALUE_SHAPE = (N_VALUE_INPUTS, 1 << 17, 2048, 16, 2048)
+# Decimal arithmetic is the same on every machine.
+_DIGITS = Context(prec=30, rounding=ROUND_HALF_EVEN)
 _COUNT = (1 << COUNT_BITS) - 1
 _LOW_BITS = PROBABILITY_BITS - 16
 
@@ -166,6 +169,9 @@ def new_history(channels: int) -> History:
         evidence=zeros(N_BANDS),
         sizes=zeros(3, N_BINS + 2 * PAD),
         trail=zeros(N_BINS + 2 * PAD),
+        slow=zeros(N_BINS + 2 * PAD),
+        steps=zeros(N_BINS),
+        busy=zeros(),
     )
 
 
@@ -176,7 +182,10 @@ def layout() -> Layout:
     lower = np.minimum((WEIGHTS > 0).argmax(axis=1), N_BANDS - 2)
     upper = WEIGHTS[np.arange(N_BINS), lower + 1]
     offset = step_exponents(np.zeros((1, N_BANDS), np.int32), 0)[0]
-    parts = (band_of_bin(), lower, upper, offset)
+    with localcontext(_DIGITS):
+        power = [int(16 * Decimal(10) ** (Decimal(3 * (r - 16)) / 20)) for r in range(64)]
+        factor = [int(4096 * Decimal(2) ** (Decimal(16 * i - 2040) / 512)) for i in range(256)]
+    parts = (band_of_bin(), lower, upper, offset, EDGES, power, factor)
     return Layout(*(np.ascontiguousarray(part, np.int32) for part in parts))
 
 
@@ -192,7 +201,7 @@ def _constants() -> Constants:
         stretch.astype(np.int32),
         squash.astype(np.int32),
         rates.astype(np.int32),
-        np.array([6, 2, 6, 255], np.int32),
+        np.array([6, 2, 16, 255], np.int32),
     )
 
 
