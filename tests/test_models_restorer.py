@@ -9,7 +9,7 @@ import torch
 from musiclib.errors import ModelError
 from musiclib.mdct import imdct
 from musiclib.models import Restorer, RestorerConfig, as_autoencoder, build_model, config_from_dict
-from musiclib.models.losses import structure_loss
+from musiclib.models.hearing import auditory_spectrogram, similarity_loss
 from musiclib.models.restorer import decoded
 from musiclib.models.transform import Setting, analyse, synthesise
 from tests.signals import chirp, noise, tone
@@ -99,15 +99,34 @@ def test_silence_gives_finite_gradients() -> None:
     assert all(torch.isfinite(weight.grad).all() for weight in model.parameters())
 
 
-def test_structure_loss_is_zero_for_equals_and_grows_with_damage() -> None:
+def test_similarity_loss_is_zero_for_equals_and_grows_with_damage() -> None:
     audio = music()
-    assert float(structure_loss(audio, audio)) == pytest.approx(0.0, abs=1e-3)
-    little = audio + 0.001 * torch.from_numpy(noise(audio.shape[1], rms=1.0))
-    much = audio + 0.1 * torch.from_numpy(noise(audio.shape[1], rms=1.0))
-    silent = torch.zeros_like(audio)
-    found = [float(structure_loss(audio, other)) for other in (little, much, silent)]
+    assert float(similarity_loss(audio, audio).max()) == pytest.approx(0.0, abs=1e-4)
+    hiss = torch.from_numpy(noise(audio.shape[1], rms=1.0))
+    others = (audio + 0.001 * hiss, audio + 0.03 * hiss, torch.zeros_like(audio))
+    found = [float(similarity_loss(audio, other).mean()) for other in others]
     assert found == sorted(found)
-    assert found[2] > 0.5
+    assert found[2] > 0.1
+
+
+def test_auditory_spectrogram_is_near_to_the_models_own() -> None:
+    import zimtohrli
+
+    from musiclib.audio import resample
+
+    clip = music(24_000)[0]
+    own = zimtohrli.Pyohrli().analyze(resample(clip.numpy(), RATE, 48_000))
+    ours = auditory_spectrogram(clip[None])[0].T.numpy()
+    assert ours.shape[1] == own.shape[1] == 128
+    # Six units are 20 dB.
+    difference = ours[8:-8].mean(axis=0) - own[8:-8].mean(axis=0)
+    assert np.abs(difference).mean() < 1.5
+    assert np.corrcoef(ours[8:-8].mean(axis=0), own[8:-8].mean(axis=0))[0, 1] > 0.95
+
+
+def test_what_is_below_hearing_does_not_count() -> None:
+    faint = torch.from_numpy(noise(12_288, rms=1e-6))[None]
+    assert float(similarity_loss(torch.zeros_like(faint), faint)) < 1e-3
 
 
 def test_configurations_are_checked_and_come_back() -> None:

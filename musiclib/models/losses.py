@@ -10,15 +10,12 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from musiclib.stft import StftConfig, stft
 
 # Power per sample below which a clip counts as silent: -100 dB of full scale.
 SILENCE = 1e-10
 RESOLUTIONS = (512, 1024, 2048)
-STRUCTURE_N_FFT = 512
-STRUCTURE_PLACE = (5, 8)  # bands and frames
 RANGE_DB = 80.0
 DB_PER_NEPER = 8.685889638065035
 
@@ -74,41 +71,6 @@ def log_spectral_distance_db(
         # The root's slope is infinite at zero.
         parts.append((ratio.square().mean(dim=(1, 2)) + 1e-8).sqrt().mean())
     return DB_PER_NEPER * torch.stack(parts).mean()
-
-
-def structure_loss(target: Tensor, output: Tensor) -> Tensor:
-    """One minus the similarity of two spectrograms on Bark bands in dB, mean over clips `(B, N)`.
-
-    The neurogram similarity of Hines and Harte, "Speech intelligibility prediction using a
-    neurogram similarity index measure" (Speech Communication 2012, equation 5): products of
-    agreement in level and in structure, in places of 8 frames and 5 bands. 0 for equal clips.
-    """
-    first, second = (_bark_decibels(clips) for clips in _powers(target, output, STRUCTURE_N_FFT))
-    top = first.amax(dim=(1, 2), keepdim=True)
-    first, second = (F.softplus(x - top + RANGE_DB, beta=0.5) for x in (first, second))
-
-    def local(x: Tensor) -> Tensor:
-        return F.avg_pool2d(x[:, None], STRUCTURE_PLACE, stride=1)
-
-    mean_1, mean_2 = local(first), local(second)
-    variance_1 = (local(first * first) - mean_1 * mean_1).clamp(min=0.0)
-    variance_2 = (local(second * second) - mean_2 * mean_2).clamp(min=0.0)
-    covariance = local(first * second) - mean_1 * mean_2
-    level = (2.0 * mean_1 * mean_2 + 1.0) / (mean_1.square() + mean_2.square() + 1.0)
-    spread = ((variance_1 + 1e-3) * (variance_2 + 1e-3)).sqrt()
-    return 1.0 - (level * (covariance + 3.0) / (spread + 3.0)).mean()
-
-
-def _bark_decibels(powers: Tensor) -> Tensor:
-    """Power spectra `(B, F, T)` of 24 kHz on 64 triangular bands in dB, `(B, 64, T)`."""
-    n_bins = powers.shape[1]
-    frequency = torch.linspace(0.0, 12_000.0, n_bins, device=powers.device)
-    bark = 13.0 * torch.atan(0.76e-3 * frequency) + 3.5 * torch.atan((frequency / 7500.0) ** 2)
-    centres = torch.linspace(0.3, float(bark[-1]), 64, device=powers.device)
-    width = torch.maximum(centres[1] - centres[0], bark[1] * 0.75)
-    bands = (1.0 - (bark[None] - centres[:, None]).abs() / width).clamp(min=0.0)
-    bands = bands / bands.sum(dim=1, keepdim=True).clamp(min=1e-6)
-    return 10.0 * torch.log10(bands @ powers + SILENCE)
 
 
 def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:

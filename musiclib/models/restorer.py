@@ -20,7 +20,8 @@ from torch.nn import functional as F
 from musiclib.errors import ModelError
 from musiclib.mdct import mdct
 from musiclib.models.base import Losses, Model, ModelConfig
-from musiclib.models.losses import log_spectral_distance_db, noise_to_signal_db, structure_loss
+from musiclib.models.hearing import similarity_loss
+from musiclib.models.losses import log_spectral_distance_db, noise_to_signal_db
 from musiclib.models.transform import (
     EDGES,
     LARGEST_GAIN,
@@ -50,7 +51,8 @@ class RestorerConfig(ModelConfig):
         lowest_gain: Finest quantiser of the training.
         highest_gain: Coarsest quantiser of the training.
         log_weight: Weight of the log-spectral distance in dB.
-        structure_weight: Weight of `losses.structure_loss`.
+        similarity_weight: Weight of the logarithm of `hearing.similarity_loss`: the same share of
+            what is missing counts the same at all rates.
         waveform_weight: Weight of the noise-to-signal ratio in dB.
     """
 
@@ -64,9 +66,9 @@ class RestorerConfig(ModelConfig):
     kernel: int = 7
     lowest_gain: int = 60
     highest_gain: int = 235
-    log_weight: float = 0.1
-    structure_weight: float = 2.0
-    waveform_weight: float = 0.05
+    log_weight: float = 0.05
+    similarity_weight: float = 1.0
+    waveform_weight: float = 0.03
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -76,7 +78,7 @@ class RestorerConfig(ModelConfig):
             raise ModelError(f"kernel must be odd, not {self.kernel}")
         if not 0 <= self.lowest_gain <= self.highest_gain <= LARGEST_GAIN:
             raise ModelError(f"gains must rise and lie between 0 and {LARGEST_GAIN}")
-        if min(self.log_weight, self.structure_weight, self.waveform_weight) < 0.0:
+        if min(self.log_weight, self.similarity_weight, self.waveform_weight) < 0.0:
             raise ModelError("weights of losses must not be negative")
 
     @property
@@ -216,12 +218,12 @@ class Restorer(Model):
             target, output = audio.float(), output.float()
             terms = {
                 "log_spectral": log_spectral_distance_db(target, output, (512, 1024, 2048)),
-                "structure": structure_loss(target, output),
+                "similarity": torch.log(similarity_loss(target, output) + 1e-4).mean(),
                 "noise_to_signal": noise_to_signal_db(target, output),
             }
         total = (
             config.log_weight * terms["log_spectral"]
-            + config.structure_weight * terms["structure"]
+            + config.similarity_weight * terms["similarity"]
             + config.waveform_weight * terms["noise_to_signal"]
         )
         return Losses(total, {name: term.detach() for name, term in terms.items()})

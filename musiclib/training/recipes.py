@@ -70,7 +70,7 @@ _FRAMES = TrainConfig(
     prepare_batches=64,
 )
 _RESTORER = TrainConfig(
-    steps=7000,
+    steps=4400,
     batch_size=16,
     segment_s=1.024,
     weight_decay=1e-3,
@@ -81,18 +81,18 @@ _RESTORER = TrainConfig(
     log_every=50,
     prepare_batches=1,
 )
-_RESTORER_BRIEF = replace(_RESTORER, steps=1500, batch_size=8)
+_RESTORER_BRIEF = replace(_RESTORER, steps=1000, batch_size=8)
 _RESTORER_SMALL = RestorerConfig(width=128, blocks=4)
 # Equal training, one thing changed: what size and loss are worth.
 RESTORER_VARIANTS = {
     "128": ("128 channels, 4 blocks", _RESTORER_SMALL),
     "128-log": (
         "128 channels, log-spectral loss alone",
-        replace(_RESTORER_SMALL, structure_weight=0.0, waveform_weight=0.0),
+        replace(_RESTORER_SMALL, similarity_weight=0.0, waveform_weight=0.0),
     ),
     "128-waveform": (
         "128 channels, loss of samples alone",
-        replace(_RESTORER_SMALL, structure_weight=0.0, log_weight=0.0),
+        replace(_RESTORER_SMALL, similarity_weight=0.0, log_weight=0.0),
     ),
     "32": ("32 channels, 2 blocks", RestorerConfig(width=32, blocks=2)),
 }
