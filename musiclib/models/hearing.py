@@ -2,9 +2,9 @@
 
 Zimtohrli (Alakuijala et al., 2025, arXiv:2509.26133) turns sound into 128 channels of a logarithm
 of energy over a threshold, and compares two such pictures by structural similarity. Here each
-channel is a weighted sum of STFT powers. Weights and thresholds are measured: sines of all bins go through
-the model's own analysis. What is trained with this is trained towards a relative of that measure,
-which has to be said where the measure is quoted.
+channel is a weighted sum of STFT powers. Weights and thresholds are measured: sines of all bins
+go through the model's own analysis. What is trained with this is trained towards a relative of that
+measure, which has to be said where the measure is quoted.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from musiclib.stft import StftConfig, stft
+
+DoubleArray = npt.NDArray[np.float64]
 
 SAMPLE_RATE = 24_000
 N_FFT, HOP = 512, 256  # 94 frames a second; Zimtohrli has 86
@@ -40,9 +43,9 @@ def channels() -> tuple[Tensor, Tensor]:
     model = zimtohrli.Pyohrli()
     time = np.arange(round(_SECONDS * _MODEL_RATE)) / _MODEL_RATE
 
-    def energies(audio: np.ndarray) -> np.ndarray:
+    def energies(audio: DoubleArray) -> DoubleArray:
         steps = model.analyze(audio.astype(np.float32))
-        return 10.0 ** (steps[len(steps) // 2].astype(np.float64) / _SCALE)
+        return np.power(10.0, np.asarray(steps[len(steps) // 2], np.float64) / _SCALE)
 
     threshold = energies(np.zeros(len(time)))
     # A sine in the middle of a bin has two thirds of its power there.
