@@ -18,7 +18,7 @@ TAGS = {"title": "Näme", "artist": "Someone", "comment": "a comment"}
 
 @pytest.fixture(autouse=True)
 def shipped(monkeypatch):
-    monkeypatch.setattr(codec_module, "open_model", lambda folder: model())
+    monkeypatch.setattr(codec_module, "open_model", lambda _folder: model())
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_encode_decode_info(capsys, tmp_path, song):
     assert facts["model"] == model().identity(True).hex()
     code, out, _ = run(capsys, "info", coded)
     assert code == 0
-    assert "tag title        Näme" in out
+    assert "tag title       Näme" in out
 
     for name in ("out.wav", "out.flac", "out.ogg"):
         code, out, err = run(capsys, "decode", coded, tmp_path / name)
