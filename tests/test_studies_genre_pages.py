@@ -11,9 +11,9 @@ import pytest
 
 from musiclib.datasets import open_dataset
 from musiclib.genre import Comparison, Guesses, Run, Statistics
-from musiclib.latents import LogMel, Pooled
+from musiclib.latents import CodedFrames, LogMel, Pooled
 from musiclib.metrics import Interval
-from musiclib.studies.genre import details, figures, findings, splits, tables
+from musiclib.studies.genre import coded, details, figures, findings, splits, tables
 from musiclib.studies.genre import systems as names
 from musiclib.studies.genre.experiment import Results, deal
 from tests.genre_fixture import GENRES, Tracks, write_genres
@@ -30,6 +30,18 @@ ALL = (
     names.PCA,
     names.DEEP,
     "waveform-8, network",
+    names.CODED_FINE,
+    names.CODED_COARSE,
+)
+RATES = pd.DataFrame(
+    {
+        "gain": [names.FINE_GAIN, names.COARSE_GAIN, 205],
+        "kbps": [6.0, 1.5, 0.8],
+        "validation": 0.6,
+        "balanced": [0.6, 0.4, 0.3],
+        "low": 0.2,
+        "high": 0.8,
+    }
 )
 
 
@@ -43,6 +55,8 @@ class Named:
 def group(name: str) -> str:
     if name in (names.METADATA, names.DESCRIPTORS):
         return names.LOOKED_AT
+    if name in (names.CODED_FINE, names.CODED_COARSE):
+        return names.CODED
     return names.LATENT if name in (names.DEEP, "waveform-8, network") else names.RAW
 
 
@@ -75,7 +89,8 @@ class Music:
 def results() -> Results:
     source = Tracks(30)
     runs = [source.run(number) for number in range(3)]
-    right = dict(zip(ALL, (0.5, 0.6, 0.7, 0.7, 0.7, 0.7, 0.7, 0.3, 0.7, 1.0, 0.2), strict=True))
+    shares = (0.5, 0.6, 0.7, 0.7, 0.7, 0.7, 0.7, 0.3, 0.7, 1.0, 0.2, 0.6, 0.4)
+    right = dict(zip(ALL, shares, strict=True))
     guesses = {name: guessing(name, runs, source.tracks, right[name]) for name in ALL}
     systems = [Named(name, group(name)) for name in ALL]
     return Results(Music(source.tracks), runs, systems, guesses)  # type: ignore[arg-type]
@@ -101,9 +116,43 @@ def test_the_best_is_named_and_compared(results) -> None:
 
 
 def test_numbers_have_the_same_names_when_nothing_was_measured(results) -> None:
-    empty, full = findings.nothing(), findings.numbers(results)
-    assert empty.keys() == full.keys()
-    assert all(isinstance(full[key], str) == isinstance(empty[key], str) for key in full)
+    pairs = (
+        (findings.nothing(), findings.numbers(results)),
+        (coded.nothing(), coded.numbers(results, RATES)),
+    )
+    for empty, full in pairs:
+        assert empty.keys() == full.keys()
+        assert all(isinstance(full[key], str) == isinstance(empty[key], str) for key in full)
+    assert not pairs[0][0].keys() & pairs[1][0].keys()
+
+
+def test_the_codecs_files_are_judged_by_validation_and_never_starred(results) -> None:
+    found = coded.numbers(results, RATES)
+    assert coded.best(results) == found["codec_name"] == names.CODED_FINE
+    assert found["codec"] == results.test(names.CODED_FINE).balanced.mean
+    assert (found["codec_fine_kbps"], found["codec_coarse_kbps"]) == (6.0, 1.5)
+    assert (found["codec_least"], found["codec_least_kbps"]) == (0.3, 0.8)
+    assert found["codec_minus_best"] == pytest.approx(found["codec"] - 1.0)
+    assert found["codec_minus_raw"] > 0.0
+    assert results.best_latent == names.DEEP
+    rivals = [one.second for one in coded.comparisons(results)]
+    assert len(rivals) == len(set(rivals)) == len(coded.RIVALS) + 1
+    assert rivals[-1] == names.CODED_FINE
+
+
+def test_sentences_on_the_codecs_files_follow_the_scores(results) -> None:
+    text = coded.standing(results, RATES)
+    assert "6.0 kbps" in text
+    assert f"Clearly worse than: *{names.DEEP}*" in text
+    assert "Not clearly different from: *" in text
+    assert "need not be a good place" in coded.lesson(results)
+    rates = coded.rates(results, RATES)
+    assert "smallest files, of 0.8 kbps, give 0.30" in rates
+    assert "smallest" not in coded.rates(results, RATES[:2])
+    best = {**results.guesses, names.CODED_FINE: results.guesses[names.DEEP]}
+    best[names.DEEP] = results.guesses["waveform-8, network"]
+    turned = Results(results.dataset, results.runs, results.systems, best)
+    assert "better place for genre here" in coded.lesson(turned)
 
 
 def test_tables_have_a_row_for_each_system_and_a_star_for_one(results) -> None:
@@ -129,6 +178,25 @@ def test_figures_show_every_system(results) -> None:
     assert len(axes.get_yticks()) == len(results.comparisons)
     _, panels = figures.confusions({names.DEEP: results.test(names.DEEP)})
     assert [text.get_text() for text in panels[0].texts] == ["100", "0", "0", "100"]
+
+
+def test_what_is_read_of_a_file_is_drawn_as_it_is() -> None:
+    time = np.arange(24_000) / 24_000
+    frames = CodedFrames(130).frames((0.3 * np.sin(6000 * time)).astype(np.float32))
+    _, panels = figures.coded_frames(frames)
+    levels, sizes = (np.asarray(axes.images[0].get_array()) for axes in panels)
+    np.testing.assert_allclose(levels, 3.0 * frames.levels.T - 100.0)
+    assert (sizes.sum(axis=1).argmax(), sizes.min()) == (frames.levels.mean(axis=0).argmax(), 0.0)
+
+
+def test_accuracy_over_bitrate_has_a_line_for_each_codec(results) -> None:
+    sizes = RATES.assign(family="deep", rate=[100.0, 300.0, 1000.0])
+    rates = RATES.assign(kbps=[0.3, 1.0, 4.0])
+    floats = results.test(names.DEEP)
+    _, (_, right) = figures.size_and_rate(sizes, rates, RATES, floats, 0.5)
+    assert len(right.containers) == 2
+    places = [line.get_xdata() for line in right.get_lines()]
+    assert any(np.array_equal(place, sorted(RATES["kbps"])) for place in places)
 
 
 def test_sentences_say_what_was_found(results) -> None:

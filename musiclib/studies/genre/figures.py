@@ -13,24 +13,32 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from musiclib.audio import HOUSE_RATE
 from musiclib.figures.style import WIDTH
 from musiclib.genre import Comparison, Score
+from musiclib.latents import band_values
+from musiclib.mdct import SIZE
+from musiclib.models.transform import EDGES, N_BANDS, Frames
+from musiclib.models.transform.bands import FLOOR_DB, LEVEL_DB
 from musiclib.studies.genre import systems as names
 from musiclib.studies.genre.experiment import Results
 from musiclib.studies.genre.tables import verdict
 
 GREY, BLUE, VERMILION, GREEN = "#7f7f7f", "#0072b2", "#d55e00", "#009e73"
+PURPLE = "#cc79a7"
 COLOURS: Final = {
     names.LOOKED_AT: GREY,
     names.RAW: VERMILION,
     names.LATENT: BLUE,
     names.TUNED: GREEN,
+    names.CODED: PURPLE,
 }
 HEADINGS: Final = {
     names.LOOKED_AT: "Without a sound, or with few numbers of it",
     names.RAW: "Raw signal and its usual features",
     names.LATENT: "Frozen latents",
     names.TUNED: "Latents with a fine-tuned encoder",
+    names.CODED: "Files of the neural codec, not decoded to sound",
 }
 
 
@@ -186,13 +194,14 @@ def learning_curves(table: pd.DataFrame, chance: float) -> tuple[Figure, Axes]:
 
 
 def size_and_rate(
-    sizes: pd.DataFrame, rates: pd.DataFrame, floats: Score, chance: float
+    sizes: pd.DataFrame, rates: pd.DataFrame, coded: pd.DataFrame, floats: Score, chance: float
 ) -> tuple[Figure, npt.NDArray[Any]]:
     """Accuracy over values a second, and over the bitrate of files.
 
     Args:
         sizes: Scores of :func:`musiclib.studies.genre.sizes.size_systems`.
         rates: Scores of :func:`musiclib.studies.genre.sizes.bitrate_systems`.
+        coded: Scores of :func:`musiclib.studies.genre.sizes.coded_systems`.
         floats: The same model without rounding.
         chance: Accuracy of blind guesses.
 
@@ -201,7 +210,7 @@ def size_and_rate(
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.9), sharey=True)
     for (family, part), colour, marker in zip(
-        sizes.groupby("family", sort=False), (GREY, BLUE, GREEN, VERMILION, "#cc79a7"), "so^*P",
+        sizes.groupby("family", sort=False), (GREY, BLUE, GREEN, VERMILION, PURPLE), "so^*P",
         strict=False,
     ):  # fmt: skip
         part = part.sort_values("rate")
@@ -214,21 +223,58 @@ def size_and_rate(
     left.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     left.set_xticks([], minor=True)
     left.legend(loc="lower right", ncols=2, bbox_to_anchor=(1.0, 0.24))
-    part = rates.sort_values("kbps")
-    right.errorbar(
-        part["kbps"], part["balanced"], yerr=_ends(part), fmt="o-", color=BLUE, elinewidth=0.8,
-        label="from files",
-    )  # fmt: skip
-    right.plot(part["kbps"], part["validation"], "o", mec=BLUE, mfc="none", label="validation")
-    right.axhline(floats.balanced.mean, color=BLUE, linestyle=":", label="not rounded")
+    for table, label, colour, marker in (
+        (rates, "files of deep-16", BLUE, "o"),
+        (coded, "files of the neural codec", PURPLE, "s"),
+    ):
+        part = table.sort_values("kbps")
+        right.errorbar(
+            part["kbps"], part["balanced"], yerr=_ends(part), fmt=f"{marker}-", color=colour,
+            elinewidth=0.8, label=label,
+        )  # fmt: skip
+        right.plot(part["kbps"], part["validation"], marker, mec=colour, mfc="none")
+    right.axhline(floats.balanced.mean, color=BLUE, linestyle=":", label="deep-16, not rounded")
     right.set(xscale="log", xlabel="Bitrate of the files (kbps)")
-    marks = [kbps for kbps in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if _within(kbps, part["kbps"])]
+    kbps = pd.concat([rates["kbps"], coded["kbps"]])
+    marks = [mark for mark in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if _within(mark, kbps)]
     right.set_xticks(marks, [f"{mark:g}" for mark in marks])
     right.set_xticks([], minor=True)
     right.legend(loc="lower right", bbox_to_anchor=(1.0, 0.24))
     for axes in (left, right):
         axes.axhline(chance, color="#444444", linestyle="--", linewidth=1.2)
     return figure, np.array([left, right])
+
+
+def coded_frames(frames: Frames) -> tuple[Figure, npt.NDArray[Any]]:
+    """What is read of a file of the neural codec: levels of bands, and sizes of its values.
+
+    Args:
+        frames: From :meth:`musiclib.latents.CodedFrames.frames`.
+
+    Returns:
+        The figure and its axes, `(2,)`.
+    """
+    values = band_values(frames)
+    seconds = values.shape[1] * SIZE / HOUSE_RATE
+    figure, panels = plt.subplots(1, 2, figsize=(WIDTH, 3.2), sharey=True)
+    for axes, part, label in zip(
+        panels,
+        (LEVEL_DB * values[:N_BANDS] + FLOOR_DB, values[N_BANDS:]),
+        ("Level of the band (dB)", "ln(1 + mean size of its values)"),
+        strict=True,
+    ):
+        image = axes.imshow(
+            part, origin="lower", aspect="auto", interpolation="nearest", cmap="magma",
+            extent=(0.0, seconds, -0.5, N_BANDS - 0.5),
+        )  # fmt: skip
+        figure.colorbar(image, ax=axes, label=label)
+        axes.set_xlabel("Time (s)")
+        axes.grid(False)
+    bands = range(1, N_BANDS, 3)
+    middle = [(EDGES[k] + EDGES[k + 1]) * HOUSE_RATE / (4000 * SIZE) for k in bands]
+    panels[0].set_yticks(list(bands), [f"{kilohertz:.2g}" for kilohertz in middle])
+    panels[0].set_ylabel("Centre of the band (kHz)")
+    return figure, np.asarray(panels)
 
 
 def _ends(part: pd.DataFrame) -> npt.NDArray[np.float64]:

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
+from musiclib.audio import FloatArray
 from musiclib.datasets import Dataset
 from musiclib.genre import Run, Statistics, System, guess_all, score
-from musiclib.latents import AutoencoderLatents, LogMel, Mfcc, QuantisedLatents, Representation
+from musiclib.latents import (
+    AutoencoderLatents,
+    CodedFrames,
+    LogMel,
+    Mfcc,
+    QuantisedLatents,
+    Representation,
+)
 from musiclib.metrics import bitrate_kbps
-from musiclib.studies.genre.systems import LATENT
+from musiclib.studies.genre.systems import COARSE_GAIN, CODED, FINE_GAIN, LATENT
 from musiclib.training import Checkpoint, trained
 
 FAMILIES: Final = {"pca": (4, 16, 64), "deep": (4, 16, 64), "frequency": (32, 128)}
 QUICK_FAMILIES: Final = {"pca": (16,), "deep": (4, 16)}
 STEPS: Final = (-22, -14, -6)
+GAINS: Final = (FINE_GAIN, COARSE_GAIN, 205)
 
 
 def size_systems(dataset: Dataset, profile: str = "mini", seed: int = 0) -> pd.DataFrame:
@@ -92,15 +101,49 @@ def bitrate_systems(
     for step in steps:
         found = QuantisedLatents(checkpoint, step)
         system = Statistics(f"{found.label}, logistic", LATENT, (found,))
-        rows.append(
-            {"step": step, "kbps": file_kbps(found, dataset, runs[0].test), "system": system}
-        )
+        kbps = file_kbps(_writer(found), found.sample_rate, dataset, runs[0].test)
+        rows.append({"step": step, "kbps": kbps, "system": system})
     return pd.DataFrame(rows)
 
 
-def file_kbps(found: QuantisedLatents, dataset: Dataset, names: Sequence[str]) -> float:
-    """Return the bitrate of the files of some tracks together, in kbps."""
-    audio = dataset.cache(found.sample_rate)
+def _writer(found: QuantisedLatents) -> Callable[[FloatArray], bytes]:
+    return lambda audio: found.codec.encode(audio, found.sample_rate)
+
+
+def coded_systems(
+    dataset: Dataset, runs: Sequence[Run], gains: Sequence[int] = GAINS
+) -> pd.DataFrame:
+    """Return logistic regressions on what files of the neural codec hold, with their bitrate.
+
+    Args:
+        dataset: The tracks.
+        runs: Who learns from what; their test tracks are counted.
+        gains: Gains of the quantiser.
+
+    Returns:
+        `gain`, `kbps` (all bytes of the test files over their seconds) and `system`.
+    """
+    rows = []
+    for gain in gains:
+        found = CodedFrames(gain)
+        kbps = file_kbps(found.file, found.sample_rate, dataset, runs[0].test)
+        system = Statistics(f"{found.label}, logistic", CODED, (found,))
+        rows.append({"gain": gain, "kbps": kbps, "system": system})
+    return pd.DataFrame(rows)
+
+
+def file_kbps(
+    write: Callable[[FloatArray], bytes], sample_rate: int, dataset: Dataset, names: Sequence[str]
+) -> float:
+    """Return the bitrate of the files of some tracks together, in kbps.
+
+    Args:
+        write: Turns audio `(N,)` into a file.
+        sample_rate: Of that audio, in Hz.
+        dataset: The tracks.
+        names: Those that are counted.
+    """
+    audio = dataset.cache(sample_rate)
     sounds = [audio.audio(name) for name in names if name in audio and audio.length(name) > 0]
-    n_bytes = sum(len(found.codec.encode(sound, found.sample_rate)) for sound in sounds)
-    return bitrate_kbps(n_bytes, float(np.sum([len(x) for x in sounds])) / found.sample_rate)
+    n_bytes = sum(len(write(sound)) for sound in sounds)
+    return bitrate_kbps(n_bytes, float(np.sum([len(x) for x in sounds])) / sample_rate)

@@ -8,9 +8,12 @@ from typing import Final
 
 import pandas as pd
 
+from musiclib.audio import HOUSE_RATE
 from musiclib.datasets import Dataset
 from musiclib.errors import DatasetError
 from musiclib.genre import Score, Statistics
+from musiclib.latents import CodedFrames
+from musiclib.models.transform import Frames
 from musiclib.studies.genre import sizes, splits
 from musiclib.studies.genre import systems as names
 from musiclib.studies.genre.experiment import Results, run_experiment
@@ -53,6 +56,15 @@ class Study:
         assert isinstance(found, Statistics)
         return found
 
+    def coded_example(self, seconds: float = 6.0) -> tuple[str, Frames]:
+        """Return the title of the first test track, and what a file of its middle holds."""
+        of = self.results.dataset
+        audio, tested = of.cache(HOUSE_RATE), self.results.runs[0].test
+        name = next(one for one in tested if one in audio and audio.length(one) > 0)
+        length = min(round(seconds * HOUSE_RATE), audio.length(name))
+        clip = audio.segment(name, (audio.length(name) - length) // 2, length)
+        return str(of.row(name)["title"]), CodedFrames(names.FINE_GAIN).frames(clip)
+
     @cached_property
     def leaks(self) -> list[splits.Leak]:
         """Scores on leaking splits."""
@@ -88,6 +100,14 @@ class Study:
         checkpoint = trained(CODED, self.music, self.profile, self.seed)
         steps = sizes.STEPS[1:3] if self.profile == "smoke" else sizes.STEPS
         table = sizes.bitrate_systems(checkpoint, of.dataset, of.runs, steps)
+        return sizes.scored(table, of.dataset, of.runs, self.seed)
+
+    @cached_property
+    def coded(self) -> pd.DataFrame:
+        """Scores by bitrate of the neural codec."""
+        of = self.results
+        gains = sizes.GAINS[:2] if self.profile == "smoke" else sizes.GAINS
+        table = sizes.coded_systems(of.dataset, of.runs, gains)
         return sizes.scored(table, of.dataset, of.runs, self.seed)
 
 

@@ -22,6 +22,7 @@ from musiclib.latents import (
     SEVEN,
     AutoencoderLatents,
     Bands,
+    CodedFrames,
     LogMel,
     Mfcc,
     fit_filterbank,
@@ -33,7 +34,8 @@ from musiclib.studies.dataset.provenance import encoding_table
 from musiclib.training import trained
 
 LOOKED_AT, RAW, LATENT, TUNED = "not heard", "baseline", "frozen", "fine-tuned"
-GROUPS: Final = (LOOKED_AT, RAW, LATENT, TUNED)
+CODED = "codec's files"
+GROUPS: Final = (LOOKED_AT, RAW, LATENT, TUNED, CODED)
 
 METADATA, DESCRIPTORS = "metadata, forest", "descriptors, forest"
 MFCC_SVM, MFCC_LOGISTIC = "MFCC (seven), SVM", "MFCC (seven), logistic"
@@ -41,6 +43,10 @@ MFCC_RICH, MEL_LOGISTIC = "MFCC, logistic", "log-mel, logistic"
 MEL_CNN, RAW_CNN = "log-mel, CNN", "waveform, CNN"
 PCA = "pca-16, logistic"
 DEEP = "deep-16, logistic"
+CODED_FINE, CODED_COARSE = "mlc-fine, logistic", "mlc-coarse, logistic"
+
+# Gains of the neural codec whose files take about 6 and 1.5 kbps.
+FINE_GAIN, COARSE_GAIN = 130, 178
 
 FEW_STEPS: Final = 3
 _SWINGS = ("waveform-8",)
@@ -95,7 +101,14 @@ def book_systems(dataset: Dataset, profile: str = "mini", seed: int = 0) -> list
         for name in _TUNED
         if name in frozen
     ]
+    found += coded()
     return [with_learning(system, FEW_STEPS) for system in found] if smoke else found
+
+
+def coded() -> list[System]:
+    """Return the systems that read files of the neural codec, without decoding them to sound."""
+    gains = {CODED_FINE: FINE_GAIN, CODED_COARSE: COARSE_GAIN}
+    return [Statistics(name, CODED, (CodedFrames(gain),)) for name, gain in gains.items()]
 
 
 def scored(dataset: Dataset) -> Dataset:
