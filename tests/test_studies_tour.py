@@ -32,13 +32,14 @@ def test_the_clip_is_a_typical_one(taken):
     assert distances[taken.clip.track_id] == pytest.approx(distances.min())
 
 
-def test_three_sounds_with_the_reference_first(taken, tmp_path, monkeypatch):
+def test_three_codecs_with_the_reference_first(taken, tmp_path, monkeypatch):
     monkeypatch.setenv("MUSICLIB_MEDIA_DIR", str(tmp_path))
     monkeypatch.setenv("MUSICLIB_MEDIA_URL", "media")
     html = tour.three_sounds(taken)._repr_html_()
-    places = [html.rindex(f'data-label="{name}') for name in ("Reference", "Opus 8", "Autoencoder")]
+    names = ("Reference", "Opus 8", "Autoencoder", "musiclib")
+    places = [html.rindex(f'data-label="{name}') for name in names]
     assert places == sorted(places)
-    assert len(list(tmp_path.glob("*.flac"))) == 3
+    assert len(list(tmp_path.glob("*.flac"))) == 4
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_the_verdict_follows_the_numbers(taken, by, words):
 def test_the_picture_has_all_systems_and_the_text_its_best(taken, book_style):  # noqa: F811
     figure, axes = tour.picture(taken)
     labels = {text.get_text() for text in axes.get_legend().get_texts()}
-    assert labels == {"Opus", "MP3", "Autoencoder"}
+    assert labels == {"Opus", "MP3", "Autoencoder", "musiclib"}
     plt.close(figure)
     best = taken.table[taken.table["codec"] == "autoencoder"][tour.METRIC].mean()
     assert f"{best:.2f} of 5" in tour.seen(taken) or f"and {best:.2f}." in tour.seen(taken)

@@ -245,7 +245,13 @@ def scale_bitrates(axes: Axes) -> None:
 
 
 def _codec_name(codec: str) -> str:
-    known = {"mp3": "MP3", "aac": "AAC", "pca": "PCA", "downsample": "Downsampling"}
+    known = {
+        "mp3": "MP3",
+        "aac": "AAC",
+        "pca": "PCA",
+        "downsample": "Downsampling",
+        "neural": "musiclib",
+    }
     return known.get(codec, codec.capitalize())
 
 

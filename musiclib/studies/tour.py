@@ -1,4 +1,6 @@
-"""The front page's tour: one clip, one traditional codec and one autoencoder at the same bytes.
+"""The front page's tour: one clip, a traditional codec, an autoencoder and the book's own codec.
+
+All write no more bytes than the traditional one.
 
 The clip is the typical one: the one whose difference between the two is the median of all clips
 of the tour. So it was chosen by a rule, and flatters neither.
@@ -14,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from musiclib import figures
-from musiclib.codecs import Codec, get_codec
+from musiclib.codecs import CODEC_TITLES, NEURAL, Codec, get_codec
 from musiclib.codecs.latent import AutoencoderCodec
 from musiclib.datasets import Clip, Dataset
 from musiclib.evaluate import align, rate_distortion, summarise
@@ -31,8 +33,8 @@ METRIC = "zimtohrli_mos"
 MEASURES = (METRIC, "log_spectral_distance", "si_sdr")
 
 _SETTINGS = {"opus": (6, 8, 12, 16, 24), "mp3": (8, 16, 24)}
-_STEPS = (-28, -20, -12, -6)
-_SMOKE_SETTINGS, _SMOKE_STEPS = {"opus": (8, 16), "mp3": (16,)}, (-12,)
+_STEPS, _KBPS = (-28, -20, -12, -6), (1.5, 6.0, 16.0)
+_SMOKE_SETTINGS, _SMOKE_STEPS, _SMOKE_KBPS = {"opus": (8, 16), "mp3": (16,)}, (-12,), (6.0,)
 _CLIPS, _SECONDS = 7, 4.0
 
 
@@ -109,7 +111,7 @@ def picture(tour: Tour) -> tuple[Figure, Axes]:
 
 
 def three_sounds(tour: Tour) -> Rendered:
-    """The typical clip, its reference, through the rival, and through the autoencoder.
+    """The typical clip through three codecs, after its reference: rival, autoencoder, neural.
 
     Args:
         tour: From `take`.
@@ -117,15 +119,16 @@ def three_sounds(tour: Tour) -> Rendered:
     clip, rival = tour.clip, get_codec(*RIVAL)
     first = rival.encode(clip.audio, clip.sample_rate)
     budget = bitrate_kbps(len(first), clip.seconds)
-    learned = AutoencoderCodec(tour.checkpoint, kbps=budget)
+    learned, neural = AutoencoderCodec(tour.checkpoint, kbps=budget), get_codec(NEURAL, budget)
     sounds = [
         Sound("Reference", clip.audio, clip.sample_rate),
         _sound(rival.label, rival, first, clip),
         _sound("Autoencoder", learned, learned.encode(clip.audio, clip.sample_rate), clip),
+        _sound(CODEC_TITLES[NEURAL], neural, neural.encode(clip.audio, clip.sample_rate), clip),
     ]
     said = (
-        f"{clip.seconds:.0f} s of a test clip. The autoencoder may write no more bytes than "
-        f"the file of {rival.label} has."
+        f"{clip.seconds:.0f} s of a test clip. The autoencoder and {CODEC_TITLES[NEURAL]}, the "
+        f"neural codec of this book, may write no more bytes than the file of {rival.label} has."
     )
     row = Row(tour.title, sounds, note=f"{clip.artist}, {clip.genre.replace('_', ' ')}")
     return comparison([row], said, spectrograms=True)
@@ -154,7 +157,8 @@ def seen(tour: Tour) -> str:
     """Where each system wins in the picture, in Markdown."""
     summary = summarise(tour.table, seed=tour.seed)
     learned = summary[summary["codec"] == AutoencoderCodec.name]
-    others = summary[summary["codec"] != AutoencoderCodec.name]
+    neural = summary[summary["codec"] == NEURAL].sort_values("kbps")
+    others = summary[~summary["codec"].isin([AutoencoderCodec.name, NEURAL])]
     best, least = learned.loc[learned[METRIC].idxmax()], learned.loc[learned["kbps"].idxmin()]
     above = others[others[METRIC] > best[METRIC]].sort_values("kbps")
     text = (
@@ -162,12 +166,15 @@ def seen(tour: Tour) -> str:
         f"{least[METRIC]:.2f} of 5; its best has {best['kbps']:.1f} kbps and {best[METRIC]:.2f}. "
     )
     if above.empty:
-        return text + "No traditional codec in the picture is better than that."
-    first = above.iloc[0]
-    return text + (
-        f"{first['label']} needs {first['kbps']:.1f} kbps and is better ({first[METRIC]:.2f}); "
-        "the autoencoder gets there at none of its settings."
-    )
+        text += "No traditional codec in the picture is better than that."
+    else:
+        first = above.iloc[0]
+        text += (
+            f"{first['label']} needs {first['kbps']:.1f} kbps and is better ({first[METRIC]:.2f}); "
+            "the autoencoder gets there at none of its settings."
+        )
+    places = [f"{row[METRIC]:.2f} at {row['kbps']:.1f} kbps" for _, row in neural.iterrows()]
+    return f"{text} The neural codec of this book has {', '.join(places)}."
 
 
 def numbers(tour: Tour) -> dict[str, float]:
@@ -188,8 +195,10 @@ def _codecs(checkpoint: Checkpoint, profile: str) -> list[Codec]:
     smoke = profile == "smoke"
     settings = _SMOKE_SETTINGS if smoke else _SETTINGS
     steps = _SMOKE_STEPS if smoke else _STEPS
+    rates_kbps = _SMOKE_KBPS if smoke else _KBPS
     files = [get_codec(name, kbps) for name, several in settings.items() for kbps in several]
-    return [*files, *(AutoencoderCodec(checkpoint, step=step) for step in steps)]
+    learned = [AutoencoderCodec(checkpoint, step=step) for step in steps]
+    return [*files, *learned, *(get_codec(NEURAL, kbps) for kbps in rates_kbps)]
 
 
 def _typical(gains: Sequence[float] | np.ndarray[tuple[int], np.dtype[np.float64]]) -> int:
