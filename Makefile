@@ -46,7 +46,7 @@ PYTHON := $(shell for python in python3.11 python3 python3.12 python3.13; do \
 endif
 
 .PHONY: help book test browser browser-test tools lint format check serve pdf launch notebooks checkpoints \
-	bench install clean distclean
+	codec bench install clean distclean
 
 help: ## list these targets
 	@echo "make TARGET, with one of:"
@@ -101,14 +101,20 @@ notebooks: $(STAMP) ## bring the chapters' notebooks into their form for git
 
 # One thread for each of JOBS trainings is faster than two threads for one after the other. glibc is told
 # to keep its memory, see `musiclib train --help`. An interrupted run goes on where it stopped.
-checkpoints: export MALLOC_MMAP_MAX_ := 0
-checkpoints: export MALLOC_TRIM_THRESHOLD_ := 8589934592
-checkpoints: export MALLOC_TOP_PAD_ := 268435456
+checkpoints codec: export MALLOC_MMAP_MAX_ := 0
+checkpoints codec: export MALLOC_TRIM_THRESHOLD_ := 8589934592
+checkpoints codec: export MALLOC_TOP_PAD_ := 268435456
 checkpoints: $(STAMP) ## train every model of the book from scratch, into build/checkpoints
-	@$(BIN)/musiclib train --list | cut -d' ' -f1 | xargs -P "$(JOBS)" -I{} $(BIN)/musiclib train {} \
+	@$(BIN)/musiclib train --list | cut -d' ' -f1 | grep -v -e ^codec- -e ^learned- | xargs -P "$(JOBS)" -I{} $(BIN)/musiclib train {} \
 		--dataset "$(DATASET)" $(if $(DATA_ROOT),--data-root "$(DATA_ROOT)") --profile "$(PROFILE)" --seed "$(SEED)" \
 		--threads 1 --out build/checkpoints/{}
 	@$(BIN)/python scripts/compare_checkpoints.py build/checkpoints
+
+codec: $(STAMP) ## train the codec on music from Debian's packages (5 GiB), into build/codec
+	@$(BIN)/musiclib data download debian --root "$(or $(DATA_ROOT),build/data)"
+	@$(BIN)/musiclib train --list | cut -d' ' -f1 | grep -e ^codec- -e ^learned- | xargs -P "$(JOBS)" -I{} \
+		$(BIN)/musiclib train {} --dataset debian --data-root "$(or $(DATA_ROOT),build/data)" \
+		--profile "$(PROFILE)" --seed "$(SEED)" --threads 1 --out build/codec/{}
 
 bench: $(STAMP) ## measure speed and memory
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done

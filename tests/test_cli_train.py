@@ -9,6 +9,7 @@ import torch
 
 from musiclib.cli import train
 from musiclib.cli.main import main
+from musiclib.codecs.neural.entropy import ContextTables
 from musiclib.models import MODELS
 from musiclib.training import load, load_model, recipes
 from musiclib.training.config import PRECISIONS
@@ -130,3 +131,21 @@ def test_two_processes_share_the_batches(music, tmp_path, monkeypatch):
     shared = load(tmp_path / "model.last")
     assert shared.record["machine"]["processes"] == 2
     assert shared.step == 4
+
+
+def test_tables_of_the_codec_are_trained_like_a_model(music, tmp_path, capfd):
+    out = tmp_path / "tables"
+    code, text, err = run(capfd, *smoke(music, "codec-tables", out))
+    assert (code, err) == (0, "")
+    assert "tables.npz" in text
+    found = ContextTables.load(tmp_path / "tables.npz")
+    assert found.record["segments"] == 4
+    assert found.record["data"]["dataset"] == "folder"
+    assert (tmp_path / "tables-static.npz").is_file()
+    digest = found.digest
+    code, _, err = run(capfd, *smoke(music, "codec-tables", out))
+    assert code == 1
+    assert "--restart" in err
+    code, _, _ = run(capfd, *smoke(music, "codec-tables", out), "--restart")
+    assert code == 0
+    assert ContextTables.load(tmp_path / "tables.npz").digest == digest

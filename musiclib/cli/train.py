@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from musiclib.cli import tables
 from musiclib.cli.files import positive_int
 from musiclib.errors import MusiclibError, TrainingError
 
@@ -82,6 +83,8 @@ def _train(args: argparse.Namespace) -> int:
         return _list()
     if args.model is None:
         raise MusiclibError("Name a model; `musiclib train --list` shows all.")
+    if args.model == tables.NAME:
+        return tables.train_tables(args)
     from musiclib.training.recipes import recipe
 
     model_config, train_config = recipe(args.model).configs(args.profile, args.seed)
@@ -144,4 +147,5 @@ def _list() -> int:
     width = max(map(len, RECIPES))
     for name, item in RECIPES.items():
         print(f"{name:<{width}}  {item.description}")
+    print(f"{tables.NAME:<{width}}  {tables.DESCRIPTION}")
     return 0

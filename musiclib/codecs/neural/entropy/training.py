@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,7 @@ def train_tables(
     seed: int = 0,
     trust: int = TRUST,
     progress: Callable[[float], None] | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> TrainedTables:
     """Train tables on music, in one pass.
 
@@ -47,6 +49,7 @@ def train_tables(
         seed: Of the gains.
         trust: Largest count that a context keeps.
         progress: Called with the seconds of audio so far, after each segment.
+        about: What else the record is to tell, for example of the music.
 
     Returns:
         Tables, rounded as they are kept in a file. The same segments give the same tables.
@@ -73,6 +76,7 @@ def train_tables(
     if count == 0:
         raise TrainingError("there is no audio to train the tables on")
     record = {
+        **(about or {}),
         "seconds": round(seconds, 1),
         "segments": count,
         "gains": [LOWEST_GAIN, HIGHEST_GAIN],
