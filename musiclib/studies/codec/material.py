@@ -82,8 +82,8 @@ def held_out(dataset: Dataset, clips: int, seconds: float) -> list[Clip]:
     Raises:
         DatasetError: If no excerpt is usable.
     """
-    part = dataset.part("validation")
-    part = part if len(part.tracks) else dataset.part("test")
+    there = (dataset.tracks["split"] == "validation").any()
+    part = dataset.part("validation" if there else "test")
     found = [
         clip
         for clip in (excerpt(one, seconds) for one in part.clips(HOUSE_RATE, limit=clips))
@@ -135,8 +135,8 @@ def parts(dataset: Dataset, plan: Plan, model: Model, profile: str, seed: int) -
     )
 
 
-def stft_codecs(dataset: Dataset, plan: Plan, profile: str, seed: int) -> list[Codec]:
+def stft_codecs(dataset: Dataset, profile: str, seed: int) -> list[Codec]:
     """The earlier chapters' autoencoder of spectrograms, at several steps."""
     checkpoint = checkpoint_of(STFT_MODEL, dataset, profile, seed)
     steps = STFT_STEPS[1:] if profile == "smoke" else STFT_STEPS
-    return [AutoencoderCodec(checkpoint, step=step) for step in steps[-len(plan.gains) :]]
+    return [AutoencoderCodec(checkpoint, step=step) for step in steps]
