@@ -26,17 +26,18 @@ from musiclib.models.transform.quantiser import DEAD_ZONE
 DOUBLING = 12.0
 COARSEST = LARGEST_GAIN + 6.0 * DOUBLING
 # A step of the gain takes about as many bits as so much dead zone.
-DEAD_ZONE_PER_STEP = 0.03
+DEAD_ZONE_PER_STEP = 0.017
 STEP_DB = 3.0 / 16.0
 # Statistics: each 8th frame, sizes from -60 to 120 dB over the finest step.
 SAMPLED = 8
 LOWEST, HIGHEST = -320, 640
 # Fitted to what the entropy coder writes: bits of a level of a frame, and of a coefficient.
-LEVEL_BITS = 12.0
-SPREAD, WEIGHT = 0.6, 1.1
+LEVEL_BITS = 19.0
+SPREAD, WEIGHT = 0.5, 1.5
 # A search ends when this share of the budget is used.
 ENOUGH, AIM = 0.988, 0.9945
 MAX_TRIALS = 8
+CLOSE = 0.03
 
 Counts = npt.NDArray[np.float64]
 Result = TypeVar("Result")
@@ -87,7 +88,7 @@ class Statistics:
         """Predict the bits at a coarseness."""
         gain = min(coarseness, float(LARGEST_GAIN))
         sizes = 10.0 ** ((np.arange(LOWEST, HIGHEST) + 0.5 - gain) * (STEP_DB / 20.0))
-        each = WEIGHT * np.log2(1.0 + (sizes / SPREAD) ** 2) * np.minimum(1.0, sizes)
+        each = WEIGHT * np.log2(1.0 + (sizes / SPREAD) ** 2) * np.minimum(1.0, sizes) ** 2
         smooth = (setting_of(coarseness).smoothing or 1.0) ** -0.5
         return float(self.counts @ each + LEVEL_BITS * smooth * self.frames)
 
@@ -137,33 +138,33 @@ def search(
     Returns:
         The best trial. Where nothing is small enough it is the smallest, and exceeds the budget.
     """
-    low, high = 0.0, COARSEST
-    best: Trial[Result] | None = None
+    best: Trial[Result] | None = None  # small enough, the coarse end of where to look
+    over: Trial[Result] | None = None  # too large, the fine end
     least: Trial[Result] | None = None
     place = start
+    if place is None:
+        place = solve(predicted, 8.0 * AIM * budget / correction, 0.0, COARSEST)
     for _ in range(MAX_TRIALS):
-        if place is None:
-            place = solve(predicted, 8.0 * AIM * budget / correction, low, high)
         trial = Trial(place, *attempt(place))
         if least is None or trial.n_bytes < least.n_bytes:
             least = trial
-        correction = 8.0 * trial.n_bytes / predicted(place)
-        if trial.n_bytes <= budget:
-            if best is None or trial.n_bytes > best.n_bytes:
-                best = trial
-            high = place
+        if trial.n_bytes > budget:
+            over = trial
+        elif best is None or trial.n_bytes > best.n_bytes:
+            best = trial
+        if best is not None and best.n_bytes >= ENOUGH * budget:
+            break
+        if best is not None and over is not None:
+            # Between two trials bits fall about exponentially.
+            share = math.log(AIM * budget / best.n_bytes) / math.log(over.n_bytes / best.n_bytes)
+            share = min(max(share, 0.03), 0.97)
+            place = best.coarseness + share * (over.coarseness - best.coarseness)
         else:
-            low = place
-        if best is not None and (best.n_bytes >= ENOUGH * budget or high - low < 0.05):
-            break
-        if best is None and place >= COARSEST - 0.01:
-            break
-        place = solve(predicted, 8.0 * AIM * budget / correction, low, high)
-        # Where the prediction leads to an end again, the middle makes sure of progress.
-        width = high - low
-        if not low + 0.02 * width <= place <= high - 0.02 * width:
-            place = 0.5 * (low + high) if best is not None and low > 0.0 else place
-        if best is not None and place >= high - 1e-6:
+            correction = 8.0 * trial.n_bytes / predicted(place)
+            low = 0.0 if over is None else over.coarseness
+            high = COARSEST if best is None else best.coarseness
+            place = solve(predicted, 8.0 * AIM * budget / correction, low, high)
+        if abs(place - trial.coarseness) < CLOSE:
             break
     assert least is not None
     return least if best is None else best
