@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
 
 from musiclib.audio import HOUSE_RATE
@@ -14,12 +13,9 @@ from musiclib.codecs.neural.entropy.baselines import StaticTables
 from musiclib.codecs.neural.model import Model, open_model
 from musiclib.datasets import Clip, Dataset
 from musiclib.errors import DatasetError
-from musiclib.mdct import mdct
 from musiclib.models.learned_transform import LearnedTransform
 from musiclib.models.restorer import Restorer
-from musiclib.models.transform import Setting, quantised
 from musiclib.studies.codec.measuring import Make
-from musiclib.studies.codec.plan import Plan
 from musiclib.studies.codec.variants import Parts
 from musiclib.studies.excerpts import QUIETEST, SHORTEST_S
 from musiclib.studies.introduction.material import excerpt
@@ -27,6 +23,8 @@ from musiclib.training.checkpoint import Checkpoint, weights_path
 from musiclib.training.recipes import RECIPES, RESTORER
 from musiclib.training.trained import shipped_folder, trained
 
+STATIC_TABLES = "codec-static.npz"
+"""Counts of the music that the codec's tables were trained on."""
 RESTORER_KIND, TRANSFORM_KIND = "restorer", "learned-transform"
 STFT_MODEL, STFT_STEPS = "wideband-64", (-22, -14, -6)
 """The autoencoder of spectrograms that is compared, and the steps of its quantiser."""
@@ -94,26 +92,7 @@ def held_out(dataset: Dataset, clips: int, seconds: float) -> list[Clip]:
     return found
 
 
-def static_tables(
-    dataset: Dataset, gains: Iterable[int], tracks: int, seconds: float
-) -> StaticTables:
-    """Count how frequent numbers are in training music.
-
-    Args:
-        dataset: All its splits; the training part is taken.
-        gains: The music is coded at each.
-        tracks: Number of tracks, spread over genres.
-        seconds: Length of what is taken of each.
-    """
-    tables = StaticTables.empty()
-    for clip in dataset.part("train").clips(HOUSE_RATE, duration_s=seconds, limit=tracks):
-        spectrum = mdct(clip.audio)
-        for gain in gains:
-            tables.count(quantised(spectrum, Setting(gain)), gain)
-    return tables
-
-
-def parts(dataset: Dataset, plan: Plan, model: Model, profile: str, seed: int) -> Parts:
+def parts(dataset: Dataset, model: Model, profile: str, seed: int) -> Parts:
     """What variants of the codec are put together from."""
     restorers: dict[str, Restorer] = {}
     for name, checkpoint in checkpoints(RESTORER_KIND, dataset, profile, seed).items():
@@ -125,14 +104,8 @@ def parts(dataset: Dataset, plan: Plan, model: Model, profile: str, seed: int) -
         transform = checkpoint.build_any()
         assert isinstance(transform, LearnedTransform)
         transforms[name] = transform.float()
-    seconds = plan.ablation_size.seconds
-    return Parts(
-        model.tables,
-        ContextTables.untrained(),
-        restorers,
-        transforms,
-        static_tables(dataset, plan.gains, plan.training_tracks, seconds),
-    )
+    static = StaticTables.load(shipped_folder() / STATIC_TABLES)
+    return Parts(model.tables, ContextTables.untrained(), restorers, transforms, static)
 
 
 def stft_codecs(dataset: Dataset, profile: str, seed: int) -> list[Codec]:

@@ -14,13 +14,12 @@ RIVALS = ("opus", "mp3", "aac", "vorbis")
 
 _KBPS = (1.0, 1.5, 3.0, 6.0, 9.0, 12.0, 16.0, 20.0, 24.0)
 _PLAIN_KBPS = (1.0, 3.0, 6.0, 12.0)
-# From the lowest that each codec has up to the limit. A Vorbis file begins with its tables, so that
-# it takes more than that on a short clip whatever it is asked for.
+# From the lowest that each codec offers, or that is in use, to the highest of the neural codec.
 _SETTINGS: Mapping[str, tuple[int, ...]] = {
     "opus": (6, 8, 12, 16, 24),
     "mp3": (8, 16, 24),
-    "aac": (12, 24),
-    "vorbis": (24,),
+    "aac": (8, 16, 24),
+    "vorbis": (16, 24),
 }
 _SMOKE_KBPS, _SMOKE_SETTINGS = (3.0, 12.0), {"opus": (8, 16), "mp3": (8, 16)}
 
@@ -36,7 +35,6 @@ class Plan:
         size: Test clips for everything that compares codecs.
         ablation_size: Validation clips for the parts of the codec.
         gains: Sizes of quantiser steps that the parts are compared at, fine to coarse.
-        training_tracks: Tracks of training music that static tables are counted on.
         listening_s: Seconds of a clip to listen to.
         failures: Clips to listen to of those that the codec serves worst.
         speed_s: Seconds of audio that codecs are timed with.
@@ -49,7 +47,6 @@ class Plan:
     size: StudySize
     ablation_size: StudySize
     gains: tuple[int, ...]
-    training_tracks: int
     listening_s: float
     failures: int
     speed_s: float
@@ -70,7 +67,6 @@ class Plan:
             size=study_size(profile, clips=14, seconds=5.0),
             ablation_size=study_size(profile, clips=7, seconds=4.0),
             gains=(90, 150) if smoke else (80, 115, 150, 185),
-            training_tracks=2 if smoke else 28,
             listening_s=2.0 if smoke else 6.0,
             failures=1 if smoke else 3,
             speed_s=2.0 if smoke else 10.0,

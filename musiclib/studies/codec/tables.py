@@ -203,12 +203,17 @@ def speed_table(found: pd.DataFrame) -> pd.DataFrame:
     shown = pd.DataFrame(
         {
             "real kbps": found["kbps"].map("{:.1f}".format),
-            "encode": found["encode"].map("{:,.0f}\N{MULTIPLICATION SIGN}".format),
-            "decode": found["decode"].map("{:,.0f}\N{MULTIPLICATION SIGN}".format),
-            "both": found["both"].map("{:,.0f}\N{MULTIPLICATION SIGN}".format),
+            "encode": found["encode"].map(times),
+            "decode": found["decode"].map(times),
+            "both": found["both"].map(times),
         }
     )
     return with_values(shown, found)
+
+
+def times(speed: float) -> str:
+    """A speed, with a decimal where it is below 10."""
+    return f"{speed:,.{0 if speed >= 10 else 1}f}\N{MULTIPLICATION SIGN}"
 
 
 def entropy_table(found: pd.DataFrame, names: Mapping[str, str], static: str) -> pd.DataFrame:
