@@ -66,7 +66,7 @@ class RestorerConfig(ModelConfig):
     kernel: int = 7
     lowest_gain: int = 60
     highest_gain: int = 235
-    log_weight: float = 0.05
+    log_weight: float = 0.15
     similarity_weight: float = 1.0
     waveform_weight: float = 0.03
 

@@ -70,7 +70,7 @@ _FRAMES = TrainConfig(
     prepare_batches=64,
 )
 _RESTORER = TrainConfig(
-    steps=4400,
+    steps=2700,
     batch_size=16,
     segment_s=1.024,
     weight_decay=1e-3,
