@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from musiclib.cli import coding, facts
@@ -67,7 +68,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     decode.add_argument("--bits", choices=tuple(coding.SUBTYPES), default="16", help="default: 16")
     decode.add_argument(
-        "--threads", type=positive_int, default=1, metavar="N", help="of the network; default: 1"
+        "--threads",
+        type=positive_int,
+        default=min(4, os.cpu_count() or 1),
+        metavar="N",
+        help="neural: windows at the same time; the result is the same (default: %(default)s)",
     )
     _add_shared(decode, "resample the output")
     decode.set_defaults(run=_decode)

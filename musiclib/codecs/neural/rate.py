@@ -35,7 +35,7 @@ LOWEST, HIGHEST = -320, 640
 LEVEL_BITS = 19.0
 SPREAD, WEIGHT = 0.5, 1.5
 # A search ends when this share of the budget is used.
-ENOUGH, AIM = 0.988, 0.9945
+ENOUGH, AIM = 0.986, 0.9935
 MAX_TRIALS = 8
 CLOSE = 0.03
 
