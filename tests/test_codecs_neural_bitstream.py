@@ -124,8 +124,10 @@ def test_another_model_is_named(streams):
     bare = type(other)(other.tables)
     bare_codec = codec().__class__(model=bare, restore=False)
     assert len(bare_codec.decode(streams[1])[0]) == 12 * RATE
-    with pytest.raises(CheckpointError, match="restore=False"):
-        codec().__class__(4, model=bare).encode(music(1.0), RATE)
+    assert len(bare_codec.decode(streams[0])[0]) == RATE
+    for action in (lambda c: c.encode(music(1.0), RATE), lambda c: c.decode(streams[0])):
+        with pytest.raises(CheckpointError, match="restore=False"):
+            action(codec().__class__(4, model=bare))
 
 
 def test_lengths_must_fit_the_blocks(streams):

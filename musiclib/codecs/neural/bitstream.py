@@ -5,7 +5,7 @@
 | 3 | `MLC` |
 | 1 | version |
 | 1 | flags: 1 two channels, 2 both are coded, 4 restored by the network, 8 tags |
-| 4 | start of the model's SHA-256 |
+| 2, 2 | start of the SHA-256 of the tables, and of the network (0 without) |
 | 1 | sampling rate of the source: its place in a list, or 0 and 1 to 5 bytes |
 | 1 to 5 | samples of a channel at that rate, seven bits a byte, the lowest first |
 | | with tags: 1 to 5 bytes for their length, and tags |
@@ -58,7 +58,7 @@ class Header:
     """What a file says before its first block.
 
     Attributes:
-        model: First bytes of the model's SHA-256.
+        model: First bytes of the SHA-256 of tables and network.
         sample_rate: Of the source, in Hz.
         n_samples: Samples of a channel at that rate.
         channels: 1 or 2.

@@ -62,7 +62,7 @@ def decode(
         BitstreamError: The file is damaged or of another model.
     """
     header = reader.header
-    model.require(header)
+    model.require(header, restored)
     pool = ThreadPoolExecutor(threads, initializer=start_thread) if threads > 1 else nullcontext()
     overlap, left = Overlap(), header.n_decoded
     with pool as workers:

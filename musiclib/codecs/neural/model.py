@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ TABLES = "codec-tables.npz"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Model:
-    """Tables and network. Streams carry the start of a hash of both.
+    """Tables and network. Streams carry the start of the SHA-256 of each.
 
     Attributes:
         tables: Trained state of the entropy coder.
@@ -39,24 +38,36 @@ class Model:
     checkpoint: Checkpoint | None = None
 
     def identity(self, restored: bool) -> bytes:
-        """Return what a stream calls this model by.
+        """Return what a stream calls this model by: two bytes for tables, two for the network.
+
+        Args:
+            restored: Whether the stream is to be restored; the last two bytes are 0 otherwise.
 
         Raises:
-            CheckpointError: The stream is to be restored, and there is no network.
+            CheckpointError: It is, and there is no network.
         """
-        state = hashlib.sha256(self.tables.digest)
-        if restored:
-            state.update(str(self._network.record["tensors_sha256"]).encode())
-        return state.digest()[:MODEL_BYTES]
+        half = MODEL_BYTES // 2
+        if not restored:
+            return self.tables.digest[:half] + bytes(half)
+        return self.tables.digest[:half] + bytes.fromhex(
+            str(self._network.record["tensors_sha256"])[: 2 * half]
+        )
 
-    def require(self, header: Header) -> None:
+    def require(self, header: Header, restored: bool = True) -> None:
         """Check that a stream is this model's.
+
+        Args:
+            header: Of the stream.
+            restored: Whether it is going to be restored, if it is to be.
 
         Raises:
             BitstreamError: It is another's.
+            CheckpointError: There is no network to restore with.
         """
-        mine = self.identity(header.restored)
-        if mine != header.model:
+        needed = header.restored and restored
+        mine = self.identity(needed)
+        wanted = header.model if needed else header.model[: MODEL_BYTES // 2]
+        if not mine.startswith(wanted):
             raise BitstreamError(
                 f"This .mlc file needs the model {header.model.hex()}, and this musiclib has "
                 f"{mine.hex()}. Decode it with the version of musiclib that wrote it, or name the "
