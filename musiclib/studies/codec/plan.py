@@ -13,7 +13,7 @@ NEURAL, PLAIN = "neural", "network-free"
 RIVALS = ("opus", "mp3", "aac", "vorbis")
 
 _KBPS = (1.0, 1.5, 3.0, 6.0, 9.0, 12.0, 16.0, 20.0, 24.0)
-_PLAIN_KBPS = (1.0, 3.0, 6.0, 12.0)
+_PLAIN_KBPS = (1.0, 3.0, 12.0)
 # From the lowest that each codec offers, or that is in use, to the highest of the neural codec.
 _SETTINGS: Mapping[str, tuple[int, ...]] = {
     "opus": (6, 8, 12, 16, 24),
