@@ -1,0 +1,1 @@
+"""How the codec works: what the chapter draws of each of its parts."""
