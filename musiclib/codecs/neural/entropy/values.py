@@ -151,5 +151,5 @@ def send_values(  # type: ignore[no-untyped-def]
         trail[j] += (now[j] * 64 - trail[j] + 1) >> 2
         slow[j] += (now[j] * 64 - slow[j] + 4) >> 3
         sizes[2, j], sizes[1, j], sizes[0, j] = sizes[1, j], sizes[0, j], now[j]
-    for b in range(len(levels)):
-        history.evidence[c, b] = min(log_step(band_sum[b]), 15)
+    for band in range(len(levels)):
+        history.evidence[c, band] = min(log_step(band_sum[band]), 15)
