@@ -133,6 +133,9 @@ def test_every_variant_is_compared_with_what_differs_in_one_part(table):
     assert "bits at equal" in str(numbers["part_learned"])
     missing = findings.part_numbers(found[found["codec"] != variants.RESTORED])
     assert missing["part_restorer"] == "not measured"
+    assert "bits at equal" in str(missing["part_transform"])
+    plain = found[~found["codec"].str.startswith("transform: ")]
+    assert findings.part_numbers(plain)["part_transform"] == "not measured"
 
 
 def test_figures_draw_each_variant_once(table):

@@ -169,7 +169,8 @@ def part_numbers(ablation: pd.DataFrame) -> dict[str, float | str]:
             :func:`musiclib.studies.codec.variants.ablation`.
 
     Returns:
-        `part_restorer`, `part_rounding`, `part_smoothing` and `part_learned` in words,
+        `part_restorer`, `part_transform`, `part_rounding`, `part_smoothing` and `part_learned` in
+        words,
         `learned_mos` and `learned_lsd` in percent, and `stft`, the name of the autoencoder.
     """
     restorer, nothing = variants.RESTORED, variants.entropy(variants.UNTRAINED)
@@ -180,10 +181,14 @@ def part_numbers(ablation: pd.DataFrame) -> dict[str, float | str]:
         "part_smoothing": (variants.UNSMOOTHED, variants.BASE),
         "part_learned": (restorer, nothing),
     }
+    transforms = [pair for pair in sorted(pairs) if pair[0].startswith("transform: ")]
+    if transforms:
+        asked["part_transform"] = transforms[0]
     found: dict[str, float | str] = {
         key: saved(ablation, *pair) if pair in pairs else "not measured"
         for key, pair in asked.items()
     }
+    found.setdefault("part_transform", "not measured")
     found |= {"learned_mos": math.nan, "learned_lsd": math.nan, "stft": "none"}
     both = ablation[(ablation["codec"] == restorer) & (ablation["reference"] == nothing)]
     for _, row in both.iterrows():

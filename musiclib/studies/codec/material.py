@@ -23,7 +23,7 @@ from musiclib.training.checkpoint import Checkpoint, weights_path
 from musiclib.training.recipes import RECIPES, RESTORER
 from musiclib.training.trained import shipped_folder, trained
 
-STATIC_TABLES = "codec-static.npz"
+STATIC_TABLES = "codec-tables-static.npz"
 """Counts of the music that the codec's tables were trained on."""
 RESTORER_KIND, TRANSFORM_KIND = "restorer", "learned-transform"
 STFT_MODEL, STFT_STEPS = "wideband-64", (-22, -14, -6)
