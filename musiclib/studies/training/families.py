@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from musiclib.models import MODELS, Autoencoder
 from musiclib.training.recipes import (
     FRAME_LATENTS,
     FREQUENCY_LATENTS,
@@ -12,6 +13,11 @@ from musiclib.training.recipes import (
     WAVEFORM_FACTORS,
     WIDEBAND_LATENTS,
 )
+
+AUTOENCODERS = tuple(
+    name for name, item in RECIPES.items() if issubclass(MODELS[item.model.kind], Autoencoder)
+)
+"""The recipes that the chapter is about; networks of the codec have a chapter of their own."""
 
 FRAME_KINDS: dict[str, str] = {
     "pca": "PCA",
@@ -81,7 +87,7 @@ FAMILIES: tuple[Family, ...] = (
         },
     ),
 )
-"""Every recipe belongs to exactly one family."""
+"""Every recipe of an autoencoder belongs to exactly one family."""
 
 
 def family(key: str) -> Family:

@@ -12,8 +12,8 @@ import pandas as pd
 
 from musiclib.datasets import Dataset
 from musiclib.models.base import summary
+from musiclib.studies.training.families import AUTOENCODERS
 from musiclib.training import Checkpoint, TrainConfig
-from musiclib.training.recipes import RECIPES
 from musiclib.training.trained import trained
 
 LAST_PART = 0.25
@@ -103,7 +103,7 @@ def run_of(name: str, checkpoint: Checkpoint) -> Run:
 def all_runs(
     dataset: Dataset, profile: str, seed: int = 0, names: Iterable[str] | None = None
 ) -> dict[str, Run]:
-    """The trainings of all recipes.
+    """The trainings of all recipes of autoencoders.
 
     Args:
         dataset: Music to train on, in the profiles that train.
@@ -114,7 +114,7 @@ def all_runs(
     Returns:
         Runs by name, in the order of the recipes.
     """
-    chosen = RECIPES if names is None else names
+    chosen = AUTOENCODERS if names is None else names
     return {name: run_of(name, trained(name, dataset, profile, seed)) for name in chosen}
 
 
