@@ -13,7 +13,7 @@ NAME = "codec-tables"
 DESCRIPTION = "what the codec's entropy coder knows beforehand; train it on the data set debian"
 # Segments and their length in seconds. A second of audio takes about 20 ms: minutes in all, so
 # there is nothing to resume.
-SEGMENTS = {"smoke": (4, 1.0), "mini": (2500, 8.0), "retrain": (2500, 8.0)}
+SEGMENTS = {"smoke": (4, 1.0), "mini": (300, 8.0), "retrain": (300, 8.0)}
 
 
 def train_tables(args: argparse.Namespace) -> int:
