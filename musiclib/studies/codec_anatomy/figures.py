@@ -51,13 +51,13 @@ def aliasing(parts: Overlap, sample_rate: int) -> tuple[Figure, AxesArray]:
     panels[1].plot(
         times[second], parts.second[second], color=ORANGE, linewidth=1.0, label="second frame"
     )
-    panels[1].set_title("What each gives back: music and its mirror image")
+    panels[1].set_title("What each gives back")
     both, middle = parts.first + parts.second, parts.middle
     panels[2].plot(times, parts.music, color=GREY, linewidth=3.0, label="music")
     panels[2].plot(
         times[middle], both[middle], color=GREEN, linewidth=1.2, label="both frames, added"
     )
-    panels[2].set_title("Where they overlap, the mirror images cancel")
+    panels[2].set_title("Their sum")
     for panel in panels:
         panel.axvspan(times[size], times[2 * size - 1], color="#f0f0f0", zorder=0)
         panel.set_ylabel("Amplitude")
