@@ -14,12 +14,13 @@ energy, and errors of the values are errors of the output. All angles and correc
 then this is the MDCT coder itself, dead zone included, and its rate-distortion curve is where
 training starts.
 
-It is trained as Balle, Laparra and Simoncelli do ("End-to-end optimized image compression", ICLR
-2017): the rate of values that have uniform noise in place of rounding, under a density that is
-learned with them, plus the squared error. The error counts in steps, as for the MDCT's quantiser,
-so that hearing weighs both alike. The decoder sees rounded values (straight-through gradients), as
-Minnen and Singh recommend ("Channel-wise autoregressive entropy models for learned image
-compression", ICIP 2020, section 3.3).
+It is trained for rate plus squared error under a density that is learned with it, as Balle, Laparra
+and Simoncelli do ("End-to-end optimized image compression", ICLR 2017). The error counts in steps,
+as for the MDCT's quantiser, so that hearing weighs both alike. Where Balle has uniform noise in
+place of rounding, here the loss is that of rounded values. The encoder's gradient is that of
+rounding by chance, up as often as the fraction says: the difference between both neighbours, in
+bits and in error. Most values of a coarse quantiser are zero, and noise, or gradients that pass
+straight through, would undo the dead zone that saves their bits.
 """
 
 from __future__ import annotations
