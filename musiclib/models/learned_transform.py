@@ -20,7 +20,7 @@ as for the MDCT's quantiser, so that hearing weighs both alike. Where Balle has 
 place of rounding, here the loss is that of rounded values. The encoder's gradient is that of
 rounding by chance, up as often as the fraction says: the difference between both neighbours, in
 bits and in error. Most values of a coarse quantiser are zero, and noise, or gradients that pass
-straight through, would undo the dead zone that saves their bits.
+straight through, would pull against the dead zone that saves their bits.
 """
 
 from __future__ import annotations
