@@ -46,7 +46,7 @@ DEEP = "deep-16, logistic"
 CODED_FINE, CODED_COARSE = "mlc-fine, logistic", "mlc-coarse, logistic"
 
 # Gains of the neural codec whose files take about 6 and 1.5 kbps.
-FINE_GAIN, COARSE_GAIN = 130, 178
+FINE_GAIN, COARSE_GAIN = 136, 187
 
 FEW_STEPS: Final = 3
 _SWINGS = ("waveform-8",)
