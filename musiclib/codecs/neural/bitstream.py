@@ -44,8 +44,7 @@ RATES = (
     *(24_000, 8_000, 11_025, 12_000, 16_000, 22_050, 32_000, 44_100, 48_000),
     *(88_200, 96_000, 176_400, 192_000),
 )
-# Far more than 1,024 frames of two channels take at the finest setting.
-MAX_PAYLOAD = 1 << 22
+MAX_PAYLOAD = 1 << 22  # more than 1,024 frames of two channels take at the finest setting
 MAX_TAGS = 1 << 16
 STEREO, BOTH_CODED, RESTORED, TAGGED = 1, 2, 4, 8
 _FIXED = struct.Struct(f"<3sBB{MODEL_BYTES}s")
@@ -129,14 +128,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Contents:
-    """What the blocks of a file are.
-
-    Attributes:
-        n_blocks: How many.
-        payload_bytes: Bytes of the entropy coder.
-        lowest_gain: Finest gain.
-        highest_gain: Coarsest gain.
-    """
+    """What the blocks of a file are: how many, the entropy coder's bytes, the range of gains."""
 
     n_blocks: int
     payload_bytes: int
@@ -185,8 +177,7 @@ class Reader:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        file.seek(0, io.SEEK_END)
-        self._left = file.tell()
+        self._left = file.seek(0, io.SEEK_END)
         file.seek(0)
         self._checksum = 0
         self.header = self._read_header()
@@ -199,8 +190,8 @@ class Reader:
 
     def rewind(self) -> None:
         """Go back to the first block."""
-        place, self._left, self._checksum = self._start
-        self._file.seek(place)
+        self._file.seek(self._start[0])
+        _, self._left, self._checksum = self._start
 
     def check(self) -> Contents:
         """Check every block and what follows the last, and rewind."""
@@ -260,9 +251,8 @@ class Reader:
         self._checksum = zlib.crc32(start)
         _, _, flags, model = _FIXED.unpack(start)
         place = self._take(1, "in its header")[0]
-        rate = self._varint("in its header") if place == 0 else 0
-        if 0 < place <= len(RATES):
-            rate = RATES[place - 1]
+        rate = RATES[place - 1] if 0 < place <= len(RATES) else 0
+        rate = rate if place else self._varint("in its header")
         n_samples = self._varint("in its header")
         tags: dict[str, str] = {}
         if flags & TAGGED:
@@ -270,8 +260,7 @@ class Reader:
             if length > min(MAX_TAGS, self._left):
                 raise self._cut_off("in its tags")
             tags = unpack_tags(self._take(length, "in its tags"))
-        channels = 1 + bool(flags & STEREO)
-        coded = 1 + bool(flags & BOTH_CODED)
+        channels, coded = 1 + bool(flags & STEREO), 1 + bool(flags & BOTH_CODED)
         sensible = flags < 16 and coded <= channels and 1 <= rate <= 10_000_000
         if not (sensible and 1 <= n_samples <= LARGEST):
             raise BitstreamError(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from musiclib.audio import HOUSE_RATE, FloatArray
+from musiclib.audio import HOUSE_RATE
 from musiclib.codecs.neural import analysis, bitstream
 from musiclib.codecs.neural.entropy import FrameEncoder
 from musiclib.codecs.neural.model import Model
@@ -20,19 +20,14 @@ from musiclib.codecs.neural.rate import (
     setting_of,
     solve,
 )
+from musiclib.codecs.neural.survey import TAIL, Chunks, Progress, Survey, survey
 from musiclib.errors import AudioError, CodecError
 from musiclib.models.transform import Setting, smoothing_of_gain
 
-# Blocks at the end that are coded together, with as many trials as it takes: 65 s.
-TAIL = 6
 # Beyond that, the coarseness may move by so much a block: 2 % of the bits each.
 SLEW = 1.0
 # Blocks of memory of what a predicted bit really costs.
 MEMORY = 8.0
-LOUDEST = 32.0  # thirty decibels over full scale only come from damage or a wrong scale
-
-Progress = Callable[[float], None]
-Chunks = Callable[[], Iterable[FloatArray]]
 
 
 @dataclass(frozen=True)
@@ -50,83 +45,6 @@ class Order:
     setting: Setting | None = None
     restored: bool = True
     tags: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass
-class Survey:
-    """What a first look at the audio tells.
-
-    Attributes:
-        channels: 1 or 2.
-        n_samples: Samples of a channel, at the source's rate.
-        angles: Rotation of each block.
-        statistics: Of each block's channels.
-        masked: Whether nothing is heard of the second channel, anywhere.
-        held: Some blocks; all of them where they are few.
-        stride: Every how many blocks one is held.
-    """
-
-    channels: int = 1
-    n_samples: int = 0
-    angles: list[int] = field(default_factory=list)
-    statistics: list[list[Statistics]] = field(default_factory=list)
-    masked: bool = True
-    held: dict[int, analysis.Block] = field(default_factory=dict)
-    stride: int = 1
-
-    @property
-    def coded(self) -> int:
-        """Channels that are coded."""
-        return 1 if self.masked else self.channels
-
-    def of(self, block: int) -> Statistics:
-        """Statistics of a block's coded channels."""
-        first, *others = self.statistics[block][: self.coded]
-        return first + others[0] if others else first
-
-
-def survey(chunks: Chunks, sample_rate: int, look: Progress) -> Survey:
-    """Look through all of the audio.
-
-    Args:
-        chunks: Yields the audio `(C, n)` at the source's rate, from the start at each call.
-        sample_rate: The source's rate in Hz.
-        look: Told the seconds seen so far.
-    """
-    found = Survey()
-    angle = analysis.MIDDLE
-
-    def counted() -> Iterator[FloatArray]:
-        for chunk in chunks():
-            found.channels = len(chunk)
-            found.n_samples += chunk.shape[1]
-            loudest = max(float(chunk.max()), -float(chunk.min())) if chunk.size else 0.0
-            if loudest > LOUDEST:
-                raise AudioError(
-                    f"The audio peaks at {loudest:.3g} times full scale. Scale it down first."
-                )
-            yield chunk
-            look(found.n_samples / sample_rate)
-
-    low = analysis.resampled(counted(), sample_rate, HOUSE_RATE)
-    for number, block in enumerate(analysis.blocks(low)):
-        if found.channels == 2:
-            angle = analysis.choose_angle(block.own, angle)
-        turned = block.rotated(angle, found.channels)
-        if found.channels == 2:
-            found.masked = found.masked and analysis.second_is_masked(turned.own)
-        each = [
-            analysis.Block(turned.coefficients[c : c + 1], turned.before, turned.n_frames)
-            for c in range(found.channels)
-        ]
-        found.angles.append(angle if found.channels == 2 else 0)
-        found.statistics.append([Statistics.of(channel) for channel in each])
-        if number % found.stride == 0:
-            found.held[number] = block
-        if len(found.held) > TAIL:
-            found.stride *= 2
-            found.held = {k: b for k, b in found.held.items() if k % found.stride == 0}
-    return found
 
 
 def encode(

@@ -13,7 +13,8 @@ from musiclib.codecs.neural.analysis import resampled
 from musiclib.codecs.neural.bitstream import Header, Reader
 from musiclib.codecs.neural.codec import CHUNK_S, NeuralCodec, check_source_rate
 from musiclib.codecs.neural.decoding import decode
-from musiclib.codecs.neural.encoding import Progress, encode
+from musiclib.codecs.neural.encoding import encode
+from musiclib.codecs.neural.survey import Progress
 from musiclib.errors import AudioFileError, BitstreamError, CodecError
 from musiclib.files import whole_file
 
