@@ -79,7 +79,7 @@ class Model:
         if self.checkpoint is None:
             raise CheckpointError(
                 "There is no network here to restore with. Train it (musiclib train "
-                f"{RESTORER}), or use restore=False."
+                f"{RESTORER}), or leave it out (restore=False, or --no-restore)."
             )
         return self.checkpoint
 
