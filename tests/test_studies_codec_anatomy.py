@@ -13,7 +13,7 @@ from musiclib.codecs.neural.model import Model
 from musiclib.datasets import Clip
 from musiclib.errors import AudioError, DatasetError
 from musiclib.mdct import imdct, mdct
-from musiclib.models.transform import Frames, Setting, analyse, choose_levels
+from musiclib.models.transform import Frames, Setting, analyse, choose_levels, dequantise
 from musiclib.studies.codec_anatomy import (
     entropy,
     filemap,
@@ -171,9 +171,9 @@ def test_traced_bits_add_up_to_what_the_coder_spends(file: material.Coded, model
 def test_a_trace_is_what_is_spent_also_of_two_channels() -> None:
     frames = analyse(tones(0.5), Setting(120))
     levels, values = np.stack([frames.levels] * 2), np.stack([frames.values] * 2)
-    tables = ContextTables.untrained()
-    spent = FrameEncoder(tables, 2).spend(levels, values, 120)
-    trace = FrameEncoder(tables, 2).trace(levels, values, 120)
+    blank = ContextTables.untrained()
+    spent = FrameEncoder(blank, 2).spend(levels, values, 120)
+    trace = FrameEncoder(blank, 2).trace(levels, values, 120)
     assert trace.shape == (len(frames.levels), 2, 256, 2)
     assert trace[..., 0].sum() == pytest.approx(spent[1])
     assert trace[..., 1].sum() == pytest.approx(spent[2] + spent[3])
@@ -234,8 +234,6 @@ def test_a_lost_block_is_noticed(model: Model) -> None:
 
 
 def test_changes_are_measured_where_they_are(file: material.Coded) -> None:
-    from musiclib.models.transform import dequantise
-
     spectrum = dequantise(file.frames.values, file.frames.levels, file.gain)
     true = mdct(tones())
     same = repairing.Repair(true, spectrum, spectrum.plain)
@@ -259,8 +257,6 @@ def test_busiest_places_are_found(file: material.Coded) -> None:
 
 
 def test_repaired_spectra_sound_like_the_decoder(file: material.Coded, model: Model) -> None:
-    from musiclib.models.transform import dequantise
-
     spectrum = dequantise(file.frames.values, file.frames.levels, file.gain)
     expected = imdct(spectrum.plain, file.n_samples)
     found = material.heard(file, model, restored=False)

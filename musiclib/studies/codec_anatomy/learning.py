@@ -31,6 +31,7 @@ class Learned:
         segment_s: Length of a training example.
         batch: Examples a step.
         table_music_hours: Music that the tables were filled from.
+        table_dataset: Name of its data set, as far as it is recorded.
         table_segments: Segments that it was cut into; 0 where the tables have no record.
         reach_ms: How far the network looks on either side of a frame.
         history: Losses over the training.
@@ -50,6 +51,7 @@ class Learned:
     segment_s: float
     batch: int
     table_music_hours: float
+    table_dataset: str
     table_segments: int
     reach_ms: float
     history: History
@@ -85,6 +87,7 @@ def learned(model: Model) -> Learned:
         segment_s=float(training["segment_s"]),
         batch=int(training["batch_size"]),
         table_music_hours=float(model.tables.record.get("seconds", 0.0)) / 3600.0,
+        table_dataset=str(model.tables.record.get("dataset", "not recorded")),
         table_segments=int(model.tables.record.get("segments", 0)),
         reach_ms=hop_ms * network.config.reach,
         history=history,

@@ -90,7 +90,7 @@ def learned(facts: Learned) -> pd.DataFrame:
         "learned numbers": (f"{facts.contexts:,}", f"{facts.weights:,}"),
         "file": (f"{facts.table_mb:.1f} MB", f"{facts.file_mb:.1f} MB"),
         "music": (table_music, f"{facts.music_hours:.1f} h in {facts.pieces:,} pieces"),
-        "data set": (facts.dataset, facts.dataset),
+        "data set": (facts.table_dataset, facts.dataset),
         "training": (
             "one pass",
             f"{facts.steps:,} steps of {facts.batch} × {facts.segment_s:g} s",
