@@ -9,9 +9,10 @@ import pytest
 from musiclib.datasets import open_dataset
 from musiclib.errors import DatasetError
 from musiclib.genre import Statistics, System, TrackTable
-from musiclib.latents import LogMel, Mfcc
+from musiclib.latents import CodedFrames, LogMel, Mfcc
 from musiclib.studies.genre import experiment, systems
 from musiclib.studies.genre.experiment import Results
+from musiclib.studies.genre.study import Study
 from tests.genre_fixture import write_genres
 
 
@@ -64,6 +65,24 @@ def test_equal_systems_do_not_differ(results) -> None:
     assert comparison.difference.mean == 0.0
     assert comparison.p == 1.0
     assert comparison.verdict == "not different"
+
+
+def test_files_of_the_codec_are_counted_and_tell_genres_apart(dataset, results) -> None:
+    study = Study(dataset, results, "smoke", 0)
+    table = study.coded
+    assert list(table["gain"]) == [systems.FINE_GAIN, systems.COARSE_GAIN]
+    assert (table["balanced"] > 0.8).all()
+    fine, coarse = table["kbps"]
+    assert fine > coarse > 0.0
+    # Counted again by hand: all bytes of the test files over their seconds.
+    tested = results.runs[0].test
+    sounds = [dataset.cache(24_000).audio(name) for name in tested]
+    written = sum(len(CodedFrames(systems.FINE_GAIN).file(sound)) for sound in sounds)
+    seconds = sum(len(sound) for sound in sounds) / 24_000
+    assert fine == pytest.approx(8 * written / seconds / 1000)
+    title, frames = study.coded_example(1.0)
+    assert title == dataset.row(tested[0])["title"]
+    assert len(frames.levels) == len(frames.values) == 95
 
 
 @pytest.mark.slow
