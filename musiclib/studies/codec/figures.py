@@ -142,7 +142,7 @@ def variants(
             )
         scale_bitrates(panel)
         panel.set(xlabel="Bitrate (kbps)", ylabel=metric_label(metric))
-    _legend(figure, panels[0], 3)
+    _legend(figure, panels[0], 2)
     return figure, panels
 
 
@@ -177,7 +177,7 @@ def repairs(
         panel.axhline(0.0, color="#7f7f7f", linewidth=1.2)
         scale_bitrates(panel)
         panel.set(xlabel="Bitrate (kbps)", ylabel=_better(metric))
-    _legend(figure, panels[0], 3)
+    _legend(figure, panels[0], 2)
     return figure, panels
 
 
