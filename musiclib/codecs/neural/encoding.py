@@ -22,7 +22,7 @@ from musiclib.codecs.neural.rate import (
 )
 from musiclib.codecs.neural.survey import TAIL, Chunks, Progress, Survey, survey
 from musiclib.errors import AudioError, CodecError
-from musiclib.models.transform import Setting, smoothing_of_gain
+from musiclib.models.transform import Setting
 
 # Beyond that, the coarseness may move by so much a block: 2 % of the bits each.
 SLEW = 1.0
@@ -213,10 +213,7 @@ class _Coder:
         assert setting is not None
         angle = self._found.angles[number]
         turned = block.rotated(angle, self._found.coded)
-        smoothing = setting.smoothing
-        if smoothing is None:
-            smoothing = smoothing_of_gain(setting.gain)
-        levels = turned.levels(smoothing)
+        levels = turned.levels(setting.level_smoothing)
         values = turned.values(levels, setting.gain, setting.dead_zone)
         return bitstream.Block(setting.gain, angle, encoder.encode(levels, values, setting.gain))
 

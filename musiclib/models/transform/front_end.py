@@ -33,6 +33,11 @@ class Setting:
         if not 0 <= self.gain <= LARGEST_GAIN:
             raise CodecError(f"gain must lie between 0 and {LARGEST_GAIN}, not {self.gain}")
 
+    @property
+    def level_smoothing(self) -> float:
+        """The smoothing, or what suits the gain where none is given."""
+        return smoothing_of_gain(self.gain) if self.smoothing is None else self.smoothing
+
 
 def smoothing_of_gain(gain: int) -> float:
     """Smoothing of levels for a gain: the fewer bits there are, the more a level's bits matter."""
@@ -55,10 +60,7 @@ class Frames:
 
 def quantised(coefficients: FloatArray, setting: Setting) -> Frames:
     """Choose what to send of MDCT coefficients `(T, 256)`."""
-    smoothing = setting.smoothing
-    if smoothing is None:
-        smoothing = smoothing_of_gain(setting.gain)
-    levels = choose_levels(coefficients, smoothing)
+    levels = choose_levels(coefficients, setting.level_smoothing)
     return Frames(levels, quantise(coefficients, levels, setting.gain, setting.dead_zone))
 
 
