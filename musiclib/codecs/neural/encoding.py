@@ -132,7 +132,8 @@ class _Coder:
         count = len(self._found.angles)
         if self._order.kbps is None:
             for number, block in enumerate(blocks):
-                self._write(self._code(self._encoder, number, block, self._order.setting))
+                turned = self._turned(number, block)
+                self._write(self._code(self._encoder, number, turned, self._order.setting))
                 tell(0.3 + 0.7 * (number + 1) / count)
             return
         correction, place = 1.0, None
@@ -154,7 +155,8 @@ class _Coder:
             budget = 8.0 * AIM * (self._budget - self._writer.n_bytes) / correction
             wanted = solve(left.bits, budget, 0.0, COARSEST)
             place = wanted if place is None else min(max(wanted, place - SLEW), place + SLEW)
-            coded = self._code(self._encoder, number, next(blocks), setting_of(place))
+            turned = self._turned(number, next(blocks))
+            coded = self._code(self._encoder, number, turned, setting_of(place))
             unit = found.of(number).bits(place)
             mean = left.bits(place) / (count - number)
             fade = 1.0 - 1.0 / MEMORY
@@ -170,12 +172,13 @@ class _Coder:
     def _calibrate(self, everything: Statistics) -> float:
         """Return the bits that are written for each that is predicted, from the blocks held."""
         correction = 1.0
+        held = {number: self._turned(number, block) for number, block in self._found.held.items()}
         for _ in range(2):
             budget = 8.0 * AIM * self._budget / correction
             place = solve(everything.bits, budget, 0.0, COARSEST)
             encoder, written, predicted = self._encoder.copy(), 0, 0.0
-            for number, block in self._found.held.items():
-                written += len(self._code(encoder, number, block, setting_of(place)).payload)
+            for number, turned in held.items():
+                written += len(self._code(encoder, number, turned, setting_of(place)).payload)
                 predicted += self._found.of(number).bits(place)
             correction = 8.0 * written / predicted
         return correction
@@ -188,11 +191,13 @@ class _Coder:
         for number in range(start + 1, start + len(blocks)):
             left = left + self._found.of(number)
 
+        turned = [self._turned(start + k, block) for k, block in enumerate(blocks)]
+
         def attempt(coarseness: float) -> tuple[int, _Coded]:
             encoder = self._encoder.copy()
             setting = setting_of(coarseness)
             coded = [
-                self._code(encoder, start + k, block, setting) for k, block in enumerate(blocks)
+                self._code(encoder, start + k, block, setting) for k, block in enumerate(turned)
             ]
             return self._size(coded), _Coded(coded, encoder)
 
@@ -203,16 +208,18 @@ class _Coder:
         for block in best.result.blocks:
             self._write(block)
 
+    def _turned(self, number: int, block: analysis.Block) -> analysis.Block:
+        return block.rotated(self._found.angles[number], self._found.coded)
+
     def _code(
         self,
         encoder: FrameEncoder,
         number: int,
-        block: analysis.Block,
+        turned: analysis.Block,
         setting: Setting | None,
     ) -> bitstream.Block:
         assert setting is not None
         angle = self._found.angles[number]
-        turned = block.rotated(angle, self._found.coded)
         levels = turned.levels(setting.level_smoothing)
         values = turned.values(levels, setting.gain, setting.dead_zone)
         return bitstream.Block(setting.gain, angle, encoder.encode(levels, values, setting.gain))
