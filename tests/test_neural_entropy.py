@@ -1,16 +1,18 @@
 """The entropy coder of the neural codec: what is written is read, at the price that was named."""
 
+import ast
 import hashlib
 import itertools
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from musiclib.codecs.neural.entropy import ContextTables, FrameDecoder, FrameEncoder
+from musiclib.codecs.neural.entropy import ContextTables, FrameDecoder, FrameEncoder, kernel
 from musiclib.codecs.neural.entropy.kernel import LARGEST_VALUE
 from musiclib.codecs.neural.entropy.tables import layout
 from musiclib.errors import BitstreamError, CodecError
@@ -211,3 +213,25 @@ def test_numbers_out_of_range_are_refused(tables: ContextTables) -> None:
             encoder.encode(bad, values, GAIN)
     with pytest.raises(CodecError, match="values"):
         encoder.encode(levels, values + LARGEST_VALUE, GAIN)
+
+
+def test_all_that_is_compiled_stands_in_one_file():
+    """Numba's cache follows the file of the compiled function, and no other."""
+    from numba.core.dispatcher import Dispatcher
+
+    source = Path(kernel.__file__)
+    waiting, seen = [kernel.run], set()
+    while waiting:
+        function = waiting.pop().py_func
+        seen.add(function.__name__)
+        assert Path(function.__code__.co_filename) == source
+        used = [function.__globals__.get(name) for name in function.__code__.co_names]
+        waiting += [
+            found
+            for found in used
+            if isinstance(found, Dispatcher) and found.py_func.__name__ not in seen
+        ]
+    assert len(seen) > 5
+    imported = [node for node in ast.walk(ast.parse(source.read_text())) if hasattr(node, "names")]
+    names = [getattr(node, "module", None) or node.names[0].name for node in imported]
+    assert not [name for name in names if name.startswith("musiclib")]

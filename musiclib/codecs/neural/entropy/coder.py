@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from musiclib.codecs.neural.entropy.frames import run
 from musiclib.codecs.neural.entropy.kernel import (
     LARGEST_LEVEL,
     LARGEST_VALUE,
@@ -16,6 +15,7 @@ from musiclib.codecs.neural.entropy.kernel import (
     WRITE,
     Coder,
     IntArray,
+    run,
 )
 from musiclib.codecs.neural.entropy.tables import ContextTables, copied, layout, new_history
 from musiclib.errors import BitstreamError, CodecError

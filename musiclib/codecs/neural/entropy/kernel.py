@@ -5,6 +5,10 @@ known already, say how likely a yes is. A small network without hidden layers (a
 joins their guesses, learns from each decision, and an arithmetic coder spends as
 many bits as the decision was surprising. Mixing: Mahoney, "Adaptive weighing of context models for
 lossless data compression" (Florida Tech, 2005). All of it is done in whole numbers.
+
+Numba keeps the compiled pass beside this file for as long as the file stays as it is. It does not
+look into other files, so everything that is compiled has to stand in this one: no function and no
+constant of it may be imported from elsewhere in musiclib.
 """
 
 from __future__ import annotations
@@ -138,13 +142,13 @@ class Coder(NamedTuple):
 
 
 @numba.njit(nogil=True)
-def clip(x, low, high):  # type: ignore[no-untyped-def]
+def _clip(x, low, high):  # type: ignore[no-untyped-def]
     """Return the nearest number in a range."""
     return low if x < low else (high if x > high else x)
 
 
 @numba.njit(nogil=True)
-def log_step(x):  # type: ignore[no-untyped-def]
+def _log_step(x):  # type: ignore[no-untyped-def]
     """Whole number to about the fourth root of two: 0, 1, 2 ... 31."""
     if x < 8:
         return x
@@ -186,7 +190,7 @@ def _code(coder, bit, probability):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True)
-def send_half(coder, bit):  # type: ignore[no-untyped-def]
+def _send_half(coder, bit):  # type: ignore[no-untyped-def]
     """Send or read a decision that is as likely as not."""
     if coder.registers[4] != MEASURE:
         return _code(coder, bit, 32768)
@@ -194,7 +198,7 @@ def send_half(coder, bit):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True)
-def decide(coder, bit, n, node, base, rows, mixer, constants, inputs, part):  # type: ignore[no-untyped-def]
+def _decide(coder, bit, n, node, base, rows, mixer, constants, inputs, part):  # type: ignore[no-untyped-def]
     """Guess a decision, send or read it, learn from it. `rows`: three weight sets, blend, apm."""
     slots, weights = mixer.slots, mixer.weights
     w0, w1, w2, row = rows[0], rows[1], rows[2], rows[3]
@@ -205,18 +209,18 @@ def decide(coder, bit, n, node, base, rows, mixer, constants, inputs, part):  # 
         dot0 += weights[w0, i] * s
         dot1 += weights[w1, i] * s
         dot2 += weights[w2, i] * s
-    s0 = clip(dot0 >> 16, -LIMIT, LIMIT)
-    s1 = clip(dot1 >> 16, -LIMIT, LIMIT)
-    s2 = clip(dot2 >> 16, -LIMIT, LIMIT)
+    s0 = _clip(dot0 >> 16, -LIMIT, LIMIT)
+    s1 = _clip(dot1 >> 16, -LIMIT, LIMIT)
+    s2 = _clip(dot2 >> 16, -LIMIT, LIMIT)
     blend = mixer.blend
-    s = clip((blend[row, 0] * s0 + blend[row, 1] * s1 + blend[row, 2] * s2) >> 16, -LIMIT, LIMIT)
+    s = _clip((blend[row, 0] * s0 + blend[row, 1] * s1 + blend[row, 2] * s2) >> 16, -LIMIT, LIMIT)
     p = np.int64(constants.squash[s + LIMIT])
     cell, part_of = (s + LIMIT) >> APM_SHIFT, (s + LIMIT) & 127
     a0, a1 = rows[4], rows[5]
     apm = mixer.apm
     p0 = (apm[a0, cell] * (128 - part_of) + apm[a0, cell + 1] * part_of) >> 7
     p1 = (apm[a1, cell] * (128 - part_of) + apm[a1, cell + 1] * part_of) >> 7
-    final = clip((2 * p + p0 + p1) >> 2, LEAST, MOST)
+    final = _clip((2 * p + p0 + p1) >> 2, LEAST, MOST)
     if coder.registers[4] != MEASURE:
         bit = _code(coder, bit, final)
     else:
@@ -248,3 +252,307 @@ def decide(coder, bit, n, node, base, rows, mixer, constants, inputs, part):  # 
     apm[a1, cell] += ((goal - apm[a1, cell]) * rate[2]) >> 10
     apm[a1, cell + 1] += ((goal - apm[a1, cell + 1]) * rate[2]) >> 10
     return bit
+
+
+@numba.njit(nogil=True)
+def _send_levels(  # type: ignore[no-untyped-def]
+    levels, c, gain, layout, history, mixer, constants, coder, base, inputs, rows, mid
+):
+    """Send or read the levels of a frame; `mid` (B,) holds the steps of the other channel."""
+    n_bands = len(levels)
+    old, changes, last = history.levels[c], history.changes[c], history.last[c]
+    age, mean, evidence = history.age[c], history.mean[c], history.evidence[c]
+    reading = coder.registers[4] == READ
+    coarse = gain >> 4
+    d1, d2, count, drift = 0, 0, 0, 0
+    for b in range(n_bands):
+        first = old[b] < 0
+        before = old[b]
+        if first:
+            before = levels[b - 1] if b > 0 else 20
+        lower = levels[b - 1] if b > 0 else before
+        above = old[b + 1] if b < n_bands - 1 and not first else before
+        rel = _clip(lower - before, -8, 7) + 8
+        rel_up = _clip(above - before, -8, 7) + 8
+        aged = age[b] if age[b] < 7 else (7 if age[b] < 12 else (8 if age[b] < 24 else 9))
+        if first:
+            aged = FIRST_AGE
+        c1, c2 = _clip(d1, -3, 3) + 3, _clip(d2, -2, 2) + 2
+        cp, cu = _clip(changes[b], -3, 3) + 3, _clip(changes[b + 1], -2, 2) + 2
+        cl = _clip(last[b], -2, 2) + 2
+        off = _clip((before * 16 - mean[b]) >> 4, -8, 7) + 8
+        ev = evidence[b]
+        dm = _clip(mid[b], -3, 3) + 3
+        dr = _clip(drift, -3, 3) + 3
+        base[0] = coarse | b << 4 | aged << 9
+        base[1] = c1 | c2 << 3 | cp << 6 | cu << 9
+        base[2] = rel | rel_up << 4 | aged << 8
+        base[3] = b | rel << 5 | c1 << 9
+        base[4] = ev | c1 << 4 | (coarse >> 1) << 7 | cp << 10
+        base[5] = b | before << 5
+        base[6] = off | aged << 4 | cl << 8
+        base[7] = min(count, 7) | dr << 3 | b << 6
+        base[8] = c1 | cp << 3 | cl << 6 | aged << 9
+        base[9] = coarse | min(count, 7) << 4 | c1 << 7 | aged << 10
+        base[10] = dm | c1 << 3 | off << 6 | c << 10
+        # What was sent of the band lately, beside what its level would make one expect.
+        start, end = layout.edges[b], layout.edges[b + 1]
+        step = ((before * 256 * 154) >> 8) + layout.offset[(start + end) >> 1] + 16 * gain
+        expected = _clip(((before * 256 - step) >> 7) + 16, 0, 63)
+        total = np.int64(0)
+        for j in range(start + PAD, end + PAD):
+            total += history.trail[c, j]
+        base[11] = (
+            _log_step((total >> 1) // (end - start)) | (expected >> 1) << 5 | min(ev, 3) << 10
+        )
+        base[12] = _log_step(history.busy[c]) | coarse << 4 | min(count, 7) << 8
+        below = min(age[b - 1], 3) if b > 0 else 3
+        beyond = min(age[b + 1], 3) if b < n_bands - 1 else 3
+        base[13] = aged | below << 4 | beyond << 6 | rel << 8
+        node, size, up = 0, 0, 0
+        change = levels[b] - before
+        while True:
+            if node == 0:
+                bit = 1 if change != 0 else 0
+            elif node == 1:
+                bit = 1 if change > 0 else 0
+            else:
+                bit = 1 if abs(change) > size else 0
+            rows[0] = node * 32 + c1
+            rows[1] = 512 + node * 32 + aged
+            rows[2] = 1024 + node * 32 + b
+            rows[3] = node * 32 + aged
+            rows[4] = node * 32 + coarse
+            rows[5] = 512 + node * 32 + b
+            bit = _decide(coder, bit, N_LEVEL_INPUTS, node, base, rows, mixer, constants, inputs, 0)
+            if node == 0:
+                if not bit:
+                    change = 0
+                    break
+                node = 1
+            elif node == 1:
+                up = bit
+                size = 1
+                node = 2 + up
+            else:
+                if not bit:
+                    break
+                size += 1
+                node = min(2 * size + up, 12 + up)
+            if size >= LARGEST_LEVEL:
+                break
+        if reading and node > 0:
+            change = size if up else -size
+        level = _clip(before + change, 0, LARGEST_LEVEL)
+        levels[b] = level
+        d2, d1 = d1, level - before
+        if first:
+            mean[b] = level * 16
+            d1 = 0
+        mean[b] += (level * 16 - mean[b] + 8) >> 4
+        count += 1 if d1 != 0 else 0
+        drift += _clip(d1, -1, 1)
+        old[b] = level
+        changes[b] = d1
+        mid[b] = d1
+        if d1 != 0:
+            last[b] = d1
+            age[b] = 0
+        else:
+            age[b] = min(age[b] + 1, 255)
+    history.busy[c] = count
+
+
+@numba.njit(nogil=True)
+def _send_tail(value, coder):  # type: ignore[no-untyped-def]
+    """Exp-Golomb code of what is beyond the unary part."""
+    reading = coder.registers[4] == READ
+    rest = value - UNARY + 1
+    width = 0
+    while width < 15:
+        bit = _send_half(coder, 1 if (rest >> (width + 1)) > 0 else 0)
+        if not bit:
+            break
+        width += 1
+    found = 1
+    for i in range(width - 1, -1, -1):
+        found = found << 1 | _send_half(coder, (rest >> i) & 1)
+    coder.bits[2] += 2 * width + 1
+    return min(found + UNARY - 1, LARGEST_VALUE - 1) if reading else value
+
+
+@numba.njit(nogil=True)
+def _send_values(  # type: ignore[no-untyped-def]
+    values, c, levels, gain, layout, history, mixer, constants, coder, base, inputs, rows
+):
+    """Send or read the quantised coefficients of a frame."""
+    n = len(values)
+    sizes, trail, slow = history.sizes[c], history.trail[c], history.slow[c]
+    steps, edges = history.steps[c], layout.edges
+    reading = coder.registers[4] == READ
+    now, p, o, q = np.zeros(n + 2 * PAD, np.int32), sizes[0], sizes[1], sizes[2]
+    middle = history.sizes[0, 0]
+    band_sum = np.zeros(len(levels), np.int64)
+    energy, left = np.int64(0), 0
+    row = coder.registers[5]
+    for k in range(n):
+        j = k + PAD
+        low = layout.lower[k]
+        upper = np.int64(layout.upper_weight[k])
+        envelope = levels[low] * (256 - upper) + levels[low + 1] * upper
+        step = ((envelope * 154) >> 8) + layout.offset[k] + 16 * gain
+        finer = steps[k] - step
+        if finer != 0:
+            # What is remembered is counted in steps, so it changes with them.
+            factor = np.int64(layout.factor[(_clip(finer, -2048, 2047) + 2048) >> 4])
+            trail[j] = min((trail[j] * factor) >> 12, 1 << 24)
+            slow[j] = min((slow[j] * factor) >> 12, 1 << 24)
+        steps[k] = step
+    for k in range(n):
+        j = k + PAD
+        b = np.int64(layout.band[k])
+        low = layout.lower[k]
+        upper = np.int64(layout.upper_weight[k])
+        envelope = levels[low] * (256 - upper) + levels[low + 1] * upper
+        r = _clip(((envelope - steps[k]) >> 7) + 16, 0, 63)
+        n1, n2, n3, n4 = now[j - 1], now[j - 2], now[j - 3], now[j - 4]
+        p0, pm, pp = p[j], p[j - 1], p[j + 1]
+        o0, om, op = o[j], o[j - 1], o[j + 1]
+        s1 = 2 * n1 + n2 + 2 * p0 + pm + pp
+        s2 = n1 + n2 + n3 + n4 + p0 + pm + pp + p[j - 2] + p[j + 2] + o0 + om + op + q[j]
+        s3 = trail[j]
+        s4 = trail[j - 1] + trail[j + 1]
+        expected = 32 * n1 + 16 * n2 + 8 * (n3 + n4) + 16 * (pm + pp) + 2 * s3 + s4 + slow[j]
+        l1, l2, l3, l4 = _log_step(s1), _log_step(s2), _log_step(s3 >> 2), _log_step(s4 >> 2)
+        l5, l6 = _log_step(slow[j] >> 1), _log_step((slow[j - 1] + slow[j + 1]) >> 1)
+        le = _log_step(expected >> 3)
+        # The level says how much power the band has: the rest of it is for the bins that are left.
+        if k == edges[b]:
+            energy, left = np.int64(0), edges[b + 1] - edges[b]
+        flat = _clip(((levels[b] * 256 - steps[k]) >> 7) + 16, 0, 63)
+        missing = layout.power[flat] * np.int64(edges[b + 1] - edges[b]) - energy
+        lm = 1 + min(_log_step(missing // left), 30) if missing > 0 else 0
+        base[0] = min(n1, 3) | min(n2, 3) << 2 | min(p0, 3) << 4 | min(pm, 2) << 6 | min(pp, 2) << 8
+        base[1] = l1 | (r >> 1) << 5
+        base[2] = r | b << 6
+        base[3] = min(p0, 7) | min(o0, 7) << 3 | min(q[j], 3) << 6 | min(n1, 3) << 8
+        base[4] = l2 | b << 5
+        base[5] = k | min(s1, 7) << 8
+        base[6] = l2 | (l1 >> 1) << 5 | (l3 >> 2) << 9
+        base[7] = (
+            min(n1 + n2, 7) | min(p0 + pm + pp, 7) << 3 | min(o0 + om + op, 7) << 6 | (r >> 3) << 9
+        )
+        base[8] = l5 | l6 << 5 | min(p0, 2) << 10
+        base[9] = l3 | r << 5
+        base[10] = lm | min(left - 1, 3) << 5 | min(n1, 2) << 7 | min(s3 >> 4, 7) << 9
+        base[11] = le | r << 5
+        base[12] = le | lm << 5
+        if c == 0:
+            base[13] = l3 | l4 << 5 | min(n1, 1) << 10
+        else:
+            m0, around = middle[j], middle[j - 1] + middle[j + 1]
+            base[13] = (1 << 12) | min(m0, 7) | min(around, 7) << 3 | (le >> 1) << 6
+        value = values[k]
+        size, found = abs(value), 0
+        of_zeros, of_sizes = coder.bits[1], coder.bits[2]
+        while True:
+            bit = 1 if size > found else 0
+            rows[0] = found * 32 + l2
+            rows[1] = 512 + found * 64 + r
+            rows[2] = 1536 + found * 32 + le
+            rows[3] = found
+            rows[4] = found * 64 + r
+            rows[5] = 1024 + found * 64 + le
+            part = 1 if found == 0 else 2
+            bit = _decide(
+                coder, bit, N_VALUE_INPUTS, found, base, rows, mixer, constants, inputs, part
+            )
+            if not bit:
+                break
+            found += 1
+            if found == UNARY:
+                found = _send_tail(size, coder)
+                break
+        if reading:
+            size = found
+        if size > 0:
+            negative = _send_half(coder, 1 if value < 0 else 0)
+            coder.bits[3] += 1
+            if reading:
+                value = -size if negative else size
+        elif reading:
+            value = 0
+        values[k] = value
+        now[j] = size
+        band_sum[b] += size
+        left -= 1
+        energy += 16 * np.int64(size) * size if size > 0 else 1
+        if row < len(coder.trace):
+            coder.trace[row, k, 0] = coder.bits[1] - of_zeros
+            coder.trace[row, k, 1] = coder.bits[2] - of_sizes + min(size, 1)
+    coder.registers[5] += 1
+    for k in range(n):
+        j = k + PAD
+        trail[j] += (now[j] * 64 - trail[j] + 1) >> 2
+        slow[j] += (now[j] * 64 - slow[j] + 4) >> 3
+        sizes[2, j], sizes[1, j], sizes[0, j] = sizes[1, j], sizes[0, j], now[j]
+    for band in range(len(levels)):
+        history.evidence[c, band] = min(_log_step(band_sum[band]), 15)
+
+
+@numba.njit(cache=True, nogil=True)
+def run(levels, values, gain, layout, history, of_levels, of_values, constants, coder):  # type: ignore[no-untyped-def]
+    """Measure, write or read frames.
+
+    Args:
+        levels: `(C, T, B)`, filled when reading.
+        values: `(C, T, N)`, filled when reading.
+        gain: Of the quantiser.
+        layout: See there.
+        history: Changed in place, as the mixers are.
+        of_levels: Mixer of levels.
+        of_values: Mixer of values.
+        constants: See there.
+        coder: See there.
+
+    Returns:
+        Whether all went well: False once reading has gone too far beyond the end.
+    """
+    n_channels, n_frames, n_bands = levels.shape
+    base, inputs = np.zeros(16, np.int64), np.zeros(16, np.int64)
+    rows = np.zeros(6, np.int64)
+    r = coder.registers
+    for t in range(n_frames):
+        steps = np.zeros(n_bands, np.int64)
+        for c in range(n_channels):
+            _send_levels(
+                levels[c, t],
+                c,
+                gain,
+                layout,
+                history,
+                of_levels,
+                constants,
+                coder,
+                base,
+                inputs,
+                rows,
+                steps,
+            )
+            _send_values(
+                values[c, t],
+                c,
+                levels[c, t],
+                gain,
+                layout,
+                history,
+                of_values,
+                constants,
+                coder,
+                base,
+                inputs,
+                rows,
+            )
+        if r[4] == READ and r[3] > len(coder.data) + 8:
+            return False
+    return True
