@@ -109,6 +109,17 @@ def test_bfloat16_comes_close_to_float32(kind: str) -> None:
     assert float(rough) == pytest.approx(exact, abs=0.5 if kind == "waveform" else 0.02)
 
 
+@every_learned
+def test_bfloat16_has_gradients_on_any_processor(kind: str) -> None:
+    model = built(kind).train()
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = model.training_step(music(), generator()).total
+    loss.backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+
+
 @every_kind
 def test_clips_of_a_batch_do_not_touch_each_other(kind: str) -> None:
     model = built(kind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from musiclib.errors import ModelError
@@ -60,10 +61,24 @@ class LstmAutoencoder(FrameAutoencoder):
 
     def encode_rows(self, rows: Tensor) -> Tensor:
         """Run the first LSTM over the frames."""
-        latent: Tensor = self.encoder_out(self.encoder_lstm(rows)[0])
+        latent: Tensor = self.encoder_out(_states(self.encoder_lstm, rows))
         return latent if self.spine is None else latent + self.spine.reduce(rows)
 
     def decode_rows(self, latent: Tensor) -> Tensor:
         """Run the second LSTM over the encodings."""
-        rows: Tensor = self.decoder_out(self.decoder_lstm(latent)[0])
+        rows: Tensor = self.decoder_out(_states(self.decoder_lstm, latent))
         return rows if self.spine is None else rows + self.spine.expand(latent)
+
+
+def _states(lstm: nn.LSTM, rows: Tensor) -> Tensor:
+    """Return the states of an LSTM after each row.
+
+    On a processor always in float32: under mixed precision PyTorch would ask oneDNN for an LSTM in
+    bfloat16, which it has for processors with AVX-512 alone.
+    """
+    if rows.device.type != "cpu":
+        states: Tensor = lstm(rows)[0]
+        return states
+    with torch.autocast("cpu", enabled=False):
+        states = lstm(rows.float())[0]
+    return states
