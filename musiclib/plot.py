@@ -1,0 +1,479 @@
+"""The verb *draw*: six figures that show every result of the book, from tidy tables.
+
+A tidy table has one row for each number: which system, at which setting, how large, and between
+which bounds. Such tables come from :func:`musiclib.evaluate` and :mod:`musiclib.stats`, and any
+data frame of the same form will do. A system keeps its colour in all figures.
+
+=================== ===========================================================================
+:func:`curves`      quality over bitrate, or any other line with an interval
+:func:`forest`      differences from a reference, one a row, with intervals
+:func:`dots`        values by category, for one system or several side by side
+:func:`loss_curves` training and validation loss over steps
+:func:`confusion`   which class was taken for which
+:func:`spectrogram` level over time and frequency
+=================== ===========================================================================
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.transforms import blended_transform_factory
+from scipy.optimize import isotonic_regression
+
+from musiclib.errors import MusiclibError
+from musiclib.figures.panels import figure_and_axes
+from musiclib.figures.spectrograms import spectrogram
+from musiclib.figures.style import series_styles
+from musiclib.figures.tables import confusion_matrix as confusion
+
+__all__ = ["confusion", "curves", "dots", "forest", "loss_curves", "spectrogram"]
+
+Side = Literal["left", "right"]
+_MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "p", "h", "<", ">")
+_GREY: Final = "#7f7f7f"
+_INK: Final = "#1a1a1a"
+_LABEL_POINTS: Final = 10
+_CONTRAST: Final = 4.5  # of small text on its ground, by WCAG 2.2
+
+
+def curves(
+    table: pd.DataFrame,
+    x: str,
+    y: str = "mean",
+    *,
+    system: str = "system",
+    low: str = "low",
+    high: str = "high",
+    xlabel: str | None = None,
+    ylabel: str | None = None,
+    log_x: bool = False,
+    log_y: bool = False,
+    markers: bool = True,
+    label_at: Side | Mapping[str, Side] = "right",
+    title: str | None = None,
+    axes: Axes | None = None,
+) -> tuple[Figure, Axes]:
+    """Draw one line for each system, labelled at its end, with a band for its interval.
+
+    Args:
+        table: One row for each system and place on the horizontal axis.
+        x: Column of the horizontal axis, such as ``"kbps"``.
+        y: Column of the vertical axis.
+        system: Column that tells the lines apart; its values are the labels.
+        low: Column with the lower ends of the intervals.
+        high: Column with the upper ends. Without both columns there are no bands; where a bound
+            is NaN, the band has a gap.
+        xlabel: Text of the horizontal axis; by default the column's name.
+        ylabel: Text of the vertical axis; by default the column's name.
+        log_x: Whether the horizontal axis is logarithmic, as suits bitrates.
+        log_y: Whether the vertical axis is, as suits losses.
+        markers: Whether each row gets a mark. Leave them out where rows are steps of a curve
+            rather than measurements.
+        label_at: End of the lines that carries the label, for all or by system.
+        title: Title of the axes.
+        axes: Axes to draw in; a new figure by default.
+
+    Returns:
+        The figure and its axes.
+
+    Raises:
+        MusiclibError: A column is missing, only one of ``low`` and ``high`` is there, or the
+            table is empty.
+    """
+    _require(table, [x, y, system])
+    banded = _has_interval(table, low, high)
+    figure, axes = figure_and_axes(axes, height=4.2)
+    styles = _styles(table[system])
+    axes.set(xscale="log" if log_x else "linear", yscale="log" if log_y else "linear")
+    sns.lineplot(
+        table,
+        x=x,
+        y=y,
+        hue=system,
+        style=system,
+        palette={name: style["color"] for name, style in styles.items()},
+        markers={name: style["marker"] for name, style in styles.items()} if markers else False,
+        dashes=False,
+        errorbar=None,
+        estimator=None,
+        markersize=7,
+        legend=False,
+        ax=axes,
+    )
+    ends: list[tuple[str, float, float, Side]] = []
+    for name, style in styles.items():
+        rows = table[table[system] == name].dropna(subset=[x, y]).sort_values(x)
+        if banded:
+            bounds = rows[low].to_numpy(float), rows[high].to_numpy(float)
+            axes.fill_between(
+                rows[x].to_numpy(float), *bounds, color=style["color"], alpha=0.18, linewidth=0
+            )
+        if not rows.empty:
+            side = label_at if isinstance(label_at, str) else label_at.get(name, "right")
+            end = rows.iloc[-1 if side == "right" else 0]
+            ends.append((name, float(end[x]), float(end[y]), side))
+    axes.set(xlabel=xlabel or x, ylabel=ylabel or y)
+    for axis, logarithmic in ((axes.xaxis, log_x), (axes.yaxis, log_y)):
+        if logarithmic:
+            _tick_by_factors(axis)
+    if title:
+        axes.set_title(title)
+    _label_ends(axes, ends, {name: style["color"] for name, style in styles.items()})
+    return figure, axes
+
+
+def forest(
+    table: pd.DataFrame,
+    label: str = "label",
+    value: str = "mean",
+    *,
+    low: str = "low",
+    high: str = "high",
+    group: str | None = None,
+    reference: float = 0.0,
+    digits: int = 1,
+    unit: str = "",
+    xlabel: str | None = None,
+    title: str | None = None,
+    axes: Axes | None = None,
+) -> tuple[Figure, Axes]:
+    """Draw differences from a reference, one a row, each with its interval and its numbers.
+
+    A row whose interval leaves the reference out is drawn in black with a full mark. The others,
+    which are not settled, are grey with an open one.
+
+    Args:
+        table: One row for each difference, from top to bottom.
+        label: Column with the names of the rows.
+        value: Column with the differences.
+        low: Column with the lower ends of the intervals.
+        high: Column with the upper ends.
+        group: Column of headings; rows of one heading stand together, in the table's order.
+        reference: Value of no difference, where a vertical line stands.
+        digits: Decimal places of the numbers at the right.
+        unit: Unit of the numbers, such as ``"%"``.
+        xlabel: Text of the horizontal axis; by default the column's name.
+        title: Title of the axes.
+        axes: Axes to draw in; a new figure by default.
+
+    Returns:
+        The figure and its axes.
+
+    Raises:
+        MusiclibError: A column is missing, or the table is empty.
+    """
+    _require(table, [label, value, low, high, *([group] if group else [])])
+    lines = _forest_lines(table, label, group)
+    figure, axes = figure_and_axes(axes, height=0.9 + 0.36 * len(lines))
+    at_right = blended_transform_factory(axes.transAxes, axes.transData)
+    axes.axvline(reference, color=_GREY, linewidth=1.0, zorder=1)
+    for place, (_, row) in enumerate(lines):
+        if row is None:
+            continue
+        middle, bottom, top = (float(table[column].iloc[row]) for column in (value, low, high))
+        settled = not bottom <= reference <= top
+        colour = _INK if settled else _GREY
+        axes.plot([bottom, top], [place, place], color=colour, linewidth=2.0, zorder=2)
+        face = colour if settled else "white"
+        axes.plot(middle, place, "o", color=colour, markerfacecolor=face, markersize=8, zorder=3)
+        numbers = f"{_number(middle, digits)}{_unit(unit)}"
+        interval = f"[{_number(bottom, digits)}, {_number(top, digits)}]"
+        axes.text(
+            1.02, place, f"{numbers}  {interval}", transform=at_right, va="center",
+            fontsize=_LABEL_POINTS, color=colour,
+        )  # fmt: skip
+    axes.set_yticks(range(len(lines)), [text for text, _ in lines])
+    for tick, (_, row) in zip(axes.get_yticklabels(), lines, strict=True):
+        tick.set_fontweight("bold" if row is None else "normal")
+    axes.set_ylim(len(lines) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(False, axis="y")
+    axes.spines["left"].set_visible(False)
+    axes.margins(x=0.08)
+    axes.set_xlabel(xlabel or value)
+    if title:
+        axes.set_title(title)
+    return figure, axes
+
+
+def dots(
+    table: pd.DataFrame,
+    category: str = "category",
+    value: str = "mean",
+    *,
+    system: str | None = None,
+    low: str = "low",
+    high: str = "high",
+    reference: float | None = None,
+    reference_label: str = "",
+    xlabel: str | None = None,
+    title: str | None = None,
+    axes: Axes | None = None,
+) -> tuple[Figure, Axes]:
+    """Draw values as dots, a row for each category, with a bar for each interval.
+
+    Args:
+        table: One row for each category, or for each category and system.
+        category: Column with the names of the rows, from top to bottom as they come.
+        value: Column with the values.
+        system: Column that tells several dots of a category apart; they stand below one another.
+        low: Column with the lower ends of the intervals.
+        high: Column with the upper ends. Without both columns there are no bars.
+        reference: Where a dashed line stands, such as chance.
+        reference_label: What that line is.
+        xlabel: Text of the horizontal axis; by default the column's name.
+        title: Title of the axes.
+        axes: Axes to draw in; a new figure by default.
+
+    Returns:
+        The figure and its axes.
+
+    Raises:
+        MusiclibError: A column is missing, only one of ``low`` and ``high`` is there, or the
+            table is empty.
+    """
+    _require(table, [category, value, *([system] if system else [])])
+    barred = _has_interval(table, low, high)
+    categories = list(dict.fromkeys(table[category]))
+    names = table[system] if system else pd.Series("", index=table.index)
+    styles = _styles(names)
+    spread = 0.0 if len(styles) == 1 else min(0.7, 0.18 * len(styles))
+    offsets = dict(zip(styles, np.linspace(-spread / 2, spread / 2, len(styles)), strict=True))
+    height = 0.9 + len(categories) * (0.36 + 0.6 * spread)
+    figure, axes = figure_and_axes(axes, height=height)
+    if reference is not None:
+        axes.axvline(reference, color=_GREY, linewidth=1.2, linestyle="--", zorder=1)
+        axes.annotate(
+            reference_label, (reference, 1.0), xycoords=axes.get_xaxis_transform(),
+            xytext=(0, 3), textcoords="offset points", ha="center", fontsize=_LABEL_POINTS,
+        )  # fmt: skip
+    for name, style in styles.items():
+        rows = table[names == name]
+        places = rows[category].map(categories.index).to_numpy(float) + offsets[name]
+        if barred:
+            bounds = rows[low].to_numpy(float), rows[high].to_numpy(float)
+            axes.hlines(places, *bounds, color=style["color"], linewidth=2.0, zorder=2)
+        axes.plot(
+            rows[value].to_numpy(float), places, style["marker"], color=style["color"],
+            markersize=8, zorder=3, label=str(name),
+        )  # fmt: skip
+    axes.set_yticks(range(len(categories)), [str(each) for each in categories])
+    axes.set_ylim(len(categories) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.margins(x=0.06)
+    axes.set_xlabel(xlabel or value)
+    if len(styles) > 1:
+        figure.legend(loc="outside upper center", ncols=min(len(styles), 4))
+    if title:
+        axes.set_title(title)
+    return figure, axes
+
+
+def loss_curves(
+    table: pd.DataFrame,
+    x: str = "step",
+    y: str = "loss",
+    *,
+    system: str = "system",
+    part: str = "part",
+    low: str = "low",
+    high: str = "high",
+    xlabel: str = "Training step",
+    ylabel: str = "Loss",
+    title: str | None = None,
+    axes: Axes | None = None,
+) -> tuple[Figure, Axes]:
+    """Draw loss over training steps: validation as a line, training as a thin dashed one.
+
+    Args:
+        table: One row for each system, part and step.
+        x: Column with the steps.
+        y: Column with the loss, above 0: the axis is logarithmic.
+        system: Column with the names of the models, which stand at the ends of their lines.
+        part: Column with ``"training"`` or ``"validation"``; without it all rows are validation.
+        low: Column with the lower ends of intervals, as over seeds.
+        high: Column with the upper ends. Without both columns there are no bands.
+        xlabel: Text of the horizontal axis.
+        ylabel: Text of the vertical axis.
+        title: Title of the axes.
+        axes: Axes to draw in; a new figure by default.
+
+    Returns:
+        The figure and its axes.
+
+    Raises:
+        MusiclibError: A column is missing, a part is neither of the two, or the table is empty.
+    """
+    _require(table, [x, y, system])
+    parts = table[part] if part in table else pd.Series("validation", index=table.index)
+    if strangers := sorted(set(parts) - {"training", "validation"}):
+        raise MusiclibError(f"{part} is {strangers[0]!r}: give 'training' or 'validation'")
+    validation, training = table[parts == "validation"], table[parts == "training"]
+    shown = validation if not validation.empty else training
+    figure, axes = curves(
+        shown, x, y, system=system, low=low, high=high, xlabel=xlabel, ylabel=ylabel,
+        log_y=True, markers=False, title=title, axes=axes,
+    )  # fmt: skip
+    if validation.empty or training.empty:
+        return figure, axes
+    # Systems keep the colours that they have as validation lines.
+    styles = _styles(shown[system])
+    for name, rows in training.groupby(system, sort=False):
+        colour = styles[name]["color"] if name in styles else _GREY
+        line = rows.sort_values(x)
+        axes.plot(line[x], line[y], color=colour, linewidth=1.0, linestyle="--", zorder=1)
+    proxies = [
+        Line2D([], [], color=_INK, label="validation"),
+        Line2D([], [], color=_INK, linewidth=1.0, linestyle="--", label="training"),
+    ]
+    axes.legend(handles=proxies)
+    return figure, axes
+
+
+def _require(table: pd.DataFrame, columns: Sequence[str]) -> None:
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise MusiclibError(f"the table lacks {missing}; it has {list(table.columns)}")
+    if table.empty:
+        raise MusiclibError("the table has no rows, so there is nothing to draw")
+
+
+def _has_interval(table: pd.DataFrame, low: str, high: str) -> bool:
+    there = [column in table for column in (low, high)]
+    if any(there) and not all(there):
+        lacking = high if there[0] else low
+        raise MusiclibError(f"an interval has two ends, but the table lacks {lacking!r}")
+    return all(there)
+
+
+def _styles(systems: pd.Series) -> dict[Any, dict[str, Any]]:
+    """Colour and marker of each system, in the order in which they come."""
+    names = list(dict.fromkeys(systems))
+    found = series_styles([str(name) for name in names])
+    return {
+        name: {"color": style["color"], "marker": _MARKERS[place % len(_MARKERS)]}
+        for place, (name, style) in enumerate(zip(names, found, strict=True))
+    }
+
+
+def _tick_by_factors(axis: Axis) -> None:
+    """Ticks at powers of two, and between them where few fit, written without exponents."""
+    low, high = axis.get_view_interval()
+    powers = 2.0 ** np.arange(np.floor(np.log2(low)), np.ceil(np.log2(high)) + 1)
+    ticks = np.sort(np.concatenate([powers, 1.5 * powers])) if high < 20 * low else powers
+    axis.set_major_locator(FixedLocator(ticks.tolist()))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def _forest_lines(
+    table: pd.DataFrame, label: str, group: str | None
+) -> list[tuple[str, int | None]]:
+    """Texts at the left from top to bottom, with their rows; headings have none."""
+    if group is None:
+        return [(str(text), row) for row, text in enumerate(table[label])]
+    lines: list[tuple[str, int | None]] = []
+    for heading in dict.fromkeys(table[group]):
+        lines.append((str(heading), None))
+        members = np.flatnonzero((table[group] == heading).to_numpy())
+        lines += [(str(table[label].iloc[row]), int(row)) for row in members]
+    return lines
+
+
+def _label_ends(
+    axes: Axes, ends: Sequence[tuple[str, float, float, Side]], colours: Mapping[str, str]
+) -> None:
+    """Write names beside the ends of lines, moved apart where they would overlap."""
+    if not ends:
+        return
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()  # only now the axes have their size in pixels
+    pixels = axes.transData.transform([(x, y) for _, x, y, _ in ends])
+    frame = axes.get_window_extent()
+    point = figure.dpi / 72
+    gap = 1.25 * _LABEL_POINTS * point
+    for side in ("left", "right"):
+        chosen = [number for number, end in enumerate(ends) if end[3] == side]
+        for members in _columns(pixels[:, 0], chosen, 0.2 * frame.width):
+            wanted = pixels[members, 1]
+            moved = (_apart(wanted, gap) - wanted) / point
+            for number, shift in zip(members, moved, strict=True):
+                name, x, y, _ = ends[number]
+                axes.annotate(
+                    str(name),
+                    (x, y),
+                    xytext=(8 if side == "right" else -8, shift),
+                    textcoords="offset points",
+                    ha="left" if side == "right" else "right",
+                    va="center",
+                    fontsize=_LABEL_POINTS,
+                    color=_readable(colours[name]),
+                    annotation_clip=False,
+                    arrowprops=_leader(colours[name]) if abs(shift) > 4 else None,
+                )
+
+
+def _leader(colour: str) -> dict[str, Any]:
+    return {"arrowstyle": "-", "color": colour, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 3}
+
+
+def _columns(
+    places: npt.NDArray[np.float64], chosen: Sequence[int], reach: float
+) -> list[list[int]]:
+    """Labels that may overlap: those whose lines end within `reach` pixels of each other."""
+    found: list[list[int]] = []
+    for number in sorted(chosen, key=lambda each: float(places[each])):
+        if found and places[number] - places[found[-1][-1]] <= reach:
+            found[-1].append(number)
+        else:
+            found.append([number])
+    return found
+
+
+def _apart(wanted: npt.NDArray[np.float64], gap: float) -> npt.NDArray[np.float64]:
+    """Places at least `gap` apart, in the same order and as near to the wanted ones as can be.
+
+    The least squares problem with ordered gaps is isotonic regression once the gaps are taken out.
+    """
+    order = np.argsort(wanted, kind="stable")
+    taken = gap * np.arange(len(wanted))
+    moved = np.empty(len(wanted))
+    moved[order] = isotonic_regression(wanted[order] - taken).x + taken
+    return moved
+
+
+def _readable(colour: str) -> str:
+    """A colour for small text on white: darkened until it stands out enough."""
+    rgb = np.array(to_rgb(colour))
+    while 1.05 / (_luminance(rgb) + 0.05) < _CONTRAST:
+        rgb *= 0.95
+    return to_hex(tuple(rgb))
+
+
+def _luminance(rgb: npt.NDArray[np.float64]) -> float:
+    """Relative luminance by WCAG 2.2, from 0 for black to 1 for white."""
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def _number(value: float, digits: int) -> str:
+    """A number with a minus sign as long as a plus sign, and never "−0.0"."""
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def _unit(unit: str) -> str:
+    return f"\N{NO-BREAK SPACE}{unit}" if unit else ""

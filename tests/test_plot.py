@@ -1,0 +1,236 @@
+"""The figures of `musiclib.plot` show the numbers of their tables, with intervals and names."""
+
+from itertools import pairwise
+
+import matplotlib as mpl
+import matplotlib.text
+import numpy as np
+import pandas as pd
+import pytest
+
+from musiclib import plot
+from musiclib.errors import MusiclibError
+from musiclib.figures import codec_colour
+from tests.figure_fixture import book_style
+
+__all__ = ["book_style"]
+pytestmark = pytest.mark.usefixtures("book_style")
+
+
+def rates(**ends):
+    """Two points for each system, so that the last one says where its line ends."""
+    rows = [
+        (system, kbps, mean, mean - 0.25, mean + 0.5)
+        for system, end in ends.items()
+        for kbps, mean in ((24.0, end), (6.0, end - 1.0))
+    ]
+    return pd.DataFrame(rows, columns=["system", "kbps", "mean", "low", "high"])
+
+
+def texts(axes):
+    return {text.get_text(): text for text in axes.texts}
+
+
+def boxes(axes):
+    axes.figure.draw_without_rendering()
+    # That of an annotation would hold its leader too.
+    return [mpl.text.Text.get_window_extent(text) for text in axes.texts]
+
+
+def test_curves_lie_on_the_rows_in_the_order_of_the_axis():
+    figure, axes = plot.curves(rates(Opus=4.0, MP3=3.0), "kbps")
+    assert axes.figure is figure
+    drawn = [line.get_xydata() for line in axes.lines]
+    assert drawn[0] == pytest.approx(np.array([[6.0, 3.0], [24.0, 4.0]]))
+    assert drawn[1] == pytest.approx(np.array([[6.0, 2.0], [24.0, 3.0]]))
+
+
+def test_curves_band_reaches_from_low_to_high():
+    _, axes = plot.curves(rates(Opus=4.0), "kbps")
+    (band,) = axes.collections
+    corners = band.get_paths()[0].vertices
+    at_24 = corners[corners[:, 0] == 24.0, 1]
+    assert (at_24.min(), at_24.max()) == (3.75, 4.5)
+
+
+def test_curves_without_interval_have_no_band():
+    _, axes = plot.curves(rates(Opus=4.0).drop(columns=["low", "high"]), "kbps")
+    assert len(axes.collections) == 0
+    with pytest.raises(MusiclibError, match="'high'"):
+        plot.curves(rates(Opus=4.0).drop(columns="high"), "kbps")
+
+
+def test_curves_band_has_a_gap_where_a_bound_is_missing():
+    table = pd.DataFrame({"system": "Opus", "kbps": [1.0, 2, 3, 4, 5], "mean": 1.0, "low": 0.0})
+    table["high"] = [2.0, 2.0, np.nan, 2.0, 2.0]
+    _, axes = plot.curves(table, "kbps")
+    (band,) = axes.collections
+    assert len(band.get_paths()) == 2
+
+
+def test_curves_are_labelled_where_they_end():
+    table = rates(Opus=4.0, MP3=1.0)
+    _, axes = plot.curves(table, "kbps", label_at={"MP3": "left"})
+    found = texts(axes)
+    assert set(found) == {"Opus", "MP3"}
+    assert found["Opus"].xy == (24.0, 4.0)
+    assert found["MP3"].xy == (6.0, 0.0)
+    box, end = found["Opus"].get_window_extent(), axes.transData.transform((24.0, 4.0))
+    assert box.x0 > end[0]
+    assert box.y0 < end[1] < box.y1
+    assert axes.get_legend() is None
+
+
+def test_labels_of_curves_that_meet_do_not_overlap():
+    names = {f"system {number}": 4.0 + 0.001 * number for number in range(6)}
+    _, axes = plot.curves(rates(**names), "kbps")
+    ordered = sorted(boxes(axes), key=lambda box: box.y0)
+    assert all(below.y1 <= above.y0 + 1 for below, above in pairwise(ordered))
+    heights = [box.y0 for box in boxes(axes)]
+    assert [axes.texts[place].get_text() for place in np.argsort(heights)] == list(names)
+
+
+def test_labels_of_curves_stay_in_the_figure():
+    figure, axes = plot.curves(rates(**{"a system with quite a long name": 3.0}), "kbps")
+    (box,) = boxes(axes)
+    assert box.x1 <= figure.bbox.x1
+
+
+def test_a_codec_keeps_its_colour_and_its_label_can_be_read():
+    _, axes = plot.curves(rates(Vorbis=3.0, MP3=2.0), "kbps")
+    assert mpl.colors.to_hex(axes.lines[0].get_color()) == codec_colour("vorbis")
+    shade = np.array(mpl.colors.to_rgb(texts(axes)["Vorbis"].get_color()))
+    linear = np.where(shade <= 0.04045, shade / 12.92, ((shade + 0.055) / 1.055) ** 2.4)
+    assert 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05) >= 4.5
+
+
+def test_logarithmic_bitrates_are_written_without_exponents():
+    _, axes = plot.curves(rates(Opus=4.0), "kbps", log_x=True)
+    axes.figure.draw_without_rendering()
+    shown = [label.get_text() for label in axes.get_xticklabels()]
+    assert axes.get_xscale() == "log"
+    assert {"6", "12", "24"} <= set(shown)
+    assert not any("$" in text for text in shown)
+
+
+def differences():
+    return pd.DataFrame(
+        {
+            "label": ["smaller", "level", "larger"],
+            "mean": [-15.1, 0.04, 21.8],
+            "low": [-19.0, -3.7, 18.0],
+            "high": [-10.0, 3.8, 25.0],
+            "part": ["coder", "network", "coder"],
+        }
+    )
+
+
+def marks(axes):
+    """Middle points of a figure by their heights: (value, whether filled)."""
+    return {
+        line.get_ydata()[0]: (line.get_xdata()[0], line.get_markerfacecolor() != "white")
+        for line in axes.lines
+        if line.get_marker() == "o"
+    }
+
+
+def test_forest_draws_a_row_for_each_difference():
+    _, axes = plot.forest(differences(), unit="%", xlabel="Bits (%)")
+    assert marks(axes) == {0: (-15.1, True), 1: (0.04, False), 2: (21.8, True)}
+    intervals = [tuple(line.get_xdata()) for line in axes.lines if len(line.get_xdata()) == 2][1:]
+    assert intervals == [(-19.0, -10.0), (-3.7, 3.8), (18.0, 25.0)]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["smaller", "level", "larger"]
+    assert axes.get_ylim()[0] > axes.get_ylim()[1]  # the first row is on top
+    assert axes.get_xlabel() == "Bits (%)"
+
+
+def test_forest_writes_numbers_with_true_minus_signs():
+    _, axes = plot.forest(differences(), unit="%")
+    assert set(texts(axes)) == {
+        "\u221215.1\u00a0%  [\u221219.0, \u221210.0]",
+        "0.0\u00a0%  [\u22123.7, 3.8]",
+        "21.8\u00a0%  [18.0, 25.0]",
+    }
+
+
+def test_forest_with_another_reference_settles_by_it():
+    _, axes = plot.forest(differences(), reference=-20.0)
+    assert all(filled for _, filled in marks(axes).values())
+
+
+def test_forest_groups_rows_under_headings():
+    _, axes = plot.forest(differences(), group="part")
+    shown = [label.get_text() for label in axes.get_yticklabels()]
+    assert shown == ["coder", "smaller", "larger", "network", "level"]
+    assert marks(axes) == {1: (-15.1, True), 2: (21.8, True), 4: (0.04, False)}
+
+
+def accuracies():
+    rows = [
+        (category, system, mean, mean - 0.1, mean + 0.2)
+        for category, mean in (("MFCC", 0.6), ("latents", 0.5))
+        for system in ("one hour", "25 hours")
+    ]
+    return pd.DataFrame(rows, columns=["category", "system", "mean", "low", "high"])
+
+
+def test_dots_show_values_and_intervals_by_category():
+    _, axes = plot.dots(accuracies().iloc[::2], reference=0.14, reference_label="chance")
+    assert axes.lines[1].get_xydata() == pytest.approx(np.array([[0.6, 0.0], [0.5, 1.0]]))
+    bars = [segment[:, 0].tolist() for segment in axes.collections[0].get_segments()]
+    assert bars == [pytest.approx([0.5, 0.8]), pytest.approx([0.4, 0.7])]
+    assert axes.lines[0].get_xdata() == [0.14, 0.14]
+    assert "chance" in texts(axes)
+    assert axes.figure.legends == []
+
+
+def test_dots_of_several_systems_stand_apart_with_a_legend():
+    _, axes = plot.dots(accuracies(), system="system")
+    heights = [line.get_ydata() for line in axes.lines]
+    assert np.all(np.diff(heights, axis=0) > 0.1)
+    assert np.abs(heights - np.arange(2)).max() < 0.5  # still nearer to their row than to others
+    (legend,) = axes.figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["one hour", "25 hours"]
+
+
+def losses():
+    steps = np.array([1, 10, 100])
+    parts = {"training": steps**-0.5, "validation": steps**-0.25}
+    return pd.concat(
+        pd.DataFrame({"step": steps, "loss": loss, "part": part, "system": "64 values"})
+        for part, loss in parts.items()
+    )
+
+
+def test_loss_curves_draw_both_parts_in_one_colour():
+    _, axes = plot.loss_curves(losses())
+    solid, dashed = axes.lines
+    assert solid.get_ydata()[-1] == pytest.approx(100**-0.25)
+    assert dashed.get_ydata()[-1] == pytest.approx(100**-0.5)
+    assert solid.get_linestyle() == "-"
+    assert dashed.get_linestyle() == "--"
+    assert mpl.colors.same_color(solid.get_color(), dashed.get_color())
+    assert axes.get_yscale() == "log"
+    assert texts(axes)["64 values"].xy[0] == 100
+
+
+def test_loss_curves_without_parts_are_validation():
+    _, axes = plot.loss_curves(losses().query("part == 'validation'").drop(columns="part"))
+    assert len(axes.lines) == 1
+    assert axes.get_legend() is None
+
+
+def test_loss_curves_refuse_an_unknown_part():
+    with pytest.raises(MusiclibError, match="'test'"):
+        plot.loss_curves(losses().assign(part="test"))
+
+
+@pytest.mark.parametrize("draw", [plot.forest, plot.dots, plot.loss_curves])
+def test_what_a_table_lacks_is_named(draw):
+    with pytest.raises(MusiclibError, match="lacks"):
+        draw(pd.DataFrame({"other": [1.0]}))
+
+
+def test_an_empty_table_is_refused():
+    with pytest.raises(MusiclibError, match="no rows"):
+        plot.forest(differences().iloc[:0])
