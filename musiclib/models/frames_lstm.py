@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -76,9 +77,7 @@ def _states(lstm: nn.LSTM, rows: Tensor) -> Tensor:
     On a processor always in float32: under mixed precision PyTorch would ask oneDNN for an LSTM in
     bfloat16, which it has for processors with AVX-512 alone.
     """
-    if rows.device.type != "cpu":
-        states: Tensor = lstm(rows)[0]
-        return states
-    with torch.autocast("cpu", enabled=False):
-        states = lstm(rows.float())[0]
+    on_processor = rows.device.type == "cpu"
+    with torch.autocast("cpu", enabled=False) if on_processor else nullcontext():
+        states: Tensor = lstm(rows.float() if on_processor else rows)[0]
     return states
