@@ -49,10 +49,9 @@ def test_nothing_of_the_bundled_test_part_is_in_the_list(pieces):
     assert same <= {"intro", "snow", "foresttheme"}
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_validation_is_by_the_artists_of_the_bundled_validation_part(pieces, seed):
-    bundled = open_dataset("mini", seed=seed).tracks
-    split = debian_music.with_parts(pieces, seed)["split"]
+def test_validation_is_by_the_artists_of_the_bundled_validation_part(pieces):
+    bundled = open_dataset("mini", seed=2).tracks
+    split = debian_music.with_parts(pieces)["split"]
     train, validation = (
         set(pieces.loc[split == name, "artist_group"]) for name in ("train", "validation")
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from musiclib.datasets.building import build_cache
 from musiclib.datasets.cache import AudioCache, cache_folder, cache_root
+from musiclib.datasets.clips import EXCERPT_S, WHOLE_S, measured_clips, one_clip_an_artist
 from musiclib.datasets.debian_music import open_debian
 from musiclib.datasets.fma import DESCRIPTIONS, download_fma, open_fma
 from musiclib.datasets.folder import open_folder
@@ -28,8 +29,10 @@ DATASET_NAMES: tuple[str, ...] = ("mini", *DESCRIPTIONS, "debian", "folder")
 __all__ = [
     "COLUMNS",
     "DATASET_NAMES",
+    "EXCERPT_S",
     "SPLITS",
     "UNKNOWN",
+    "WHOLE_S",
     "AudioCache",
     "Clip",
     "Dataset",
@@ -40,6 +43,8 @@ __all__ = [
     "cache_root",
     "download_debian",
     "download_fma",
+    "measured_clips",
+    "one_clip_an_artist",
     "open_dataset",
     "random_segments",
     "read_segment",
@@ -64,7 +69,8 @@ def open_dataset(
             holds `fma_metadata/` and the audio. `debian`: the folder that holds `debian/`.
             `folder`: the folder of audio. All but `folder` also look into the environment
             variable `MUSICLIB_DATA`.
-        seed: Seed of the split, and of random choices later on.
+        seed: Seed of a split that is drawn, and of random choices later on. It does not move the
+            official split of `mini` and `debian`, which shipped models were trained with.
         split: `"official"`: the split that comes with the data (the default for `mini`; FMA's
             80/10/10). `"70-30"`: stratified by genre and artist-disjoint, made with `seed`
             (the default for all others). Both have 15 % of the training part as validation

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from musiclib.datasets.mini import DATA_VARIABLE
-from musiclib.datasets.splits import VALIDATION_FRACTION, with_validation
+from musiclib.datasets.splits import OFFICIAL_SEED, VALIDATION_FRACTION, with_validation
 from musiclib.datasets.table import Split, skipped_table
 from musiclib.datasets.tracks import Dataset
 from musiclib.errors import DatasetError
@@ -47,8 +47,8 @@ class TrainingMusic(Dataset):
 def open_debian(data_root: str | Path | None = None, seed: int = 0) -> Dataset:
     """Open the downloaded pieces.
 
-    The validation part is all pieces by the artists of the bundled music's validation part with
-    the same seed, the training part is all others. So the training part shares no artist with
+    The validation part is all pieces by the artists of the bundled music's validation part, the
+    training part is all others; no seed moves them. So the training part shares no artist with
     the validation and test parts of either data set. Artists that are not known are grouped by
     package; for them this is not certain, as in the bundled music.
 
@@ -60,13 +60,13 @@ def open_debian(data_root: str | Path | None = None, seed: int = 0) -> Dataset:
     Args:
         data_root: Folder that holds `debian/`, or that folder itself; by default the
             environment variable `MUSICLIB_DATA`.
-        seed: Seed of the validation part.
+        seed: Seed of random choices later on.
 
     Raises:
         DatasetError: There is no such folder, or none of the pieces is in it.
     """
     root = _find_root(data_root)
-    pieces = with_parts(read_pieces(), seed)
+    pieces = with_parts(read_pieces())
     there = pd.Series([(root / path).is_file() for path in pieces["path"]], index=pieces.index)
     get = f"`musiclib data download {NAME} --root {root.parent}`"
     if not there.any():
@@ -77,13 +77,13 @@ def open_debian(data_root: str | Path | None = None, seed: int = 0) -> Dataset:
     return TrainingMusic(NAME, root, tracks, DESCRIPTION, skipped_table(skipped), seed)
 
 
-def with_parts(pieces: pd.DataFrame, seed: int) -> pd.DataFrame:
+def with_parts(pieces: pd.DataFrame) -> pd.DataFrame:
     """Return the table with a column `split` of "train" and "validation".
 
     The cut is made as `open_mini` makes it, from the same rows, so that both agree.
     """
     bundled = pieces[pieces["mini"] == "train"].assign(split="train")
-    cut = with_validation(bundled, VALIDATION_FRACTION, seed)
+    cut = with_validation(bundled, VALIDATION_FRACTION, OFFICIAL_SEED)
     artists = set(cut.loc[cut["split"] == "validation", "artist_group"])
     held_out = pieces["artist_group"].isin(artists)
     return pieces.assign(split=held_out.map({True: "validation", False: "train"}))

@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from musiclib.datasets.splits import shared_artists, split_tracks, with_validation
+from musiclib.datasets.splits import (
+    OFFICIAL_SEED,
+    shared_artists,
+    split_tracks,
+    with_validation,
+)
 from musiclib.datasets.tracks import Dataset
 from musiclib.errors import DatasetError
 
@@ -27,9 +32,10 @@ def open_mini(
         data_root: The folder with its `tracks.csv`, or one above it that holds it as
             `data/mini` or `mini`. By default the environment variable `MUSICLIB_DATA`, then
             the folders above the package and above the working folder are searched.
-        seed: Seed of the validation part, or of the whole split.
+        seed: Seed of the split `"70-30"`, and of random choices later on.
         split: `"official"` for the fixed training and test clips with about 15 % of the training
-            clips, by other artists, set apart as validation; `"70-30"` for a new split.
+            clips, by other artists, set apart as validation, the same ones whatever the seed: the
+            shipped models were trained without them. `"70-30"` for a new split.
 
     Raises:
         DatasetError: The folder is not found, or its table is damaged.
@@ -52,7 +58,7 @@ def open_mini(
         if both := shared_artists(tracks):
             raise DatasetError(f"{source}: the artist {both[0]!r} is in more than one split")
         if not (tracks["split"] == "validation").any():
-            tracks = with_validation(tracks, seed=seed)
+            tracks = with_validation(tracks, seed=OFFICIAL_SEED)
     return Dataset("mini", root, tracks, DESCRIPTION, seed=seed)
 
 

@@ -19,6 +19,9 @@ from musiclib.errors import DatasetError
 
 TRAIN_FRACTION = 0.7
 VALIDATION_FRACTION = 0.15
+# Of the validation parts of `mini` and `debian`. No other seed may move them: tracks that shipped
+# models were trained on would then pass for tracks that they never heard.
+OFFICIAL_SEED = 0
 _STARTS = 10
 _GOOD_ENOUGH = 0.005  # tracks off the wanted shares, as a part of all
 
