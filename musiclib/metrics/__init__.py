@@ -5,18 +5,23 @@ rate. Each one alone can be gamed; read them together.
 """
 
 from musiclib.metrics.bd_rate import bd_rate, bd_rate_interval
-from musiclib.metrics.perceptual import visqol_mos, zimtohrli_mos
-from musiclib.metrics.registry import METRICS, Metric
-from musiclib.metrics.spectral import log_spectral_distance, spectral_rmse
+from musiclib.metrics.diagnostics import (
+    log_spectral_distance,
+    si_sdr,
+    spectral_rmse,
+    waveform_rmse,
+)
+from musiclib.metrics.judges import two_f_mushra, visqol_mos, zimtohrli_mos
+from musiclib.metrics.registry import JUDGES, METRICS, Metric
 from musiclib.metrics.statistics import (
     Interval,
     bitrate_kbps,
     bootstrap_interval,
     difference_interval,
 )
-from musiclib.metrics.waveform import si_sdr, waveform_rmse
 
 __all__ = [
+    "JUDGES",
     "METRICS",
     "Interval",
     "Metric",
@@ -28,6 +33,7 @@ __all__ = [
     "log_spectral_distance",
     "si_sdr",
     "spectral_rmse",
+    "two_f_mushra",
     "visqol_mos",
     "waveform_rmse",
     "zimtohrli_mos",

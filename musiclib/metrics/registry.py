@@ -7,9 +7,13 @@ from dataclasses import dataclass
 
 import numpy.typing as npt
 
-from musiclib.metrics.perceptual import visqol_mos, zimtohrli_mos
-from musiclib.metrics.spectral import log_spectral_distance, spectral_rmse
-from musiclib.metrics.waveform import si_sdr, waveform_rmse
+from musiclib.metrics.diagnostics import (
+    log_spectral_distance,
+    si_sdr,
+    spectral_rmse,
+    waveform_rmse,
+)
+from musiclib.metrics.judges import two_f_mushra, visqol_mos, zimtohrli_mos
 
 MetricFunction = Callable[[npt.ArrayLike, npt.ArrayLike, int], float]
 
@@ -24,6 +28,11 @@ class Metric:
         unit: Unit, or an empty string.
         higher_is_better: Whether larger values mean closer to the reference.
         function: Takes reference `(N,)`, estimate `(N,)` and sampling rate in Hz.
+        scale: Ends of a judge's scale, for example `1 to 5`; empty for a diagnostic.
+        family: What kind of judge it is; judges of one family share their blind spots. Empty for a
+            diagnostic, which predicts no listener.
+        trained_on: Parts of the book's systems that were trained towards a relative of this judge,
+            so that a figure with it can say so. Such a judge carries no headline alone.
     """
 
     name: str
@@ -31,6 +40,9 @@ class Metric:
     unit: str
     higher_is_better: bool
     function: MetricFunction
+    scale: str = ""
+    family: str = ""
+    trained_on: tuple[str, ...] = ()
 
     def __call__(
         self, reference: npt.ArrayLike, estimate: npt.ArrayLike, sample_rate: int
@@ -40,8 +52,9 @@ class Metric:
 
     @property
     def axis_label(self) -> str:
-        """Label with the unit in brackets, for axes."""
-        return f"{self.label} ({self.unit})" if self.unit else self.label
+        """Label with the unit or the scale in brackets, for axes."""
+        within = self.unit or self.scale
+        return f"{self.label} ({within})" if within else self.label
 
 
 def _log_spectral_distance(
@@ -58,6 +71,8 @@ def _si_sdr(reference: npt.ArrayLike, estimate: npt.ArrayLike, _sample_rate: int
     return si_sdr(reference, estimate)
 
 
+_SIMILARITY = "structural similarity of auditory spectrograms"
+
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
@@ -66,8 +81,38 @@ METRICS: dict[str, Metric] = {
         ),
         Metric("spectral_rmse", "Spectral RMSE", "", False, spectral_rmse),
         Metric("si_sdr", "SI-SDR", "dB", True, _si_sdr),
-        Metric("zimtohrli_mos", "Zimtohrli MOS", "", True, zimtohrli_mos),
-        Metric("visqol_mos", "ViSQOL MOS", "", True, visqol_mos),
+        Metric(
+            "zimtohrli_mos",
+            "Predicted quality, Zimtohrli",
+            "",
+            True,
+            zimtohrli_mos,
+            "1 to 5",
+            _SIMILARITY,
+            # Its loss, `musiclib.models.hearing`, is measured from Zimtohrli.
+            ("Melic's post-filter",),
+        ),
+        Metric(
+            "visqol_mos",
+            "Predicted quality, ViSQOL",
+            "",
+            True,
+            visqol_mos,
+            "1 to 5",
+            _SIMILARITY,
+        ),
+        Metric(
+            "two_f_mushra",
+            "Predicted quality, 2f-model",
+            "",
+            True,
+            two_f_mushra,
+            "0 to 100",
+            "distortion and modulation in PEAQ's ear model",
+        ),
         Metric("waveform_rmse", "Waveform RMSE", "", False, _waveform_rmse),
     )
 }
+
+JUDGES: tuple[str, ...] = tuple(name for name, metric in METRICS.items() if metric.family)
+"""Metrics that predict listeners; all others are diagnostics."""

@@ -12,10 +12,11 @@ from musiclib.codecs import CODEC_TITLES, Codec
 from musiclib.codecs.latent import AutoencoderCodec, bitstream
 from musiclib.codecs.latent.coded import CodedModel
 from musiclib.datasets import Clip
-from musiclib.evaluate import align, rate_distortion
+from musiclib.evaluate import align
 from musiclib.metrics import METRICS, bitrate_kbps, difference_interval
-from musiclib.metrics.spectral import REPORT_HOP, REPORT_N_FFT, REPORT_OFFSET, REPORT_PEAK
+from musiclib.metrics.diagnostics import REPORT_HOP, REPORT_N_FFT, REPORT_OFFSET, REPORT_PEAK
 from musiclib.stft import StftConfig, log_magnitude, stft
+from musiclib.studies.rate_tables import rate_distortion
 from musiclib.training.checkpoint import Checkpoint
 
 QUALITY_METRICS = ("log_spectral_distance", "si_sdr", "zimtohrli_mos")
@@ -32,8 +33,8 @@ def measured(
         metrics: Keys of :data:`musiclib.metrics.METRICS`.
 
     Returns:
-        :func:`musiclib.evaluate.rate_distortion`, with the model's name as ``codec`` where an
-        autoencoder is meant.
+        :func:`musiclib.studies.rate_tables.rate_distortion`, with the model's name as ``codec``
+        where an autoencoder is meant.
     """
     table = rate_distortion(codecs, clips, metrics)
     models = {

@@ -8,7 +8,7 @@ import torch
 
 from musiclib.audio import FloatArray, resample
 from musiclib.metrics import bootstrap_interval
-from musiclib.metrics.spectral import REPORT_HOP, REPORT_N_FFT, REPORT_PEAK
+from musiclib.metrics.diagnostics import REPORT_HOP, REPORT_N_FFT, REPORT_PEAK
 from musiclib.stft import StftConfig, log_magnitude, stft
 
 ORIGINAL_REPORT = pd.DataFrame(

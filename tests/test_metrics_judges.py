@@ -1,4 +1,4 @@
-"""The estimated mean opinion scores order what listeners would order."""
+"""The judges order what listeners would order, and agree with the packages they come from."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from musiclib.audio import resample
 from musiclib.errors import AudioError
-from musiclib.metrics import visqol_mos, zimtohrli_mos
+from musiclib.metrics import two_f_mushra, visqol_mos, zimtohrli_mos
 from tests import signals
 
 RATE = 24_000
@@ -80,3 +80,51 @@ class TestVisqol:
     def test_short_clips_are_refused(self) -> None:
         with pytest.raises(AudioError, match=r"ViSQOL needs .* 1\.0 s"):
             visqol_mos(MUSIC[: RATE // 2], MUSIC[: RATE // 2], RATE)
+
+
+class TestTwoF:
+    def test_it_is_the_score_of_the_package_it_comes_from(self) -> None:
+        import numba
+
+        # As plain Python: compiling would take a minute, and gives the same digits.
+        compiled, numba.config.DISABLE_JIT = numba.config.DISABLE_JIT, True
+        try:
+            from seabass.core.models.mms import estimated_mean_mushra_score
+        finally:
+            numba.config.DISABLE_JIT = compiled
+        for rms in (1e-3, 3e-2):
+            noisy = MUSIC + signals.noise(len(MUSIC), rms=rms)
+            high = [resample(x, RATE, 48_000).astype(np.float64)[None] for x in (noisy, MUSIC)]
+            expected = float(estimated_mean_mushra_score(*high, clip=False))
+            assert two_f_mushra(MUSIC, noisy, RATE) == pytest.approx(expected, abs=1e-9)
+
+    def test_equal_clips_reach_the_top_of_the_curve(self) -> None:
+        # 86.3515 + 56.1345 / (1 + 0.8628^2), the published constants.
+        assert two_f_mushra(MUSIC, MUSIC, RATE) == pytest.approx(118.53, abs=0.01)
+
+    def test_more_noise_scores_less(self) -> None:
+        scores = [
+            two_f_mushra(MUSIC, MUSIC + signals.noise(len(MUSIC), rms=rms), RATE)
+            for rms in (1e-4, 1e-3, 1e-2, 1e-1)
+        ]
+        assert scores == sorted(scores, reverse=True)
+        assert scores[0] > 60.0 > scores[-1]
+
+    def test_both_clips_are_left_as_they_were(self) -> None:
+        # The package scales what it is given in place.
+        first, second = MUSIC.copy(), MUSIC + signals.noise(len(MUSIC), rms=0.01)
+        before = second.copy()
+        two_f_mushra(resample(first, RATE, 48_000), resample(second, RATE, 48_000), 48_000)
+        two_f_mushra(first, second, RATE)
+        np.testing.assert_array_equal(first, MUSIC)
+        np.testing.assert_array_equal(second, before)
+
+    def test_quiet_and_short_clips_are_refused(self) -> None:
+        with pytest.raises(AudioError, match="loud enough"):
+            two_f_mushra(MUSIC[:RATE] * np.float32(1e-4), MUSIC[:RATE], RATE)
+        with pytest.raises(AudioError, match=r"2f-model needs .* 1\.0 s"):
+            two_f_mushra(MUSIC[: RATE // 2], MUSIC[: RATE // 2], RATE)
+        brief = MUSIC[: 2 * RATE].copy()
+        brief[RATE // 4 :] = 0.0
+        with pytest.raises(AudioError, match="half a second"):
+            two_f_mushra(brief, brief, RATE)

@@ -1,0 +1,202 @@
+"""Judges: models that predict what listeners would say of a decoded clip.
+
+All were fitted to listening tests and are no listening test themselves. They work at 48 kHz, and
+clips of another rate are resampled. Zimtohrli and ViSQOL are of one family: both compare auditory
+spectrograms by structural similarity, and answer on the scale of mean opinion scores from 1 (bad)
+to 5 (excellent). The 2f-model is of another: it rests on PEAQ's ear model, and predicts the mean
+score of a MUSHRA test from 0 (bad) to 100 (excellent).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from musiclib.audio.resampling import resample
+from musiclib.audio.samples import FloatArray, check_rate
+from musiclib.errors import AudioError
+from musiclib.metrics.diagnostics import checked_pair, require_sound
+
+if TYPE_CHECKING:
+    from visqol import VisqolApi
+
+JUDGE_RATE = 48_000
+LOWEST_MOS = 1.0
+# Zimtohrli's C++ code writes out of bounds below about 0.1 s.
+ZIMTOHRLI_MIN_S = 0.25
+# ViSQOL compares patches of 45 spectrogram frames of 20 ms.
+VISQOL_MIN_S = 1.0
+# PEAQ leaves the first half second out of its average, for the ear model to settle.
+TWO_F_MIN_S = 1.0
+
+
+def zimtohrli_mos(reference: npt.ArrayLike, estimate: npt.ArrayLike, sample_rate: int) -> float:
+    """Predict the mean opinion score by Zimtohrli (Alakuijala et al., 2025, arXiv:2509.26133).
+
+    The model takes a full-scale sine for about 80 dB SPL. It is lenient with silence: a silent
+    estimate of loud music still scores between 2 and 3.
+
+    Args:
+        reference: Reference clip, `(N,)`.
+        estimate: Estimate, `(N,)`.
+        sample_rate: Sampling rate of both in Hz.
+
+    Returns:
+        Score from 1 to 5; 5 for equal clips.
+
+    Raises:
+        AudioError: If the clips do not go together (see `checked_pair`), are shorter than 0.25 s,
+            or if the reference is silent.
+    """
+    import zimtohrli
+
+    first, second = _at_judge_rate(reference, estimate, sample_rate, ZIMTOHRLI_MIN_S, "Zimtohrli")
+    return float(zimtohrli.mos_from_signals(first, second))
+
+
+def visqol_mos(reference: npt.ArrayLike, estimate: npt.ArrayLike, sample_rate: int) -> float:
+    """Predict the mean opinion score by ViSQOL in audio mode (Chinen et al., QoMEX 2020).
+
+    ViSQOL scales the estimate to the reference's level and searches for the best alignment, so it
+    does not count gain or a short delay. Its scale for music ends at about 4.73. It takes about a
+    quarter of the clip's duration, and some seconds more for compiling at its first use.
+
+    Args:
+        reference: Reference clip, `(N,)`.
+        estimate: Estimate, `(N,)`.
+        sample_rate: Sampling rate of both in Hz.
+
+    Returns:
+        Score from 1 to about 4.73. A silent estimate, which ViSQOL cannot scale, gets the 1 that
+        the scale of mean opinion scores starts with.
+
+    Raises:
+        AudioError: If the clips do not go together (see `checked_pair`), are shorter than 1 s, or
+            if the reference is silent or ViSQOL finds nothing in it to compare.
+    """
+    first, second = _at_judge_rate(reference, estimate, sample_rate, VISQOL_MIN_S, "ViSQOL")
+    if not second.any():
+        return LOWEST_MOS
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result = _visqol().measure_from_arrays(
+                first.astype(np.float64), second.astype(np.float64), JUDGE_RATE
+            )
+    except ValueError as error:
+        raise AudioError(f"ViSQOL cannot compare these clips ({error}). Leave them out.") from error
+    score = float(result.moslqo)
+    if not math.isfinite(score):
+        raise AudioError("ViSQOL found nothing to compare in these clips. Leave them out.")
+    return score
+
+
+def two_f_mushra(reference: npt.ArrayLike, estimate: npt.ArrayLike, sample_rate: int) -> float:
+    """Predict the mean MUSHRA score by the 2f-model (Kastner and Herre, WASPAA 2019).
+
+    Two features of PEAQ (ITU-R BS.1387, basic version), the average modulation difference and the
+    average distorted block, go through one fitted curve. Over fourteen listening tests it followed
+    listeners better than PEAQ, ViSQOL and HAAQI did (Torcoli et al., 2021, arXiv:2110.11438). It
+    is computed by the package `seabass-2f`.
+
+    The curve is not clipped to the scale of 0 to 100: clipping would make all good codecs equal.
+    Equal clips score about 118.5, and loud noise can fall below 0.
+
+    Args:
+        reference: Reference clip, `(N,)`.
+        estimate: Estimate, `(N,)`.
+        sample_rate: Sampling rate of both in Hz.
+
+    Returns:
+        Score, mostly between 0 and 110; higher is better.
+
+    Raises:
+        AudioError: If the clips do not go together (see `checked_pair`), are shorter than 1 s, or
+            if the reference is never louder than about -58 dB of full scale.
+    """
+    first, second = _at_judge_rate(reference, estimate, sample_rate, TWO_F_MIN_S, "The 2f-model")
+    from seabass.core.models import constants as fitted
+
+    try:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # A row a channel, in float64; these are copies, since they are scaled in place.
+            features = _two_f_features()(
+                second[np.newaxis].astype(np.float64), first[np.newaxis].astype(np.float64)
+            ).compute()
+    except ValueError as error:
+        raise AudioError(
+            "The 2f-model finds nothing loud enough in the reference. Leave this clip out."
+        ) from error
+    modulation = fitted._AMD1_DENOM_MULT * features["avg_mod_diff1"] + fitted._AMD1_DENOM_CONST
+    score = float(
+        fitted._AMD1_NUM_MULT / (1.0 + modulation**2)
+        + fitted._ADB_MULT * features["adb"]
+        + fitted._MMS_CONST
+    )
+    if not math.isfinite(score):
+        raise AudioError(
+            "The 2f-model finds less than half a second of sound in the reference. Compare a "
+            "longer part, or leave this clip out."
+        )
+    return score
+
+
+def _at_judge_rate(
+    reference: npt.ArrayLike,
+    estimate: npt.ArrayLike,
+    sample_rate: int,
+    shortest_s: float,
+    judge: str,
+) -> tuple[FloatArray, FloatArray]:
+    first, second = checked_pair(reference, estimate)
+    require_sound(first, judge)
+    rate = check_rate(sample_rate)
+    if len(first) < shortest_s * rate:
+        raise AudioError(
+            f"{judge} needs clips of at least {shortest_s} s, and these last "
+            f"{len(first) / rate:.3f} s. Compare longer clips."
+        )
+    return resample(first, rate, JUDGE_RATE), resample(second, rate, JUDGE_RATE)
+
+
+@functools.cache
+def _visqol() -> VisqolApi:
+    """The model, read from disk once a process."""
+    from visqol import VisqolApi
+
+    model = VisqolApi()
+    model.create(mode="audio")
+    return model
+
+
+@functools.cache
+def _two_f_features() -> type[Any]:
+    """PEAQ's features as `seabass-2f` computes them, with two savings that change no result.
+
+    The package asks Numba to compile a dozen small functions without a cache, which takes a minute
+    in every process; as plain NumPy they need a tenth of a second for ten seconds of sound. And it
+    computes the excitation patterns anew at each of thirteen uses.
+    """
+    from numba.core import config
+
+    settings: Any = config
+    compiled, settings.DISABLE_JIT = settings.DISABLE_JIT, True
+    try:
+        from seabass.core.model_output_variables import PeaqModelOutputVariables as Peaq
+    finally:
+        settings.DISABLE_JIT = compiled
+
+    class Features(Peaq):  # type: ignore[misc]
+        ref_unsmeared_excitation_pattern = functools.cached_property(
+            Peaq.ref_unsmeared_excitation_pattern.fget
+        )
+        test_unsmeared_excitation_pattern = functools.cached_property(
+            Peaq.test_unsmeared_excitation_pattern.fget
+        )
+
+    return Features
