@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 from bs4 import BeautifulSoup
+from matplotlib.figure import Figure
 from PIL import Image
 
 from musiclib.book.postprocess import refusals
@@ -20,6 +21,7 @@ from musiclib.explore import (
     Explorer,
     Frame,
     Pane,
+    chart_picture,
     explore,
     is_live,
     picture,
@@ -86,6 +88,21 @@ def test_a_wave_is_as_high_as_its_loudest_part() -> None:
     pixels = np.asarray(Image.open(io.BytesIO(wave_picture(audio, RATE, "x").data)).convert("L"))
     heights = (pixels > 100).sum(axis=0)
     assert heights[-200:].mean() > 6 * heights[:200].mean()
+
+
+def test_a_chart_keeps_its_proportions_and_its_own_axes(store: MediaStore, tmp_path: Path) -> None:
+    def frame(level: int) -> Frame:
+        figure = Figure(figsize=(5, 2.5), dpi=100)
+        figure.subplots().axhline(level)
+        return Frame((Pane("Level", chart_picture(figure, f"A line at {level}")),))
+
+    explorer = Explorer("levels", "Levels", (Control("level", "Level", (1, 2)),), frame, "Lines.")
+    soup = BeautifulSoup(page(explorer, store).html, "html.parser")
+    images = soup.select("img.mx-chart")
+    assert {image["alt"] for image in images} == {"A line at 1", "A line at 2"}
+    assert {(image["width"], image["height"]) for image in images} == {("500", "250")}
+    assert soup.select(".mx-axes, [data-mx-follows]") == []
+    assert {Image.open(path).size for path in tmp_path.rglob("*.png")} == {(500, 250)}
 
 
 def test_only_settings_that_exist_are_computed_each_of_them_once(store: MediaStore) -> None:

@@ -8,7 +8,13 @@ sliders say. Without the script they are a list.
 from musiclib.explore.front_end import is_live
 from musiclib.explore.model import Control, Explorer, Frame, Pane, Picture, Setting, Value
 from musiclib.explore.page import explore
-from musiclib.explore.pictures import picture, power_picture, sound_picture, wave_picture
+from musiclib.explore.pictures import (
+    chart_picture,
+    picture,
+    power_picture,
+    sound_picture,
+    wave_picture,
+)
 
 __all__ = [
     "Control",
@@ -18,6 +24,7 @@ __all__ = [
     "Picture",
     "Setting",
     "Value",
+    "chart_picture",
     "explore",
     "is_live",
     "picture",

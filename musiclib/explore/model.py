@@ -70,7 +70,7 @@ class Control:
 
 @dataclass(frozen=True)
 class Picture:
-    """A spectrogram without axes, and what its edges mean.
+    """A spectrogram without axes and what its edges mean, or a chart with axes of its own.
 
     Attributes:
         data: PNG file.
@@ -80,6 +80,7 @@ class Picture:
         top: Frequency at the upper edge, such as "12 kHz".
         seconds: Time from the left to the right edge.
         follows: Whether it shows all of the pane's sound, so that a cursor can follow it.
+        chart: Whether it is a chart, which keeps its proportions and gets nothing written on it.
     """
 
     data: bytes
@@ -89,6 +90,7 @@ class Picture:
     top: str
     seconds: float
     follows: bool = True
+    chart: bool = False
 
 
 @dataclass(frozen=True, eq=False)

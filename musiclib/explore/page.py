@@ -151,11 +151,12 @@ def _pane(pane: Pane, words: str, files: Files, *, axes: bool) -> str:
 
 
 def _picture(picture: Picture, source: str, *, axes: bool) -> str:
+    kind = ' class="mx-chart"' if picture.chart else ""
     image = (
-        f'<img src="{escape(source)}" alt="{escape(picture.alt)}" width="{picture.width}" '
+        f'<img{kind} src="{escape(source)}" alt="{escape(picture.alt)}" width="{picture.width}" '
         f'height="{picture.height}" loading="lazy">'
     )
-    if not axes:
+    if picture.chart or not axes:
         return image
     follows = " data-mx-follows" if picture.follows else ""
     top = f"<span>{escape(picture.top)}</span>" if picture.top else ""

@@ -1,13 +1,16 @@
-"""Spectrograms as small pictures whose pixels are whole cells, for explorers."""
+"""Pictures for explorers: spectrograms whose pixels are whole cells, waveforms, and charts."""
 
 from typing import Final
 
+import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
+from matplotlib.figure import Figure
 
 from musiclib.audio import FloatArray
 from musiclib.explore.model import Picture
 from musiclib.figures import levels
+from musiclib.figures.picture import figure_png
 from musiclib.figures.thumbnails import coloured, mean_cells, png
 
 WIDTH: Final = 480
@@ -133,3 +136,20 @@ def wave_picture(audio: FloatArray, sample_rate: int, title: str) -> Picture:
     data = png(coloured(inside[::-1].astype(np.float64), WIDTH, HEIGHT))
     seconds = len(audio) / sample_rate
     return Picture(data, f"Waveform of {title}, {seconds:.3g} s", WIDTH, HEIGHT, "", seconds)
+
+
+def chart_picture(figure: Figure, alt: str) -> Picture:
+    """A figure with axes as a picture; the figure is closed.
+
+    Args:
+        figure: A matplotlib figure. On a phone it is about 350 points wide, so a width of five
+            inches and few words keep it readable.
+        alt: What the chart shows.
+
+    Returns:
+        A PNG of at most 256 colours.
+    """
+    width, height = (round(float(side)) for side in figure.get_size_inches() * figure.dpi)
+    data = figure_png(figure)
+    plt.close(figure)
+    return Picture(data, alt, width, height, "", 0.0, follows=False, chart=True)
