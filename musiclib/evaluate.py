@@ -1,45 +1,88 @@
-"""Rate-distortion tables: codecs x clips, bitrates from real bytes, quality by several measures."""
+"""The verb `evaluate`: every codec on every clip by every metric, in one tidy table.
+
+A codec gets a whole clip and returns the bytes of a file; bitrates are the length of those bytes.
+Means, intervals and comparisons of the table are the business of `musiclib.stats`.
+"""
 
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from musiclib.audio import FloatArray, resample, validate
-from musiclib.codecs import CODEC_TITLES, Codec
-from musiclib.errors import AudioError, MusiclibError
-from musiclib.metrics import METRICS, Interval, bitrate_kbps, bootstrap_interval
+from musiclib.audio import HOUSE_RATE, FloatArray, load, probe, resample, validate
+from musiclib.codecs.base import Codec
+from musiclib.codecs.payload import payload_bytes
+from musiclib.codecs.specs import parse_codecs
+from musiclib.datasets import UNKNOWN, Clip, Dataset
+from musiclib.errors import AudioError, BitstreamError, MusiclibError
+from musiclib.metrics import METRICS, bitrate_kbps
 
-DEFAULT_METRICS = ("log_spectral_distance", "si_sdr", "zimtohrli_mos")
+DEFAULT_METRICS = ("zimtohrli_mos", "si_sdr", "log_spectral_distance")
+COLUMNS = (
+    *("codec", "system", "setting", "clip", "artist", "genre"),
+    *("seconds", "file_bytes", "payload_bytes", "kbps", "metric", "value", "reason"),
+)
 LENGTH_TOLERANCE_S = 0.1
 
-# One clip's rows, and what could not be measured.
-Rows = tuple[list[dict[str, Any]], list[str]]
+Codecs = str | Codec | Iterable[str | Codec] | Mapping[str, str | Codec]
+Clips = Dataset | Clip | str | Path | Iterable[Clip | str | Path]
 
 
-class ClipLike(Protocol):
-    """What a clip needs; `musiclib.datasets.Clip` has it."""
+def evaluate(
+    codecs: Codecs,
+    clips: Clips,
+    metrics: str | Iterable[str] = DEFAULT_METRICS,
+    *,
+    excerpt_s: float | Mapping[str, float] | None = None,
+    sample_rate: int = HOUSE_RATE,
+    workers: int = 1,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Encode, decode and measure every clip with every codec.
 
-    @property
-    def track_id(self) -> str:
-        """Key of the track."""
+    Clips are taken one after the other as they are needed, so that many of them need little
+    memory. The number of workers changes nothing but rounding in the last digits of a metric.
 
-    @property
-    def genre(self) -> str:
-        """Its genre."""
+    Args:
+        codecs: Codecs with their settings, or words for them such as `opus:6,12` (see
+            `musiclib.codecs.specs.parse_codecs`); a mapping gives systems names of its own.
+        clips: A data set, mono clips, or paths of audio files, which are mixed down to mono.
+        metrics: Keys of `musiclib.metrics.METRICS`.
+        excerpt_s: How many seconds from the start of a clip a metric hears, for all metrics or by
+            name; the whole clip by default. What is coded is the whole clip, always.
+        sample_rate: Rate of data sets and files in Hz; a `Clip` keeps its own.
+        workers: Processes; each uses one thread.
+        progress: Whether to show a progress bar on standard error.
 
-    @property
-    def audio(self) -> FloatArray:
-        """Samples, mono `(N,)`."""
+    Returns:
+        A row for each clip, codec and metric with `COLUMNS`: `codec` is the name in the registry,
+        `system` a readable one without the `setting`; `clip` the track's key, `artist` its artist
+        group; `seconds` its duration; `file_bytes` the whole file, headers included, of which
+        `payload_bytes` are coded audio (NaN where the format does not tell); `kbps` the bitrate of
+        the whole file; `value` what the `metric` says. Where a metric is not defined, as SI-SDR of
+        a silent clip, the value is NaN and `reason` says why; else `reason` is empty.
 
-    @property
-    def sample_rate(self) -> int:
-        """Sampling rate in Hz."""
+    Raises:
+        MusiclibError: If there are no codecs or clips, two codecs have the same name, a metric is
+            unknown, or a codec cannot code a clip; the message names both.
+        AudioFileError: If a file cannot be read.
+    """
+    named = _named(codecs)
+    heard = _heard([metrics] if isinstance(metrics, str) else list(metrics), excerpt_s)
+    taken, total = _taken(clips, sample_rate)
+    results = _results(named, taken, heard, workers)
+    if progress:
+        from tqdm import tqdm
+
+        results = iter(tqdm(results, total=total, unit="clip", leave=False))
+    rows = [row for found in results for row in found]
+    if not rows:
+        raise MusiclibError("There are no clips to measure. Check the data set or the files.")
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def align(
@@ -82,185 +125,128 @@ def align(
     return np.ascontiguousarray(audio[..., : target.shape[-1]])
 
 
-def rate_distortion(
-    codecs: Sequence[Codec],
-    clips: Iterable[ClipLike],
-    metrics: Sequence[str] = DEFAULT_METRICS,
-    workers: int = 1,
-    progress: bool = False,
-    total: int | None = None,
-) -> pd.DataFrame:
-    """Encode, decode and measure every clip with every codec.
+def read_clip(
+    path: str | Path,
+    sample_rate: int = HOUSE_RATE,
+    start_s: float = 0.0,
+    duration_s: float | None = None,
+) -> Clip:
+    """Read an audio file, mixed down to mono; its artist is that of its tags.
 
-    Clips are taken one after the other as they are needed, so a generator of many clips needs
-    little memory. The result does not depend on the number of workers, but for rounding in the last
-    digits of a metric.
-
-    Args:
-        codecs: Codecs with their settings.
-        clips: Mono clips, for example `dataset.part("test").clips(duration_s=10)`.
-        metrics: Keys of `musiclib.metrics.METRICS`.
-        workers: Processes; each uses one thread.
-        progress: Whether to show a progress bar on standard error.
-        total: Number of clips for the progress bar, if known.
-
-    Returns:
-        One row for each clip and codec: `track_id`, `genre`, `codec`, `setting`, `label`,
-        `n_bytes` (of the whole file), `seconds` (of the reference), `kbps`, and a column for each
-        metric. Where a metric is not defined (SI-SDR of a silent clip) the value is NaN, and a
-        warning says why.
+    Files without the tag count as the work of one artist, since they cannot be told apart.
 
     Raises:
-        MusiclibError: If there are no codecs or clips, or a metric is unknown.
-        CodecError: If a codec cannot code a clip at its setting.
+        AudioFileError: If the file cannot be read.
     """
-    codecs, metrics = list(codecs), list(metrics)
-    if not codecs:
+    audio, rate = load(path, sample_rate, True, start_s, duration_s)
+    tags = probe(path).tags
+    artist = tags.get("artist") or UNKNOWN
+    return Clip(str(path), audio, rate, UNKNOWN, artist, tags.get("title") or Path(path).stem)
+
+
+Named = list[tuple[str, str, Codec]]  # system, setting, codec
+
+
+def _named(codecs: Codecs) -> Named:
+    """Return system, setting and codec of each."""
+    if isinstance(codecs, Mapping):
+        pairs = list(codecs.items())
+    else:
+        pairs = [("", one) for one in ([codecs] if isinstance(codecs, str | Codec) else codecs)]
+    found: Named = []
+    for name, one in pairs:
+        for codec in parse_codecs(one) if isinstance(one, str) else [one]:
+            system, setting = _names(codec)
+            found.append((name or system, setting, codec))
+    if not found:
         raise MusiclibError("There are no codecs to compare. Name at least one.")
-    for name in metrics:
+    keys = [(system, setting) for system, setting, _ in found]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise MusiclibError(
+                f"Two codecs are called {' '.join(key).strip()!r}. "
+                "Give them names of their own: evaluate({'first': ..., 'second': ...}, ...)."
+            )
+    return found
+
+
+def _names(codec: Codec) -> tuple[str, str]:
+    # An autoencoder is known by its model, and its setting begins with it.
+    system = getattr(codec, "model_name", "") or getattr(codec, "title", codec.name)
+    return system, codec.setting.removeprefix(f"{system}, ")
+
+
+def _heard(
+    metrics: Sequence[str], excerpt_s: float | Mapping[str, float] | None
+) -> dict[str, float | None]:
+    """Return how many seconds each metric hears, None for all."""
+    named = dict(excerpt_s) if isinstance(excerpt_s, Mapping) else {}
+    for name in [*metrics, *named]:
         if name not in METRICS:
             raise MusiclibError(f"There is no metric {name!r}. Use some of: {', '.join(METRICS)}.")
-    rows: list[dict[str, Any]] = []
-    for measured, problems in _bar(_measured(codecs, clips, metrics, workers), progress, total):
-        rows.extend(measured)
-        for problem in problems:
-            warnings.warn(problem, stacklevel=2)
-    if not rows:
-        raise MusiclibError("There are no clips to measure. Check the data set or the files.")
-    return pd.DataFrame(rows)
+    everywhere = None if isinstance(excerpt_s, Mapping) else excerpt_s
+    heard = {name: named.get(name, everywhere) for name in metrics}
+    if any(seconds is not None and seconds <= 0.0 for seconds in heard.values()):
+        raise MusiclibError(f"excerpt_s must be positive, not {excerpt_s!r}.")
+    return heard
 
 
-def _measured(
-    codecs: list[Codec], clips: Iterable[ClipLike], metrics: list[str], workers: int
-) -> Iterator[Rows]:
+def _taken(clips: Clips, sample_rate: int) -> tuple[Iterator[Clip], int | None]:
+    """Return clips one by one, and their number if it is known."""
+    if isinstance(clips, Dataset):
+        return clips.clips(sample_rate), len(clips)
+    if isinstance(clips, Clip | str | Path):
+        clips = [clips]
+    total = len(clips) if isinstance(clips, Sequence) else None
+    return (one if isinstance(one, Clip) else read_clip(one, sample_rate) for one in clips), total
+
+
+def _results(
+    named: Named, clips: Iterator[Clip], heard: Mapping[str, float | None], workers: int
+) -> Iterator[list[dict[str, object]]]:
     if workers == 1:
-        yield from (measure_clip(clip, codecs, metrics) for clip in clips)
+        yield from (_measured(named, clip, heard) for clip in clips)
         return
     from joblib import Parallel, delayed, parallel_config
 
     with parallel_config(backend="loky", inner_max_num_threads=1):
-        tasks = (delayed(measure_clip)(clip, codecs, metrics) for clip in clips)
+        tasks = (delayed(_measured)(named, clip, heard) for clip in clips)
         yield from Parallel(n_jobs=workers, return_as="generator", pre_dispatch="2*n_jobs")(tasks)
 
 
-def _bar(results: Iterator[Rows], progress: bool, total: int | None) -> Iterator[Rows]:
-    if not progress:
-        return results
-    from tqdm import tqdm
-
-    bar: Iterator[Rows] = iter(tqdm(results, total=total, unit="clip", leave=False))
-    return bar
-
-
-def measure_clip(clip: ClipLike, codecs: Sequence[Codec], metrics: Sequence[str]) -> Rows:
-    """Measure one clip with every codec.
-
-    Returns:
-        The rows, as `rate_distortion` describes them, and a sentence for each value that is NaN.
-    """
-    rows: list[dict[str, Any]] = []
-    problems: list[str] = []
-    seconds = clip.audio.shape[-1] / clip.sample_rate
-    for codec in codecs:
-        data = codec.encode(clip.audio, clip.sample_rate)
-        estimate = align(*codec.decode(data), clip.audio, clip.sample_rate)
-        row: dict[str, Any] = {
-            "track_id": clip.track_id,
-            "genre": clip.genre,
-            "codec": codec.name,
-            "setting": codec.setting,
-            "label": codec.label,
-            "n_bytes": len(data),
-            "seconds": seconds,
-            "kbps": bitrate_kbps(len(data), seconds),
-        }
-        for name in metrics:
-            try:
-                row[name] = METRICS[name](clip.audio, estimate, clip.sample_rate)
-            except AudioError as error:
-                row[name] = math.nan
-                problems.append(f"{clip.track_id}, {codec.label}: no {name}: {error}")
-        rows.append(row)
-    return rows, problems
-
-
-def summarise(table: pd.DataFrame, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
-    """Average a table of `rate_distortion` over clips.
-
-    Args:
-        table: One row for each clip and codec setting.
-        confidence: Coverage of the bootstrap intervals over clips.
-        seed: Seed of the bootstrap.
-
-    Returns:
-        One row for each codec setting in the order of the table: `codec`, `setting`, `label`,
-        `clips`, `kbps` (mean), and for each metric its mean under the metric's name and the
-        interval's ends in `<metric>_low` and `<metric>_high` (NaN for a single clip). Values that
-        are NaN are left out of a mean.
-
-    Raises:
-        MusiclibError: If the table is empty.
-    """
-    if table.empty:
-        raise MusiclibError("The table is empty: there is nothing to summarise.")
+def _measured(
+    named: Named, clip: Clip, heard: Mapping[str, float | None]
+) -> list[dict[str, object]]:
+    """Measure one clip with every codec."""
     rows = []
-    for (codec, setting, label), group in table.groupby(["codec", "setting", "label"], sort=False):
-        row: dict[str, Any] = {
-            "codec": codec,
+    for system, setting, codec in named:
+        try:
+            data = codec.encode(clip.audio, clip.sample_rate)
+            estimate = align(*codec.decode(data), clip.audio, clip.sample_rate)
+        except MusiclibError as error:
+            raise type(error)(f"{clip.track_id}, {codec.label}: {error}") from error
+        try:
+            payload = float(payload_bytes(data))
+        except BitstreamError:  # a codec of the caller's own
+            payload = math.nan
+        about = {
+            "codec": codec.name,
+            "system": system,
             "setting": setting,
-            "label": label,
-            "clips": len(group),
-            "kbps": float(group["kbps"].mean()),
+            "clip": clip.track_id,
+            "artist": clip.artist_group or clip.artist,
+            "genre": clip.genre,
+            "seconds": clip.seconds,
+            "file_bytes": len(data),
+            "payload_bytes": payload,
+            "kbps": bitrate_kbps(len(data), clip.seconds),
         }
-        for metric in (name for name in METRICS if name in table):
-            values = group[metric].dropna().to_numpy(np.float64)
-            interval = (
-                bootstrap_interval(values, confidence, seed)
-                if len(values)
-                else Interval(math.nan, math.nan, math.nan, 0)
-            )
-            row[metric] = interval.mean
-            row[f"{metric}_low"], row[f"{metric}_high"] = interval.low, interval.high
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def to_text(table: pd.DataFrame) -> str:
-    """Set a table of `summarise` or of `rate_distortion` in columns for reading."""
-    shown = pd.DataFrame(index=table.index)
-    if "track_id" in table:
-        shown["clip"] = table["track_id"]
-        shown["genre"] = table["genre"]
-    shown["codec"] = table["codec"].map(lambda name: CODEC_TITLES.get(name, name))
-    shown["setting"] = table["setting"]
-    if "clips" in table:
-        shown["clips"] = table["clips"].astype(str)
-    if "n_bytes" in table:
-        shown["bytes"] = table["n_bytes"].astype(str)
-    shown["kbps"] = table["kbps"].map(lambda value: f"{value:.2f}")
-    for name in (name for name in METRICS if name in table):
-        shown[METRICS[name].axis_label] = _cells(table, name)
-    text: str = shown.to_string(index=False)
-    return text
-
-
-def _cells(table: pd.DataFrame, metric: str) -> list[str]:
-    if f"{metric}_low" not in table:
-        return ["-" if math.isnan(value) else f"{value:.2f}" for value in table[metric]]
-    columns = [table[metric], table[f"{metric}_low"], table[f"{metric}_high"], table["clips"]]
-    return [
-        "-" if math.isnan(mean) else format(Interval(mean, low, high, n), ".2f")
-        for mean, low, high, n in zip(*columns, strict=True)
-    ]
-
-
-def to_csv(table: pd.DataFrame) -> str:
-    """Set a table as CSV with a header, at full precision; what is not defined is left empty."""
-    text: str = table.to_csv(index=False, lineterminator="\n")
-    return text
-
-
-def to_json(table: pd.DataFrame) -> str:
-    """Set a table as a JSON list of objects; what is not defined is null."""
-    text: str = table.to_json(orient="records", indent=2, double_precision=10)
-    return text + "\n"
+        for name, seconds in heard.items():
+            stop = None if seconds is None else round(seconds * clip.sample_rate)
+            value, reason = math.nan, ""
+            try:
+                value = METRICS[name](clip.audio[:stop], estimate[:stop], clip.sample_rate)
+            except AudioError as error:
+                reason = str(error)
+            rows.append({**about, "metric": name, "value": value, "reason": reason})
+    return rows

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from musiclib.audio import save
-from musiclib.cli.evaluate import parse_codecs
 from musiclib.cli.main import main
 from musiclib.codecs import get_codec
+from musiclib.codecs.specs import parse_codecs
 from musiclib.errors import CodecError
 from tests.codec_signals import RATE, music
 
@@ -39,13 +39,33 @@ def test_files_as_csv_json_and_text(capsys, songs):
     code, out, err = run(capsys, *common, "--format", "csv")
     assert (code, err) == (0, "")
     rows = list(csv.DictReader(io.StringIO(out)))
-    assert [row["label"] for row in rows] == ["Opus 12 kbps", "Opus 24 kbps", "Downsampling by 4"]
+    settings = [("Opus", "12 kbps"), ("Opus", "24 kbps"), ("Downsampling", "by 4")]
+    assert [(row["system"], row["setting"]) for row in rows[::2]] == settings
     assert {row["clips"] for row in rows} == {"2"}
     code, out, _ = run(capsys, *common, "--format", "json")
-    assert [item["label"] for item in json.loads(out)] == [row["label"] for row in rows]
+    for item, row in zip(json.loads(out), rows, strict=True):
+        assert item["mean"] == pytest.approx(float(row["mean"]), abs=1e-9)
+        assert item["kbps"] == pytest.approx(float(row["kbps"]), abs=1e-9)
     code, out, _ = run(capsys, *common)
     assert len(out.splitlines()) == 4
     assert "SI-SDR (dB)" in out.splitlines()[0]
+    assert f"{float(rows[1]['mean']):.2f}" in out.splitlines()[1]
+
+
+def test_means_are_over_artists_and_bitrates_over_files(capsys, tmp_path):
+    for number, artist in enumerate(["one", "one", "other"]):
+        data = get_codec("opus", 64).encode(music(2.0, seed=number), RATE, {"artist": artist})
+        (tmp_path / f"{number}.opus").write_bytes(data)
+    common = [*sorted(tmp_path.iterdir()), "--codecs", "opus:12", "--metrics", "waveform_rmse"]
+    _, out, _ = run(capsys, *common, "--per-clip", "--format", "json")
+    first, second, third = json.loads(out)
+    assert [row["artist"] for row in (first, second, third)] == ["one", "one", "other"]
+    _, out, _ = run(capsys, *common, "--format", "json")
+    (row,) = json.loads(out)
+    wanted = ((first["value"] + second["value"]) / 2 + third["value"]) / 2
+    assert row["mean"] == pytest.approx(wanted, abs=1e-9)
+    assert row["kbps"] == pytest.approx((first["kbps"] + second["kbps"] + third["kbps"]) / 3)
+    assert (row["n"], row["clips"]) == (2, 3)
 
 
 def test_per_clip_rows_hold_true_sizes(capsys, tmp_path, songs):
@@ -56,11 +76,11 @@ def test_per_clip_rows_hold_true_sizes(capsys, tmp_path, songs):
     )  # fmt: skip
     assert (code, stdout) == (0, "")
     rows = list(csv.DictReader(out.open()))
-    assert [row["track_id"] for row in rows] == [str(path) for path in songs[:2]]
+    assert [row["clip"] for row in rows] == [str(path) for path in songs[:2]]
     from musiclib.audio import load
 
     part, _ = load(songs[0], start_s=0.5, duration_s=1.0)
-    assert int(rows[0]["n_bytes"]) == len(get_codec("mp3", 32).encode(part, RATE))
+    assert int(rows[0]["file_bytes"]) == len(get_codec("mp3", 32).encode(part, RATE))
     assert float(rows[0]["seconds"]) == 1.0
 
 
@@ -71,7 +91,8 @@ def test_a_folder_as_a_data_set(capsys, tmp_path, songs):
     )  # fmt: skip
     assert (code, err) == (0, "")
     rows = json.loads(out)
-    assert len(rows) == 4
+    assert len({row["clip"] for row in rows}) == 4
+    assert len(rows) == 4 * len(FAST[1:])
     assert {row["genre"] for row in rows} == {"calm", "loud"}
 
 
@@ -98,7 +119,12 @@ def test_jobs_change_nothing(capsys, songs):
 def test_codecs_are_read_from_words():
     labels = [codec.label for codec in parse_codecs(["opus:6,9.5", "vorbis:q0.5", "downsample:/8"])]
     assert labels == ["Opus 6 kbps", "Opus 9.5 kbps", "Vorbis quality 0.5", "Downsampling by 8"]
-    for word in ("opus", "opus:", "opus:a", "opus:/2", "flac:9", "mp3:20", "song.wav"):
+    (opus,) = parse_codecs("opus:24,frame_ms=60,vbr=on")
+    assert opus == get_codec("opus", 24.0, frame_ms=60, vbr="on")
+    (codec,) = parse_codecs("neural:g120,restore=false")
+    assert codec == get_codec("neural", gain=120, restore=False)
+    words = ("opus", "opus:", "opus:a", "opus:/2", "flac:9", "mp3:20", "song.wav", "opus:vbr=on")
+    for word in (*words, "opus:6,speed=9", "opus:6,vbr="):
         with pytest.raises(CodecError):
             parse_codecs([word])
 

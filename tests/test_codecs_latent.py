@@ -13,8 +13,9 @@ import torch
 from musiclib.audio import rms_db
 from musiclib.codecs import AutoencoderCodec, Codec, get_codec, identify
 from musiclib.codecs.latent import coded, describe
+from musiclib.datasets import Clip
 from musiclib.errors import AudioError, BitstreamError, CheckpointError, CodecError
-from musiclib.evaluate import rate_distortion
+from musiclib.evaluate import evaluate
 from musiclib.metrics import log_spectral_distance
 from musiclib.training import load
 from tests.codec_signals import music as chords
@@ -227,14 +228,9 @@ def test_it_obeys_the_protocol_and_travels_to_workers(checkpoints):
     data = codec.encode(audio, RATE)
     again = pickle.loads(pickle.dumps(codec))
     assert again.encode(audio, RATE) == data
-
-    class Clip:
-        track_id, genre, sample_rate = "a", "b", RATE
-
-    clip = Clip()
-    clip.audio = audio
-    table = rate_distortion([codec], [clip], ["log_spectral_distance"])
-    assert list(table["n_bytes"]) == [len(data)]
+    table = evaluate(codec, Clip("a", audio, RATE, "b", "c", "d"), "log_spectral_distance")
+    assert list(table["file_bytes"]) == [len(data)]
+    assert 0 < table["payload_bytes"][0] < len(data)
 
 
 def test_a_file_finds_its_model(checkpoints):

@@ -1,77 +1,124 @@
-"""Rate-distortion tables: real bytes, aligned audio, means with intervals."""
-
-import csv
-import io
-import json
-import math
+"""The verb `evaluate`: real bytes, aligned audio, one tidy row a codec, clip and metric."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from musiclib import evaluate
-from musiclib.audio import resample
+from musiclib import evaluate as module
+from musiclib.audio import resample, save
 from musiclib.codecs import get_codec
-from musiclib.datasets import Clip
-from musiclib.errors import AudioError, CodecError, MusiclibError
-from musiclib.metrics import bootstrap_interval
+from musiclib.codecs.payload import payload_bytes
+from musiclib.datasets import Clip, measured_clips, one_clip_an_artist, open_dataset
+from musiclib.errors import AudioError, AudioFileError, CodecError, DatasetError, MusiclibError
+from musiclib.evaluate import COLUMNS, align, evaluate
+from musiclib.metrics import METRICS
 from tests.codec_signals import RATE, click, music, stereo
 
-METRICS = ["log_spectral_distance", "si_sdr", "waveform_rmse"]
+FAST = ["log_spectral_distance", "si_sdr", "waveform_rmse"]
+CODECS = ["opus:12,48", "downsample:/4"]
 
 
-def clip(audio, name="a", rate=RATE):
-    return Clip(name, audio, rate, "genre", "artist", "title")
+def clip(audio, name="a", group="group"):
+    return Clip(name, audio, RATE, "genre", "artist", "title", group)
 
 
 def clips(count=3):
-    return [clip(music(1.0, seed=seed), f"clip{seed}") for seed in range(count)]
+    return [clip(music(1.0, seed=seed), f"clip{seed}", f"group{seed % 2}") for seed in range(count)]
 
 
 @pytest.fixture(scope="module")
-def codecs():
-    return [get_codec("opus", 12), get_codec("opus", 48), get_codec("downsample", factor=4)]
+def table():
+    return evaluate(CODECS, clips(), FAST)
 
 
-@pytest.fixture(scope="module")
-def table(codecs):
-    return evaluate.rate_distortion(codecs, clips(), METRICS)
+def test_a_row_for_each_clip_codec_and_metric_in_order(table):
+    assert tuple(table.columns) == COLUMNS
+    assert len(table) == 3 * 3 * 3
+    assert list(dict.fromkeys(table["clip"])) == ["clip0", "clip1", "clip2"]
+    assert list(table["metric"][:3]) == FAST
+    assert list(dict.fromkeys(zip(table["system"], table["setting"], strict=True))) == [
+        ("Opus", "12 kbps"),
+        ("Opus", "48 kbps"),
+        ("Downsampling", "by 4"),
+    ]
+    assert table.groupby("clip")["artist"].first().tolist() == ["group0", "group1", "group0"]
+    assert table["value"].notna().all()
+    assert (table["reason"] == "").all()
 
 
-def test_bytes_are_those_of_the_files(table, codecs):
-    for row in table.itertuples():
-        codec = next(codec for codec in codecs if codec.label == row.label)
-        original = next(item for item in clips() if item.track_id == row.track_id)
-        assert row.n_bytes == len(codec.encode(original.audio, RATE))
-        assert row.kbps == pytest.approx(8 * row.n_bytes / row.seconds / 1000)
-        assert row.seconds == 1.0
-
-
-def test_rows_come_in_order_and_in_full(table, codecs):
-    assert list(table["track_id"]) == [f"clip{i}" for i in range(3) for _ in codecs]
-    assert list(table["label"]) == 3 * [codec.label for codec in codecs]
-    assert not table[METRICS].isna().any(axis=None)
-    first = ["track_id", "genre", "codec", "setting", "label", "n_bytes", "seconds", "kbps"]
-    assert list(table.columns) == first + METRICS
+def test_bytes_and_values_are_those_of_the_codec_itself(table):
+    codec, one = get_codec("opus", 12), clips()[1]
+    data = codec.encode(one.audio, RATE)
+    estimate = align(*codec.decode(data), one.audio, RATE)
+    rows = table[(table["clip"] == "clip1") & (table["setting"] == "12 kbps")]
+    assert (rows["file_bytes"] == len(data)).all()
+    assert (rows["payload_bytes"] == payload_bytes(data)).all()
+    assert rows["kbps"].to_numpy() == pytest.approx(8 * len(data) / 1.0 / 1000)
+    for row in rows.itertuples():
+        assert row.value == METRICS[row.metric](one.audio, estimate, RATE)
 
 
 def test_more_bits_score_better(table):
-    means = table.groupby("label")[METRICS].mean()
-    assert (
-        means.at["Opus 48 kbps", "log_spectral_distance"]
-        < means.at["Opus 12 kbps", "log_spectral_distance"]
-    )
-    assert means.at["Opus 48 kbps", "si_sdr"] > means.at["Opus 12 kbps", "si_sdr"]
+    means = table.pivot_table("value", ["system", "setting"], "metric")
+    low, high = means.loc[("Opus", "12 kbps")], means.loc[("Opus", "48 kbps")]
+    assert high["log_spectral_distance"] < low["log_spectral_distance"]
+    assert high["si_sdr"] > low["si_sdr"]
 
 
-def test_workers_change_nothing(table, codecs):
-    parallel = evaluate.rate_distortion(codecs, iter(clips()), METRICS, workers=2)
+@pytest.mark.parametrize("word", ["opus:24", "vorbis:48", "mp3:32", "aac:48", "downsample:/2"])
+def test_wrapping_weighs_less_in_longer_clips(word):
+    short, long = evaluate(word, [clip(music(1.0)), clip(music(4.0), "b")], "si_sdr").itertuples()
+    for row in (short, long):
+        assert 0 < row.payload_bytes < row.file_bytes
+    assert long.file_bytes - long.payload_bytes < 2 * (short.file_bytes - short.payload_bytes)
+    assert long.payload_bytes > 3 * short.payload_bytes
+
+
+def test_payload_of_downsampling_is_its_samples():
+    (row,) = evaluate("downsample:/4", clip(music(1.0)), "si_sdr").itertuples()
+    assert row.payload_bytes == 2 * RATE / 4
+
+
+def test_payload_of_a_stored_file_of_the_codec():
+    codec = get_codec("neural", gain=150)
+    data = codec.encode(music(2.0), RATE)
+    tagged = codec.encode(music(2.0), RATE, {"title": "a title that takes bytes"})
+    assert payload_bytes(tagged) == payload_bytes(data) < len(data) < len(tagged)
+
+
+def test_an_excerpt_is_judged_but_the_whole_is_coded():
+    """The second half is destroyed: only who hears it complains, and its bytes count for all."""
+
+    class HalfGone:
+        name, suffix, setting, label, title = "half", ".half", "", "Half", "Half"
+
+        def encode(self, audio, _rate):
+            return np.asarray(audio, np.float32).tobytes()
+
+        def decode(self, data):
+            audio = np.frombuffer(data, np.float32).copy()
+            audio[len(audio) // 2 :] = 0.0
+            return audio, RATE
+
+    one = clip(music(2.0))
+    whole = evaluate(HalfGone(), one, ["waveform_rmse", "si_sdr"])
+    part = evaluate(HalfGone(), one, ["waveform_rmse", "si_sdr"], excerpt_s={"waveform_rmse": 1.0})
+    assert part.set_index("metric").at["waveform_rmse", "value"] == 0.0
+    assert part.set_index("metric").at["si_sdr", "value"] == whole["value"][1]
+    assert (evaluate(HalfGone(), one, "waveform_rmse", excerpt_s=1.0)["value"] == 0.0).all()
+    assert whole["value"][0] > 0.0
+    assert (part["file_bytes"] == whole["file_bytes"]).all()
+    assert whole["payload_bytes"].isna().all()
+
+
+def test_workers_change_nothing(table):
+    parallel = evaluate(CODECS, iter(clips()), FAST, workers=2)
     # Sums of several threads differ in their last bits.
     pd.testing.assert_frame_equal(parallel, table, rtol=1e-9, atol=0.0)
 
 
-def test_clips_are_taken_one_by_one(codecs):
-    taken = []
+def test_clips_are_taken_one_by_one(monkeypatch):
+    taken, seen = [], []
 
     def stream():
         for item in clips():
@@ -79,102 +126,129 @@ def test_clips_are_taken_one_by_one(codecs):
             assert len(taken) <= 1 + len(seen)
             yield item
 
-    seen = []
-    original = evaluate.measure_clip
+    original = module._measured
 
-    def watch(item, *rest):
+    def watch(named, item, heard):
         seen.append(item.track_id)
-        return original(item, *rest)
+        return original(named, item, heard)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluate, "measure_clip", watch)
-        evaluate.rate_distortion(codecs[:1], stream(), METRICS[:1])
+    monkeypatch.setattr(module, "_measured", watch)
+    evaluate("opus:12", stream(), "si_sdr")
     assert seen == taken == ["clip0", "clip1", "clip2"]
 
 
-def test_summary_averages_over_clips(table):
-    summary = evaluate.summarise(table)
-    assert list(summary["label"]) == list(dict.fromkeys(table["label"]))
-    for row in summary.to_dict("records"):
-        rows = table[table["label"] == row["label"]]
-        interval = bootstrap_interval(rows["si_sdr"].to_numpy())
-        assert row["clips"] == 3
-        assert row["kbps"] == pytest.approx(rows["kbps"].mean())
-        assert row["si_sdr"] == pytest.approx(rows["si_sdr"].mean())
-        assert (row["si_sdr_low"], row["si_sdr_high"]) == (interval.low, interval.high)
-
-
-def test_a_silent_clip_is_named_and_left_out_of_the_means(codecs):
+def test_what_is_not_defined_says_why():
     silent = clip(np.zeros(RATE, np.float32), "quiet")
-    with pytest.warns(UserWarning, match=r"quiet, Opus 12 kbps: no si_sdr"):
-        table = evaluate.rate_distortion(codecs[:1], [silent, *clips(2)], ["si_sdr"])
-    assert table["si_sdr"].isna().tolist() == [True, False, False]
-    summary = evaluate.summarise(table)
-    assert summary.at[0, "si_sdr"] == pytest.approx(table["si_sdr"].dropna().mean())
-    with pytest.warns(UserWarning, match="quiet"):
-        alone = evaluate.summarise(evaluate.rate_distortion(codecs[:1], [silent], ["si_sdr"]))
-    assert math.isnan(alone.at[0, "si_sdr"])
-    assert "-" in evaluate.to_text(alone)
-    assert json.loads(evaluate.to_json(alone))[0]["si_sdr"] is None
+    table = evaluate("opus:12", [silent, *clips(1)], ["si_sdr", "waveform_rmse"])
+    first = table.iloc[0]
+    assert np.isnan(first["value"])
+    assert "silent" in first["reason"]
+    assert table["value"].notna().tolist() == [False, True, True, True]
+    assert (table["reason"] != "").tolist() == [True, False, False, False]
+
+
+def test_systems_can_have_names_of_their_own():
+    variants = {"20 ms": get_codec("opus", 24), "60 ms": get_codec("opus", 24, frame_ms=60)}
+    table = evaluate(variants, clips(1), "si_sdr")
+    assert list(table["system"]) == ["20 ms", "60 ms"]
+    assert list(table["codec"]) == ["opus", "opus"]
+    assert list(table["setting"]) == ["24 kbps", "24 kbps"]
+    with pytest.raises(MusiclibError, match="Opus 24 kbps"):
+        evaluate(list(variants.values()), clips(1), "si_sdr")
+
+
+@pytest.mark.filterwarnings("ignore:all 1 tracks")
+def test_files_and_data_sets_are_clips_too(tmp_path):
+    for number in range(2):
+        artist = tmp_path / f"artist{number} - song.wav"
+        save(artist, music(1.5, seed=number), RATE)
+    paths = sorted(tmp_path.glob("*.wav"))
+    files = evaluate("opus:12", paths, "si_sdr")
+    folder = evaluate("opus:12", open_dataset("folder", tmp_path), "si_sdr")
+    assert list(files["clip"]) == [str(path) for path in paths]
+    assert files["value"].tolist() == folder["value"].tolist()
+    assert evaluate("opus:12", paths[0], "si_sdr")["value"][0] == files["value"][0]
+    with pytest.raises(AudioFileError, match="nowhere"):
+        evaluate("opus:12", tmp_path / "nowhere.wav", "si_sdr")
+
+
+def test_the_artist_of_a_bundled_clip_is_its_group():
+    music_of_book = open_dataset("mini")
+    unnamed = music_of_book.tracks.query("artist != artist_group").index[0]
+    found = evaluate("opus:12", music_of_book.clip(unnamed, duration_s=0.5), "si_sdr")
+    assert found["artist"][0] == music_of_book.tracks.at[unnamed, "artist_group"]
+
+
+def test_the_clips_of_the_protocol_are_fixed_and_nested():
+    music_of_book = open_dataset("mini")
+    whole = measured_clips(music_of_book)
+    slow = one_clip_an_artist(whole)
+    assert set(whole.tracks["split"]) == {"test"}
+    assert len(whole) == len(music_of_book.part("test"))
+    assert set(slow.tracks.index) < set(whole.tracks.index)
+    assert slow.tracks["artist_group"].is_unique
+    assert set(slow.tracks["artist_group"]) == set(whole.tracks["artist_group"])
+    assert list(measured_clips(open_dataset("mini", seed=3)).tracks.index) == list(
+        whole.tracks.index
+    )
+    few = measured_clips(music_of_book, "smoke")
+    assert len(few) < 8
+    assert few.tracks["artist_group"].is_unique
+    assert set(few.tracks.index) <= set(slow.tracks.index)
+    without = music_of_book.select(
+        track_ids=list(music_of_book.tracks.index.drop(few.tracks.index[0]))
+    )
+    assert set(slow.tracks.index) - set(
+        one_clip_an_artist(measured_clips(without)).tracks.index
+    ) <= {few.tracks.index[0]}
+    with pytest.raises(DatasetError, match="profile"):
+        measured_clips(music_of_book, "huge")
+
+
+def test_a_progress_bar_only_on_request(capsys):
+    evaluate("opus:12", clips(1), "waveform_rmse")
+    assert capsys.readouterr() == ("", "")
+    evaluate("opus:12", clips(1), "waveform_rmse", progress=True)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "clip" in captured.err
 
 
 def test_align_brings_back_rate_and_length():
     reference = click(RATE, 7_001, 6.0)
     low = resample(reference, RATE, 16_000)
-    aligned = evaluate.align(low, 16_000, reference, RATE)
+    aligned = align(low, 16_000, reference, RATE)
     assert aligned.shape == reference.shape
     assert int(np.argmax(aligned)) == 7_001
     short, longer = reference[:-500], np.concatenate([reference, np.ones(500, np.float32)])
-    assert np.array_equal(evaluate.align(short, RATE, reference, RATE)[:-500], short)
-    assert not evaluate.align(short, RATE, reference, RATE)[-500:].any()
-    assert np.array_equal(evaluate.align(longer, RATE, reference, RATE), reference)
+    assert np.array_equal(align(short, RATE, reference, RATE)[:-500], short)
+    assert not align(short, RATE, reference, RATE)[-500:].any()
+    assert np.array_equal(align(longer, RATE, reference, RATE), reference)
     both = stereo(reference)
-    assert evaluate.align(both, RATE, both, RATE).shape == both.shape
+    assert align(both, RATE, both, RATE).shape == both.shape
 
 
 def test_align_searches_nothing():
     reference = music(1.0)
     late = np.concatenate([np.zeros(100, np.float32), reference])
-    assert not np.array_equal(evaluate.align(late, RATE, reference, RATE), reference)
+    assert not np.array_equal(align(late, RATE, reference, RATE), reference)
 
 
-def test_what_does_not_belong_together_is_refused(codecs, table):
+def test_what_does_not_belong_together_is_refused():
     reference = music(1.0)
     with pytest.raises(AudioError, match="not the same clip"):
-        evaluate.align(reference[: RATE // 2], RATE, reference, RATE)
+        align(reference[: RATE // 2], RATE, reference, RATE)
     with pytest.raises(AudioError, match="channels"):
-        evaluate.align(stereo(reference), RATE, reference, RATE)
+        align(stereo(reference), RATE, reference, RATE)
     with pytest.raises(MusiclibError, match="log_spectral_distance"):
-        evaluate.rate_distortion(codecs, clips(), ["loudness"])
+        evaluate("opus:12", clips(1), ["loudness"])
+    with pytest.raises(MusiclibError, match="loudness"):
+        evaluate("opus:12", clips(1), "si_sdr", excerpt_s={"loudness": 1.0})
+    with pytest.raises(MusiclibError, match="excerpt_s"):
+        evaluate("opus:12", clips(1), "si_sdr", excerpt_s=0.0)
     with pytest.raises(MusiclibError, match="no codecs"):
-        evaluate.rate_distortion([], clips(), METRICS)
+        evaluate([], clips(1), FAST)
     with pytest.raises(MusiclibError, match="no clips"):
-        evaluate.rate_distortion(codecs, [], METRICS)
-    with pytest.raises(CodecError, match="384 kbps"):
-        evaluate.rate_distortion([get_codec("downsample", 500)], clips(), METRICS)
-    with pytest.raises(MusiclibError, match="empty"):
-        evaluate.summarise(table.iloc[:0])
-
-
-def test_formats_say_the_same(table):
-    summary = evaluate.summarise(table)
-    rows = list(csv.DictReader(io.StringIO(evaluate.to_csv(summary))))
-    objects = json.loads(evaluate.to_json(summary))
-    text = evaluate.to_text(summary)
-    assert len(rows) == len(objects) == 3 == len(text.splitlines()) - 1
-    for row, item, line in zip(rows, objects, text.splitlines()[1:], strict=True):
-        assert float(row["si_sdr"]) == pytest.approx(item["si_sdr"], abs=1e-9)
-        assert f"{item['kbps']:.2f}" in line
-        assert f"{item['si_sdr']:.2f} [" in line
-    per_clip = evaluate.to_text(table).splitlines()
-    assert len(per_clip) == 1 + len(table)
-    assert per_clip[1].split()[0] == "clip0"
-
-
-def test_a_progress_bar_only_on_request(codecs, capsys):
-    evaluate.rate_distortion(codecs[:1], clips(1), METRICS[:1])
-    assert capsys.readouterr() == ("", "")
-    evaluate.rate_distortion(codecs[:1], clips(1), METRICS[:1], progress=True, total=1)
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert "clip" in captured.err
+        evaluate("opus:12", [], FAST)
+    with pytest.raises(CodecError, match=r"clip0, Downsampling 500 kbps: .*384 kbps"):
+        evaluate("downsample:500", clips(1), FAST)

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from musiclib.evaluate import summarise
 from musiclib.metrics import Interval
 from musiclib.studies.codec import figures, findings, gains, measuring, tables
 from musiclib.studies.codec.plan import NEURAL, PLAIN
+from musiclib.studies.rate_tables import summarise
 
 CLIPS = list("abcdef")
 RATES = (3.0, 6.0, 12.0)

@@ -108,7 +108,7 @@ def test_differences_tell_clear_ones_from_equal_ones(found):
 
 def test_bitrates_that_are_refused_are_told_and_left_out():
     found = measuring.measure(CLIPS[:1], (1.0, 120.0), RIVALS[:1], StandIn, metrics=METRICS)
-    assert found.refused == ["a: 1 kbps is too little"]
+    assert found.refused == ["a, Stand-in 1 kbps: 1 kbps is too little"]
     assert found.table["label"].tolist() == ["Stand-in 120 kbps", RIVALS[0].label]
 
 

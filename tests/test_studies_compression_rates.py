@@ -10,10 +10,10 @@ import pytest
 from musiclib.codecs import get_codec
 from musiclib.codecs.latent import AutoencoderCodec
 from musiclib.datasets import Clip
-from musiclib.evaluate import summarise
 from musiclib.metrics import Interval
 from musiclib.models import PcaConfig
 from musiclib.studies.compression import figures, rates, tables
+from musiclib.studies.rate_tables import summarise
 from musiclib.training import fit, load, new_model
 from tests.latent_fixture import RATE, checkpoints, music
 from tests.training_fixture import TRAINING

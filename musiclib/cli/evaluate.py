@@ -1,4 +1,4 @@
-"""`musiclib evaluate`: rate-distortion tables over files or a data set."""
+"""`musiclib evaluate`: bytes and quality of codecs over files or a data set."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from musiclib.cli.files import check_output, positive, positive_int, write_atomically
-from musiclib.errors import AudioFileError, CodecError, MusiclibError
+from musiclib.errors import AudioFileError, MusiclibError
 
 if TYPE_CHECKING:
-    from musiclib.codecs import Codec
+    import pandas as pd
+
     from musiclib.datasets import Clip
 
 DEFAULT_CODECS = ("opus:6,12,24,48", "mp3:8,16,32,64")
-DEFAULT_METRICS = ("log_spectral_distance", "si_sdr", "zimtohrli_mos")
 SPLITS = ("train", "validation", "test", "all")
 EXIT_SKIPPED = 1
 
@@ -25,7 +25,8 @@ EPILOG = """\
 A codec is NAME:KBPS,KBPS,... with NAME one of neural, mp3, aac, opus, vorbis, downsample, or
 autoencoder/ with the name of a shipped model or the path of a checkpoint. Some take another setting
 as well: downsample:/2,/8 divides the sampling rate, vorbis:q0.5 sets the quality, neural:g120 the
-gain of the quantiser, and autoencoder/wideband-64:s-8 its step.
+gain of the quantiser, and autoencoder/wideband-64:s-8 its step. Options have names:
+opus:12,24,frame_ms=60.
 
 A file that cannot be read is named on standard error and left out; the table covers the others,
 and the exit code is 1. It is 2, and there is no table, when nothing could be measured.
@@ -39,8 +40,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "evaluate",
         help="measure bitrate and quality of codecs over files or a data set",
-        description="Encode, decode and measure. Bitrates come from the bytes of whole files; "
-        "intervals are 95 %% bootstrap intervals over clips.",
+        description="Encode, decode and measure. Bitrates come from the bytes of whole files. "
+        "Clips are averaged by artist, and 95 %% intervals are over artists; fewer than eight "
+        "artists have none.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -52,6 +54,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--limit", type=positive_int, metavar="N", help="use N clips")
     parser.add_argument("--start", type=float, default=0.0, metavar="S", help="skip S seconds")
     parser.add_argument("--seconds", type=positive, metavar="S", help="use S seconds of each")
+    parser.add_argument(
+        "--excerpt", type=positive, metavar="S", help="code all of it, but judge S seconds"
+    )
     parser.add_argument(
         "--sample-rate", type=positive_int, default=24_000, metavar="HZ", help="default: 24000"
     )
@@ -65,59 +70,23 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--metrics",
         nargs="+",
-        default=list(DEFAULT_METRICS),
+        default=["zimtohrli_mos", "si_sdr", "log_spectral_distance"],
         metavar="METRIC",
-        help=f"some of log_spectral_distance, spectral_rmse, si_sdr, zimtohrli_mos, visqol_mos, "
-        f"waveform_rmse (default: {' '.join(DEFAULT_METRICS)})",
+        help="a wrong name lists them all (default: zimtohrli_mos si_sdr log_spectral_distance)",
     )
     parser.add_argument("--format", choices=("text", "csv", "json"), default="text")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the table to a file")
     parser.add_argument("--force", action="store_true", help="replace the file if it exists")
-    parser.add_argument("--per-clip", action="store_true", help="a row for each clip, no means")
+    parser.add_argument(
+        "--per-clip", action="store_true", help="a row for each clip and metric, no means"
+    )
     parser.add_argument("--jobs", type=positive_int, default=1, metavar="N", help="processes")
     parser.set_defaults(run=_evaluate)
 
 
-def parse_codecs(specs: list[str]) -> list[Codec]:
-    """Read codecs such as `opus:6,12`, `downsample:/8` or `autoencoder/wideband-64:3`.
-
-    Raises:
-        CodecError: If one cannot be read, or a codec has no such setting.
-    """
-    from musiclib.codecs import AUTOENCODER, get_codec
-
-    codecs: list[Codec] = []
-    for spec in specs:
-        name, colon, settings = spec.partition(":")
-        if not colon or not settings:
-            raise CodecError(
-                f"{spec!r} is not a codec with settings, such as opus:6,12. Name files first."
-            )
-        name, _, model = name.partition("/")
-        shared: dict[str, Any] = {}
-        if name == AUTOENCODER:
-            from musiclib.codecs.latent import open_checkpoint
-
-            if not model:
-                raise CodecError(f"{spec!r} names no model, as autoencoder/wideband-64:3 does.")
-            shared["checkpoint"] = open_checkpoint(model)
-        elif model:
-            raise CodecError(f"{spec!r}: only an autoencoder has a model after a /.")
-        for setting in settings.split(","):
-            key = {"/": "factor", "q": "quality", "s": "step", "g": "gain"}.get(setting[:1], "kbps")
-            try:
-                text = setting if key == "kbps" else setting[1:]
-                value = int(text) if key in ("step", "gain") else float(text)
-            except ValueError:
-                raise CodecError(
-                    f"{spec!r}: {setting!r} is not a bitrate in kbps (such as 12), "
-                    "a factor (/8), a quality (q0.5), a gain (g120) or a step (s-8)."
-                ) from None
-            codecs.append(get_codec(name, **{key: value}, **shared))
-    return codecs
-
-
 def _evaluate(args: argparse.Namespace) -> int:
+    from musiclib.codecs.specs import parse_codecs
+
     codecs = parse_codecs(args.codecs)
     if bool(args.files) == bool(args.dataset):
         raise MusiclibError("Name audio files or --dataset NAME, one of the two.")
@@ -126,27 +95,35 @@ def _evaluate(args: argparse.Namespace) -> int:
     if args.out is not None:
         check_output(None, args.out, args.force)
 
-    from musiclib import evaluate
+    from musiclib.evaluate import evaluate
 
-    if args.files:
-        files = args.files[: args.limit]
-        clips, total = _file_clips(args, files), len(files)
-    else:
-        clips, total = _dataset_clips(args)
+    problems: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         try:
-            table = evaluate.rate_distortion(
-                codecs, clips, args.metrics, args.jobs, progress=sys.stderr.isatty(), total=total
+            table = evaluate(
+                codecs,
+                _file_clips(args) if args.files else _dataset_clips(args),
+                args.metrics,
+                excerpt_s=args.excerpt,
+                workers=args.jobs,
+                progress=sys.stderr.isatty(),
             )
+            for row in table[table["reason"] != ""].itertuples():
+                problems.append(f"{row.clip}, {row.system}: no {row.metric}: {row.reason}")
         finally:  # where every file failed, these lines say why
-            problems = [str(w.message) for w in caught if w.category is UserWarning]
+            problems += [str(w.message) for w in caught if w.category is UserWarning]
             for problem in dict.fromkeys(problems):
                 print(f"musiclib: warning: {' '.join(problem.split())}", file=sys.stderr)
     if not args.per_clip:
-        table = evaluate.summarise(table)
-    render = {"text": evaluate.to_text, "csv": evaluate.to_csv, "json": evaluate.to_json}
-    text = render[args.format](table).rstrip("\n") + "\n"
+        table = _averaged(table)
+    if args.format == "csv":
+        text = table.to_csv(index=False, lineterminator="\n")
+    elif args.format == "json":
+        text = table.to_json(orient="records", indent=2, double_precision=10)
+    else:
+        text = _as_text(table)
+    text = text.rstrip("\n") + "\n"
     if args.out is None:
         sys.stdout.write(text)
     else:
@@ -155,24 +132,53 @@ def _evaluate(args: argparse.Namespace) -> int:
     return EXIT_SKIPPED if problems else 0
 
 
-def _file_clips(args: argparse.Namespace, files: list[str]) -> Iterator[Clip]:
-    from musiclib.audio import load
-    from musiclib.datasets import Clip
+def _averaged(table: pd.DataFrame) -> pd.DataFrame:
+    """Average over artists: a row for each system, setting and metric, with the mean bitrate."""
+    from musiclib.stats import mean
 
-    for file in files:
+    keys = ["system", "setting"]
+    kbps = table.drop_duplicates([*keys, "clip"]).groupby(keys)["kbps"].mean().reset_index()
+    found = mean(table, [*keys, "metric"]).merge(kbps, on=keys, how="left")
+    found.insert(2, "kbps", found.pop("kbps"))
+    return found
+
+
+def _as_text(table: pd.DataFrame) -> str:
+    """Set a tidy table with a column a metric, for reading."""
+    from musiclib.metrics import METRICS
+    from musiclib.stats import Interval
+
+    averaged = "mean" in table
+    keys = ["system", "setting", "kbps"] if averaged else ["clip", "genre", "system", "setting"]
+    shown = table.assign(kbps=table["kbps"].map("{:.2f}".format))
+    if averaged:
+        columns = (table[name] for name in ("mean", "low", "high", "n"))
+        shown["cell"] = [f"{Interval(*one):.2f}" for one in zip(*columns, strict=True)]
+        shown = shown.assign(value=table["mean"])
+    else:
+        keys += ["file_bytes", "kbps"]
+        shown["cell"] = table["value"].map("{:.2f}".format)
+    shown["cell"] = shown["cell"].where(shown["value"].notna(), "-")
+    shown["metric"] = [METRICS[name].axis_label for name in table["metric"]]
+    wide = shown.pivot_table("cell", keys, "metric", aggfunc="first", sort=False)
+    text: str = wide.reset_index().rename_axis(columns=None).to_string(index=False)
+    return text
+
+
+def _file_clips(args: argparse.Namespace) -> Iterator[Clip]:
+    from musiclib.evaluate import read_clip
+
+    for file in args.files[: args.limit]:
         try:
-            audio, rate = load(file, args.sample_rate, True, args.start, args.seconds)
+            yield read_clip(file, args.sample_rate, args.start, args.seconds)
         except AudioFileError as error:
             warnings.warn(f"left out {file}: {error}", stacklevel=2)
-            continue
-        yield Clip(file, audio, rate, "unknown", "unknown", Path(file).stem)
 
 
-def _dataset_clips(args: argparse.Namespace) -> tuple[Iterator[Clip], int]:
+def _dataset_clips(args: argparse.Namespace) -> Iterator[Clip]:
     from musiclib.datasets import open_dataset
 
     dataset = open_dataset(args.dataset, args.data_root, args.seed)
     if args.split != "all":
         dataset = dataset.part(args.split or "test")
-    clips = dataset.clips(args.sample_rate, args.start, args.seconds, args.limit)
-    return clips, min(len(dataset.tracks), args.limit or len(dataset.tracks))
+    return dataset.clips(args.sample_rate, args.start, args.seconds, args.limit)

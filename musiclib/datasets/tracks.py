@@ -35,6 +35,8 @@ class Clip:
         genre: Label of the tracks table, `"unknown"` where there is none.
         artist: Artist as the source names them.
         title: Title as the source names it.
+        artist_group: The artist as the unit of splits and of statistics, the same for all spellings
+            of a name; empty where nobody grouped them.
     """
 
     track_id: str
@@ -43,6 +45,7 @@ class Clip:
     genre: str
     artist: str
     title: str
+    artist_group: str = ""
 
     @property
     def seconds(self) -> float:
@@ -173,7 +176,8 @@ class Dataset:
             start_s=start_s,
             duration_s=duration_s,
         )
-        return Clip(track_id, samples, rate, row["genre"], row["artist"], row["title"])
+        about = row["genre"], row["artist"], row["title"], row["artist_group"]
+        return Clip(track_id, samples, rate, *about)
 
     def clips(
         self,

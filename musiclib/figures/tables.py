@@ -29,8 +29,8 @@ def rate_distortion(
     Used by the introduction and by every chapter that compares codecs.
 
     Args:
-        table: Result of :func:`musiclib.evaluate.summarise`: columns ``codec``, ``kbps``, the
-            metric, and its interval in ``<metric>_low`` and ``<metric>_high``.
+        table: One row a system and setting, with means: columns ``codec``, ``kbps``, the metric, and
+            its interval in ``<metric>_low`` and ``<metric>_high``.
         metric: A key of :data:`musiclib.metrics.METRICS`, or another column of this form.
         codecs: Codecs to draw, in the order of the legend; all by default.
         title: Title of the axes.
@@ -227,9 +227,8 @@ def metric_label(metric: str) -> str:
     if metric not in METRICS:
         return metric.replace("_", " ")
     found = METRICS[metric]
-    unit = f" ({found.unit})" if found.unit else ""
     arrow = "\N{UPWARDS ARROW}" if found.higher_is_better else "\N{DOWNWARDS ARROW}"
-    return f"{found.label}{unit}\n{arrow} better"
+    return f"{found.axis_label}\n{arrow} better"
 
 
 def scale_bitrates(axes: Axes) -> None:

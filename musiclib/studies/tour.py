@@ -19,11 +19,12 @@ from musiclib import figures
 from musiclib.codecs import CODEC_TITLES, NEURAL, Codec, get_codec
 from musiclib.codecs.latent import AutoencoderCodec
 from musiclib.datasets import Clip, Dataset
-from musiclib.evaluate import align, rate_distortion, summarise
+from musiclib.evaluate import align
 from musiclib.listen import Rendered, Row, Sound, comparison
 from musiclib.metrics import METRICS, Interval, bitrate_kbps, difference_interval
 from musiclib.studies.compression import rates
 from musiclib.studies.excerpts import excerpts, study_size, titles
+from musiclib.studies.rate_tables import rate_distortion, summarise
 from musiclib.training.checkpoint import Checkpoint
 from musiclib.training.trained import trained
 
@@ -45,7 +46,7 @@ class Tour:
     Attributes:
         clip: The typical clip.
         title: Its title.
-        table: Every clip through every codec, from `musiclib.evaluate.rate_distortion`.
+        table: Every clip through every codec, from `musiclib.studies.rate_tables.rate_distortion`.
         pairs: One row for each clip, the autoencoder within the bytes of the rival, from
             `musiclib.studies.compression.rates.matched`.
         checkpoint: The autoencoder.

@@ -42,7 +42,7 @@ def rate_distortion(
     """All codecs over real bitrates, a panel for each metric, with 95 % intervals.
 
     Args:
-        summary: From :func:`musiclib.evaluate.summarise`.
+        summary: From :func:`musiclib.studies.rate_tables.summarise`.
         metrics: Its metrics.
 
     Returns:

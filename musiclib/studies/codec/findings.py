@@ -132,7 +132,7 @@ def numbers(
     """What this page and other pages of the book quote.
 
     Args:
-        summary: From :func:`musiclib.evaluate.summarise`.
+        summary: From :func:`musiclib.studies.rate_tables.summarise`.
         found: From :func:`musiclib.studies.codec.measuring.differences`.
         savings: From :func:`musiclib.studies.codec.gains.savings`, over the test clips.
 
@@ -245,7 +245,7 @@ def conclusion(
     """What the chapter found, as a list in Markdown.
 
     Args:
-        summary: From :func:`musiclib.evaluate.summarise`.
+        summary: From :func:`musiclib.studies.rate_tables.summarise`.
         found: From :func:`musiclib.studies.codec.measuring.differences`.
         savings: BD-rates over test clips.
         ablation: BD-rates of the parts.

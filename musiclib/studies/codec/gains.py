@@ -22,7 +22,7 @@ def curve(table: pd.DataFrame, codec: str, metric: str) -> tuple[Array, Array]:
     """Bitrates and values of a codec, a row for each clip, a column for each setting.
 
     Args:
-        table: Rows of clips and settings, as `musiclib.evaluate.rate_distortion` has them.
+        table: Rows of clips and settings, from `musiclib.studies.rate_tables.rate_distortion`.
         codec: Value of the column `codec`.
         metric: A column.
 

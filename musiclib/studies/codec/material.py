@@ -19,9 +19,9 @@ from musiclib.studies.codec.measuring import Make
 from musiclib.studies.codec.variants import Parts
 from musiclib.studies.excerpts import QUIETEST, SHORTEST_S
 from musiclib.studies.introduction.material import excerpt
-from musiclib.training.checkpoint import Checkpoint, weights_path
+from musiclib.training.checkpoint import Checkpoint
 from musiclib.training.recipes import RECIPES, RESTORER
-from musiclib.training.trained import shipped_folder, trained
+from musiclib.training.trained import find_shipped, shipped_folder, trained
 
 STATIC_TABLES = "codec-tables-static.npz"
 """Counts of the music that the codec's tables were trained on."""
@@ -45,7 +45,7 @@ def checkpoints(kind: str, dataset: Dataset, profile: str, seed: int) -> dict[st
     return {
         name: checkpoint_of(name, dataset, profile, seed)
         for name in networks(kind)
-        if profile == "retrain" or weights_path(shipped_folder() / name).is_file()
+        if profile == "retrain" or find_shipped(f"{name}.safetensors")
     }
 
 

@@ -13,9 +13,9 @@ import pandas as pd
 from musiclib.codecs import Codec
 from musiclib.datasets import Clip
 from musiclib.errors import CodecError
-from musiclib.evaluate import measure_clip
 from musiclib.metrics import METRICS, bitrate_kbps, difference_interval
 from musiclib.studies.codec.plan import NEURAL, PLAIN
+from musiclib.studies.rate_tables import measure_clip
 
 QUALITY_METRICS = ("zimtohrli_mos", "log_spectral_distance", "spectral_rmse", "si_sdr")
 
@@ -27,8 +27,9 @@ class Measured:
     """What was measured of every clip.
 
     Attributes:
-        table: One row for each clip and codec setting, as `musiclib.evaluate.rate_distortion` has
-            it; the codec decoded without its network is the codec `network-free`.
+        table: One row for each clip and codec setting, from
+            `musiclib.studies.rate_tables.rate_distortion`; the codec decoded without its network is
+            the codec `network-free`.
         pairs: One row for each clip and rival: `track_id`, `genre`, `rival` (its label),
             `rival_codec`, `n_bytes` and `kbps` of the neural codec's file and each metric, and
             the same of the rival's as `rival_n_bytes` and so on.
@@ -89,7 +90,7 @@ class One:
         try:
             (row,), problems = measure_clip(clip, [codec], metrics)
         except CodecError as error:
-            self.refused.append(f"{clip.track_id}: {error}")
+            self.refused.append(str(error))
             return None
         self.problems += problems
         return row

@@ -62,7 +62,7 @@ def bought_table(summary: pd.DataFrame, metrics: Sequence[str] = QUALITY_METRICS
     """What each bitrate of the codec buys.
 
     Args:
-        summary: From :func:`musiclib.evaluate.summarise`.
+        summary: From :func:`musiclib.studies.rate_tables.summarise`.
         metrics: Its metrics.
 
     Returns:
@@ -84,7 +84,7 @@ def rates_table(summary: pd.DataFrame, metrics: Sequence[str] = QUALITY_METRICS)
     """All codecs and settings by their real bitrate.
 
     Args:
-        summary: From :func:`musiclib.evaluate.summarise`.
+        summary: From :func:`musiclib.studies.rate_tables.summarise`.
         metrics: Its metrics.
     """
     ordered = summary.sort_values("kbps").set_index("label")

@@ -14,12 +14,13 @@ from musiclib.codecs import Codec
 from musiclib.codecs.neural.entropy import ContextTables, FrameEncoder
 from musiclib.codecs.neural.entropy.baselines import StaticTables, raw_bits, unmixed
 from musiclib.datasets import Clip
-from musiclib.evaluate import align, measure_clip
+from musiclib.evaluate import align
 from musiclib.mdct import imdct, mdct
 from musiclib.metrics import METRICS
 from musiclib.models.learned_transform import LearnedTransform
 from musiclib.models.restorer import Restorer, spectrum_batch
 from musiclib.models.transform import Frames, Setting, dequantise, quantised, synthesise
+from musiclib.studies.rate_tables import measure_clip
 from musiclib.training.recipes import RESTORER
 
 METRIC_NAMES = ("zimtohrli_mos", "log_spectral_distance")

@@ -103,7 +103,7 @@ def rate_distortion(
     """One metric over real bitrates, a line for each system, and limits as black lines.
 
     Args:
-        summary: From :func:`musiclib.evaluate.summarise`.
+        summary: From :func:`musiclib.studies.rate_tables.summarise`.
         metric: Its column.
         systems: Values of the column ``codec``; all by default.
         limits: Bitrates in kbps and values of limits by label.
@@ -144,7 +144,7 @@ def narrow(
     """Spectral RMSE at 8 kHz by real bytes: as sound, and before a phase is found.
 
     Args:
-        sounds: From :func:`musiclib.evaluate.summarise`, of the codecs at 8 kHz.
+        sounds: From :func:`musiclib.studies.rate_tables.summarise`, of the codecs at 8 kHz.
         spectrograms: From :func:`musiclib.studies.compression.rates.narrow_spectrograms`.
         curves: ``kbps`` and ``rmse`` of limits, by label.
 

@@ -87,7 +87,7 @@ def rates_table(summary: pd.DataFrame, nominal: Mapping[str, float]) -> pd.DataF
     """All systems with nominal and real rates.
 
     Args:
-        summary: From :func:`musiclib.evaluate.summarise`.
+        summary: From :func:`musiclib.studies.rate_tables.summarise`.
         nominal: Nominal kbps by model.
 
     Returns:

@@ -95,7 +95,7 @@ def contest_table(summary: pd.DataFrame) -> pd.DataFrame:
     """Codecs by metrics, with measured bitrates.
 
     Args:
-        summary: From :func:`musiclib.evaluate.summarise`.
+        summary: From :func:`musiclib.studies.rate_tables.summarise`.
 
     Returns:
         One row for each codec, sorted by bitrate.
@@ -109,7 +109,7 @@ def winners(summary: pd.DataFrame) -> dict[str, str]:
     """The best codec by each metric.
 
     Args:
-        summary: From :func:`musiclib.evaluate.summarise`.
+        summary: From :func:`musiclib.studies.rate_tables.summarise`.
 
     Returns:
         Labels of codecs by metric.
