@@ -20,7 +20,7 @@ from musiclib.datasets import open_dataset
 from musiclib.errors import MusiclibError
 from musiclib.metrics import bootstrap_interval, si_sdr
 from musiclib.models import Autoencoder
-from musiclib.training import load, shipped_folder
+from musiclib.training import load, trained
 from musiclib.training.recipes import RECIPES
 
 
@@ -48,10 +48,11 @@ def main() -> int:
     if not names:
         print(f"{args.folder} holds no checkpoint; run `make checkpoints`", file=sys.stderr)
         return 1
-    test = open_dataset("mini").part("test")
+    dataset = open_dataset("mini")
+    test = dataset.part("test")
     outside = 0
     for name in names:
-        both = [load(folder / name).build() for folder in (shipped_folder(), args.folder)]
+        both = [trained(name, dataset).build(), load(args.folder / name).build()]
         rate = both[0].config.sample_rate
         clips = [
             torch.from_numpy(clip.audio)[None] for clip in test.clips(rate, duration_s=args.seconds)

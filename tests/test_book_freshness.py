@@ -42,6 +42,15 @@ def test_a_new_and_a_renamed_file_make_it_stale(tmp_path: Path, book: Book) -> N
     assert len({first, second, sources_fingerprint(book)}) == 3
 
 
+def test_tables_of_an_entropy_coder_make_it_stale(book: Book) -> None:
+    (book.root / "checkpoints").mkdir()
+    tables = book.root / "checkpoints" / "codec-tables-static.npz"
+    tables.write_bytes(b"counts")
+    before = sources_fingerprint(book)
+    tables.write_bytes(b"Counts")
+    assert sources_fingerprint(book) != before
+
+
 def test_what_editors_and_builds_leave_behind_does_not_count(book: Book) -> None:
     before = sources_fingerprint(book)
     for name in (".ipynb_checkpoints/chapter.ipynb", "_build/page.html", "__pycache__/a.pyc"):

@@ -32,6 +32,15 @@ def test_another_model_calls_for_another_run(models: Path) -> None:
     assert code_fingerprint() != before
 
 
+@pytest.mark.parametrize("name", ["codec-tables.npz", "codec-tables-static.npz"])
+def test_other_tables_of_an_entropy_coder_call_for_another_run(models: Path, name: str) -> None:
+    first = code_fingerprint()
+    (models / name).write_bytes(b"counts")
+    second = code_fingerprint()
+    (models / name).write_bytes(b"Counts")
+    assert len({first, second, code_fingerprint()}) == 3
+
+
 def test_a_training_on_its_way_changes_nothing(models: Path) -> None:
     before = code_fingerprint()
     (models / "two.last.safetensors").write_bytes(b"weights")

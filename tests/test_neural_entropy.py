@@ -15,9 +15,10 @@ import pytest
 from musiclib.codecs.neural.entropy import ContextTables, FrameDecoder, FrameEncoder, kernel
 from musiclib.codecs.neural.entropy.kernel import LARGEST_VALUE
 from musiclib.codecs.neural.entropy.tables import layout
+from musiclib.codecs.neural.model import TABLES
 from musiclib.errors import BitstreamError, CodecError
 from musiclib.models.transform import LARGEST_LEVEL, ratio
-from musiclib.training import shipped_folder
+from musiclib.training import find_shipped
 
 Ints = npt.NDArray[np.int32]
 GAIN = 120
@@ -150,7 +151,7 @@ def test_threads_and_processes_write_the_same_bytes(tables: ContextTables) -> No
 
 def test_the_format_is_the_same_on_every_machine() -> None:
     # Tables or decisions that differ anywhere make files that cannot be read anywhere else.
-    shipped = ContextTables.load(shipped_folder() / "codec-tables.npz")
+    shipped = ContextTables.load(find_shipped(TABLES))
     data = FrameEncoder(shipped, 2).encode(*_frames("musical", 20, 2), GAIN)
     assert hashlib.sha256(data).hexdigest()[:16] == "fbed9b302d88b1e6"
 

@@ -9,10 +9,11 @@ from musiclib.audio import HOUSE_RATE, FloatArray
 from musiclib.codecs.neural.entropy import ContextTables, FrameEncoder
 from musiclib.codecs.neural.entropy.baselines import StaticTables, raw_bits, unmixed
 from musiclib.codecs.neural.entropy.training import TrainedTables, train_tables
+from musiclib.codecs.neural.model import TABLES
 from musiclib.datasets import open_dataset
 from musiclib.errors import CheckpointError, TrainingError
 from musiclib.models.transform import Frames, Setting, analyse
-from musiclib.training import shipped_folder
+from musiclib.training import find_shipped
 
 GAIN = 140
 
@@ -58,7 +59,7 @@ def test_each_part_of_the_coder_pays(trained: TrainedTables, frames: Frames) -> 
 
 
 def test_shipped_tables_know_music_that_they_never_saw() -> None:
-    shipped = ContextTables.load(shipped_folder() / "codec-tables.npz")
+    shipped = ContextTables.load(find_shipped(TABLES))
     untrained = ContextTables.untrained()
     music = open_dataset("mini").part("validation")
     for clip in music.clips(start_s=8.0, duration_s=2.0, limit=2):

@@ -14,9 +14,8 @@ from musiclib.models.learned_transform import LearnedTransform, LearnedTransform
 from musiclib.models.restorer import Restorer, RestorerConfig
 from musiclib.models.transform import Setting, analyse, synthesise
 from musiclib.studies.codec import figures, findings, gains, material, tables, variants
-from musiclib.training.checkpoint import weights_path
 from musiclib.training.recipes import RESTORER
-from musiclib.training.trained import shipped_folder
+from musiclib.training.trained import find_shipped
 
 RATE = 24_000
 GAINS = (90, 150)
@@ -162,5 +161,4 @@ def test_figures_draw_each_variant_once(table):
     [*material.networks(material.RESTORER_KIND), *material.networks(material.TRANSFORM_KIND)],
 )
 def test_networks_that_the_chapter_compares_are_shipped(name):
-    path = weights_path(shipped_folder() / name)
-    assert path.is_file(), f"{path.name} is missing: the chapter has no row for it; train {name}"
+    assert find_shipped(f"{name}.safetensors"), f"the chapter has no row for it; train {name}"

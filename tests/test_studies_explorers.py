@@ -5,6 +5,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from musiclib.codecs import supported_kbps
+from musiclib.datasets import open_dataset
 from musiclib.errors import DatasetError
 from musiclib.explore.page import page
 from musiclib.figures import levels
@@ -41,7 +42,7 @@ def codecs():
 
 @pytest.fixture(scope="module")
 def checkpoints():
-    return {size: trained(f"frequency-{size}", None) for size in (32, 128, 512)}
+    return {size: trained(f"frequency-{size}", open_dataset("mini")) for size in (32, 128, 512)}
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,8 @@ def narrowing(checkpoints):
 
 @pytest.fixture(scope="module")
 def repair(checkpoints):
-    own = {kind: trained(f"frequency-128-{kind}", None).build() for kind in ("masking", "gaussian")}
+    data = open_dataset("mini")
+    own = {kind: trained(f"frequency-128-{kind}", data).build() for kind in ("masking", "gaussian")}
     return explorers.repair(checkpoints[128].build(), own, music(NARROW), "notes")
 
 

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
+import soundfile
 import torch
 
+from musiclib.datasets import open_dataset
 from musiclib.errors import CheckpointError, TrainingError
-from musiclib.training import checkpoint, load, shipped_folder, trained, weights_digest
+from musiclib.training import (
+    checkpoint,
+    find_shipped,
+    load,
+    shipped_files,
+    shipped_folder,
+    trained,
+    weights_digest,
+)
+from musiclib.training.data import Music
+from musiclib.training.recipes import RESTORER
+from musiclib.training.trained import PACKAGED
 from tests.training_fixture import music  # noqa: F401
 
 NAME = "pca-4"
@@ -59,6 +74,49 @@ def _by_variable(dataset, folder: Path, monkeypatch):
     monkeypatch.setenv("MUSICLIB_CHECKPOINTS", str(folder))
     assert shipped_folder() == folder
     return trained(NAME, dataset)
+
+
+def test_a_model_of_ones_own_stands_in_for_a_shipped_one(dataset, tmp_path, monkeypatch):
+    monkeypatch.delenv("MUSICLIB_CHECKPOINTS", raising=False)
+    weights, tables = f"{RESTORER}.safetensors", "codec-tables.npz"
+    assert find_shipped(weights) == PACKAGED / weights
+    assert {weights, tables, "codec-tables-static.npz", f"{NAME}.safetensors"} <= {
+        path.name for path in shipped_files()
+    }
+    monkeypatch.setenv("MUSICLIB_CHECKPOINTS", str(tmp_path))
+    (tmp_path / tables).write_bytes(b"mine")
+    (tmp_path / f"{NAME}.last.safetensors").write_bytes(b"half done")
+    assert find_shipped(tables) == tmp_path / tables
+    assert find_shipped(weights) == PACKAGED / weights
+    assert shipped_files() == [PACKAGED / weights, tmp_path / tables]
+    with pytest.raises(CheckpointError, match=r"the repository.*MUSICLIB_CHECKPOINTS"):
+        trained(NAME, dataset)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3, 4])
+def test_no_seed_brings_training_tracks_into_the_validation_part(seed, monkeypatch):
+    """The record of a shipped model names its split by a checksum; every seed has that split."""
+    monkeypatch.delenv("MUSICLIB_CHECKPOINTS", raising=False)
+    mini = open_dataset("mini", seed=seed)
+    found = trained("pca-4", mini, "mini", seed)
+    rate = found.model_config.sample_rate
+    lengths = {}
+    for track_id in mini.tracks.index:
+        facts = soundfile.info(mini.file(track_id))
+        assert facts.samplerate == rate  # so that no decoding is needed to know the length
+        lengths[track_id] = facts.frames
+    audio = SimpleNamespace(sample_rate=rate, lengths=pd.Series(lengths))
+    print_ = Music(mini.part("train"), mini.part("validation"), audio).fingerprint()
+    assert print_["sha256"] == found.record["data"]["sha256"]
+
+
+def test_a_split_that_holds_out_what_a_shipped_model_knows_is_refused(monkeypatch):
+    monkeypatch.delenv("MUSICLIB_CHECKPOINTS", raising=False)
+    with pytest.raises(CheckpointError, match="tracks that this split of mini holds out"):
+        trained("pca-4", open_dataset("mini", split="70-30", seed=3))
+    mini = open_dataset("mini")
+    trained("pca-4", mini.part("train"))
+    trained("pca-4", mini.select(per_genre=2))
 
 
 def test_a_missing_checkpoint_is_named(dataset, tmp_path):

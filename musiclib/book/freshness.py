@@ -11,7 +11,8 @@ from musiclib.files import sha256_of
 
 REPORT = "run-report.json"
 SOURCES_KEY = "sources_fingerprint"
-# Of models and music their tables are enough: each names its files' digests.
+# Of models and music their tables are enough: each names its files' digests. What an entropy
+# coder knows has no such table and counts itself.
 _SINGLE = (CONFIG_NAME, TOC_NAME, "requirements.txt", "data/mini/tracks.csv")
 _NO_SOURCE = {"__pycache__", "_build"}
 
@@ -32,7 +33,8 @@ def sources_fingerprint(book: Book) -> str:
     files = [(f"package/{name}", path) for name, path in _below(package)]
     files += [(f"book/{name}", path) for name, path in _below(book.root / BOOK_FOLDER)]
     files += [(name, book.root / name) for name in _SINGLE]
-    models = sorted((book.root / "checkpoints").glob("*.json"))
+    folder = book.root / "checkpoints"
+    models = [*sorted(folder.glob("*.json")), *sorted(folder.glob("*.npz"))]
     files += [(f"checkpoints/{path.name}", path) for path in models if ".last." not in path.name]
     digest = hashlib.sha256()
     for name, path in files:

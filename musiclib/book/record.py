@@ -148,9 +148,9 @@ def _music(parameters: Mapping[str, object]) -> dict[str, Any]:
 
 
 def _models() -> dict[str, str]:
-    from musiclib.training import shipped_checkpoints
+    from musiclib.training import shipped_files
 
-    return {path.stem: sha256_of(path) for path in shipped_checkpoints()}
+    return {path.stem: sha256_of(path) for path in shipped_files()}
 
 
 def _versions() -> dict[str, str]:

@@ -52,7 +52,7 @@ class Stored:
 
 def code_fingerprint() -> str:
     """Hash of the package's sources, the shipped models, and all installed libraries' versions."""
-    from musiclib.training import shipped_checkpoints
+    from musiclib.training import shipped_files
 
     digest = hashlib.sha256()
     package = Path(musiclib.__file__).parent
@@ -61,7 +61,7 @@ def code_fingerprint() -> str:
         if not path.is_file() or inside.parts[0] in _NOT_IN_CHAPTERS or path.suffix == ".pyc":
             continue
         digest.update(f"{inside}\n".encode() + path.read_bytes())
-    for path in shipped_checkpoints():
+    for path in shipped_files():
         digest.update(f"{path.name} {sha256_of(path)}\n".encode())
     for name, version in sorted({(d.name, d.version) for d in distributions()}):
         digest.update(f"{name}=={version}\n".encode())

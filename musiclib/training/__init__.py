@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from musiclib.training.checkpoint import Checkpoint, load, load_model, weights_digest
 from musiclib.training.config import TrainConfig
 from musiclib.training.history import History
-from musiclib.training.trained import shipped_checkpoints, shipped_folder, trained
+from musiclib.training.trained import find_shipped, shipped_files, shipped_folder, trained
 
 if TYPE_CHECKING:
     from musiclib.training.loop import fit, new_model
@@ -19,11 +19,12 @@ __all__ = [
     "Checkpoint",
     "History",
     "TrainConfig",
+    "find_shipped",
     "fit",
     "load",
     "load_model",
     "new_model",
-    "shipped_checkpoints",
+    "shipped_files",
     "shipped_folder",
     "trained",
     "weights_digest",

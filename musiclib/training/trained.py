@@ -5,21 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from filelock import FileLock
 
 import musiclib
-from musiclib.datasets import Dataset, cache_root
+from musiclib.datasets import Dataset, cache_root, open_dataset
 from musiclib.errors import CheckpointError
 from musiclib.training.checkpoint import Checkpoint, load, weights_path
 from musiclib.training.recipes import recipe
 
 FOLDER_VARIABLE = "MUSICLIB_CHECKPOINTS"
+# The codec's own models travel inside the package, so that an installation is a codec that works.
+PACKAGED = Path(musiclib.__file__).parent / "codecs" / "neural" / "weights"
+# Data sets whose parts are the same whatever the seed, so that their name tells who was held out.
+_FIXED_SPLITS = ("mini", "debian")
 
 
 def shipped_folder() -> Path:
-    """Return the folder of the shipped checkpoints.
+    """Return the folder of the book's models.
 
     It is the environment variable `MUSICLIB_CHECKPOINTS`, or `checkpoints` of the clone that this
     package lies in.
@@ -28,10 +33,32 @@ def shipped_folder() -> Path:
     return Path(given) if given else Path(musiclib.__file__).parents[1] / "checkpoints"
 
 
-def shipped_checkpoints() -> list[Path]:
-    """Return the files of the shipped checkpoints, without those that a training goes on from."""
-    found = sorted(shipped_folder().glob("*.safetensors"))
-    return [path for path in found if ".last." not in path.name]
+def shipped_files() -> list[Path]:
+    """Return the files of all shipped models: weights and tables, in the order of their names.
+
+    A file of `shipped_folder()` stands in for one of the package that has its name. What only a
+    training goes on from is left out.
+    """
+    found = {
+        path.name: path
+        for folder in (PACKAGED, shipped_folder())
+        for path in folder.glob("*.*")
+        if path.suffix in (".safetensors", ".npz") and ".last." not in path.name
+    }
+    return [found[name] for name in sorted(found)]
+
+
+def find_shipped(file_name: str) -> Path | None:
+    """Return a file of a shipped model: of `shipped_folder()`, or else of the package.
+
+    Args:
+        file_name: For example `deep-16.safetensors`.
+
+    Returns:
+        The file, or None where neither has it.
+    """
+    places = (folder / file_name for folder in (shipped_folder(), PACKAGED))
+    return next((place for place in places if place.is_file()), None)
 
 
 def trained(
@@ -45,28 +72,30 @@ def trained(
 
     Args:
         name: Name of a recipe, as `musiclib train --list` shows them.
-        dataset: Music to train on; with the profile `mini` it is not looked at.
-        profile: `mini`: the shipped checkpoint. `retrain`: trained from scratch on `dataset`.
-            `smoke`: the same with a few steps, which takes seconds. What was trained is kept in the
-            cache; the next call with the same data and settings finds it, and a training that was
-            interrupted goes on.
+        dataset: Music to train on. With the profile `mini` it is what the model is going to be
+            measured on, and must not hold out what the model was trained on.
+        profile: `mini`: the shipped checkpoint, whatever the seed. `retrain`: trained from scratch
+            on `dataset`. `smoke`: the same with a few steps, which takes seconds. What was trained
+            is kept in the cache; the next call with the same data and settings finds it, and a
+            training that was interrupted goes on.
         seed: Seed of a training.
-        folder: Folder of shipped checkpoints; by default `shipped_folder()`.
+        folder: Folder of shipped checkpoints; by default those that `find_shipped` finds.
 
     Raises:
         TrainingError: The name or the profile is unknown.
-        CheckpointError: The shipped checkpoint is missing or damaged, or of another configuration
-            than its recipe.
+        CheckpointError: The shipped checkpoint is missing or damaged, of another configuration
+            than its recipe, or was trained on tracks that `dataset` holds out.
         DatasetError: The data set cannot be trained on.
     """
     model_config, train_config = recipe(name).configs(profile, seed)
     if profile == "mini":
-        found = load(weights_path((Path(folder) if folder else shipped_folder()) / name))
+        found = load(_shipped(name, folder))
         if found.model_config != model_config:
             raise CheckpointError(
                 f"{found.path} holds another model than the recipe {name!r} of this musiclib "
                 f"describes; run `musiclib train {name} --restart`"
             )
+        _refuse_known(found, dataset)
         return found
     from musiclib.training.data import Music
     from musiclib.training.fabric import with_precision
@@ -82,3 +111,40 @@ def trained(
     with FileLock(out.with_name(f".{name}.wait")):
         fit(new_model(model_config, seed), dataset, train_config, out, progress=False)
     return load(out)
+
+
+def _shipped(name: str, folder: str | Path | None) -> Path:
+    if folder is not None:
+        return weights_path(Path(folder) / name)
+    found = find_shipped(weights_path(name).name)
+    if found is None:
+        raise CheckpointError(
+            f"the model {name!r} is not in {shipped_folder()}: the book's models are in the "
+            f"folder checkpoints/ of the repository; clone it and name that folder in "
+            f"{FOLDER_VARIABLE}, or train the model (musiclib train {name})"
+        )
+    return found
+
+
+def _refuse_known(found: Checkpoint, dataset: Dataset) -> None:
+    """Refuse a data set whose validation or test part a model was trained on."""
+    if dataset.name not in _FIXED_SPLITS or _music_of(found) != dataset.name:
+        return
+    held_out = dataset.tracks.index[dataset.tracks["split"] != "train"]
+    known = _training_tracks(dataset.name, dataset.root).intersection(held_out)
+    if known:
+        raise CheckpointError(
+            f"{found.path} was trained on {len(known)} of the {len(held_out)} tracks that this "
+            f"split of {dataset.name} holds out, so nothing measured there would be true; use the "
+            "official split, or train the model on this one (profile retrain)"
+        )
+
+
+def _music_of(found: Checkpoint) -> str | None:
+    name: str | None = found.record.get("data", {}).get("dataset")
+    return name
+
+
+@lru_cache(maxsize=8)
+def _training_tracks(name: str, root: Path) -> frozenset[str]:
+    return frozenset(open_dataset(name, root, split="official").part("train").tracks.index)

@@ -20,7 +20,7 @@ from musiclib.models.restorer import SpectrumBatch, spectrum_batch
 from musiclib.models.transform import Spectrum
 from musiclib.training.checkpoint import Checkpoint, load, weights_path
 from musiclib.training.recipes import RESTORER
-from musiclib.training.trained import shipped_folder
+from musiclib.training.trained import FOLDER_VARIABLE, find_shipped
 
 TABLES = "codec-tables.npz"
 
@@ -128,20 +128,32 @@ def one_thread() -> Iterator[None]:
 
 
 def open_model(folder: str | Path | None = None) -> Model:
-    """Return the shipped model, or that of a folder. It is read once a process.
+    """Return a model. It is read once a process.
+
+    Args:
+        folder: Folder with tables and perhaps a network. By default those of the folder that
+            `MUSICLIB_CHECKPOINTS` names, and for what it lacks those of the package.
 
     Raises:
-        CheckpointError: A part is missing or damaged.
+        CheckpointError: The tables are missing, or a part is damaged.
     """
-    place = (shipped_folder() if folder is None else Path(folder)).absolute()
-    parts = (place / TABLES, weights_path(place / RESTORER))
-    stamps = tuple(part.stat().st_mtime_ns if part.is_file() else 0 for part in parts)
-    return _opened(parts, stamps)
+    names = (TABLES, weights_path(RESTORER).name)
+    if folder is None:
+        tables, network = map(find_shipped, names)
+    else:
+        place = Path(folder).absolute()
+        tables, network = (path if (path := place / name).is_file() else None for name in names)
+    if tables is None:
+        where = f"{folder} has no {TABLES}" if folder else f"{TABLES} is missing from musiclib"
+        raise CheckpointError(
+            f"{where}, and the codec cannot work without its tables. Install musiclib again, or "
+            f"name the folder of a training (--checkpoints, or {FOLDER_VARIABLE})."
+        )
+    parts = (tables, network)
+    return _opened(parts, tuple(part.stat().st_mtime_ns if part else 0 for part in parts))
 
 
 @lru_cache(maxsize=4)
-def _opened(parts: tuple[Path, Path], stamps: tuple[int, int]) -> Model:
+def _opened(parts: tuple[Path, Path | None], _stamps: tuple[int, ...]) -> Model:
     tables, network = parts
-    if not stamps[0]:
-        raise CheckpointError(f"{tables} is not there: the codec cannot work without its tables.")
-    return Model(ContextTables.load(tables), load(network) if stamps[1] else None)
+    return Model(ContextTables.load(tables), load(network) if network else None)
