@@ -1,0 +1,718 @@
+"""Means, comparisons and bit savings: against SciPy and `bjontegaard`, and by simulation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import bjontegaard as reference
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats as scipy_stats
+
+from musiclib import stats
+from musiclib.errors import MusiclibError
+from musiclib.metrics import METRICS
+from musiclib.stats import MIN_ARTISTS, SCALES, Interval, mean_interval
+
+ENDS = ["low", "high"]
+
+
+def measured(
+    artists: int = 12,
+    systems: dict[str, float] | None = None,
+    metric: str = "si_sdr",
+    seed: int = 0,
+    scatter: float = 1.0,
+) -> pd.DataFrame:
+    """Measurements of one to four clips an artist; systems differ by what the mapping says."""
+    generator = np.random.default_rng(seed)
+    rows = []
+    for artist in range(artists):
+        level = generator.normal(10.0, 3.0)
+        for clip in range(1 + artist % 4):
+            own = generator.normal(level, 1.0)
+            for system, gain in (systems or {"a": 1.5, "b": 0.0}).items():
+                value = own + gain + generator.normal(0.0, scatter)
+                names = {"artist": f"artist {artist}", "clip": f"{artist}-{clip}"}
+                rows.append({**names, "system": system, "metric": metric, "value": value})
+    return pd.DataFrame(rows)
+
+
+def curves(savings: list[float], settings: int = 5, seed: int = 1) -> pd.DataFrame:
+    """Two systems, of which `new` takes `1 + saving` of the bits of `old` for each artist."""
+    generator = np.random.default_rng(seed)
+    rates = 3.0 * 2.0 ** np.arange(settings)
+    rows = []
+    for artist, saving in enumerate(savings):
+        for clip in range(2):
+            hard = generator.uniform(0.5, 2.0)
+            for setting, kbps in enumerate(rates):
+                quality = 4.8 - 3.0 * (kbps / 3.0) ** -0.7
+                for system, factor in (("old", 1.0), ("new", 1.0 + saving)):
+                    rows.append(
+                        {
+                            "artist": f"artist {artist}",
+                            "clip": f"{artist}-{clip}",
+                            "system": system,
+                            "setting": str(setting),
+                            "metric": "zimtohrli_mos",
+                            "kbps": kbps * hard * factor,
+                            "value": quality,
+                        }
+                    )
+    return pd.DataFrame(rows)
+
+
+class TestInterval:
+    """The interval of a mean over artists."""
+
+    def test_without_bounds_it_is_that_of_scipy(self) -> None:
+        values = np.random.default_rng(0).normal(3.0, 2.0, 17)
+        for confidence in (0.5, 0.95, 0.99):
+            wanted = scipy_stats.ttest_1samp(values, 0.0).confidence_interval(confidence)
+            found = mean_interval(values, confidence=confidence)
+            assert [found.low, found.high] == pytest.approx([wanted.low, wanted.high])
+            assert found.n == 17
+
+    def test_it_is_wider_than_the_percentile_bootstrap_at_small_n_and_like_it_at_large(
+        self,
+    ) -> None:
+        generator = np.random.default_rng(0)
+        for n, low, high in ((8, 1.15, 1.5), (2000, 0.95, 1.05)):
+            values = generator.normal(size=n)
+            drawn = scipy_stats.bootstrap(
+                (values,), np.mean, method="percentile", n_resamples=4000, rng=1, batch=500
+            ).confidence_interval
+            found = mean_interval(values)
+            assert low < (found.high - found.low) / (drawn.high - drawn.low) < high
+
+    @settings(max_examples=30, deadline=None)
+    @given(
+        st.lists(st.floats(-100.0, 100.0), min_size=8, max_size=30),
+        st.floats(0.1, 10.0),
+        st.floats(-50.0, 50.0),
+    )
+    def test_it_moves_with_shift_and_scale(
+        self, values: list[float], scale: float, shift: float
+    ) -> None:
+        before = mean_interval(values)
+        after = mean_interval(scale * np.array(values) + shift)
+        for one, other in zip(
+            (after.low, after.mean, after.high), ("low", "mean", "high"), strict=True
+        ):
+            assert one == pytest.approx(scale * getattr(before, other) + shift, abs=1e-6)
+
+    def test_bounds_move_with_the_scale_as_well(self) -> None:
+        values = np.random.default_rng(0).beta(4.0, 1.0, 14)
+        unit, mos = (
+            mean_interval(values, bounds=(0, 1)),
+            mean_interval(1 + 4 * values, bounds=(1, 5)),
+        )
+        assert [mos.low, mos.high] == pytest.approx([1 + 4 * unit.low, 1 + 4 * unit.high])
+        rates, longer = np.exp(values), 60.0 * np.exp(values)
+        one, two = (mean_interval(of, bounds=(0, math.inf)) for of in (rates, longer))
+        assert [two.low, two.high] == pytest.approx([60 * one.low, 60 * one.high])
+
+    @settings(max_examples=50, deadline=None)
+    @given(st.lists(st.floats(0.0, 1.0), min_size=8, max_size=30))
+    def test_it_never_leaves_the_bounds_and_holds_the_mean(self, values: list[float]) -> None:
+        found = mean_interval(values, bounds=(0.0, 1.0))
+        assert 0.0 <= found.low <= found.mean + 1e-12
+        assert found.mean - 1e-12 <= found.high <= 1.0
+
+    def test_a_share_turned_round_has_the_interval_turned_round(self) -> None:
+        values = np.random.default_rng(0).beta(4.0, 1.0, 14)
+        right, wrong = (mean_interval(of, bounds=(0, 1)) for of in (values, 1.0 - values))
+        assert [wrong.low, wrong.high] == pytest.approx([1.0 - right.high, 1.0 - right.low])
+
+    def test_at_its_bound_it_is_the_exact_one_of_scipy(self) -> None:
+        for hits in (0, 12):
+            wanted = scipy_stats.binomtest(hits, 12).proportion_ci(method="exact")
+            found = mean_interval(np.full(12, hits / 12), bounds=(0.0, 1.0))
+            assert [found.low, found.high] == pytest.approx([wanted.low, wanted.high])
+
+    def test_each_artist_counts_once(self) -> None:
+        values, artists = np.arange(12.0), np.repeat(np.arange(9), [4] + [1] * 8)
+        wanted = mean_interval([1.5, *range(4, 12)])
+        assert mean_interval(values, artists) == wanted
+        # The clips of the first artist once more change nothing.
+        assert mean_interval([*values, *range(4)], [*artists, *[0] * 4]) == wanted
+
+    def test_the_jackknife_of_a_mean_is_the_t_interval(self) -> None:
+        table = measured()
+        means = table.groupby("artist")["value"].mean()
+        found = stats.interval(lambda part: part.groupby("artist")["value"].mean().mean(), table)
+        wanted = mean_interval(means)
+        assert [found.mean, found.low, found.high] == pytest.approx(
+            [wanted.mean, wanted.low, wanted.high]
+        )
+        assert found.n == wanted.n == 12
+
+    def test_the_jackknife_of_a_ratio_agrees_with_the_bootstrap_where_there_are_many(self) -> None:
+        generator = np.random.default_rng(0)
+        bottoms = generator.gamma(4.0, 1.0, 400)
+        table = pd.DataFrame({"bottom": bottoms, "top": bottoms * generator.uniform(0, 1, 400)})
+        table["artist"] = np.arange(400)
+        found = stats.interval(lambda part: part["top"].sum() / part["bottom"].sum(), table)
+        wanted = scipy_stats.bootstrap(
+            (table["top"].to_numpy(), table["bottom"].to_numpy()),
+            lambda top, bottom, axis: top.sum(axis) / bottom.sum(axis),
+            paired=True,
+            n_resamples=4000,
+            rng=0,
+        ).confidence_interval
+        width = wanted.high - wanted.low
+        assert [found.low, found.high] == pytest.approx([wanted.low, wanted.high], abs=0.1 * width)
+
+    def test_a_statistic_that_one_artist_carries_has_no_interval(self) -> None:
+        table = pd.DataFrame({"artist": range(9), "hit": [1.0, *[math.nan] * 8]})
+        found = stats.interval(lambda part: float(part["hit"].mean()), table)
+        assert found.mean == 1.0
+        assert math.isnan(found.low)
+
+    def test_few_artists_have_none_unless_it_is_asked_for(self) -> None:
+        values = np.arange(MIN_ARTISTS - 1.0)
+        assert math.isnan(mean_interval(values).low)
+        assert mean_interval(values, fewest=2).low < mean_interval(values).mean
+        assert math.isnan(mean_interval([3.0], fewest=1).high)
+        clips_of_one = mean_interval(np.arange(30.0), ["one"] * 30, fewest=1)
+        assert (clips_of_one.mean, clips_of_one.n) == (14.5, 1)
+        assert math.isnan(clips_of_one.low)
+
+    @pytest.mark.parametrize(
+        ("values", "units", "problem"),
+        [
+            ([], None, "at least one"),
+            ([[1.0, 2.0]], None, "at least one"),
+            ([1.0, math.nan], None, "Value 1 is nan"),
+            ([math.inf], None, "Value 0 is inf"),
+            ([1.0, 2.0], ["a"], "2 values and 1 artists"),
+            ([1.0, 2.0], ["a", None], "needs an artist"),
+        ],
+    )
+    def test_what_has_no_mean_is_refused(
+        self, values: list[float], units: list[str] | None, problem: str
+    ) -> None:
+        with pytest.raises(MusiclibError, match=problem):
+            mean_interval(values, units)
+
+    @pytest.mark.parametrize("confidence", [0.0, 1.0, 95.0, math.nan])
+    def test_impossible_confidence_is_refused(self, confidence: float) -> None:
+        with pytest.raises(MusiclibError, match="confidence"):
+            mean_interval(np.arange(9.0), confidence=confidence)
+
+    def test_values_out_of_bounds_are_refused(self) -> None:
+        with pytest.raises(MusiclibError, match="bounds"):
+            mean_interval([0.5, 1.2], bounds=(0.0, 1.0))
+
+    def test_it_prints_as_a_reader_expects(self) -> None:
+        found = Interval(3.214, 3.1, 3.321, 12)
+        assert str(found) == f"{found}" == "3.21 [3.10, 3.32]"
+        assert f"{found:.1f}" == "3.2 [3.1, 3.3]"
+        assert f"{Interval(3.0, math.nan, math.nan, 1)}" == "3.00 (n = 1)"
+        signs = [Interval(0.0, *ends, 9).sign for ends in ((1, 2), (-2, -1), (-1, 1))]
+        assert signs == [1, -1, 0]
+        assert Interval(1.0, math.nan, math.nan, 1).sign == 0
+
+
+Draw = Callable[[np.random.Generator, int], tuple[np.ndarray, np.ndarray]]
+
+
+def _one_each(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return values, np.arange(len(values))
+
+
+def _accuracies(generator: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Hits of tracks, one to eight an artist, with a correlation of 0.3 within artists."""
+    sizes = generator.choice([1, 1, 1, 1, 2, 2, 3, 4, 6, 8], n)
+    chances = generator.beta(0.7 * 7 / 3, 0.3 * 7 / 3, n)
+    artists = np.repeat(np.arange(n), sizes)
+    return generator.binomial(1, chances[artists]).astype(float), artists
+
+
+POPULATIONS: dict[str, tuple[Draw, float, tuple[float, float] | None]] = {
+    "normal": (lambda g, n: _one_each(g.normal(size=n)), 0.0, None),
+    "differences": (lambda g, n: _one_each(g.standard_t(4, n)), 0.0, None),
+    "MOS": (lambda g, n: _one_each(1 + 4 * g.beta(5, 1.5, n)), 1 + 4 * 5 / 6.5, (1.0, 5.0)),
+    "distances": (lambda g, n: _one_each(g.gamma(4.0, 1.0, n)), 4.0, (0.0, math.inf)),
+    "accuracies": (_accuracies, 0.7, (0.0, 1.0)),
+}
+
+
+class TestCoverage:
+    """How often intervals that should hold the truth in 95 of 100 cases do."""
+
+    @pytest.mark.parametrize("n", [8, 14, 31])
+    @pytest.mark.parametrize("population", POPULATIONS)
+    def test_it_holds_its_level(self, population: str, n: int) -> None:
+        draw, truth, bounds = POPULATIONS[population]
+        generator, runs = np.random.default_rng(n), 2000
+        found = (mean_interval(*draw(generator, n), bounds=bounds) for _ in range(runs))
+        held = np.mean([one.low <= truth <= one.high for one in found])
+        # Three standard errors of a binomial share; scores of single tracks are few different
+        # numbers, so that theirs hold a little more than they should.
+        error = 3.0 * math.sqrt(0.95 * 0.05 / runs)
+        assert 0.95 - error <= held <= (0.985 if population == "accuracies" else 0.95 + error)
+
+    def test_the_percentile_bootstrap_would_not(self) -> None:
+        n, runs, held = 8, 400, 0
+        generator = np.random.default_rng(n)
+        for _ in range(runs):
+            values = generator.normal(size=n)
+            means = values[generator.integers(0, n, (999, n))].mean(axis=1)
+            low, high = np.percentile(means, [2.5, 97.5])
+            held += low <= 0.0 <= high
+        assert held / runs < 0.91
+
+    def test_that_of_a_balanced_accuracy_holds_its_level(self) -> None:
+        # Genres of five artists each, tracks of one artist alike: as in the book's test part.
+        genres, each, runs = 4, 5, 300
+        generator, held = np.random.default_rng(0), 0
+        genre = np.repeat(np.arange(genres), each)
+        for _ in range(runs):
+            sizes = generator.integers(1, 4, len(genre))
+            chances = generator.beta(0.7 * 7 / 3, 0.3 * 7 / 3, len(genre))
+            hits = generator.binomial(sizes, chances)
+
+            def balanced(
+                kept: np.ndarray, hits: np.ndarray = hits, sizes: np.ndarray = sizes
+            ) -> float:
+                shares = [
+                    hits[kept & (genre == g)].sum() / sizes[kept & (genre == g)].sum()
+                    for g in range(genres)
+                ]
+                return float(np.mean(shares))
+
+            found = stats.jackknife(
+                balanced(np.ones(len(genre), dtype=bool)),
+                [balanced(kept) for kept in ~np.eye(len(genre), dtype=bool)],
+                bounds=(0.0, 1.0),
+            )
+            held += found.low <= 0.7 <= found.high
+        assert 0.95 - 3.0 * math.sqrt(0.95 * 0.05 / runs) <= held / runs <= 0.99
+
+
+class TestMean:
+    """The table of means."""
+
+    def test_groups_come_in_their_order_with_their_counts(self) -> None:
+        table = measured(systems={"late": 0.0, "early": 1.0})
+        found = stats.mean(table, by=("system", "metric"))
+        assert list(found["system"]) == ["late", "early"]
+        assert list(found["n"]) == [12, 12]
+        assert list(found["clips"]) == [30, 30]
+        assert list(found["missing"]) == [0, 0]
+        assert list(found["note"]) == ["", ""]
+        part = table[table["system"] == "early"]
+        wanted = mean_interval(part["value"], part["artist"])
+        assert found.loc[1, ["mean", *ENDS]].tolist() == [wanted.mean, wanted.low, wanted.high]
+
+    def test_clips_of_one_artist_twice_change_nothing(self) -> None:
+        table = measured()
+        copies = table[table["artist"] == "artist 3"].assign(clip=lambda t: t["clip"] + " again")
+        names = ["mean", *ENDS, "n"]
+        pd.testing.assert_frame_equal(
+            stats.mean(table, "system")[names],
+            stats.mean(pd.concat([table, copies]), "system")[names],
+        )
+
+    def test_the_metric_says_its_bounds(self) -> None:
+        table = measured(metric="zimtohrli_mos", systems={"a": 0.0})
+        table["value"] = np.clip(table["value"] / 3.0, 1.0, 5.0)
+        found = stats.mean(table, "metric").iloc[0]
+        wanted = mean_interval(table["value"], table["artist"], bounds=(1.0, 5.0))
+        assert [found["low"], found["high"]] == [wanted.low, wanted.high]
+
+    def test_missing_values_are_counted_and_many_of_them_refuse_the_interval(self) -> None:
+        table = measured(systems={"a": 0.0})
+        table.loc[3, "value"] = math.nan
+        found = stats.mean(table, "system").iloc[0]
+        assert (found["clips"], found["missing"], found["note"]) == (29, 1, "")
+        rest = table.dropna()
+        assert found["mean"] == mean_interval(rest["value"], rest["artist"]).mean
+        table.loc[4:5, "value"] = math.nan
+        refused = stats.mean(table, "system").iloc[0]
+        assert refused["missing"] == 3
+        assert refused["note"] != ""
+        assert math.isnan(refused["low"])
+        assert math.isfinite(refused["mean"])
+        nothing = stats.mean(table.assign(value=math.nan), "system").iloc[0]
+        assert math.isnan(nothing["mean"])
+        assert (nothing["n"], nothing["missing"]) == (0, 30)
+
+    def test_few_artists_have_a_note(self) -> None:
+        found = stats.mean(measured(artists=5), "system").iloc[0]
+        assert math.isnan(found["low"])
+        assert found["note"] != ""
+        assert math.isfinite(stats.mean(measured(artists=5), "system", fewest=5).loc[0, "low"])
+
+    def test_other_columns_can_be_named(self) -> None:
+        table = measured()
+        renamed = table.rename(columns={"artist": "artist_group", "clip": "track_id", "value": "x"})
+        found = stats.mean(renamed, "system", value="x", unit="artist_group", clip="track_id")
+        pd.testing.assert_frame_equal(found, stats.mean(table, "system"))
+
+    @pytest.mark.parametrize(
+        ("change", "problem"),
+        [
+            (lambda t: t.iloc[:0], "empty"),
+            (lambda t: t.drop(columns="artist"), "no column 'artist'"),
+            (lambda t: t.assign(artist=None), "needs an artist"),
+            (lambda t: t.assign(value=math.inf), "infinite"),
+            (lambda t: t.assign(metric="zimtohrli_mos", value=5.5), "bounds"),
+        ],
+    )
+    def test_what_cannot_be_averaged_is_refused(
+        self, change: Callable[[pd.DataFrame], pd.DataFrame], problem: str
+    ) -> None:
+        with pytest.raises(MusiclibError, match=problem):
+            stats.mean(change(measured()), "system")
+
+
+class TestCompare:
+    """Paired comparisons."""
+
+    def test_differences_are_paired_by_clip_and_averaged_within_artists(self) -> None:
+        table = measured()
+        wide = table.pivot(index=["artist", "clip"], columns="system", values="value")
+        gaps = (wide["a"] - wide["b"]).groupby("artist").mean()
+        test = scipy_stats.ttest_1samp(gaps, 0.0)
+        found = stats.compare(table, [("a", "b")]).iloc[0]
+        assert found["difference"] == pytest.approx(gaps.mean())
+        assert [found["low"], found["high"]] == pytest.approx(list(test.confidence_interval()))
+        assert (found["n"], found["clips"], found["missing"]) == (12, 30, 0)
+        exact = scipy_stats.permutation_test(
+            (gaps,), np.mean, permutation_type="samples", n_resamples=np.inf
+        )
+        assert found["p"] == pytest.approx(exact.pvalue)
+        assert found["verdict"] == "better"
+
+    def test_pairing_sees_what_separate_intervals_hide(self) -> None:
+        table = measured(artists=20, systems={"a": 1.2, "b": 0.0}, scatter=0.1)
+        separate = stats.mean(table, "system").set_index("system")
+        assert separate.loc["a", "low"] < separate.loc["b", "high"]
+        assert stats.compare(table, [("a", "b")]).loc[0, "verdict"] == "better"
+
+    def test_swapping_the_systems_turns_all_round(self) -> None:
+        table = measured()
+        one, other = stats.compare(table, [("a", "b"), ("b", "a")]).to_dict("records")
+        assert other["difference"] == -one["difference"]
+        assert [other["low"], other["high"]] == [-one["high"], -one["low"]]
+        assert other["p"] == one["p"]
+        assert (one["verdict"], other["verdict"]) == ("better", "worse")
+
+    def test_a_distance_is_better_the_other_way(self) -> None:
+        table = measured(metric="log_spectral_distance")
+        assert stats.compare(table, [("a", "b")]).loc[0, "verdict"] == "worse"
+
+    def test_verdicts(self) -> None:
+        systems = {"base": 0.0, "same": 0.0, "hair": 0.3, "clear": 2.0}
+        table = measured(artists=30, systems=systems, scatter=0.2)
+        pairs = [(name, "base") for name in ("same", "hair", "clear")]
+        found = stats.compare(table, pairs)
+        verdicts = ["not settled", "too small to matter", "better"]
+        assert found["verdict"].tolist() == verdicts
+        assert found["level"].tolist() == [True, True, False]
+        noisy = stats.compare(measured(artists=8, systems=systems, scatter=20.0), pairs)
+        assert not noisy["level"].any()
+        assert set(noisy["verdict"]) == {"not settled"}
+        bold = stats.compare(table, pairs, smallest=0.1)
+        assert bold["verdict"].tolist() == ["not settled", "better", "better"]
+
+    def test_many_comparisons_settle_less_than_one(self) -> None:
+        # No two of nine systems differ; some of eight intervals leave out 0 all the same.
+        systems = dict.fromkeys((f"s{number}" for number in range(9)), 0.0)
+        uncorrected, settled = 0, 0
+        for seed in range(20):
+            table = measured(artists=10, systems=systems, seed=seed)
+            found = stats.compare(table, [(f"s{k}", "s0") for k in range(1, 9)], smallest=0.0)
+            uncorrected += bool((np.sign(found["low"]) == np.sign(found["high"])).any())
+            settled += bool((found["verdict"] != "not settled").any())
+        assert uncorrected > 3
+        assert settled <= 3
+
+    def test_clips_that_one_system_lacks_are_counted(self) -> None:
+        table = measured()
+        fewer = table.drop(table[(table["system"] == "b") & (table["clip"] == "3-0")].index)
+        assert stats.compare(fewer, [("a", "b")]).loc[0, "missing"] == 1
+        holes = table.copy()
+        holes.loc[(table["system"] == "a") & table["clip"].str.endswith("-0"), "value"] = math.nan
+        found = stats.compare(holes, [("a", "b")]).iloc[0]
+        assert found["missing"] == 12
+        assert math.isnan(found["low"])
+        assert found["verdict"] == "not settled"
+        assert found["note"] != ""
+
+    def test_systems_are_told_apart_by_their_setting(self) -> None:
+        table = pd.concat([measured().assign(setting=s) for s in ("6 kbps", "12 kbps")])
+        table.loc[table["setting"] == "12 kbps", "value"] += 3.0
+        found = stats.compare(table, [(("b", "12 kbps"), ("a", "6 kbps"))])
+        assert found.loc[0, "first"] == "b 12 kbps"
+        assert found.loc[0, "verdict"] == "better"
+        with pytest.raises(MusiclibError, match="several values"):
+            stats.compare(table, [("a", "b")])
+        assert len(stats.compare(table, [("a", "b")], by=("metric", "setting"))) == 2
+
+    def test_what_cannot_be_compared_is_refused(self) -> None:
+        table = measured()
+        with pytest.raises(MusiclibError, match="no system 'c'"):
+            stats.compare(table, [("a", "c")])
+        with pytest.raises(MusiclibError, match="no pairs"):
+            stats.compare(table, [])
+        unknown = table.assign(metric="loudness")
+        with pytest.raises(MusiclibError, match="smallest"):
+            stats.compare(unknown, [("a", "b")])
+        known = stats.compare(unknown, [("a", "b")], smallest=1.0, higher_is_better=False)
+        assert known.loc[0, "verdict"] == "worse"
+
+    def test_directions_are_those_of_the_metrics(self) -> None:
+        for name, metric in METRICS.items():
+            if name in SCALES:
+                assert SCALES[name].higher_is_better == metric.higher_is_better
+
+
+class TestSignFlips:
+    """p values."""
+
+    @pytest.mark.parametrize("n", [2, 7, 14])
+    def test_all_flips_agree_with_scipy(self, n: int) -> None:
+        values = np.random.default_rng(n).normal(0.4, 1.0, n)
+        wanted = scipy_stats.permutation_test(
+            (values,), np.mean, permutation_type="samples", n_resamples=np.inf
+        )
+        assert stats.sign_flip_p(values) == pytest.approx(wanted.pvalue)
+
+    def test_random_flips_agree_with_all(self) -> None:
+        values = np.random.default_rng(3).normal(0.4, 1.0, 19)
+        bits = np.arange(2**18)[:, None] >> np.arange(18) & 1
+        sums = values[0] + (1.0 - 2.0 * bits) @ values[1:]
+        exact = np.mean(np.abs(sums) >= abs(values.sum()) - 1e-9)
+        found = stats.sign_flip_p(values, seed=1)
+        assert found == pytest.approx(exact, abs=4.0 * math.sqrt(exact * (1 - exact) / 100_000))
+        assert found == stats.sign_flip_p(values, seed=1)
+
+    def test_it_is_near_wilcoxon_and_t_for_normal_differences(self) -> None:
+        values = np.random.default_rng(0).normal(0.5, 1.0, 31)
+        found = stats.sign_flip_p(values)
+        assert found == pytest.approx(scipy_stats.ttest_1samp(values, 0.0).pvalue, rel=0.2)
+        assert 0.2 < found / scipy_stats.wilcoxon(values).pvalue < 5.0
+
+    def test_scale_and_differences_of_zero_change_nothing(self) -> None:
+        values = np.random.default_rng(0).normal(0.5, 1.0, 12)
+        found = stats.sign_flip_p(values)
+        assert stats.sign_flip_p(-1e-6 * values) == found
+        assert stats.sign_flip_p([*values, *[0.0] * 30]) == found
+
+    def test_extremes(self) -> None:
+        assert stats.sign_flip_p(np.zeros(9)) == 1.0
+        assert stats.sign_flip_p(np.ones(9)) == 2 / 2**9
+        assert stats.sign_flip_p(np.ones(40)) == pytest.approx(1e-5, rel=0.01)
+        assert math.isnan(stats.sign_flip_p([]))
+
+    def test_it_rejects_a_true_null_as_often_as_it_says(self) -> None:
+        generator = np.random.default_rng(0)
+        p = [stats.sign_flip_p(generator.standard_t(3, 10)) for _ in range(1000)]
+        assert np.mean(np.array(p) < 0.05) == pytest.approx(
+            0.05, abs=3 * math.sqrt(0.05 * 0.95 / 1000)
+        )
+
+
+class TestHolm:
+    """Correction for many tests."""
+
+    def test_the_procedure_by_hand(self) -> None:
+        # Four ordered p values times 4, 3, 2, 1, and never below the one before.
+        found = stats.holm([0.01, 0.04, 0.03, 0.005])
+        assert found == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+    def test_no_test_is_no_test(self) -> None:
+        found = stats.holm([0.04, math.nan, 0.02])
+        assert found[[0, 2]] == pytest.approx([0.04, 0.04])
+        assert math.isnan(found[1])
+
+    @settings(max_examples=50, deadline=None)
+    @given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=20))
+    def test_order_stays_and_it_lies_between_none_and_bonferroni(self, p: list[float]) -> None:
+        found, before = stats.holm(p), np.array(p)
+        assert np.all(found >= before)
+        assert np.all(found <= np.minimum(1.0, len(p) * before) + 1e-12)
+        assert np.all(np.diff(found[np.argsort(before, kind="stable")]) >= 0.0)
+
+
+RATES = np.array([3.0, 6.0, 12.0, 24.0, 48.0])
+QUALITY = np.array([2.0, 3.1, 3.9, 4.4, 4.6])
+
+
+class TestBjontegaard:
+    """Two curves."""
+
+    def test_a_fifth_fewer_bits_is_minus_twenty_percent(self) -> None:
+        found = stats.bjontegaard(RATES, QUALITY, 0.8 * RATES, QUALITY)
+        assert found.percent == pytest.approx(-20.0)
+        assert (found.share, found.points) == (1.0, 5)
+        distance = 20.0 - 3.0 * QUALITY
+        same = stats.bjontegaard(RATES, distance, 0.8 * RATES, distance, higher_is_better=False)
+        assert same.percent == pytest.approx(-20.0)
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_it_agrees_with_the_reference_package(self, seed: int) -> None:
+        generator = np.random.default_rng(seed)
+        first, second = (np.sort(generator.uniform(2.0, 60.0, 5)) for _ in range(2))
+        one, two = (np.sort(generator.uniform(2.0, 4.6, 5)) for _ in range(2))
+        # The package says so on standard error where less than three quarters are shared.
+        wanted = reference.bd_rate(first, one, second, two, method="pchip", min_overlap=0)
+        found = stats.bjontegaard(first, one, second, two)
+        assert found.percent == pytest.approx(wanted)
+        ends = max(one[0], two[0]), min(one[-1], two[-1])
+        whole = max(one[-1], two[-1]) - min(one[0], two[0])
+        assert found.share == pytest.approx((ends[1] - ends[0]) / whole)
+
+    def test_the_choice_of_interpolation_hardly_matters_on_a_smooth_curve(self) -> None:
+        other = 0.85 * RATES**1.03
+        found = stats.bjontegaard(RATES, QUALITY, other, QUALITY + 0.05)
+        akima = reference.bd_rate(RATES, QUALITY, other, QUALITY + 0.05, method="akima")
+        assert found.percent == pytest.approx(akima, abs=1.0)
+
+    def test_order_does_not_matter_and_wasted_points_are_left_out(self) -> None:
+        plain = stats.bjontegaard(RATES, QUALITY, 0.8 * RATES, QUALITY)
+        mixed = [3, 0, 4, 2, 1]
+        assert stats.bjontegaard(RATES[mixed], QUALITY[mixed], 0.8 * RATES, QUALITY) == plain
+        wasted = stats.bjontegaard(RATES, QUALITY, [*(0.8 * RATES), 15.0], [*QUALITY, 3.0])
+        assert wasted.percent == pytest.approx(plain.percent)
+
+    def test_swapping_inverts_the_ratio(self) -> None:
+        other = (0.7 * RATES[1:], QUALITY[1:] - 0.2)
+        there = stats.bjontegaard(RATES, QUALITY, *other)
+        back = stats.bjontegaard(*other, RATES, QUALITY)
+        assert back.log_ratio == pytest.approx(-there.log_ratio)
+        assert back.share == there.share
+
+    def test_curves_without_a_quality_in_common_have_no_difference(self) -> None:
+        found = stats.bjontegaard(RATES, QUALITY, RATES, QUALITY - 3.0)
+        assert (math.isnan(found.percent), found.share) == (True, 0.0)
+        assert stats.bjontegaard(RATES, QUALITY, RATES, QUALITY[::-1]).points == 1
+
+    @pytest.mark.parametrize(
+        ("other", "problem"),
+        [
+            ((RATES, QUALITY[:3]), "as many bitrates"),
+            ((0.0 * RATES, QUALITY), "above 0"),
+            ((RATES, QUALITY * np.nan), "finite"),
+        ],
+    )
+    def test_what_is_no_curve_is_refused(
+        self, other: tuple[np.ndarray, np.ndarray], problem: str
+    ) -> None:
+        with pytest.raises(MusiclibError, match=problem):
+            stats.bjontegaard(RATES, QUALITY, *other)
+
+
+class TestBdRate:
+    """Savings over many clips."""
+
+    def test_equal_savings_have_no_width(self) -> None:
+        found = stats.bd_rate(curves([-0.2] * 10), [("new", "old")]).iloc[0]
+        assert [found["difference"], found["low"], found["high"]] == pytest.approx([-20.0] * 3)
+        assert found["share"] == pytest.approx(1.0)
+        assert (found["n"], found["clips"], found["note"]) == (10, 20, "")
+        assert found["verdict"] == "better"
+
+    def test_the_interval_holds_the_mean_curves_saving(self) -> None:
+        savings = np.random.default_rng(0).uniform(-0.4, 0.0, 20).tolist()
+        table = curves(savings)
+        found, back = stats.bd_rate(table, [("new", "old"), ("old", "new")]).to_dict("records")
+        assert found["low"] < found["difference"] < found["high"] < 0.0
+        means = table.groupby(["system", "setting", "artist"])[["kbps", "value"]].mean()
+        means = means.groupby(["system", "setting"]).mean()
+        wanted = reference.bd_rate(
+            *(
+                means.loc[system, column].to_numpy()
+                for system in ("old", "new")
+                for column in ("kbps", "value")
+            ),
+            method="pchip",
+        )
+        assert found["difference"] == pytest.approx(wanted)
+        # The other way round the ratio is the inverse one, and so are its ends.
+        for one, other in (("difference", "difference"), ("low", "high"), ("high", "low")):
+            assert (1 + back[one] / 100) * (1 + found[other] / 100) == pytest.approx(1.0)
+        assert back["p"] == pytest.approx(found["p"])
+        assert back["verdict"] == "worse"
+
+    def test_no_saving_is_not_settled(self) -> None:
+        savings = np.linspace(-0.3, 0.36, 12).tolist()
+        found = stats.bd_rate(curves(savings), [("new", "old")]).iloc[0]
+        assert found["verdict"] == "not settled"
+        assert found["p"] > 0.05
+
+    def test_few_points_little_in_common_and_holes_are_refused(self) -> None:
+        three = stats.bd_rate(curves([-0.2] * 10, settings=3), [("new", "old")]).iloc[0]
+        apart = curves([-0.2] * 10)
+        apart.loc[apart["system"] == "new", "value"] += 2.0
+        little = stats.bd_rate(apart, [("new", "old")]).iloc[0]
+        assert 0.0 < little["share"] < 0.5
+        holes = curves([-0.2] * 10)
+        holes.loc[(holes["setting"] == "2") & (holes["artist"] == "artist 1"), "value"] = math.nan
+        lacking = stats.bd_rate(holes, [("new", "old")]).iloc[0]
+        assert lacking["missing"] == 2
+        for refused in (three, little, lacking):
+            assert math.isnan(refused["difference"])
+            assert refused["note"] != ""
+            assert refused["verdict"] == "not settled"
+        assert len({one["note"] for one in (three, little, lacking)}) == 3
+
+    def test_few_artists_have_a_saving_and_no_interval(self) -> None:
+        found = stats.bd_rate(curves([-0.2] * 4), [("new", "old")]).iloc[0]
+        assert found["difference"] == pytest.approx(-20.0)
+        assert math.isnan(found["low"])
+        assert found["note"] != ""
+
+
+class TestEqualBytes:
+    """Quality at given bitrates."""
+
+    def test_points_of_the_curve_stay_and_logarithms_are_straight(self) -> None:
+        table = curves([0.0] * 8).query("system == 'old'")
+        table = table.assign(value=2.0 + np.log(table["kbps"]))
+        found = stats.at_equal_bytes(table, [7.0, 11.0])
+        assert len(found) == 16 * 2
+        assert found["value"].to_numpy() == pytest.approx(2.0 + np.log(found["kbps"]))
+        one = table[table["clip"] == "3-1"]
+        there = stats.at_equal_bytes(one, one["kbps"].tolist())
+        assert there["value"].tolist() == pytest.approx(one["value"].tolist())
+
+    def test_fewer_bits_at_equal_quality_are_better_at_equal_bytes(self) -> None:
+        savings = np.random.default_rng(0).uniform(-0.6, -0.3, 12).tolist()
+        equal = stats.at_equal_bytes(curves(savings), [8.0, 12.0])
+        found = stats.compare(equal, [("new", "old")], by=("metric", "kbps"))
+        assert found["kbps"].tolist() == [8.0, 12.0]
+        assert (found["difference"] > 0.0).all()
+        assert set(found["verdict"]) == {"better"}
+
+    def test_nothing_is_made_up_beyond_the_settings(self) -> None:
+        table = curves([-0.2] * 10)
+        equal = stats.at_equal_bytes(table, [0.5, 8.0, 500.0])
+        assert equal.loc[equal["kbps"] != 8.0, "value"].isna().all()
+        found = stats.compare(equal, [("new", "old")], by=("metric", "kbps"))
+        assert found["missing"].tolist() == [20, 0, 20]
+        assert found["difference"].isna().tolist() == [True, False, True]
+
+    def test_a_curve_with_a_hole_is_no_curve(self) -> None:
+        table = curves([0.0] * 8)
+        table.loc[(table["clip"] == "0-0") & (table["setting"] == "2"), "value"] = math.nan
+        equal = stats.at_equal_bytes(table, [8.0])
+        assert set(equal.loc[equal["value"].isna(), "clip"]) == {"0-0"}
+
+    def test_one_setting_is_known_at_its_own_bitrate_only(self) -> None:
+        table = curves([0.0] * 8).query("setting == '0' and clip == '0-0'")
+        own = float(table["kbps"].iloc[0])
+        found = stats.at_equal_bytes(table, [own, own + 1.0])
+        assert found["value"].notna().tolist() == [True, False] * 2
+
+    def test_bitrates_are_above_zero(self) -> None:
+        with pytest.raises(MusiclibError, match="above 0"):
+            stats.at_equal_bytes(curves([0.0] * 8), [0.0])
