@@ -7,7 +7,7 @@ from pathlib import Path
 
 from musiclib.errors import BitstreamError, CheckpointError
 from musiclib.training.checkpoint import Checkpoint, load, weights_path
-from musiclib.training.trained import shipped_folder
+from musiclib.training.trained import FOLDER_VARIABLE, shipped_folder
 
 
 def open_checkpoint(model: str, folder: str | Path | None = None) -> Checkpoint:
@@ -26,7 +26,10 @@ def open_checkpoint(model: str, folder: str | Path | None = None) -> Checkpoint:
     if not weights_path(place / model).is_file():
         known = sorted(path.stem for path in place.glob("*.safetensors"))
         names = ", ".join(name for name in known if not name.endswith(".last")) or "none"
-        raise CheckpointError(f"{place} has no model {model!r}. It has: {names}.")
+        raise CheckpointError(
+            f"{place} has no model {model!r}. It has: {names}. The book's models are in the folder "
+            f"checkpoints/ of the repository: clone it and name that folder in {FOLDER_VARIABLE}."
+        )
     return load(place / model)
 
 
