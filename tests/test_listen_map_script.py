@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from musiclib.listen import MapPoint, latent_map
+from musiclib.listen.media import STATIC
 
 ROOT = Path(__file__).parents[1]
-STATIC = ROOT / "book" / "_static"
 SCRIPTS = ("map-view.js", "map.js")
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from musiclib.listen import Row, Sound, comparison, player
+from musiclib.listen.media import STATIC
 
 ROOT = Path(__file__).parents[1]
-STATIC = ROOT / "book" / "_static"
 SCRIPTS = (
     "player-deck.js",
     "player-media.js",

@@ -13,6 +13,7 @@ from musiclib.book.layout import BOOK_FOLDER, CONFIG_NAME, TOC_NAME, Book
 from musiclib.book.postprocess import plain
 from musiclib.book.store import Stored
 from musiclib.errors import BookError
+from musiclib.listen.media import STATIC
 
 _COMPLAINT = re.compile(
     r"^.*(?:WARNING|ERROR|CRITICAL).*$|^(?:Sphinx|Extension|Theme|Exception)[\w ]*:\s*\n.*$",
@@ -33,6 +34,7 @@ def assemble(
         repository_url: Address of the repository for the pages' links to it, or None.
     """
     copy_sources(book, folder)
+    shutil.copytree(STATIC, folder / BOOK_FOLDER / "_static", dirs_exist_ok=True)
     for notebook in (folder / BOOK_FOLDER).rglob("*.ipynb"):
         notebook.unlink()
     config = yaml.safe_load((folder / CONFIG_NAME).read_text(encoding="utf-8"))

@@ -1,7 +1,7 @@
 """The same clips through several systems, side by side.
 
 Rows are clips and columns are systems, the reference first. The table is plain HTML with the
-browser's own players. Where ``book/_static/player.js`` runs, each row becomes a stage: one large
+browser's own players. Where ``player.js`` runs, each row becomes a stage: one large
 spectrogram with a cursor, buttons and keys that choose the system, its measured figures, and a
 blind test. Switching keeps the position to the sample, without a gap.
 """

@@ -1,7 +1,7 @@
 """A map of sounds: points in a plane, such as tracks in a latent space, that can be heard.
 
 Without any script it is a picture whose points have names, and a list of the sounds. Where
-``book/_static/map.js`` runs, a point plays when it is clicked, arrow keys move between points, and
+``map.js`` runs, a point plays when it is clicked, arrow keys move between points, and
 colours and layouts can be chosen.
 """
 

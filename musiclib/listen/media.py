@@ -30,7 +30,9 @@ from musiclib.files import replace_file
 
 MEDIA_URL: Final = "MUSICLIB_MEDIA_URL"
 
-_STATIC: Final = Path(__file__).resolve().parents[2] / "book" / "_static"
+STATIC: Final = Path(__file__).with_name("static")
+"""Styles and scripts of players, explorers and maps."""
+
 # Browsers play FLAC within these rates; Chromium refuses lower ones.
 _RATES = range(3_000, 192_001)
 # Decoders overshoot by a decibel or two. A peak of 8 (18 dB) is no overshoot but a wrong scale.
@@ -207,17 +209,11 @@ def page_store() -> MediaStore:
 
 
 def inline_assets(*names: str) -> str:
-    """Styles and scripts of the book inside the page, for notebooks outside the book.
+    """Styles and scripts inside the page, for notebooks outside the book.
 
     Args:
-        names: Files of `book/_static`, in the order that the page gets them.
-
-    Returns:
-        HTML; empty where one of them is not beside the package, as after an installation without
-        the repository. Then a page shows what it has without scripts.
+        names: Files of `STATIC`, in the order that the page gets them.
     """
-    if not all((_STATIC / name).is_file() for name in names):
-        return ""
     tags = [(name, "style" if name.endswith(".css") else "script") for name in names]
-    texts = ((tag, (_STATIC / name).read_text(encoding="utf-8")) for name, tag in tags)
+    texts = ((tag, (STATIC / name).read_text(encoding="utf-8")) for name, tag in tags)
     return "".join(f"<{tag}>{text}</{tag}>" for tag, text in texts)

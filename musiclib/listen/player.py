@@ -1,6 +1,6 @@
 """One sound as a player on a page.
 
-It is the browser's own, so that it works without any script. Where ``book/_static/player.js`` runs,
+It is the browser's own, so that it works without any script. Where ``player.js`` runs,
 it becomes a stage: a spectrogram with a cursor that can be moved, a button and the time.
 """
 

@@ -24,9 +24,10 @@ from musiclib.book.freshness import why_stale
 from musiclib.book.layout import find_book
 from musiclib.book.loading import NOT_FOUND
 from musiclib.book.pdf import BROWSERS
+from musiclib.listen import media as listen
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-STATIC = REPOSITORY / "book" / "_static"
+STATIC = (REPOSITORY / "book" / "_static", listen.STATIC)
 PATIENCE_MS = 60_000  # what takes a moment takes long where other things run too
 SIZES = {"desktop": (1280, 900), "phone": (360, 740)}
 # Sound plays without a click and without a sound device; nothing calls home, and no host but this
@@ -258,14 +259,15 @@ def demo(tmp_path, serve) -> Callable[[str], str]:
 
     def run(body: str) -> str:
         site = tmp_path / "site"
-        shutil.copytree(STATIC, site / "_static", dirs_exist_ok=True)
+        for folder in STATIC:
+            shutil.copytree(folder, site / "_static", dirs_exist_ok=True)
         styles = "".join(
             f'<link rel="stylesheet" href="_static/{path.name}">'
-            for path in sorted(STATIC.glob("*.css"))
+            for path in sorted((site / "_static").glob("*.css"))
         )
         scripts = "".join(
             f'<script defer src="_static/{path.name}"></script>'
-            for path in sorted(STATIC.glob("*.js"))
+            for path in sorted((site / "_static").glob("*.js"))
         )
         head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         head += '<title>Demonstration</title><link rel="icon" href="data:,">'
