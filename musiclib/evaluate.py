@@ -234,7 +234,7 @@ def _measured(
             "system": system,
             "setting": setting,
             "clip": clip.track_id,
-            "artist": clip.artist_group or clip.artist,
+            "artist": clip.unit,
             "genre": clip.genre,
             "seconds": clip.seconds,
             "file_bytes": len(data),

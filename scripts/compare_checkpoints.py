@@ -18,8 +18,9 @@ import torch
 
 from musiclib.datasets import open_dataset
 from musiclib.errors import MusiclibError
-from musiclib.metrics import bootstrap_interval, si_sdr
+from musiclib.metrics import si_sdr
 from musiclib.models import Autoencoder
+from musiclib.studies.clip_intervals import clip_interval
 from musiclib.training import load, trained
 from musiclib.training.recipes import RECIPES
 
@@ -58,7 +59,7 @@ def main() -> int:
             torch.from_numpy(clip.audio)[None] for clip in test.clips(rate, duration_s=args.seconds)
         ]
         old, new = (np.array([measured(model, clip) for clip in clips]) for model in both)
-        interval = bootstrap_interval(old)
+        interval = clip_interval(old)
         within = interval.low <= new.mean() <= interval.high
         outside += not within
         print(

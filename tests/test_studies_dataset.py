@@ -10,7 +10,7 @@ import pytest
 from musiclib.audio import save
 from musiclib.datasets import open_dataset
 from musiclib.errors import DatasetError
-from musiclib.metrics import Interval
+from musiclib.stats import Interval
 from musiclib.studies.dataset import (
     descriptors,
     findings,

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from musiclib.errors import ModelError
-from musiclib.metrics import Interval
 from musiclib.models import DeepConfig, WaveformConfig, build_model
+from musiclib.stats import Interval
 from musiclib.studies.fourier import banks, capture, figures, findings, layers, tables
 from musiclib.studies.fourier.portrait import portrait, scale_table, sinusoid_table
 from musiclib.training import Checkpoint, TrainConfig, new_model

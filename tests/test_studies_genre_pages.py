@@ -12,7 +12,7 @@ import pytest
 from musiclib.datasets import open_dataset
 from musiclib.genre import Comparison, Guesses, Run, Statistics
 from musiclib.latents import CodedFrames, LogMel, Pooled
-from musiclib.metrics import Interval
+from musiclib.stats import Interval
 from musiclib.studies.genre import coded, details, figures, findings, splits, tables
 from musiclib.studies.genre import systems as names
 from musiclib.studies.genre.experiment import Results, deal

@@ -11,7 +11,7 @@ from musiclib.datasets import open_dataset
 from musiclib.datasets.cache import CACHE_VARIABLE
 from musiclib.errors import DatasetError
 from musiclib.latents import sequences
-from musiclib.metrics import Interval
+from musiclib.stats import Interval
 from musiclib.studies.latent_space import (
     figures,
     layout,

@@ -52,6 +52,11 @@ class Clip:
         """Duration in seconds."""
         return len(self.audio) / self.sample_rate
 
+    @property
+    def unit(self) -> str:
+        """The artist as the unit of statistics: the group, or the name where nobody grouped it."""
+        return self.artist_group or self.artist
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:

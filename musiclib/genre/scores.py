@@ -11,7 +11,7 @@ import pandas as pd
 
 from musiclib.errors import MusiclibError
 from musiclib.genre.guesses import Guesses, How, Part
-from musiclib.metrics import Interval
+from musiclib.stats import Interval
 
 RESAMPLES = 2_000
 FLIPS = 10_000

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from musiclib.latents.quality import NOTHING, distances, nearest, ratio_interval
-from musiclib.metrics import Interval
+from musiclib.stats import Interval
 
 Array = npt.NDArray[np.float64]
 Labels = Sequence[Any] | npt.NDArray[Any]

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from musiclib.metrics import Interval
+from musiclib.stats import Interval
 
 Array = npt.NDArray[np.float64]
 Labels = Sequence[Any] | npt.NDArray[Any]

@@ -4,7 +4,6 @@ Every measure takes a reference and an estimate, mono `(N,)` and of equal length
 rate. Each one alone can be gamed; read them together.
 """
 
-from musiclib.metrics.bd_rate import bd_rate, bd_rate_interval
 from musiclib.metrics.diagnostics import (
     log_spectral_distance,
     si_sdr,
@@ -12,24 +11,14 @@ from musiclib.metrics.diagnostics import (
     waveform_rmse,
 )
 from musiclib.metrics.judges import two_f_mushra, visqol_mos, zimtohrli_mos
+from musiclib.metrics.rate import bitrate_kbps
 from musiclib.metrics.registry import JUDGES, METRICS, Metric
-from musiclib.metrics.statistics import (
-    Interval,
-    bitrate_kbps,
-    bootstrap_interval,
-    difference_interval,
-)
 
 __all__ = [
     "JUDGES",
     "METRICS",
-    "Interval",
     "Metric",
-    "bd_rate",
-    "bd_rate_interval",
     "bitrate_kbps",
-    "bootstrap_interval",
-    "difference_interval",
     "log_spectral_distance",
     "si_sdr",
     "spectral_rmse",

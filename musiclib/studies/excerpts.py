@@ -102,6 +102,18 @@ def titles(clips: dict[str, Clip]) -> dict[str, str]:
     }
 
 
+def artists(clips: dict[str, Clip]) -> dict[str, str]:
+    """The artist of each clip, by track identifier: the unit of all statistics.
+
+    Args:
+        clips: Result of :func:`excerpts`.
+
+    Returns:
+        Artist groups, or names where nobody grouped them.
+    """
+    return {name: clip.unit for name, clip in clips.items()}
+
+
 def sounds(clips: dict[str, Clip]) -> dict[str, FloatArray]:
     """The samples of each clip, by track identifier.
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from musiclib.codecs import Codec
 from musiclib.datasets import Clip
 from musiclib.errors import MusiclibError
 from musiclib.evaluate import DEFAULT_METRICS, evaluate
-from musiclib.metrics import METRICS, Interval, bootstrap_interval
+from musiclib.metrics import METRICS
+from musiclib.stats import mean
 
 
 def rate_distortion(
@@ -23,7 +22,7 @@ def rate_distortion(
     """Measure every clip with every codec.
 
     Returns:
-        One row for each clip and codec: `track_id`, `genre`, `codec`, `setting`, `label`,
+        One row for each clip and codec: `track_id`, `genre`, `artist`, `codec`, `setting`, `label`,
         `n_bytes`, `seconds`, `kbps`, and a column for each metric. Where a metric is not defined
         the value is NaN, and a warning says why.
     """
@@ -50,6 +49,7 @@ def measure_clip(
             {
                 "track_id": clip.track_id,
                 "genre": clip.genre,
+                "artist": clip.unit,
                 "codec": codec.name,
                 "setting": codec.setting,
                 "label": codec.label,
@@ -65,13 +65,13 @@ def measure_clip(
     return rows, problems
 
 
-def summarise(table: pd.DataFrame, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
-    """Average a table of `rate_distortion` over clips.
+def summarise(table: pd.DataFrame) -> pd.DataFrame:
+    """Average a table of `rate_distortion` over artists.
 
     Returns:
         One row for each codec setting in the order of the table: `codec`, `setting`, `label`,
         `clips`, `kbps` (mean), and for each metric its mean under the metric's name and the
-        interval's ends in `<metric>_low` and `<metric>_high` (NaN for a single clip).
+        interval's ends in `<metric>_low` and `<metric>_high` (NaN for fewer than eight artists).
 
     Raises:
         MusiclibError: If the table is empty.
@@ -88,13 +88,8 @@ def summarise(table: pd.DataFrame, confidence: float = 0.95, seed: int = 0) -> p
             "kbps": float(group["kbps"].mean()),
         }
         for metric in (name for name in METRICS if name in table):
-            values = group[metric].dropna().to_numpy(np.float64)
-            interval = (
-                bootstrap_interval(values, confidence, seed)
-                if len(values)
-                else Interval(math.nan, math.nan, math.nan, 0)
-            )
-            row[metric] = interval.mean
-            row[f"{metric}_low"], row[f"{metric}_high"] = interval.low, interval.high
+            found = mean(group.assign(metric=metric), (), value=metric, clip="track_id").iloc[0]
+            row[metric] = found["mean"]
+            row[f"{metric}_low"], row[f"{metric}_high"] = found["low"], found["high"]
         rows.append(row)
     return pd.DataFrame(rows)

@@ -21,7 +21,8 @@ from musiclib.codecs.latent import AutoencoderCodec
 from musiclib.datasets import Clip, Dataset
 from musiclib.evaluate import align
 from musiclib.listen import Rendered, Row, Sound, comparison
-from musiclib.metrics import METRICS, Interval, bitrate_kbps, difference_interval
+from musiclib.metrics import METRICS, bitrate_kbps
+from musiclib.stats import Interval, mean_interval
 from musiclib.studies.compression import rates
 from musiclib.studies.excerpts import excerpts, study_size, titles
 from musiclib.studies.rate_tables import rate_distortion, summarise
@@ -36,7 +37,7 @@ MEASURES = (METRIC, "log_spectral_distance", "si_sdr")
 _SETTINGS = {"opus": (6, 8, 12, 16, 24), "mp3": (8, 16, 24)}
 _STEPS, _KBPS = (-28, -20, -12, -6), (1.5, 6.0, 16.0)
 _SMOKE_SETTINGS, _SMOKE_STEPS, _SMOKE_KBPS = {"opus": (8, 16), "mp3": (16,)}, (-12,), (6.0,)
-_CLIPS, _SECONDS = 7, 4.0
+_CLIPS, _SECONDS = 8, 4.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,6 @@ class Tour:
         pairs: One row for each clip, the autoencoder within the bytes of the rival, from
             `musiclib.studies.compression.rates.matched`.
         checkpoint: The autoencoder.
-        seed: Seed of the intervals.
     """
 
     clip: Clip
@@ -58,7 +58,6 @@ class Tour:
     table: pd.DataFrame
     pairs: pd.DataFrame
     checkpoint: Checkpoint
-    seed: int
 
     @property
     def clips(self) -> int:
@@ -66,16 +65,14 @@ class Tour:
         return len(self.pairs)
 
     def gain(self, metric: str = METRIC) -> Interval:
-        """The autoencoder's mean less the rival's, with a 95 % interval over clips.
+        """The autoencoder's mean less the rival's, with a 95 % interval over artists.
 
         Args:
             metric: One of `MEASURES`.
         """
         ours, theirs = self.pairs[metric], self.pairs[f"rival_{metric}"]
         known = ours.notna() & theirs.notna()  # SI-SDR is not defined everywhere
-        return difference_interval(
-            ours[known].to_numpy(float), theirs[known].to_numpy(float), seed=self.seed
-        )
+        return mean_interval((ours - theirs)[known], self.pairs["artist"][known])
 
 
 def take(dataset: Dataset, profile: str, seed: int) -> Tour:
@@ -84,7 +81,7 @@ def take(dataset: Dataset, profile: str, seed: int) -> Tour:
     Args:
         dataset: All its splits; clips come from the test part.
         profile: `smoke`, `mini` or `retrain`.
-        seed: Seed of intervals, and of training where the profile trains.
+        seed: Seed of training, where the profile trains.
 
     Returns:
         The tour.
@@ -99,16 +96,16 @@ def take(dataset: Dataset, profile: str, seed: int) -> Tour:
     rival = get_codec(*RIVAL)
     pairs = rates.matched({MODEL: checkpoint}, [rival], clips, math.inf, MEASURES, table)
     typical = clips[_typical((pairs[METRIC] - pairs[f"rival_{METRIC}"]).to_numpy(float))]
-    return Tour(typical, titles(found)[typical.track_id], table, pairs, checkpoint, seed)
+    return Tour(typical, titles(found)[typical.track_id], table, pairs, checkpoint)
 
 
 def picture(tour: Tour) -> tuple[Figure, Axes]:
-    """Predicted quality over the real bitrate, with 95 % intervals over clips.
+    """Predicted quality over the real bitrate, with 95 % intervals over artists.
 
     Args:
         tour: From `take`.
     """
-    return figures.rate_distortion(summarise(tour.table, seed=tour.seed), METRIC)
+    return figures.rate_distortion(summarise(tour.table), METRIC)
 
 
 def three_sounds(tour: Tour) -> Rendered:
@@ -138,25 +135,25 @@ def three_sounds(tour: Tour) -> Rendered:
 def heard(tour: Tour) -> str:
     """What the listening model says of the two at the same bytes, in two sentences of Markdown."""
     gain = tour.gain()
-    if gain.low > 0:
-        verdict = "rates the autoencoder higher"
-    elif gain.high < 0:
-        verdict = f"rates {get_codec(*RIVAL).label} higher"
-    else:
-        verdict = "does not tell the two apart clearly"
+    verdict = {
+        1: "rates the autoencoder higher",
+        -1: f"rates {get_codec(*RIVAL).label} higher",
+        0: "does not settle which of the two is better",
+    }[gain.sign]
+    between = f" (95 % interval {_signed(gain.low)} to {_signed(gain.high)})"
     exact = tour.gain("si_sdr")
     return (
         f"Over {_clips(tour)}, a model of hearing {verdict}: the mean difference is "
-        f"**{_signed(gain.mean)}** of 5 (95 % interval {_signed(gain.low)} to "
-        f"{_signed(gain.high)}). Sample by sample the verdict is another: the autoencoder sends "
-        f"no phase, and its signal-to-distortion ratio differs from the codec's by "
+        f"**{_signed(gain.mean)}** of 5{'' if math.isnan(gain.low) else between}. "
+        "Sample by sample the verdict is another: the autoencoder sends no phase, and its "
+        "signal-to-distortion ratio differs from the codec's by "
         f"{_signed(exact.mean, 0)} dB."
     )
 
 
 def seen(tour: Tour) -> str:
     """Where each system wins in the picture, in Markdown."""
-    summary = summarise(tour.table, seed=tour.seed)
+    summary = summarise(tour.table)
     learned = summary[summary["codec"] == AutoencoderCodec.name]
     neural = summary[summary["codec"] == NEURAL].sort_values("kbps")
     others = summary[~summary["codec"].isin([AutoencoderCodec.name, NEURAL])]

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from musiclib.audio import FloatArray
-from musiclib.metrics import Interval, bootstrap_interval, difference_interval
 from musiclib.models import Autoencoder, Corruption
+from musiclib.stats import Interval, mean_interval
 from musiclib.studies.autoencoders.running import error_nepers, nepers, normalised, rebuilt, view
 
 CLEAN = Corruption()
@@ -50,6 +50,7 @@ def corruption_table(
     models: Mapping[str, Autoencoder],
     clips: Mapping[str, FloatArray],
     corruptions: Sequence[Corruption],
+    artists: Mapping[str, str],
     seed: int = 0,
 ) -> pd.DataFrame:
     """Error against the clean spectrogram for each model and damage.
@@ -59,11 +60,12 @@ def corruption_table(
             normalisation of the first, so that all see the same.
         clips: Clips at the models' rate by name, each of shape ``(N,)``.
         corruptions: Kinds of damage.
+        artists: Artist of each clip.
         seed: Of the damage.
 
     Returns:
-        One row for each clip, damage and model, :data:`INPUT` among them: ``clip``, ``kind``,
-        ``amount``, ``model`` and ``spectral_rmse`` in nepers.
+        One row for each clip, damage and model, :data:`INPUT` among them: ``clip``, ``artist``,
+        ``kind``, ``amount``, ``model`` and ``spectral_rmse`` in nepers.
     """
     first = next(iter(models.values()))
     rows = []
@@ -76,6 +78,7 @@ def corruption_table(
             rows += [
                 {
                     "clip": name,
+                    "artist": artists[name],
                     "kind": corruption.kind,
                     "amount": corruption.amount,
                     "model": label,
@@ -86,11 +89,16 @@ def corruption_table(
     return pd.DataFrame(rows)
 
 
-def errors_of(table: pd.DataFrame, corruption: Corruption, model: str) -> list[float]:
-    """Errors of one model under one kind of damage, in the order of the clips."""
+def errors_of(table: pd.DataFrame, corruption: Corruption, model: str) -> pd.Series:
+    """Errors of one model under one kind of damage, by artist and clip."""
     chosen = (table["kind"] == corruption.kind) & (table["amount"] == corruption.amount)
-    values = table.loc[chosen & (table["model"] == model), "spectral_rmse"]
-    return [float(value) for value in values]
+    part = table[chosen & (table["model"] == model)]
+    return part.set_index(["artist", "clip"])["spectral_rmse"]
+
+
+def over_artists(values: pd.Series) -> Interval:
+    """Mean and interval over artists of values by artist and clip."""
+    return mean_interval(values, values.index.get_level_values("artist"))
 
 
 def gain(table: pd.DataFrame, corruption: Corruption, model: str, plain: str) -> Interval:
@@ -105,18 +113,12 @@ def gain(table: pd.DataFrame, corruption: Corruption, model: str, plain: str) ->
     Returns:
         Mean and interval of the plain model's error minus the other's: positive is better.
     """
-    return difference_interval(
-        errors_of(table, corruption, plain), errors_of(table, corruption, model)
-    )
+    return over_artists(errors_of(table, corruption, plain) - errors_of(table, corruption, model))
 
 
 def verdict(interval: Interval) -> str:
     """A paired gain in a word."""
-    if np.isnan(interval.low):
-        return "one clip"
-    if interval.low > 0.0:
-        return "better"
-    return "worse" if interval.high < 0.0 else "not clear"
+    return {1: "better", -1: "worse", 0: "not settled"}[interval.sign]
 
 
 def error_table(
@@ -129,7 +131,7 @@ def error_table(
     """
     columns = {
         describe(corruption): {
-            model: format_interval(bootstrap_interval(errors_of(table, corruption, model)))
+            model: format_interval(over_artists(errors_of(table, corruption, model)))
             for model in models
         }
         for corruption in corruptions
@@ -167,6 +169,7 @@ def format_interval(interval: Interval, digits: int = 3, sign: bool = False) -> 
 def break_even(table: pd.DataFrame, kind: str, model: str, plain: str) -> float:
     """The smallest tested amount of damage at which a model has the lower mean error; else NaN."""
     part = table[table["kind"].isin([kind, "none"])]
-    means = part.pivot_table("spectral_rmse", "amount", "model").sort_index()
+    by_artist = part.groupby(["amount", "model", "artist"])["spectral_rmse"].mean()
+    means = by_artist.groupby(["amount", "model"]).mean().unstack("model").sort_index()
     better = means.index[means[model] < means[plain]]
     return float(better[0]) if len(better) else float("nan")

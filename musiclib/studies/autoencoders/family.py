@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 import torch
 
 from musiclib.audio import FloatArray
-from musiclib.metrics import Interval, difference_interval
 from musiclib.models import Autoencoder, as_autoencoder, build_model, summary
 from musiclib.models.losses import DB_PER_NEPER
+from musiclib.stats import Interval, mean_interval
 from musiclib.studies.autoencoders.running import error_nepers, rebuilt, view
 from musiclib.training.recipes import recipe
 
@@ -56,12 +57,15 @@ def errors_db(model: Autoencoder, clips: Mapping[str, FloatArray]) -> list[float
 
 
 def gain_db(
-    linear: Autoencoder, other: Autoencoder, clips: Mapping[str, FloatArray]
+    linear: Autoencoder,
+    other: Autoencoder,
+    clips: Mapping[str, FloatArray],
+    artists: Mapping[str, str],
 ) -> tuple[float, float, Interval]:
-    """Mean errors of two models in dB, and by how much the second is lower over the same clips."""
-    first, second = errors_db(linear, clips), errors_db(other, clips)
-    return (
-        sum(first) / len(first),
-        sum(second) / len(second),
-        difference_interval(first, second),
+    """Mean errors of two models in dB over artists, and by how much the second is lower."""
+    errors = np.array([errors_db(model, clips) for model in (linear, other)])
+    owners = [artists[name] for name in clips]
+    first, second, gain = (
+        mean_interval(values, owners) for values in (*errors, errors[0] - errors[1])
     )
+    return first.mean, second.mean, gain

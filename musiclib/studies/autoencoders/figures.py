@@ -12,7 +12,7 @@ from torch import Tensor
 
 from musiclib.figures.panels import AxesArray
 from musiclib.figures.style import WIDTH
-from musiclib.metrics import bootstrap_interval
+from musiclib.stats import mean_interval
 from musiclib.studies.autoencoders.denoising import INPUT
 from musiclib.studies.autoencoders.linear import LinearRace, share_lost
 from musiclib.studies.autoencoders.running import DoubleArray
@@ -164,14 +164,9 @@ def denoising_sweep(table: pd.DataFrame, styles: Mapping[str, str]) -> tuple[Fig
         amounts = sorted(part["amount"].unique())
         for (label, colour), marker in zip(styles.items(), markers, strict=False):
             found = [
-                bootstrap_interval(
-                    part.loc[
-                        (part["model"] == label) & (part["amount"] == amount), "spectral_rmse"
-                    ].to_list()
-                )
-                for amount in amounts
+                part[(part["model"] == label) & (part["amount"] == amount)] for amount in amounts
             ]
-            middle = np.array([interval.mean for interval in found])
+            middle = [mean_interval(of["spectral_rmse"], of["artist"]).mean for of in found]
             panel.plot(
                 [100 * amount for amount in amounts], middle, marker=marker, color=colour,
                 linestyle=":" if label == INPUT else "-", label=label,

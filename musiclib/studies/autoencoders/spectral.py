@@ -8,8 +8,8 @@ import scipy.fft
 from torch import Tensor
 
 from musiclib.audio import FloatArray
-from musiclib.metrics import Interval, bootstrap_interval
 from musiclib.models import Autoencoder
+from musiclib.stats import Interval, mean_interval
 from musiclib.studies.autoencoders.running import (
     DoubleArray,
     error_nepers,
@@ -22,20 +22,23 @@ FREQUENCY, TIME = "along frequency", "along time"
 
 
 def bottleneck_table(
-    models: Mapping[int, Autoencoder], clips: Mapping[str, FloatArray]
+    models: Mapping[int, Autoencoder],
+    clips: Mapping[str, FloatArray],
+    artists: Mapping[str, str],
 ) -> pd.DataFrame:
     """Errors of models of several latent sizes, and of knowing nothing about a clip.
 
     Args:
         models: Spectrogram models by latent size, with one STFT and offset.
         clips: Clips at the models' rate by name, each of shape ``(N,)``.
+        artists: Artist of each clip.
 
     Returns:
         One row for each clip and size, and one with size 0 for the mean of each bin, which is the
-        best guess that needs no latent: ``clip``, ``size``, ``nominal_kbps``, ``spectral_rmse``
-        (nepers), ``spread`` (variance of what came out over that of the clip) and ``explained`` (1
-        minus squared error over variance). Variances are around each bin's mean in the music
-        that the model was fitted to.
+        best guess that needs no latent: ``clip``, ``artist``, ``size``, ``nominal_kbps``,
+        ``spectral_rmse`` (nepers), ``spread`` (variance of what came out over that of the clip)
+        and ``explained`` (1 minus squared error over variance). Variances are around each bin's
+        mean in the music that the model was fitted to.
     """
     rows = []
     first = next(iter(models.values()))
@@ -50,6 +53,7 @@ def bottleneck_table(
             rows.append(
                 {
                     "clip": name,
+                    "artist": artists[name],
                     "size": size,
                     "nominal_kbps": model.nominal_kbps,
                     "spectral_rmse": error,
@@ -60,6 +64,7 @@ def bottleneck_table(
         rows.append(
             {
                 "clip": name,
+                "artist": artists[name],
                 "size": 0,
                 "nominal_kbps": 0.0,
                 "spectral_rmse": error_nepers(logs, centre.expand_as(logs)),
@@ -71,12 +76,10 @@ def bottleneck_table(
 
 
 def by_size(table: pd.DataFrame, column: str = "spectral_rmse") -> dict[int, Interval]:
-    """Mean and interval over clips for each size, the widest first."""
+    """Mean and interval over artists for each size, the widest first."""
     sizes = sorted(table["size"].unique(), reverse=True)
-    return {
-        int(size): bootstrap_interval(table.loc[table["size"] == size, column].to_list())
-        for size in sizes
-    }
+    parts = {int(size): table[table["size"] == size] for size in sizes}
+    return {size: mean_interval(part[column], part["artist"]) for size, part in parts.items()}
 
 
 def detail_table(

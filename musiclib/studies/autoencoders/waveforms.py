@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from musiclib.audio import FloatArray
-from musiclib.metrics import METRICS, Interval, bootstrap_interval, difference_interval
+from musiclib.metrics import METRICS
 from musiclib.models import Autoencoder
-from musiclib.studies.autoencoders.denoising import format_interval
+from musiclib.stats import Interval, mean_interval
+from musiclib.studies.autoencoders.denoising import format_interval, over_artists
 from musiclib.studies.autoencoders.running import DoubleArray, rebuilt_waveform
 from musiclib.studies.metric.baseline import downsample
 
@@ -38,6 +39,7 @@ def loss_table(
     rendered: Mapping[str, Mapping[str, FloatArray]],
     clips: Mapping[str, FloatArray],
     sample_rate: int,
+    artists: Mapping[str, str],
     metrics: Sequence[str] = LOSS_METRICS,
 ) -> pd.DataFrame:
     """Every metric for plain downsampling and for each model on each clip.
@@ -46,15 +48,17 @@ def loss_table(
         rendered: Results of :func:`versions` for each clip.
         clips: The clips by name, each of shape ``(N,)``.
         sample_rate: In Hz.
+        artists: Artist of each clip.
         metrics: Keys of :data:`musiclib.metrics.METRICS`.
 
     Returns:
-        One row for each clip and system: ``clip``, ``system`` and the metrics.
+        One row for each clip and system: ``clip``, ``artist``, ``system`` and the metrics.
     """
     return pd.DataFrame(
         [
             {
                 "clip": clip,
+                "artist": artists[clip],
                 "system": system,
                 **{key: METRICS[key].function(audio, sound, sample_rate) for key in metrics},
             }
@@ -65,9 +69,9 @@ def loss_table(
 
 
 def gain_over_downsampling(table: pd.DataFrame, system: str, metric: str) -> Interval:
-    """A system's metric minus that of downsampling, over the same clips."""
-    values = table.pivot_table(metric, "clip", "system", sort=False)
-    return difference_interval(values[system].to_list(), values[DOWNSAMPLING].to_list())
+    """A system's metric minus that of downsampling on the same clips, over artists."""
+    values = table.pivot(index=["artist", "clip"], columns="system", values=metric)
+    return over_artists(values[system] - values[DOWNSAMPLING])
 
 
 def summary_table(table: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
@@ -84,7 +88,7 @@ def summary_table(table: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFram
     headings = {key: _heading(key) for key in metrics}
     rows = {
         labels[str(system)]: {
-            headings[key]: format_interval(bootstrap_interval(part[key].to_list()), 2)
+            headings[key]: format_interval(mean_interval(part[key], part["artist"]), 2)
             for key in metrics
         }
         for system, part in table.groupby("system", sort=False)
@@ -94,13 +98,19 @@ def summary_table(table: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFram
 
 def best_by_metric(table: pd.DataFrame, among: Sequence[str]) -> dict[str, str]:
     """The system with the best mean of each metric."""
-    means = table[table["system"].isin(among)].groupby("system", sort=False).mean(numeric_only=True)
+    means = mean_table(table[table["system"].isin(among)])
     return {
         str(key): str(
             means[key].idxmax() if METRICS[str(key)].higher_is_better else means[key].idxmin()
         )
         for key in means.columns
     }
+
+
+def mean_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean of each metric (columns) over artists for each system (rows)."""
+    by_artist = table.groupby(["system", "artist"], sort=False).mean(numeric_only=True)
+    return by_artist.groupby("system", sort=False).mean()
 
 
 def mean_spectrum_db(sounds: Sequence[FloatArray], n_fft: int = 1024) -> DoubleArray:

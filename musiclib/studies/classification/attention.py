@@ -11,9 +11,10 @@ import torch
 from musiclib.genre import SEGMENT_S, Learning, Network, Run
 from musiclib.genre.networks import Normalised, learn, statistics
 from musiclib.latents import track_pieces
-from musiclib.metrics import Interval, bootstrap_interval
 from musiclib.models.genre import SequenceClassifier
+from musiclib.stats import Interval
 from musiclib.studies.classification.material import Material
+from musiclib.studies.clip_intervals import clip_interval
 
 FloatVector = npt.NDArray[np.float64]
 
@@ -137,4 +138,4 @@ def mean_correlation(values: list[float]) -> Interval:
     known = [value for value in values if np.isfinite(value)]
     if not known:
         return Interval(float("nan"), float("nan"), float("nan"), 0)
-    return bootstrap_interval(known)
+    return clip_interval(known)

@@ -11,7 +11,7 @@ import pandas as pd
 from musiclib.genre import SEGMENT_S, Guesses, Score, score
 from musiclib.genre.guesses import How
 from musiclib.latents import RICH, LogMel, Mfcc, pooled
-from musiclib.metrics import Interval
+from musiclib.stats import Interval
 from musiclib.studies.classification.dealing import Decision
 from musiclib.studies.classification.drawing import Example
 from musiclib.studies.classification.material import Material

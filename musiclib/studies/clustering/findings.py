@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from musiclib.metrics import Interval
 from musiclib.models.losses import DB_PER_NEPER
+from musiclib.stats import Interval
 from musiclib.studies.clustering import scores
 from musiclib.studies.clustering.experiment import (
     DEEP_FRAMES,

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from musiclib.metrics import Interval
+from musiclib.stats import Interval
 from musiclib.studies.clustering.fitting import Labels
 
 Counts = npt.NDArray[np.float64]

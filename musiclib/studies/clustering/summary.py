@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from musiclib.metrics import Interval, bootstrap_interval
+from musiclib.stats import Interval
+from musiclib.studies.clip_intervals import clip_interval
 from musiclib.studies.clustering import scores
 from musiclib.studies.clustering.experiment import Outcome
 from musiclib.studies.clustering.fitting import Labels
@@ -46,7 +47,7 @@ def measured(material: Material, outcome: Outcome) -> dict[tuple[str, str], Inte
                 measure, labels, clusters, len(material.genres), outcome.k
             )
     hits = np.mean([_hits(material, one, outcome.k) for one in outcome.clusters], axis=0)
-    found[TEST, ACCURACY] = bootstrap_interval(hits)
+    found[TEST, ACCURACY] = clip_interval(hits)
     return found
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from musiclib.metrics import METRICS, Interval
+from musiclib.metrics import METRICS
+from musiclib.stats import Interval
 from musiclib.studies.codec import variants
 from musiclib.studies.codec.measuring import QUALITY_METRICS
 from musiclib.studies.codec.plan import NEURAL, PLAIN, RIVALS

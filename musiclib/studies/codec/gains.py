@@ -10,8 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from musiclib.errors import MusiclibError
-from musiclib.metrics import METRICS, Interval
-from musiclib.metrics.bd_rate import bd_rate_interval
+from musiclib.metrics import METRICS
+from musiclib.stats import Interval
+from musiclib.studies.clip_intervals import clip_saving
 
 METRIC_NAMES = ("zimtohrli_mos", "log_spectral_distance")
 
@@ -60,7 +61,7 @@ def saving(table: pd.DataFrame, codec: str, reference: str, metric: str, seed: i
     kbps, values = curve(table, codec, metric)
     known = np.isfinite(reference_values).all(axis=1) & np.isfinite(values).all(axis=1)
     try:
-        return bd_rate_interval(
+        return clip_saving(
             reference_kbps[known],
             reference_values[known],
             kbps[known],

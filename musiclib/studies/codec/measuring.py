@@ -13,7 +13,8 @@ import pandas as pd
 from musiclib.codecs import Codec
 from musiclib.datasets import Clip
 from musiclib.errors import CodecError
-from musiclib.metrics import METRICS, bitrate_kbps, difference_interval
+from musiclib.metrics import METRICS, bitrate_kbps
+from musiclib.studies.clip_intervals import clip_difference
 from musiclib.studies.codec.plan import NEURAL, PLAIN
 from musiclib.studies.rate_tables import measure_clip
 
@@ -172,7 +173,7 @@ def differences(
         for name in metrics:
             known = part[[name, f"rival_{name}"]].dropna()
             sign = 1.0 if METRICS[name].higher_is_better else -1.0
-            found = difference_interval(
+            found = clip_difference(
                 known[name].to_numpy(), known[f"rival_{name}"].to_numpy(), seed=seed
             )
             ends = sign * np.array([found.low, found.high])

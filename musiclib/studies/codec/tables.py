@@ -10,7 +10,9 @@ import pandas as pd
 
 from musiclib.codecs import CODEC_TITLES
 from musiclib.figures import with_values
-from musiclib.metrics import METRICS, Interval, difference_interval
+from musiclib.metrics import METRICS
+from musiclib.stats import Interval
+from musiclib.studies.clip_intervals import clip_difference
 from musiclib.studies.codec.measuring import QUALITY_METRICS
 from musiclib.studies.codec.plan import NEURAL, PLAIN
 
@@ -157,7 +159,7 @@ def by_genre(
         for rival in rivals:
             one = part[part["rival"] == rival][[metric, f"rival_{metric}"]].dropna()
             row[rival] = (
-                difference_interval(
+                clip_difference(
                     one[metric].to_numpy(), one[f"rival_{metric}"].to_numpy(), seed=seed
                 )
                 if len(one)

@@ -13,9 +13,10 @@ from musiclib.codecs.latent import AutoencoderCodec, bitstream
 from musiclib.codecs.latent.coded import CodedModel
 from musiclib.datasets import Clip
 from musiclib.evaluate import align
-from musiclib.metrics import METRICS, bitrate_kbps, difference_interval
+from musiclib.metrics import METRICS, bitrate_kbps
 from musiclib.metrics.diagnostics import REPORT_HOP, REPORT_N_FFT, REPORT_OFFSET, REPORT_PEAK
 from musiclib.stft import StftConfig, log_magnitude, stft
+from musiclib.studies.clip_intervals import clip_difference
 from musiclib.studies.rate_tables import rate_distortion
 from musiclib.training.checkpoint import Checkpoint
 
@@ -71,8 +72,8 @@ def matched(
         known: From :func:`measured`: rivals that it has measured on a clip are not coded again.
 
     Returns:
-        One row for each clip, rival and model: ``track_id``, ``model``, ``rival``, ``kbps`` and
-        ``rival_kbps`` (of the files), each metric, and each metric of the rival as
+        One row for each clip, rival and model: ``track_id``, ``artist``, ``model``, ``rival``,
+        ``kbps`` and ``rival_kbps`` (of the files), each metric, and each metric of the rival as
         ``rival_<metric>``.
     """
     seen = {} if known is None else known.set_index(["label", "track_id"]).to_dict("index")
@@ -93,6 +94,7 @@ def matched(
                 rows.append(
                     {
                         "track_id": clip.track_id,
+                        "artist": clip.unit,
                         "model": model,
                         "rival": rival.label,
                         "kbps": bitrate_kbps(len(data), clip.seconds),
@@ -140,7 +142,7 @@ def differences(
             "rival_kbps": part["rival_kbps"].mean(),
         }
         for name in metrics:
-            found = difference_interval(
+            found = clip_difference(
                 part[name].to_numpy(), part[f"rival_{name}"].to_numpy(), seed=seed
             )
             sign = 1.0 if METRICS[name].higher_is_better else -1.0

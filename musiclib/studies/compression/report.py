@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from musiclib.audio import FloatArray
-from musiclib.metrics import Interval, bootstrap_interval, spectral_rmse
-from musiclib.metrics.statistics import RESAMPLES
+from musiclib.metrics import spectral_rmse
 from musiclib.models import FrequencyAutoencoder
+from musiclib.stats import RESAMPLES, Interval
 from musiclib.stft import griffin_lim, log_magnitude
+from musiclib.studies.clip_intervals import clip_interval
 from musiclib.studies.metric.baseline import ORIGINAL_REPORT, downsample
 
 REPORT_RATE = 8_000
@@ -199,7 +200,7 @@ def ratios(measured: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
                 "factor": factor,
                 "nominal_kbps": float(part["nominal_kbps"].iloc[0]),
                 **{
-                    name: bootstrap_interval(part[name].to_numpy(), seed=seed)
+                    name: clip_interval(part[name].to_numpy())
                     for name in ("downsampling", "autoencoder", "pca", "sound")
                 },
                 "ratio": ratio,

@@ -10,7 +10,8 @@ from musiclib.datasets import Clip
 from musiclib.evaluate import align
 from musiclib.figures import with_values
 from musiclib.listen import Row, Sound
-from musiclib.metrics import METRICS, Interval, bitrate_kbps
+from musiclib.metrics import METRICS, bitrate_kbps
+from musiclib.stats import Interval
 from musiclib.studies.compression.limits import GaussianLimit
 from musiclib.studies.compression.rates import QUALITY_METRICS, title
 

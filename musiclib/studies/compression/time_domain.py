@@ -11,8 +11,9 @@ from musiclib.codecs import get_codec
 from musiclib.codecs.latent import AutoencoderCodec
 from musiclib.datasets import Clip
 from musiclib.evaluate import align
-from musiclib.metrics import METRICS, bitrate_kbps, bootstrap_interval, difference_interval
+from musiclib.metrics import METRICS, bitrate_kbps
 from musiclib.models import Autoencoder
+from musiclib.studies.clip_intervals import clip_difference, clip_interval
 from musiclib.training.checkpoint import Checkpoint
 
 METRIC_NAMES = ("si_sdr", "log_spectral_distance")
@@ -90,8 +91,8 @@ def verdicts(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         row: dict[str, object] = {"kbps": part["kbps"].mean()}
         for name in METRIC_NAMES:
             values = part[name].to_numpy()
-            row[name] = bootstrap_interval(values, seed=seed)
-            row[f"{name}_difference"] = difference_interval(
+            row[name] = clip_interval(values)
+            row[f"{name}_difference"] = clip_difference(
                 values, parts["downsampling"][name].to_numpy(), seed=seed
             )
         rows[system] = row

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from musiclib.metrics.statistics import difference_interval
+from musiclib.studies.clip_intervals import clip_difference
 from musiclib.studies.dataset.recognition import recognise
 
 
@@ -53,7 +53,7 @@ def neighbour_summary(table: pd.DataFrame, seed: int = 0) -> pd.Series:
     Raises:
         MusiclibError: The table is empty.
     """
-    gain = difference_interval(table["free"].to_numpy(), table["filtered"].to_numpy(), seed=seed)
+    gain = clip_difference(table["free"].to_numpy(), table["filtered"].to_numpy())
     return pd.Series(
         {
             "clips by artists with several clips": str(len(table)),

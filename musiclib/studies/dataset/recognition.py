@@ -13,7 +13,7 @@ import pandas as pd
 
 from musiclib.errors import DatasetError
 from musiclib.genre import scored_genres
-from musiclib.metrics import Interval
+from musiclib.stats import Interval
 
 TREES: Final = 100
 RESAMPLES: Final = 2_000

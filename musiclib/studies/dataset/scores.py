@@ -6,7 +6,7 @@ from typing import Final
 import pandas as pd
 
 from musiclib.datasets import Dataset
-from musiclib.metrics import bootstrap_interval
+from musiclib.studies.clip_intervals import clip_interval
 from musiclib.studies.dataset.descriptors import FAMILIES, KEYS, Described, family
 from musiclib.studies.dataset.provenance import (
     CONFIDENCE,
@@ -134,6 +134,6 @@ def agreement_table(
         for value in values:
             chosen = mean[tracks.loc[mean.index, column] == value]
             if len(chosen):
-                interval = bootstrap_interval(chosen.to_numpy())
+                interval = clip_interval(chosen.to_numpy())
                 rows[column, value] = {"clips": len(chosen), "agreement (%)": f"{interval:.0f}"}
     return pd.DataFrame.from_dict(rows, orient="index")[columns]

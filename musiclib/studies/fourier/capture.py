@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from musiclib.audio import FloatArray
-from musiclib.metrics import Interval, bootstrap_interval, difference_interval
 from musiclib.models.waveform import WaveformAutoencoder
+from musiclib.stats import Interval
+from musiclib.studies.clip_intervals import clip_difference, clip_interval
 from musiclib.studies.fourier.banks import Bank, normalised
 
 Frames = Sequence[npt.NDArray[np.float64]]
@@ -103,7 +104,7 @@ def capture_table(
     return pd.DataFrame(
         {
             size: {
-                name: bootstrap_interval(100.0 * at_size(curve, size), seed=seed)
+                name: clip_interval(100.0 * at_size(curve, size))
                 for name, curve in curves.items()
             }
             for size in sizes
@@ -120,7 +121,7 @@ def capture_difference(
     curves: Mapping[str, npt.NDArray[np.float64]], first: str, second: str, size: int, seed: int = 0
 ) -> Interval:
     """Captured energy of one bank minus that of another, in percentage points over clips."""
-    return difference_interval(
+    return clip_difference(
         100.0 * at_size(curves[first], size), 100.0 * at_size(curves[second], size), seed=seed
     )
 

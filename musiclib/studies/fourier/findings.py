@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from musiclib.metrics import Interval, bootstrap_interval, difference_interval
+from musiclib.stats import Interval
+from musiclib.studies.clip_intervals import clip_difference, clip_interval
 from musiclib.studies.fourier import measures
 from musiclib.studies.fourier.banks import LOWEST_HZ, hz_to_mel, normalised
 from musiclib.studies.fourier.capture import at_size, capture_difference
@@ -37,7 +38,7 @@ def worse(
 ) -> Interval:
     """How much a measure rises with other filters, paired over clips."""
     table = found[key]
-    return difference_interval(table[name].to_numpy(), table[own].to_numpy(), seed=seed)
+    return clip_difference(table[name].to_numpy(), table[own].to_numpy())
 
 
 def closeness(seen: Mapping[str, Portrait], numbers: pd.DataFrame, seed: int = 0) -> Findings:
@@ -52,7 +53,7 @@ def closeness(seen: Mapping[str, Portrait], numbers: pd.DataFrame, seed: int = 0
     found: Findings = {"random": share["random"], "fourier": share["Fourier"]}
     for key, name in KINDS.items():
         after, before = seen[f"{name}, after"], seen[f"{name}, before"]
-        rise = difference_interval(100.0 * after.atoms.share, 100.0 * before.atoms.share, seed=seed)
+        rise = clip_difference(100.0 * after.atoms.share, 100.0 * before.atoms.share)
         change, noise = numbers.loc[f"{name}, change", "share"], numbers.loc[NOISE[key], "share"]
         found |= {
             f"before_{key}": share[f"{name}, before"],
@@ -247,4 +248,4 @@ def losses(numbers: pd.DataFrame) -> Findings:
 
 
 def _mean_share(bank: npt.NDArray[np.float64], rate: int, seed: int) -> Interval:
-    return bootstrap_interval(100.0 * measures.nearest_atoms(bank, rate).share, seed=seed)
+    return clip_interval(100.0 * measures.nearest_atoms(bank, rate).share)

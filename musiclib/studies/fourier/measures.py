@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from musiclib.metrics import Interval, bootstrap_interval
+from musiclib.stats import Interval
+from musiclib.studies.clip_intervals import clip_interval
 from musiclib.studies.fourier.banks import Bank, hz_to_mel, mel_to_hz, normalised
 
 N_FFT = 4096
@@ -235,7 +236,7 @@ def scale_fit(hertz: npt.NDArray[np.float64], sample_rate: int, seed: int = 0) -
             bits = np.log2(span / (whole * (inside + offset)))
         rows[scale] = {
             "misfit_hz": _misfit(np.sort(inside), scale, sample_rate),
-            "bits": bootstrap_interval(bits, seed=seed),
+            "bits": clip_interval(bits),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("scale")
 

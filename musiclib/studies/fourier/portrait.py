@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from musiclib.metrics import bootstrap_interval
+from musiclib.studies.clip_intervals import clip_interval
 from musiclib.studies.fourier import measures
 from musiclib.studies.fourier.banks import Bank, normalised
 
@@ -75,7 +75,7 @@ def sinusoid_table(portraits: Mapping[str, Portrait], seed: int = 0) -> pd.DataF
     return pd.DataFrame.from_dict(
         {
             name: {
-                "share": bootstrap_interval(100.0 * item.atoms.share, seed=seed),
+                "share": clip_interval(100.0 * item.atoms.share),
                 "spread_hz": float(np.median(item.spread)),
                 "rank": item.rank,
                 "pairs": 100.0 * item.pairs,

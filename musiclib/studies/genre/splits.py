@@ -24,7 +24,7 @@ from musiclib.genre import (
     scored_genres,
 )
 from musiclib.latents import Pooled
-from musiclib.metrics import Interval
+from musiclib.stats import Interval
 
 PER_GENRE: Final = (2, 4, 8, 16)
 

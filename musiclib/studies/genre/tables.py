@@ -11,7 +11,7 @@ from musiclib.datasets import UNKNOWN, Dataset
 from musiclib.figures import with_values
 from musiclib.genre import Comparison, Network, Score
 from musiclib.listen import Rendered, Row, Sound, comparison
-from musiclib.metrics import Interval
+from musiclib.stats import Interval
 from musiclib.studies.genre import systems as names
 from musiclib.studies.genre.experiment import Results
 from musiclib.studies.genre.splits import Leak, Weighing

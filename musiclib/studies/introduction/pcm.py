@@ -218,10 +218,10 @@ def lossless_table(clips: Iterable[Clip]) -> pd.DataFrame:
         clips: Clips of one channel.
 
     Returns:
-        One row per clip: ``track_id``, ``genre`` and the keys of :data:`LOSSLESS_ROWS`.
+        One row per clip: ``track_id``, ``genre``, ``artist`` and the keys of :data:`LOSSLESS_ROWS`.
     """
     rows = [
-        {"track_id": clip.track_id, "genre": clip.genre}
+        {"track_id": clip.track_id, "genre": clip.genre, "artist": clip.unit}
         | lossless_bits(clip.audio, clip.sample_rate)
         for clip in clips
     ]

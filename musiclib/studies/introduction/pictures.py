@@ -12,27 +12,26 @@ from musiclib.audio import HOUSE_RATE
 from musiclib.codecs import get_codec
 from musiclib.figures import codec_colour
 from musiclib.figures.style import WIDTH
-from musiclib.metrics import Interval, bootstrap_interval
+from musiclib.stats import Interval, mean_interval
 from musiclib.studies.introduction.codecs import attacks, coded_attacks
 from musiclib.studies.introduction.pcm import LOSSLESS_ROWS
 
 _FILE, _BOUND, _DOT = "#0072b2", "#b0b0b0", "#1a1a1a"
 
 
-def intervals(table: pd.DataFrame, by: str, column: str, seed: int = 0) -> dict[object, Interval]:
-    """Means over clips with bootstrap 95 % intervals.
+def intervals(table: pd.DataFrame, by: str, column: str) -> dict[object, Interval]:
+    """Means over artists with 95 % intervals.
 
     Args:
-        table: One row per clip and group.
+        table: One row per clip and group, with its ``artist``.
         by: Column that names the group.
         column: Column to average.
-        seed: Seed of the bootstrap.
 
     Returns:
         An interval for each group, in order of appearance.
     """
     return {
-        key: bootstrap_interval(part[column].to_numpy(), seed=seed)
+        key: mean_interval(part[column], part["artist"])
         for key, part in table.groupby(by, sort=False)
     }
 
@@ -42,7 +41,7 @@ def lossless_bars(bits: pd.DataFrame, seed: int = 0) -> tuple[Figure, Axes]:
 
     Args:
         bits: Table of :func:`musiclib.studies.introduction.pcm.lossless_table`.
-        seed: Seed of the bootstrap and of the dots' jitter.
+        seed: Seed of the dots' jitter.
 
     Returns:
         The figure and its axes.
@@ -50,7 +49,7 @@ def lossless_bars(bits: pd.DataFrame, seed: int = 0) -> tuple[Figure, Axes]:
     figure, axes = plt.subplots(figsize=(WIDTH, 3.6))
     jitter = np.random.default_rng(seed).uniform(-0.18, 0.18, len(bits))
     for row, key in enumerate(LOSSLESS_ROWS):
-        interval = bootstrap_interval(bits[key].to_numpy(), seed=seed)
+        interval = mean_interval(bits[key], bits["artist"])
         colour = _FILE if key in ("pcm", "deflate", "flac") else _BOUND
         axes.barh(row, interval.mean, color=colour, height=0.7)
         if key != "pcm":
@@ -71,7 +70,7 @@ def compaction_points(shares: pd.DataFrame, seed: int = 0) -> tuple[Figure, Axes
 
     Args:
         shares: Table of :func:`musiclib.studies.introduction.transforms.energy_compaction`.
-        seed: Seed of the bootstrap and of the dots' jitter.
+        seed: Seed of the dots' jitter.
 
     Returns:
         The figure and its axes.
@@ -81,7 +80,7 @@ def compaction_points(shares: pd.DataFrame, seed: int = 0) -> tuple[Figure, Axes
     groups = list(shares.groupby("hop"))
     for place, (hop, part) in enumerate(groups):
         values = 100.0 * part["share"].to_numpy()
-        interval = bootstrap_interval(values, seed=seed)
+        interval = mean_interval(values, part["artist"])
         colour = _BOUND if hop == 0 else _FILE
         axes.plot(
             place + generator.uniform(-0.15, 0.15, len(values)), values, ".", color=_DOT, alpha=0.35

@@ -91,14 +91,16 @@ def energy_compaction(
         fraction: Share of the energy.
 
     Returns:
-        One row per clip and representation: ``track_id``, ``hop`` (0 for samples), ``share``.
+        One row per clip and representation: ``track_id``, ``artist``, ``hop`` (0 for samples),
+        ``share``.
     """
     rows = []
     for clip in clips:
-        rows.append((clip.track_id, 0, share_for_energy(clip.audio, fraction)))
+        named = (clip.track_id, clip.unit)
+        rows.append((*named, 0, share_for_energy(clip.audio, fraction)))
         for hop in hops:
-            rows.append((clip.track_id, hop, share_for_energy(mdct(clip.audio, hop), fraction)))
-    return pd.DataFrame(rows, columns=["track_id", "hop", "share"])
+            rows.append((*named, hop, share_for_energy(mdct(clip.audio, hop), fraction)))
+    return pd.DataFrame(rows, columns=["track_id", "artist", "hop", "share"])
 
 
 def _sine(hop: int) -> Array:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from musiclib.latents import quality
 from musiclib.latents.projection import PROJECTIONS, Array, project
-from musiclib.metrics import Interval
+from musiclib.stats import Interval
 from musiclib.studies.latent_space.material import MAIN, Material, loudness
 
 

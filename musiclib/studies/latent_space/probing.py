@@ -17,7 +17,7 @@ from musiclib.latents.probes import (
     tempo_hits,
 )
 from musiclib.latents.projection import Array, standardised
-from musiclib.metrics import Interval
+from musiclib.stats import Interval
 from musiclib.studies.latent_space.material import PIECE_S, Material
 from musiclib.studies.latent_space.truth import PITCHES, TARGETS, of_pieces, tempo
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from musiclib.latents.quality import text
-from musiclib.metrics import Interval
+from musiclib.stats import Interval
 from musiclib.studies.latent_space.layout import Company, Picture
 from musiclib.studies.latent_space.material import LABELS, Material
 from musiclib.studies.latent_space.truth import TARGETS

@@ -7,9 +7,9 @@ import pandas as pd
 import torch
 
 from musiclib.audio import FloatArray, resample
-from musiclib.metrics import bootstrap_interval
 from musiclib.metrics.diagnostics import REPORT_HOP, REPORT_N_FFT, REPORT_PEAK
 from musiclib.stft import StftConfig, log_magnitude, stft
+from musiclib.studies.clip_intervals import clip_interval
 
 ORIGINAL_REPORT = pd.DataFrame(
     {
@@ -101,7 +101,7 @@ def downsampling_baseline(
             ]
         )
         for offset, values in zip(offsets, distances.T, strict=True):
-            interval = bootstrap_interval(values)
+            interval = clip_interval(values)
             rows.append(
                 {
                     "offset": offset,

@@ -11,16 +11,12 @@ from musiclib.codecs.latent import AutoencoderCodec
 from musiclib.datasets import Clip
 from musiclib.evaluate import align
 from musiclib.listen import Rendered, Row, Sound, comparison
-from musiclib.metrics import (
-    Interval,
-    bitrate_kbps,
-    difference_interval,
-    log_spectral_distance,
-    zimtohrli_mos,
-)
+from musiclib.metrics import bitrate_kbps, log_spectral_distance, zimtohrli_mos
 from musiclib.models.frames import FrameAutoencoder
 from musiclib.models.losses import DB_PER_NEPER
+from musiclib.stats import Interval
 from musiclib.stft import log_magnitude
+from musiclib.studies.clip_intervals import clip_difference
 from musiclib.studies.roche.models import BASELINE, LABELS, Key
 from musiclib.studies.roche.tables import difference, sign, signed
 from musiclib.training.checkpoint import Checkpoint
@@ -116,7 +112,7 @@ def at_equal_rate(
         if np.isfinite(found):
             own.append(float(found))
             other.append(float(base["rmse_db"]))
-    return difference_interval(own, other) if own else None
+    return clip_difference(own, other) if own else None
 
 
 def inner_steps(coded: pd.DataFrame) -> list[int]:

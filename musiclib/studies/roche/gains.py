@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from musiclib.metrics import difference_interval
 from musiclib.models.frames import FrameAutoencoder
 from musiclib.models.losses import DB_PER_NEPER
+from musiclib.studies.clip_intervals import clip_difference
 from musiclib.studies.roche.spectra import DoubleArray, Errors, Spectra
 
 BANDS_HZ = (0, 500, 1000, 2000, 4000, 8000, 12_000)
@@ -159,5 +159,5 @@ def left_over(model: FrameAutoencoder, material: Spectra, lags: Sequence[int]) -
 
 
 def _row(group: str, baseline: DoubleArray, values: DoubleArray) -> dict[str, float | str]:
-    found = difference_interval(baseline, values)
+    found = clip_difference(baseline, values)
     return {"group": group, "mean": found.mean, "low": found.low, "high": found.high}

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from musiclib.figures import with_values
-from musiclib.metrics import Interval, bootstrap_interval, difference_interval
+from musiclib.stats import Interval
+from musiclib.studies.clip_intervals import clip_difference, clip_interval
 from musiclib.studies.roche.models import BASELINE, LABELS
 
 MINUS, NARROW = "\N{MINUS SIGN}", "\N{NO-BREAK SPACE}"
@@ -67,7 +68,7 @@ def means(table: pd.DataFrame) -> pd.DataFrame:
     groups = table.groupby(["family", "size"], sort=False)["rmse_db"]
     return pd.DataFrame(
         [
-            {"family": family, "size": size, **_ends(bootstrap_interval(values.to_numpy()))}
+            {"family": family, "size": size, **_ends(clip_interval(values.to_numpy()))}
             for (family, size), values in groups
         ]
     )
@@ -105,7 +106,7 @@ def difference(table: pd.DataFrame, first: str, second: str, size: int) -> Inter
         Interval of first minus second in dB.
     """
     wide = errors_by_clip(table, size)
-    return difference_interval(wide[first].to_numpy(), wide[second].to_numpy())
+    return clip_difference(wide[first].to_numpy(), wide[second].to_numpy())
 
 
 def sign(interval: Interval) -> int:

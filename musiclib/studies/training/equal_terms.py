@@ -18,9 +18,9 @@ import torch
 
 from musiclib.audio import HOUSE_RATE, FloatArray
 from musiclib.datasets import Dataset
-from musiclib.metrics import Interval
 from musiclib.models import Autoencoder, as_autoencoder
 from musiclib.models.losses import DB_PER_NEPER
+from musiclib.stats import Interval
 from musiclib.training import Checkpoint, new_model
 from musiclib.training.trained import trained
 

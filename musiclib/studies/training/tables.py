@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from musiclib.metrics import Interval
+from musiclib.stats import Interval
 from musiclib.studies.training.families import FAMILIES, FRAME_KINDS, Family
 from musiclib.training.recipes import FRAME_LATENTS
 
