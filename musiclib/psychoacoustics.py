@@ -59,6 +59,27 @@ def hz_to_bark(frequency_hz: npt.ArrayLike) -> Array:
     return np.asarray(bark, dtype=np.float64)
 
 
+def erb_hz(frequency_hz: npt.ArrayLike) -> Array:
+    """Equivalent rectangular bandwidth of the ear's filter at a frequency, in Hz.
+
+    Source: Glasberg and Moore, "Derivation of auditory filter shapes from notched-noise data",
+    Hearing Research 47 (1990), pages 103-138, equation 3.
+
+    Args:
+        frequency_hz: Frequencies of at least 0 Hz, any shape.
+
+    Returns:
+        Bandwidths in Hz, from 24.7 up, in the shape of the input.
+
+    Raises:
+        ValueError: If a frequency is negative.
+    """
+    frequency = np.asarray(frequency_hz, dtype=np.float64)
+    if np.any(frequency < 0):
+        raise ValueError(f"frequencies must not be negative, got {frequency.min()} Hz")
+    return np.asarray(24.7 * (4.37e-3 * frequency + 1.0), dtype=np.float64)
+
+
 def critical_bandwidth_hz(frequency_hz: npt.ArrayLike) -> Array:
     """Width of the critical band around a frequency, in Hz.
 

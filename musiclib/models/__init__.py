@@ -20,6 +20,7 @@ from musiclib.models.base import (
     as_autoencoder,
     summary,
 )
+from musiclib.models.bottleneck import Bottleneck
 from musiclib.models.denoising import Corruption
 from musiclib.models.frames import (
     DeepAutoencoder,
@@ -56,6 +57,7 @@ __all__ = [
     "MODELS",
     "PEAK",
     "Autoencoder",
+    "Bottleneck",
     "Corruption",
     "DeepAutoencoder",
     "DeepConfig",

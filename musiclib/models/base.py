@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from musiclib.errors import ModelError
+from musiclib.models.bottleneck import Bottleneck, FactorisedPrior, ResidualVectorQuantiser
 from musiclib.models.denoising import Corruption
 
 # Clips are brought to this peak, as `musiclib.metrics.spectral_rmse` does.
@@ -41,12 +42,15 @@ class ModelConfig:
     corruption: Corruption = field(default_factory=Corruption)
     level_range_db: float = 6.0
     latent_noise: float = 0.0
+    bottleneck: Bottleneck = field(default_factory=Bottleneck)
 
     def __post_init__(self) -> None:
         if self.sample_rate < 1:
             raise ModelError(f"sample_rate must be positive, not {self.sample_rate}")
         if self.level_range_db < 0.0 or self.latent_noise < 0.0:
             raise ModelError("level_range_db and latent_noise must not be negative")
+        if self.bottleneck.kind != "plain" and self.latent_noise > 0.0:
+            raise ModelError(f"the bottleneck {self.bottleneck.kind} has no other latent_noise")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as JSON values, with its `kind`."""
@@ -70,6 +74,8 @@ class ModelConfig:
             )
         if isinstance(given.get("corruption"), Mapping):
             given["corruption"] = Corruption(**given["corruption"])
+        if isinstance(given.get("bottleneck"), Mapping):
+            given["bottleneck"] = Bottleneck(**given["bottleneck"])
         # JSON has lists where the fields are tuples.
         tuples = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
         return cls(**{**given, **tuples})
@@ -159,6 +165,16 @@ class Autoencoder(Model):
 
     domain: ClassVar[str]
 
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        kind = config.bottleneck.kind
+        self.prior = FactorisedPrior(self.latent_channels) if kind == "rate" else None
+        self.quantiser = (
+            ResidualVectorQuantiser(self.latent_channels, config.bottleneck)
+            if kind == "rvq"
+            else None
+        )
+
     @abstractmethod
     def inputs(self, audio: Tensor) -> Tensor:
         """Turn levelled audio `(B, N)` into inputs, whose last dimension is time."""
@@ -204,21 +220,43 @@ class Autoencoder(Model):
         return audio * gain, gain
 
     def forward(self, inputs: Tensor, generator: torch.Generator | None = None) -> Reconstruction:
-        """Encode and decode.
+        """Encode, pass the bottleneck, and decode.
 
         Args:
             inputs: What `inputs` returned, perhaps corrupted.
-            generator: In training, the source of noise in the latents. Without one there is none.
+            generator: In training, the source of noise in the latents. Without one there is none,
+                and latents that are sent as whole numbers are rounded.
         """
         latent = self.encode(inputs)
-        return Reconstruction(self.decode(self.noisy(latent, generator), inputs.shape[-1]), latent)
+        sent, extra = self._sent(latent, generator)
+        return Reconstruction(self.decode(sent, inputs.shape[-1]), latent, extra)
+
+    def _sent(
+        self, latent: Tensor, generator: torch.Generator | None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return what the decoder gets of latents `(B, C, L)`, and what that costs."""
+        if self.prior is not None:
+            # Under mixed precision latents have few bits, and a whole number needs all of its own.
+            latent = latent.float()
+            sent = latent.round() if generator is None else self.noisy(latent, generator)
+            return sent, {"bits": self.prior.bits(sent).sum(dim=(1, 2))}
+        if self.quantiser is not None:
+            stages, examples = len(self.quantiser.stages), len(latent)
+            if generator is None:  # low and high rates alike
+                used = 1 + torch.arange(examples, device=latent.device) * stages // examples
+            else:
+                used = torch.randint(1, stages + 1, (examples,), generator=generator)
+            sent, codes = self.quantiser(latent.float(), used.to(latent.device))
+            return sent, {"codes": codes}
+        return self.noisy(latent, generator), {}
 
     def noisy(self, latent: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Add the noise of `config.latent_noise` where there is a generator."""
-        if generator is None or self.config.latent_noise == 0.0:
+        """Add noise as wide as the quantiser's step where there is a generator."""
+        width = 1.0 if self.prior is not None else self.config.latent_noise
+        if generator is None or width == 0.0:
             return latent
         noise = torch.rand(latent.shape, generator=generator) - 0.5
-        return latent + self.config.latent_noise * noise.to(latent)
+        return latent + width * noise.to(latent)
 
     def training_step(self, audio: Tensor, generator: torch.Generator) -> Losses:
         """Return the loss of a batch with all randomness of training."""
@@ -226,12 +264,35 @@ class Autoencoder(Model):
         fall = torch.rand(audio.shape[0], 1, generator=generator) * self.config.level_range_db
         target = self.inputs(levelled * (10.0 ** (-fall / 20.0)).to(audio))
         corrupted = self.config.corruption.apply(target, generator)
-        return self.loss(target, self(corrupted, generator))
+        found = self(corrupted, generator)
+        return self._priced(self.loss(target, found), found, audio.shape[-1])
 
     def evaluation_step(self, audio: Tensor) -> Losses:
         """Return the loss of a batch `(B, N)` at its full level, clean, without randomness."""
         target = self.inputs(self.levelled(audio)[0])
-        return self.loss(target, self(target))
+        found = self(target)
+        return self._priced(self.loss(target, found), found, audio.shape[-1])
+
+    def _priced(self, losses: Losses, found: Reconstruction, n_samples: int) -> Losses:
+        """Add what the bottleneck charges to the distortion of clips of `n_samples` samples."""
+        total, terms = losses.total, {**losses.terms}
+        if "bits" in found.extra:
+            kbps = found.extra["bits"].mean() * self.config.sample_rate / n_samples / 1000.0
+            total, terms["kbps"] = total + self.config.bottleneck.rate_weight * kbps, kbps.detach()
+        if "codes" in found.extra:
+            total, terms["codes"] = total + found.extra["codes"], found.extra["codes"].detach()
+        return Losses(total, terms)
+
+    @torch.no_grad()
+    def fit_bottleneck(self, batches: Iterable[Tensor]) -> None:
+        """Start the bottleneck from the latents of batches of audio `(B, N)`."""
+        if self.prior is None and self.quantiser is None:
+            return
+        latent = torch.cat([self.encode(self.inputs(self.levelled(a)[0])) for a in batches])
+        if self.prior is not None:
+            self.prior.fit(latent)
+        if self.quantiser is not None:
+            self.quantiser.fit(latent)
 
     @property
     def values_per_second(self) -> float:
@@ -263,11 +324,12 @@ def summary(model: Autoencoder) -> dict[str, Any]:
         any), `buffers` (fitted values), `values_per_second`, `nominal_kbps`.
     """
     parts = {name: _count(child.parameters()) for name, child in model.named_children()}
+    kept = model.state_dict()
     return {
         "kind": model.config.kind,
         "parameters": _count(model.parameters()),
         "by_part": {name: count for name, count in parts.items() if count},
-        "buffers": _count(model.buffers()),
+        "buffers": _count(value for name, value in model.named_buffers() if name in kept),
         "values_per_second": model.values_per_second,
         "nominal_kbps": model.nominal_kbps,
     }

@@ -13,7 +13,7 @@ for a few weights w, so that a codec can choose.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -44,6 +44,8 @@ class Calibration:
         mean: Mean of each channel, `(C,)`, float32.
         gain: Root mean square change of the output for a unit change of each channel, `(C,)`,
             float32. Outputs count in normalised log magnitudes, or in samples over `TYPICAL_RMS`.
+            A model that was trained for rate has learned the units of its latents, and keeps
+            them: its gains are 1 and its means 0.
         scale: For each weight of `PREDICTORS` (a row) and channel, the scale of the distribution of
             `u[t] - w u[t-1]` is `2 ** (scale / 4)`; `(5, C)`, int16. `UNUSED` for a channel that
             never changes, or that the decoder does not listen to.
@@ -105,29 +107,65 @@ def calibrate(model: Autoencoder, batches: Iterable[Tensor], seed: int = 0) -> C
     Raises:
         ModelError: There were no batches, or a latent is not finite.
     """
-    model.eval()
     generator = torch.Generator().manual_seed(seed)
     energy, outputs, seconds = torch.zeros(model.latent_channels), 0, 0.0
     latents = []
-    for audio in batches:
-        fall = torch.rand(audio.shape[0], 1, generator=generator) * model.config.level_range_db
-        with torch.no_grad():
-            inputs = model.inputs(model.levelled(audio)[0] * (10.0 ** (-fall / 20.0)).to(audio))
-            latent = model.encode(inputs)
+    for latent, length, n_samples in _encoded(model, batches, generator):
         latents.append(latent.cpu())
-        if seconds < GAIN_SECONDS:
-            left = GAIN_SECONDS - seconds
-            count = math.ceil(left * model.config.sample_rate / audio.shape[1])
-            found, size = gain_energy(model, latent[:count], inputs.shape[-1], generator)
+        if model.prior is None and seconds < GAIN_SECONDS:
+            count = math.ceil((GAIN_SECONDS - seconds) * model.config.sample_rate / n_samples)
+            found, size = gain_energy(model, latent[:count], length, generator)
             energy, outputs = energy + found, outputs + size
-            seconds += audio[:count].numel() / model.config.sample_rate
+            seconds += len(latent[:count]) * n_samples / model.config.sample_rate
     if not latents or not all(bool(torch.isfinite(latent).all()) for latent in latents):
         raise ModelError("a calibration needs segments of music, and latents that are finite")
-    gain = (energy / outputs).sqrt()
-    frames = torch.cat([latent.transpose(0, 1).flatten(1) for latent in latents], dim=1)
-    mean = frames.mean(dim=1)
+    if model.prior is None:
+        gain = (energy / outputs).sqrt()
+        mean = torch.cat([part.transpose(0, 1).flatten(1) for part in latents], dim=1).mean(dim=1)
+    else:  # trained to be rounded to whole numbers, as they are
+        gain, mean = torch.ones(model.latent_channels), torch.zeros(model.latent_channels)
     spread = [(latent - mean[:, None]) * gain[:, None] for latent in latents]
     return Calibration(mean, gain, *_distributions(spread))
+
+
+def count_codes(model: Autoencoder, batches: Iterable[Tensor], seed: int = 0) -> Tensor:
+    """Count how often each code of a residual vector quantiser is used on training music.
+
+    Args:
+        model: A model with a quantiser; it is left in evaluation mode.
+        batches: As `calibrate` takes them.
+        seed: Seed of levels.
+
+    Returns:
+        Counts `(stages, codes)`, int32.
+
+    Raises:
+        ModelError: There were no batches, or the model has no quantiser.
+    """
+    if model.quantiser is None:
+        raise ModelError("a model without codebooks has no codes to count")
+    stages = len(model.quantiser.stages)
+    counts = torch.zeros(stages, model.config.bottleneck.codes, dtype=torch.int32)
+    generator = torch.Generator().manual_seed(seed)
+    for latent, _, _ in _encoded(model, batches, generator):
+        index = model.quantiser.encode(latent).cpu()
+        for stage, mine in enumerate(index.transpose(0, 1)):
+            counts[stage] += torch.bincount(mine.flatten(), minlength=counts.shape[1]).int()
+    if not counts.any():
+        raise ModelError("codes can only be counted on segments of music")
+    return counts
+
+
+@torch.no_grad()
+def _encoded(
+    model: Autoencoder, batches: Iterable[Tensor], generator: torch.Generator
+) -> Iterator[tuple[Tensor, int, int]]:
+    """Yield latents of batches at random levels, the length of their inputs and of their audio."""
+    model.eval()
+    for audio in batches:
+        fall = torch.rand(audio.shape[0], 1, generator=generator) * model.config.level_range_db
+        inputs = model.inputs(model.levelled(audio)[0] * (10.0 ** (-fall / 20.0)).to(audio))
+        yield model.encode(inputs), inputs.shape[-1], audio.shape[1]
 
 
 def gain_energy(

@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from musiclib.errors import ModelError
+from musiclib.psychoacoustics import erb_hz
 from musiclib.stft import StftConfig, from_log_magnitude, log_magnitude, stft
 
 
 class LogSpectrogram(nn.Module):
-    """Normalised log magnitudes `(ln(|X| + offset) - mean) / scale`.
+    """Normalised log magnitudes `weight (ln(|X| + offset) - mean) / scale`.
 
     The mean is one per bin. The scale is one for all bins, so that a squared error here is the
     squared error of the log spectrogram itself, up to a factor: `musiclib.metrics.spectral_rmse`
-    weights all bins alike, and so does every model's loss.
+    weights all bins alike, and so does a model's loss with an `erb_exponent` of 0. With 1 a bin
+    counts by how much of the ear's frequency scale it covers: one at 10 kHz covers 31 times less of
+    it than one at 100 Hz.
 
     Attributes:
         stft: Window and hop.
         offset: What is added to magnitudes of clips with a peak of 0.3.
         mean: Mean of each bin, `(F,)`.
         scale: Standard deviation over all bins, `()`.
+        weight: Square roots of the weights of errors, mean square 1, `(F,)`.
     """
 
     mean: Tensor
     scale: Tensor
+    weight: Tensor
 
-    def __init__(self, config: StftConfig, offset: float) -> None:
+    def __init__(
+        self, config: StftConfig, offset: float, sample_rate: int = 0, erb_exponent: float = 0.0
+    ) -> None:
         super().__init__()
         if not offset > 0.0:
             raise ModelError(f"offset must be positive, not {offset}")
+        hertz = np.arange(config.n_bins) * (sample_rate / config.n_fft)
+        weight = erb_hz(hertz) ** (-0.5 * erb_exponent)
+        weight /= np.sqrt(np.mean(weight**2))
+        self.register_buffer("weight", torch.from_numpy(weight).float(), persistent=False)
         self.stft = config
         self.offset = offset
         self.register_buffer("mean", torch.zeros(config.n_bins))
@@ -45,11 +57,11 @@ class LogSpectrogram(nn.Module):
 
     def normalise(self, logs: Tensor) -> Tensor:
         """Normalise log magnitudes `(..., F, T)`."""
-        return (logs - self.mean[:, None]) / self.scale
+        return (logs - self.mean[:, None]) * (self.weight[:, None] / self.scale)
 
     def denormalise(self, values: Tensor) -> Tensor:
         """Return log magnitudes in nepers from normalised ones, `(..., F, T)`."""
-        return values * self.scale + self.mean[:, None]
+        return values * (self.scale / self.weight[:, None]) + self.mean[:, None]
 
     def magnitude(self, values: Tensor) -> Tensor:
         """Return magnitudes, not negative, from normalised log magnitudes, `(..., F, T)`."""

@@ -12,6 +12,7 @@ starts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -39,6 +40,8 @@ class FrequencyConfig(ModelConfig):
         n_fft: Length of the STFT's window in samples.
         hop_length: Distance between frames in samples.
         offset: Added to magnitudes before the logarithm.
+        erb_exponent: How errors of bins count: 0 alike, 1 by their share of the ear's frequency
+            scale; see `musiclib.models.features.LogSpectrogram`.
         width: Channels of the 2-D convolutions.
         blocks: Residual blocks on each side; 0 leaves the linear spine alone.
     """
@@ -50,6 +53,7 @@ class FrequencyConfig(ModelConfig):
     n_fft: int = 512
     hop_length: int = 128
     offset: float = 0.1
+    erb_exponent: float = 0.0
     width: int = 32
     blocks: int = 3
 
@@ -60,6 +64,8 @@ class FrequencyConfig(ModelConfig):
             raise ModelError(f"latent must lie in 1 to {values}, not {self.latent}")
         if self.group < 1 or self.width < 1 or self.blocks < 0:
             raise ModelError("group and width must be positive, blocks must not be negative")
+        if not 0.0 <= self.erb_exponent <= 1.0:
+            raise ModelError(f"erb_exponent must lie in 0 to 1, not {self.erb_exponent}")
 
     @property
     def stft(self) -> StftConfig:
@@ -142,7 +148,9 @@ class FrequencyAutoencoder(Autoencoder):
     def __init__(self, config: FrequencyConfig) -> None:
         super().__init__(config)
         bins, group = config.stft.n_bins, config.group
-        self.spectrogram = LogSpectrogram(config.stft, config.offset)
+        self.spectrogram = LogSpectrogram(
+            config.stft, config.offset, config.sample_rate, config.erb_exponent
+        )
         self.encoder_net = Refiner(bins, config.width, config.blocks) if config.blocks else None
         self.decoder_net = Refiner(bins, config.width, config.blocks) if config.blocks else None
         self.reduce = nn.Conv2d(1, config.latent, (bins, group), (bins, group))
@@ -173,19 +181,41 @@ class FrequencyAutoencoder(Autoencoder):
         config = self.config
         bins, group = config.stft.n_bins, config.group
         moments = Moments(bins * group)
+        batches = list(batches)
+        weight = self.spectrogram.weight
         for audio in batches:
-            logs = self.spectrogram.logs(self.levelled(audio)[0])
+            logs = self.spectrogram.logs(self.levelled(audio)[0]) * weight[:, None]
             groups = self._grouped(logs.unsqueeze(1))[:, 0]
             split = groups.reshape(len(groups), bins, -1, group).transpose(1, 2)
             moments.update(split.reshape(-1, bins * group))
         found = moments.components()
+        variance = float(found.variances.mean())
         self.spectrogram.set_statistics(
-            found.mean.reshape(bins, group).mean(dim=1), float(found.variances.mean())
+            found.mean.reshape(bins, group).mean(dim=1) / weight, variance
         )
-        kernels = found.vectors[: config.latent].reshape(config.latent, 1, bins, group)
+        kernels = found.vectors[: config.latent].reshape(config.latent, 1, bins, group).float()
+        inwards, outwards = self._scales(found.variances[: config.latent] / variance)
         with torch.no_grad():
-            self.reduce.weight.copy_(kernels)
-            self.expand.weight.copy_(kernels)
+            self.reduce.weight.copy_(kernels * inwards[:, None, None, None])
+            self.expand.weight.copy_(kernels * outwards[:, None, None, None])
+        self.fit_bottleneck(batches)
+
+    def _scales(self, variances: Tensor) -> tuple[Tensor, Tensor]:
+        """Return factors of the components on both sides of the bottleneck, `(latent,)` each.
+
+        Where bits are paid for, a step of 1 starts as the one that makes an error worth its bits.
+        A component of variance v costs `0.5 log2(v / d)` bits for an error d, so a bit more saves
+        `2 ln(2) d`: with d a twelfth of the squared step, that is the price of a bit. Behind
+        the noise of that step, the best linear decoder weighs a component by v / (v + d).
+        """
+        if self.config.bottleneck.kind != "rate":
+            return torch.ones(len(variances)), torch.ones(len(variances))
+        values = self.config.group * self.config.stft.n_bins
+        kbps_per_bit = self.config.sample_rate / self.latent_hop / 1000.0
+        error = self.config.bottleneck.rate_weight * kbps_per_bit * values / (2.0 * math.log(2.0))
+        step = math.sqrt(12.0 * error)
+        wiener = (variances / (variances + error)).float()
+        return torch.full_like(wiener, 1.0 / step), step * wiener
 
     def inputs(self, audio: Tensor) -> Tensor:
         """Return normalised log magnitudes `(B, 1, F, T)` of levelled audio `(B, N)`."""
@@ -214,7 +244,8 @@ class FrequencyAutoencoder(Autoencoder):
         before a phase is found.
         """
         total = F.mse_loss(reconstruction.output, target)
-        nepers = total.detach().sqrt() * self.spectrogram.scale
+        error = (reconstruction.output - target).detach() / self.spectrogram.weight[:, None]
+        nepers = error.square().mean().sqrt() * self.spectrogram.scale
         return Losses(total, {"l2": total.detach(), "spectral_rmse": nepers})
 
     def _grouped(self, x: Tensor) -> Tensor:

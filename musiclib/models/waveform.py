@@ -12,6 +12,7 @@ chapter on Fourier asks what they became.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -143,6 +144,10 @@ class WaveformAutoencoder(Autoencoder):
                 self.spine_out.weight.copy_(kernels)
                 self.synthesis.weight.mul_(0.02)
                 self.reduce.weight.mul_(0.1)
+
+    def prepare(self, batches: Iterable[Tensor]) -> None:
+        """Start the bottleneck, if it has anything to fit, from the first latents."""
+        self.fit_bottleneck(batches)
 
     @property
     def latent_channels(self) -> int:

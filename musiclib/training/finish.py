@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from musiclib.models import Autoencoder
-from musiclib.models.calibration import calibrate
+from musiclib.models.calibration import calibrate, count_codes
 from musiclib.training.checkpoint import CODEC, Checkpoint, load, save
 from musiclib.training.config import TrainConfig
 from musiclib.training.data import Music
 from musiclib.training.state import State, derived_seed
 
 CALIBRATION_SECONDS = 96.0
+CODES_SECONDS = 3600.0
 # Rounding to float16 leaves an error of 0.0003 of a tensor, unless its values are out of range.
 LARGEST_ERROR = 1e-3
 
@@ -61,11 +62,12 @@ def finished_tensors(kept: Checkpoint, music: Music, config: TrainConfig) -> dic
     count = math.ceil(CALIBRATION_SECONDS / (config.batch_size * config.segment_s))
     # Other segments than those of the first steps, which `prepare` has seen.
     batches = music.batches(config, config.steps + config.prepare_batches)
-    found = calibrate(
-        model,
-        itertools.islice(batches, min(count, config.prepare_batches)),
-        derived_seed(config.seed, 2),
-    )
+    seed = derived_seed(config.seed, 2)
+    if model.quantiser is not None:  # of codes nothing but their number of uses is to be known
+        count = math.ceil(CODES_SECONDS / (config.batch_size * config.segment_s))
+        counts = count_codes(model, itertools.islice(batches, count), seed)
+        return {**tensors, CODEC + "counts": counts}
+    found = calibrate(model, itertools.islice(batches, min(count, config.prepare_batches)), seed)
     return {**tensors, **found.to_tensors(CODEC)}
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from musiclib.errors import TrainingError
 from musiclib.models import (
+    Bottleneck,
     Corruption,
     DeepConfig,
     FrequencyConfig,
@@ -32,6 +33,9 @@ WAVEFORM_FACTORS = (4, 8, 16, 32)
 FRAME_LATENTS = (4, 8, 16, 32, 64, 100)
 SCRATCH_LATENTS = (4, 16, 64)
 WIDEBAND_LATENTS = (64,)
+# What a training pays for one kbps, in thousandths of the variance of log magnitudes: models for
+# about 6, 3.5, 1.8 and 0.8 kbps.
+RATE_WEIGHTS = (4, 12, 36, 108)
 RESTORER = "codec-restorer"
 MASKING, GAUSSIAN = Corruption("masking", 0.3), Corruption("gaussian", 0.3)
 
@@ -47,6 +51,15 @@ _FREQUENCY = TrainConfig(
     prepare_batches=48,
 )
 _WIDEBAND = replace(_FREQUENCY, segment_s=2.048, batch_size=6)
+# Trained to compress, on a corpus in which a training hears hardly anything twice.
+_COMPRESSING = replace(
+    _WIDEBAND,
+    steps=6000,
+    validate_every=500,
+    validation_segments=96,
+    checkpoint_every=250,
+    prepare_batches=200,
+)
 _WAVEFORM = TrainConfig(
     steps=1500,
     batch_size=6,
@@ -58,6 +71,9 @@ _WAVEFORM = TrainConfig(
     validate_every=250,
     validation_segments=96,
     checkpoint_every=250,
+)
+_WAVEFORM_COMPRESSING = replace(
+    _WAVEFORM, steps=6000, validate_every=500, validation_segments=192, prepare_batches=48
 )
 _FRAMES = TrainConfig(
     steps=1500,
@@ -196,6 +212,35 @@ def _all() -> Iterator[Recipe]:
             ),
             _WIDEBAND,
         )
+    wideband = FrequencyConfig(
+        sample_rate=24_000,
+        group=8,
+        n_fft=1024,
+        hop_length=256,
+        offset=0.01,
+        latent=256,
+        erb_exponent=0.5,
+    )
+    for weight in RATE_WEIGHTS:
+        yield Recipe(
+            f"rate-{weight}",
+            "2-D convolutions over log spectrograms at 24 kHz, trained for rate: "
+            f"{weight / 1000:g} of squared error pays for 1 kbps",
+            replace(wideband, bottleneck=Bottleneck("rate", rate_weight=weight / 1000)),
+            _COMPRESSING,
+        )
+    yield Recipe(
+        "rvq",
+        "2-D convolutions over log spectrograms at 24 kHz, 24 codebooks of 1,024 vectors",
+        replace(wideband, bottleneck=Bottleneck("rvq")),
+        _COMPRESSING,
+    )
+    yield Recipe(
+        "waveform-rate",
+        "convolutions over samples at 24 kHz, trained for rate: 0.5 dB of noise pay for 1 kbps",
+        WaveformConfig(bottleneck=Bottleneck("rate", rate_weight=0.5)),
+        _WAVEFORM_COMPRESSING,
+    )
     for factor in WAVEFORM_FACTORS:
         yield Recipe(
             f"waveform-{factor}",
