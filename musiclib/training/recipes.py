@@ -214,9 +214,9 @@ def _all() -> Iterator[Recipe]:
         )
     wideband = FrequencyConfig(
         sample_rate=24_000,
-        group=8,
-        n_fft=1024,
-        hop_length=256,
+        group=16,
+        n_fft=512,
+        hop_length=128,
         offset=0.01,
         latent=256,
         erb_exponent=0.5,
