@@ -55,5 +55,5 @@ def clip_saving(
     whole = saving(np.ones(clips, dtype=bool))
     without = [saving(kept) for kept in ~np.eye(clips, dtype=bool)] if clips > 1 else [math.nan]
     found = jackknife(whole, without, fewest=2)
-    ends = (100.0 * math.expm1(end) for end in (found.mean, found.low, found.high))
-    return Interval(*ends, clips)
+    mean, low, high = (100.0 * math.expm1(end) for end in (found.mean, found.low, found.high))
+    return Interval(mean, low, high, clips)

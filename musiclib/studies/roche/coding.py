@@ -1,5 +1,6 @@
 """The models as codecs: real bytes, the error of decoded magnitudes, and sounds."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -14,11 +15,10 @@ from musiclib.listen import Rendered, Row, Sound, comparison
 from musiclib.metrics import bitrate_kbps, log_spectral_distance, zimtohrli_mos
 from musiclib.models.frames import FrameAutoencoder
 from musiclib.models.losses import DB_PER_NEPER
-from musiclib.stats import Interval
+from musiclib.stats import Interval, mean_interval
 from musiclib.stft import log_magnitude
-from musiclib.studies.clip_intervals import clip_difference
 from musiclib.studies.roche.models import BASELINE, LABELS, Key
-from musiclib.studies.roche.tables import difference, sign, signed
+from musiclib.studies.roche.tables import difference, signed
 from musiclib.training.checkpoint import Checkpoint
 
 CODED = ("pca", "deep", "lstm", "vae")
@@ -61,7 +61,7 @@ def coding_table(
 
     Returns:
         One row for each model, step and clip: ``family``, ``size``, ``step``, ``track_id``,
-        ``kbps``, ``rmse_db``.
+        ``artist``, ``kbps``, ``rmse_db``.
     """
     rows = []
     for (family, size), checkpoint in checkpoints.items():
@@ -76,6 +76,7 @@ def coding_table(
                         "size": size,
                         "step": step,
                         "track_id": name,
+                        "artist": clip.unit,
                         "kbps": bitrate_kbps(len(data), clip.seconds),
                         "rmse_db": magnitude_rmse_db(clip, decoded, models[family, size]),
                     }
@@ -89,7 +90,8 @@ def at_equal_rate(
     """Error of a family minus that of the baseline, at the baseline's own bytes.
 
     For each clip the family's error is read off the line through its steps, at the bitrate that
-    the baseline has at one step. Clips where its steps don't reach that rate are left out.
+    the baseline has at one step. Where its steps don't reach that rate on all clips, there is no
+    interval.
 
     Args:
         coded: Result of :func:`coding_table`, with several steps.
@@ -102,17 +104,19 @@ def at_equal_rate(
         Interval of the paired difference in dB; None where no clip is left.
     """
     part = coded[coded["size"] == size]
-    own, other = [], []
-    for _, clip in part.groupby("track_id"):
+    gaps = {}
+    for name, clip in part.groupby(["artist", "track_id"]):
         base = clip[(clip["family"] == baseline) & (clip["step"] == step)].iloc[0]
         line = clip[clip["family"] == family].sort_values("kbps")
-        found = np.interp(
-            np.log(base["kbps"]), np.log(line["kbps"]), line["rmse_db"], np.nan, np.nan
-        )
-        if np.isfinite(found):
-            own.append(float(found))
-            other.append(float(base["rmse_db"]))
-    return clip_difference(own, other) if own else None
+        own = np.interp(np.log(base["kbps"]), np.log(line["kbps"]), line["rmse_db"], np.nan, np.nan)
+        gaps[name] = float(own) - float(base["rmse_db"])
+    known = {name: gap for name, gap in gaps.items() if np.isfinite(gap)}
+    if not known:
+        return None
+    found = mean_interval(list(known.values()), [artist for artist, _ in known])
+    if len(known) < len(gaps):
+        return Interval(found.mean, math.nan, math.nan, found.n)
+    return found
 
 
 def inner_steps(coded: pd.DataFrame) -> list[int]:
@@ -168,9 +172,9 @@ def survival(coded: pd.DataFrame, exact: pd.DataFrame, baseline: str = BASELINE)
     before: dict[str, list[int]] = {}
     after: dict[str, list[int]] = {}
     for family, size in _others(coded, baseline):
-        before.setdefault(family, []).append(sign(difference(same, family, baseline, size)))
+        before.setdefault(family, []).append(difference(same, family, baseline, size).sign)
         found = [at_equal_rate(coded, family, size, step, baseline) for step in inner_steps(coded)]
-        after.setdefault(family, []).extend(sign(gap) for gap in found if gap is not None)
+        after.setdefault(family, []).extend(gap.sign for gap in found if gap is not None)
     return {
         family: f"without quantisation it is {_counted(before[family])} sizes, and at equal bytes "
         f"{_counted(after[family])} settings"
@@ -189,7 +193,7 @@ def _others(coded: pd.DataFrame, baseline: str) -> list[Key]:
 
 
 def _counted(signs: Sequence[int]) -> str:
-    words = {-1: "clearly better", 1: "clearly worse", 0: "level"}
+    words = {-1: "better", 1: "worse", 0: "not settled"}
     parts = [f"{word} at {signs.count(value)}" for value, word in words.items() if value in signs]
     return f"{' and '.join(parts) or 'comparable at none'} of {len(signs)}"
 

@@ -4,25 +4,29 @@ import itertools
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import torch
 
 from musiclib.models.frames import FrameAutoencoder
 from musiclib.models.losses import DB_PER_NEPER
-from musiclib.studies.clip_intervals import clip_difference
+from musiclib.stats import mean_interval
 from musiclib.studies.roche.spectra import DoubleArray, Errors, Spectra
 
 BANDS_HZ = (0, 500, 1000, 2000, 4000, 8000, 12_000)
 CHANGE = ("steadiest", "steady", "moving", "most moving")
 
 
-def by_band(errors: Errors, baseline: Errors, sample_rate: int) -> pd.DataFrame:
+def by_band(
+    errors: Errors, baseline: Errors, sample_rate: int, artists: Sequence[str]
+) -> pd.DataFrame:
     """Gain over the baseline in bands of frequency.
 
     Args:
         errors: Of a model.
         baseline: Of another one, on the same clips.
         sample_rate: In Hz.
+        artists: Artist of each clip.
 
     Returns:
         One row for each band: ``group``, ``mean``, ``low``, ``high`` in dB.
@@ -33,29 +37,30 @@ def by_band(errors: Errors, baseline: Errors, sample_rate: int) -> pd.DataFrame:
     for low, high in itertools.pairwise(BANDS_HZ):
         inside = (hertz >= low) & ((hertz < high) | (high == BANDS_HZ[-1]))
         values = [np.sqrt(item.by_bin[:, inside].mean(axis=1)) for item in (baseline, errors)]
-        rows.append(_row(f"{low / 1000:g}–{high / 1000:g} kHz", values[0], values[1]))
+        rows.append(_row(f"{low / 1000:g}–{high / 1000:g} kHz", values[0] - values[1], artists))
     return pd.DataFrame(rows)
 
 
-def by_genre(errors: Errors, baseline: Errors, genres: Sequence[str]) -> pd.DataFrame:
+def by_genre(
+    errors: Errors, baseline: Errors, genres: Sequence[str], artists: Sequence[str]
+) -> pd.DataFrame:
     """Gain over the baseline for each genre.
 
     Args:
         errors: Of a model.
         baseline: Of another one, on the same clips.
         genres: Genre of each clip.
+        artists: Artist of each clip.
 
     Returns:
-        One row for each genre: ``group``, ``mean``, ``low``, ``high`` in dB.
+        One row for each genre: ``group``, ``mean``, ``low``, ``high`` in dB. A genre with fewer
+        than eight artists has no interval.
     """
-    names = np.asarray(genres)
+    names, owners = np.asarray(genres), np.asarray(artists)
+    gain = baseline.rmse_db - errors.rmse_db
     return pd.DataFrame(
         [
-            _row(
-                str(genre).replace("_", " "),
-                baseline.rmse_db[names == genre],
-                errors.rmse_db[names == genre],
-            )
+            _row(str(genre).replace("_", " "), gain[names == genre], owners[names == genre])
             for genre in sorted(set(genres))
         ]
     )
@@ -78,7 +83,9 @@ def spectral_change(material: Spectra) -> list[DoubleArray]:
     return found
 
 
-def by_change(errors: Errors, baseline: Errors, change: Sequence[DoubleArray]) -> pd.DataFrame:
+def by_change(
+    errors: Errors, baseline: Errors, change: Sequence[DoubleArray], artists: Sequence[str]
+) -> pd.DataFrame:
     """Gain over the baseline in four groups of frames, from steady sound to attacks.
 
     The borders are the quartiles of all frames, so a clip may have frames in some groups only.
@@ -87,6 +94,7 @@ def by_change(errors: Errors, baseline: Errors, change: Sequence[DoubleArray]) -
         errors: Of a model.
         baseline: Of another one, on the same clips.
         change: Result of :func:`spectral_change`.
+        artists: Artist of each clip.
 
     Returns:
         One row for each group that has frames: ``group``, ``mean``, ``low``, ``high`` in dB.
@@ -103,7 +111,7 @@ def by_change(errors: Errors, baseline: Errors, change: Sequence[DoubleArray]) -
             for item in (baseline, errors)
         ]
         if chosen:
-            rows.append(_row(word, values[0], values[1]))
+            rows.append(_row(word, values[0] - values[1], [artists[n] for n in chosen]))
     return pd.DataFrame(rows)
 
 
@@ -158,6 +166,8 @@ def left_over(model: FrameAutoencoder, material: Spectra, lags: Sequence[int]) -
     }
 
 
-def _row(group: str, baseline: DoubleArray, values: DoubleArray) -> dict[str, float | str]:
-    found = clip_difference(baseline, values)
+def _row(
+    group: str, gain: DoubleArray, artists: Sequence[str] | npt.NDArray[np.str_]
+) -> dict[str, float | str]:
+    found = mean_interval(gain, artists)
     return {"group": group, "mean": found.mean, "low": found.low, "high": found.high}

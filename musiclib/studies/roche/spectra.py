@@ -36,12 +36,14 @@ class Spectra:
     Attributes:
         names: Track identifiers.
         genres: Genre of each clip.
+        artists: Artist of each clip.
         logs: Log magnitudes in nepers of each clip, ``(F, T)``; T differs from clip to clip.
         sample_rate: In Hz.
     """
 
     names: tuple[str, ...]
     genres: tuple[str, ...]
+    artists: tuple[str, ...]
     logs: tuple[Tensor, ...]
     sample_rate: int
 
@@ -78,6 +80,7 @@ def spectra(clips: Mapping[str, Clip], model: FrameAutoencoder) -> Spectra:
     return Spectra(
         tuple(clips),
         tuple(clip.genre for clip in clips.values()),
+        tuple(clip.unit for clip in clips.values()),
         tuple(logs),
         model.config.sample_rate,
     )
@@ -176,7 +179,7 @@ def clip_table(found: Mapping[Key, Errors], material: Spectra) -> pd.DataFrame:
 
     Returns:
         One row for each model and clip: ``family``, ``size``, ``track_id``, ``genre``,
-        ``rmse_db``.
+        ``artist``, ``rmse_db``.
     """
     parts = [
         pd.DataFrame(
@@ -185,6 +188,7 @@ def clip_table(found: Mapping[Key, Errors], material: Spectra) -> pd.DataFrame:
                 "size": size,
                 "track_id": material.names,
                 "genre": material.genres,
+                "artist": material.artists,
                 "rmse_db": item.rmse_db,
             }
         )

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from musiclib.figures import with_values
-from musiclib.stats import Interval
-from musiclib.studies.clip_intervals import clip_difference, clip_interval
+from musiclib.stats import Interval, mean, mean_interval
 from musiclib.studies.roche.models import BASELINE, LABELS
 
 MINUS, NARROW = "\N{MINUS SIGN}", "\N{NO-BREAK SPACE}"
@@ -49,15 +48,15 @@ def errors_by_clip(table: pd.DataFrame, size: int) -> pd.DataFrame:
         size: Values for a frame.
 
     Returns:
-        RMSE in dB, indexed by ``track_id``, families in the table's order.
+        RMSE in dB, indexed by ``artist`` and ``track_id``, families in the table's order.
     """
     part = table[table["size"] == size]
-    wide = part.pivot(index="track_id", columns="family", values="rmse_db")
+    wide = part.pivot(index=["artist", "track_id"], columns="family", values="rmse_db")
     return wide[part["family"].unique()]
 
 
 def means(table: pd.DataFrame) -> pd.DataFrame:
-    """Mean error of each model with its 95 % interval over clips.
+    """Mean error of each model over artists, with its 95 % interval.
 
     Args:
         table: Result of :func:`musiclib.studies.roche.spectra.clip_table`.
@@ -65,13 +64,9 @@ def means(table: pd.DataFrame) -> pd.DataFrame:
     Returns:
         One row for each family and size: ``family``, ``size``, ``mean``, ``low``, ``high``.
     """
-    groups = table.groupby(["family", "size"], sort=False)["rmse_db"]
-    return pd.DataFrame(
-        [
-            {"family": family, "size": size, **_ends(clip_interval(values.to_numpy()))}
-            for (family, size), values in groups
-        ]
-    )
+    by_model = ("family", "size")
+    found = mean(table, by_model, value="rmse_db", clip="track_id", bounds=(0.0, math.inf))
+    return found[[*by_model, "mean", "low", "high"]]
 
 
 def differences(table: pd.DataFrame, baseline: str = BASELINE) -> pd.DataFrame:
@@ -106,14 +101,7 @@ def difference(table: pd.DataFrame, first: str, second: str, size: int) -> Inter
         Interval of first minus second in dB.
     """
     wide = errors_by_clip(table, size)
-    return clip_difference(wide[first].to_numpy(), wide[second].to_numpy())
-
-
-def sign(interval: Interval) -> int:
-    """-1 or 1 where an interval lies on one side of 0, else 0."""
-    if interval.high < 0.0:
-        return -1
-    return 1 if interval.low > 0.0 else 0
+    return mean_interval(wide[first] - wide[second], wide.index.get_level_values("artist"))
 
 
 def ordering(table: pd.DataFrame, size: int, families: Sequence[str]) -> str:
@@ -126,12 +114,13 @@ def ordering(table: pd.DataFrame, size: int, families: Sequence[str]) -> str:
 
     Returns:
         Labels, joined by "<" where the paired interval of two neighbours leaves out 0 and by "≈"
-        where it holds 0, or where there is a single clip.
+        where it holds 0, or where there are too few artists for one.
     """
-    ranked = errors_by_clip(table, size)[list(families)].mean().sort_values().index
+    by_artist = errors_by_clip(table, size)[list(families)].groupby("artist").mean()
+    ranked = by_artist.mean().sort_values().index
     words = LABELS[ranked[0]]
     for before, after in itertools.pairwise(ranked):
-        clear = sign(difference(table, before, after, size)) == -1
+        clear = difference(table, before, after, size).sign == -1
         words += f" {'<' if clear else '≈'} {LABELS[after]}"
     return words
 
@@ -158,13 +147,13 @@ def verdict(table: pd.DataFrame, claim: Claim) -> str:
         claim: The claim.
 
     Returns:
-        ``confirmed`` or ``refuted`` where all intervals leave out 0 on one side, ``open`` where
-        all hold it; else these words with the sizes that they hold for.
+        ``confirmed`` or ``refuted`` where all intervals leave out 0 on one side, ``not settled``
+        where all hold it; else these words with the sizes that they hold for.
     """
-    words = {-1: "confirmed", 0: "open", 1: "refuted"}
+    words = {-1: "confirmed", 0: "not settled", 1: "refuted"}
     by_word: dict[str, list[str]] = {}
     for size in table["size"].unique():
-        word = words[sign(difference(table, claim.better, claim.worse, size))]
+        word = words[difference(table, claim.better, claim.worse, size).sign]
         by_word.setdefault(word, []).append(str(size))
     if len(by_word) == 1:
         return next(iter(by_word))
@@ -244,8 +233,8 @@ def best_counts(table: pd.DataFrame) -> pd.Series:
     Returns:
         Counts by family, the largest first.
     """
-    mean = table.groupby(["size", "family"])["rmse_db"].mean().unstack()
-    return mean.idxmin(axis=1).value_counts()
+    found = means(table).pivot(index="size", columns="family", values="mean")
+    return found.idxmin(axis=1).value_counts()
 
 
 def worth(means: pd.DataFrame, family: str, size: int, baseline: str = BASELINE) -> float:
