@@ -114,6 +114,19 @@ def artists(clips: dict[str, Clip]) -> dict[str, str]:
     return {name: clip.unit for name, clip in clips.items()}
 
 
+def one_an_artist(clips: dict[str, Clip]) -> dict[str, Clip]:
+    """The first clip of each artist, so that clips can be counted as artists.
+
+    Args:
+        clips: Result of :func:`excerpts`.
+
+    Returns:
+        Some of the clips, in their order.
+    """
+    first = {clip.unit: name for name, clip in reversed(clips.items())}
+    return {name: clip for name, clip in clips.items() if first[clip.unit] == name}
+
+
 def sounds(clips: dict[str, Clip]) -> dict[str, FloatArray]:
     """The samples of each clip, by track identifier.
 

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from musiclib.audio import FloatArray
 from musiclib.models.waveform import WaveformAutoencoder
-from musiclib.stats import Interval
-from musiclib.studies.clip_intervals import clip_difference, clip_interval
+from musiclib.stats import Interval, mean_interval
 from musiclib.studies.fourier.banks import Bank, normalised
 
 Frames = Sequence[npt.NDArray[np.float64]]
@@ -88,14 +87,13 @@ def capture_curves(
 
 
 def capture_table(
-    curves: Mapping[str, npt.NDArray[np.float64]], sizes: Sequence[int], seed: int = 0
+    curves: Mapping[str, npt.NDArray[np.float64]], sizes: Sequence[int]
 ) -> pd.DataFrame:
     """Mean captured energy in percent for some numbers of filters.
 
     Args:
         curves: From :func:`capture_curves`.
         sizes: Numbers of filters.
-        seed: Seed of the bootstrap over clips.
 
     Returns:
         Intervals, banks as rows and sizes as columns. A bank with fewer dimensions shows what all
@@ -104,8 +102,7 @@ def capture_table(
     return pd.DataFrame(
         {
             size: {
-                name: clip_interval(100.0 * at_size(curve, size))
-                for name, curve in curves.items()
+                name: mean_interval(100.0 * at_size(curve, size)) for name, curve in curves.items()
             }
             for size in sizes
         }
@@ -118,12 +115,10 @@ def at_size(curve: npt.NDArray[np.float64], size: int) -> npt.NDArray[np.float64
 
 
 def capture_difference(
-    curves: Mapping[str, npt.NDArray[np.float64]], first: str, second: str, size: int, seed: int = 0
+    curves: Mapping[str, npt.NDArray[np.float64]], first: str, second: str, size: int
 ) -> Interval:
     """Captured energy of one bank minus that of another, in percentage points over clips."""
-    return clip_difference(
-        100.0 * at_size(curves[first], size), 100.0 * at_size(curves[second], size), seed=seed
-    )
+    return mean_interval(100.0 * (at_size(curves[first], size) - at_size(curves[second], size)))
 
 
 def with_filters(model: WaveformAutoencoder, filters: npt.ArrayLike) -> dict[str, Tensor]:

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from musiclib.stats import Interval
-from musiclib.studies.clip_intervals import clip_difference, clip_interval
+from musiclib.stats import Interval, mean_interval
 from musiclib.studies.fourier import measures
 from musiclib.studies.fourier.banks import LOWEST_HZ, hz_to_mel, normalised
 from musiclib.studies.fourier.capture import at_size, capture_difference
@@ -33,27 +32,23 @@ def shown(interval: Interval, digits: int = 1, sign: bool = False) -> str:
     return text.replace("-", MINUS)
 
 
-def worse(
-    found: Mapping[str, pd.DataFrame], key: str, name: str, own: str, seed: int = 0
-) -> Interval:
+def worse(found: Mapping[str, pd.DataFrame], key: str, name: str, own: str) -> Interval:
     """How much a measure rises with other filters, paired over clips."""
-    table = found[key]
-    return clip_difference(table[name].to_numpy(), table[own].to_numpy())
+    return mean_interval(found[key][name] - found[key][own])
 
 
-def closeness(seen: Mapping[str, Portrait], numbers: pd.DataFrame, seed: int = 0) -> Findings:
+def closeness(seen: Mapping[str, Portrait], numbers: pd.DataFrame) -> Findings:
     """How close to sinusoids the models' filters are.
 
     Args:
         seen: Measurements of all banks by name.
         numbers: From :func:`musiclib.studies.fourier.portrait.sinusoid_table`.
-        seed: Seed of the bootstraps.
     """
     share = {name: value.mean for name, value in numbers["share"].items()}
     found: Findings = {"random": share["random"], "fourier": share["Fourier"]}
     for key, name in KINDS.items():
         after, before = seen[f"{name}, after"], seen[f"{name}, before"]
-        rise = clip_difference(100.0 * after.atoms.share, 100.0 * before.atoms.share)
+        rise = mean_interval(100.0 * (after.atoms.share - before.atoms.share))
         change, noise = numbers.loc[f"{name}, change", "share"], numbers.loc[NOISE[key], "share"]
         found |= {
             f"before_{key}": share[f"{name}, before"],
@@ -149,7 +144,6 @@ def capturing(
     curves: Mapping[str, npt.NDArray[np.float64]],
     highs: Mapping[str, npt.NDArray[np.float64]],
     size: int,
-    seed: int = 0,
 ) -> Findings:
     """Energy of test music in the span of the banks.
 
@@ -157,7 +151,6 @@ def capturing(
         curves: From :func:`musiclib.studies.fourier.capture.capture_curves`.
         highs: The same for music without what the spine carries.
         size: Number of filters.
-        seed: Seed of the bootstraps.
     """
     mean = {name: 100.0 * float(at_size(curve, size).mean()) for name, curve in curves.items()}
     best = "Fourier, best of all 512"
@@ -180,34 +173,32 @@ def capturing(
                 "fourier": best,
             }.items()
         },
-        "above_random": shown(capture_difference(curves, change, "random", size, seed), 1),
-        "below_fourier": shown(capture_difference(curves, change, best, size, seed), 1, True),
+        "above_random": shown(capture_difference(curves, change, "random", size), 1),
+        "below_fourier": shown(capture_difference(curves, change, best, size), 1, True),
     }
 
 
-def swaps(found: Mapping[str, Mapping[str, pd.DataFrame]], seed: int = 0) -> Findings:
+def swaps(found: Mapping[str, Mapping[str, pd.DataFrame]]) -> Findings:
     """What other first layers cost.
 
     Args:
         found: For "spine" and "scratch", from
             :func:`musiclib.studies.fourier.capture.with_other_filters`.
-        seed: Seed of the bootstraps.
     """
     words: Findings = {}
     for key, measured in found.items():
         for short, name in (("worth", "none"), ("sine", "nearest sinusoids")):
             for measure, ending in (("noise", ""), ("log_spectral", "_lsd")):
-                cost = worse(measured, measure, name, OWN, seed)
+                cost = worse(measured, measure, name, OWN)
                 words[f"{short}_{key}{ending}"] = shown(cost, 2, True)
     return words
 
 
-def model_table(layers: Mapping[str, Layer], seed: int = 0) -> pd.DataFrame:
+def model_table(layers: Mapping[str, Layer]) -> pd.DataFrame:
     """First and last layer of each model, as numbers.
 
     Args:
         layers: Filters by name of the model.
-        seed: Seed of the bootstraps over filters.
 
     Returns:
         Index (name, "first layer" or "last layer"); ``new`` (mean share of new energy in percent),
@@ -225,8 +216,8 @@ def model_table(layers: Mapping[str, Layer], seed: int = 0) -> pd.DataFrame:
             low, high = np.percentile(measures.centre_frequencies(change, rate), [10, 90])
             rows[name, part] = {
                 "new": 100.0 * float(measures.moved(after, before).mean()),
-                "after": _mean_share(normalised(after), rate, seed),
-                "change": _mean_share(change, rate, seed),
+                "after": _mean_share(normalised(after), rate),
+                "change": _mean_share(change, rate),
                 "low_hz": low,
                 "high_hz": high,
                 "rank": measures.effective_rank(change),
@@ -247,5 +238,5 @@ def losses(numbers: pd.DataFrame) -> Findings:
     return found
 
 
-def _mean_share(bank: npt.NDArray[np.float64], rate: int, seed: int) -> Interval:
-    return clip_interval(100.0 * measures.nearest_atoms(bank, rate).share)
+def _mean_share(bank: npt.NDArray[np.float64], rate: int) -> Interval:
+    return mean_interval(100.0 * measures.nearest_atoms(bank, rate).share)

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from musiclib.stats import Interval
-from musiclib.studies.clip_intervals import clip_interval
+from musiclib.stats import Interval, jackknife, mean_interval
 from musiclib.studies.fourier.banks import Bank, hz_to_mel, mel_to_hz, normalised
 
 N_FFT = 4096
@@ -18,7 +17,6 @@ WIDTHS = (16, 32, 64, 128, 256)
 """Standard deviations of the Gaussian windows that are tried, in samples."""
 EDGE_HZ = 30.0
 """Sinusoids nearer to 0 Hz or to half the sampling rate have no two phases to tell apart."""
-RESAMPLES = 2000
 PAIR_SIMILARITY = 0.8
 SCALES = ("even", "mel", "octaves")
 
@@ -207,7 +205,7 @@ def moved(bank: Bank, start: Bank) -> npt.NDArray[np.float64]:
     return np.asarray(change / np.maximum(change + before, 1e-30))
 
 
-def scale_fit(hertz: npt.NDArray[np.float64], sample_rate: int, seed: int = 0) -> pd.DataFrame:
+def scale_fit(hertz: npt.NDArray[np.float64], sample_rate: int) -> pd.DataFrame:
     """How well centre frequencies follow an even scale, the mel scale and octaves.
 
     Each scale, from :data:`EDGE_HZ` to half the sampling rate, says where the i-th of n sorted
@@ -216,7 +214,6 @@ def scale_fit(hertz: npt.NDArray[np.float64], sample_rate: int, seed: int = 0) -
     Args:
         hertz: Centre frequencies in any order.
         sample_rate: In Hz.
-        seed: Seed of the bootstrap over filters.
 
     Returns:
         Index ``scale`` ("even", "mel", "octaves"); ``misfit_hz``, the root mean square distance of
@@ -236,13 +233,13 @@ def scale_fit(hertz: npt.NDArray[np.float64], sample_rate: int, seed: int = 0) -
             bits = np.log2(span / (whole * (inside + offset)))
         rows[scale] = {
             "misfit_hz": _misfit(np.sort(inside), scale, sample_rate),
-            "bits": clip_interval(bits),
+            "bits": mean_interval(bits),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("scale")
 
 
 def bandwidth_exponent(
-    hertz: npt.NDArray[np.float64], bandwidth: npt.NDArray[np.float64], seed: int = 0
+    hertz: npt.NDArray[np.float64], bandwidth: npt.NDArray[np.float64]
 ) -> Interval:
     """Exponent e of bandwidth = constant times frequency to the power of e.
 
@@ -251,21 +248,19 @@ def bandwidth_exponent(
     Args:
         hertz: Centre frequencies.
         bandwidth: Bandwidths in Hz.
-        seed: Seed of the bootstrap over filters.
 
     Returns:
-        The least-squares slope on logarithmic axes, with a 95 % interval.
+        The least-squares slope on logarithmic axes, with a 95 % interval over filters.
     """
     x, y = np.log(np.maximum(hertz, EDGE_HZ)), np.log(np.maximum(bandwidth, 1.0))
-    drawn = np.random.default_rng(seed).integers(0, len(x), (RESAMPLES, len(x)))
-    slopes = _slopes(x[drawn], y[drawn])
-    low, high = np.percentile(slopes, [2.5, 97.5])
-    return Interval(float(_slopes(x[None], y[None])[0]), float(low), float(high), len(x))
+    return jackknife(
+        _slope(x, y), [_slope(x[kept], y[kept]) for kept in ~np.eye(len(x), dtype=bool)]
+    )
 
 
-def _slopes(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    centred = x - x.mean(axis=1, keepdims=True)
-    return np.asarray(np.sum(centred * y, axis=1) / np.maximum(np.sum(centred**2, axis=1), 1e-30))
+def _slope(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> float:
+    centred = x - x.mean()
+    return float(centred @ y / max(float(centred @ centred), 1e-30))
 
 
 def _misfit(hertz: npt.NDArray[np.float64], scale: str, sample_rate: int) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from musiclib.studies.clip_intervals import clip_interval
+from musiclib.stats import mean_interval
 from musiclib.studies.fourier import measures
 from musiclib.studies.fourier.banks import Bank, normalised
 
@@ -61,12 +61,11 @@ def portrait(bank: Bank, sample_rate: int) -> Portrait:
     )
 
 
-def sinusoid_table(portraits: Mapping[str, Portrait], seed: int = 0) -> pd.DataFrame:
+def sinusoid_table(portraits: Mapping[str, Portrait]) -> pd.DataFrame:
     """How close each bank is to sinusoids and how redundant it is, as numbers.
 
     Args:
         portraits: Measurements by name.
-        seed: Seed of the bootstrap over filters.
 
     Returns:
         Index names; ``share`` (an ``Interval`` of the mean, in percent), ``spread_hz`` (median),
@@ -75,7 +74,7 @@ def sinusoid_table(portraits: Mapping[str, Portrait], seed: int = 0) -> pd.DataF
     return pd.DataFrame.from_dict(
         {
             name: {
-                "share": clip_interval(100.0 * item.atoms.share),
+                "share": mean_interval(100.0 * item.atoms.share),
                 "spread_hz": float(np.median(item.spread)),
                 "rank": item.rank,
                 "pairs": 100.0 * item.pairs,
@@ -86,12 +85,11 @@ def sinusoid_table(portraits: Mapping[str, Portrait], seed: int = 0) -> pd.DataF
     )
 
 
-def scale_table(portraits: Mapping[str, Portrait], seed: int = 0) -> pd.DataFrame:
+def scale_table(portraits: Mapping[str, Portrait]) -> pd.DataFrame:
     """Where the filters lie in frequency, as numbers.
 
     Args:
         portraits: Measurements by name.
-        seed: Seed of the bootstraps over filters.
 
     Returns:
         Index names; ``low_hz``, ``median_hz`` and ``high_hz`` (10th, 50th and 90th percentile),
@@ -100,7 +98,7 @@ def scale_table(portraits: Mapping[str, Portrait], seed: int = 0) -> pd.DataFram
     """
     rows = {}
     for name, item in portraits.items():
-        fit = measures.scale_fit(item.hertz, item.sample_rate, seed)
+        fit = measures.scale_fit(item.hertz, item.sample_rate)
         low, middle, high = np.percentile(item.hertz, [10, 50, 90])
         rows[name] = {
             "low_hz": low,
@@ -108,6 +106,6 @@ def scale_table(portraits: Mapping[str, Portrait], seed: int = 0) -> pd.DataFram
             "high_hz": high,
             **{f"{scale}_hz": fit.loc[scale, "misfit_hz"] for scale in measures.SCALES},
             "mel_bits": fit.loc["mel", "bits"],
-            "exponent": measures.bandwidth_exponent(item.hertz, item.spread, seed),
+            "exponent": measures.bandwidth_exponent(item.hertz, item.spread),
         }
     return pd.DataFrame.from_dict(rows, orient="index")

@@ -53,13 +53,12 @@ def energy(numbers: pd.DataFrame, highs: pd.DataFrame, hertz: float) -> pd.DataF
     return table
 
 
-def replaced(found: Mapping[str, pd.DataFrame], own: str, seed: int = 0) -> pd.DataFrame:
+def replaced(found: Mapping[str, pd.DataFrame], own: str) -> pd.DataFrame:
     """The model with other filters, for the page.
 
     Args:
         found: From :func:`musiclib.studies.fourier.capture.with_other_filters`.
         own: Name of the column with the model's own filters.
-        seed: Seed of the bootstrap over clips.
 
     Returns:
         A row for each first layer: both measures, and how much each got worse against ``own``.
@@ -70,7 +69,7 @@ def replaced(found: Mapping[str, pd.DataFrame], own: str, seed: int = 0) -> pd.D
         table = found[key]
         columns[label] = [f"{table[name].mean():.2f}".replace("-", MINUS) for name in table.columns]
         columns[f"{'Noise' if key == 'noise' else 'Distance'} worse by (dB)"] = [
-            "–" if name == own else shown(worse(found, key, name, own, seed), 2, True)
+            "–" if name == own else shown(worse(found, key, name, own), 2, True)
             for name in table.columns
         ]
     return pd.DataFrame(columns, index=list(found["noise"].columns))
