@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 # The data sets import pandas; `musiclib --help` must not wait for it, so they are imported
 # where they are used.
 
-_NAMES = ("mini", "fma_small", "fma_medium", "fma_large", "fma_full", "debian", "folder")
-_DOWNLOADS = _NAMES[1:6]
+_NAMES = ("mini", "killer", "fma_small", "fma_medium", "fma_large", "fma_full", "debian", "folder")
+_DOWNLOADS = _NAMES[2:7]
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -79,9 +79,10 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
 
 def _list(args: argparse.Namespace) -> int:
     if args.name is None:
-        from musiclib.datasets import debian_music, fma, mini
+        from musiclib.datasets import bundled, debian_music, fma
 
-        print(f"{'mini':<12}{mini.DESCRIPTION}")
+        print(f"{'mini':<12}{bundled.DESCRIPTION}")
+        print(f"{'killer':<12}{bundled.KILLER_DESCRIPTION}")
         for name, text in fma.DESCRIPTIONS.items():
             print(f"{name:<12}{text} ({fma.ARCHIVES[name].size} to download)")
         size = debian_music.DOWNLOAD_SIZE

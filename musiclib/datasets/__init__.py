@@ -11,20 +11,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from musiclib.datasets.building import build_cache
+from musiclib.datasets.bundled import open_killer, open_mini
 from musiclib.datasets.cache import AudioCache, cache_folder, cache_root
 from musiclib.datasets.clips import EXCERPT_S, WHOLE_S, measured_clips, one_clip_an_artist
 from musiclib.datasets.debian_music import open_debian
 from musiclib.datasets.fma import DESCRIPTIONS, download_fma, open_fma
 from musiclib.datasets.folder import open_folder
 from musiclib.datasets.gathering import Gathered, download_debian
-from musiclib.datasets.mini import open_mini
 from musiclib.datasets.segments import SegmentBatch, random_segments, read_segment, segments
 from musiclib.datasets.splits import shared_artists, split_tracks, with_validation
 from musiclib.datasets.table import COLUMNS, SPLITS, UNKNOWN
 from musiclib.datasets.tracks import Clip, Dataset
 from musiclib.errors import DatasetError
 
-DATASET_NAMES: tuple[str, ...] = ("mini", *DESCRIPTIONS, "debian", "folder")
+DATASET_NAMES: tuple[str, ...] = ("mini", "killer", *DESCRIPTIONS, "debian", "folder")
 
 __all__ = [
     "COLUMNS",
@@ -65,8 +65,8 @@ def open_dataset(
 
     Args:
         name: One of `DATASET_NAMES`.
-        data_root: `mini`: its folder, found by itself in a clone. `fma_*`: the folder that
-            holds `fma_metadata/` and the audio. `debian`: the folder that holds `debian/`.
+        data_root: `mini` and `killer`: its folder, found by itself in a clone. `fma_*`: the folder
+            that holds `fma_metadata/` and the audio. `debian`: the folder that holds `debian/`.
             `folder`: the folder of audio. All but `folder` also look into the environment
             variable `MUSICLIB_DATA`.
         seed: Seed of a split that is drawn, and of random choices later on. It does not move the
@@ -76,7 +76,7 @@ def open_dataset(
             (the default for all others). Both have 15 % of the training part as validation
             where the data bring none. No artist group is in two parts of one split. `debian`
             has one split, `"official"`, into training and validation; its test part is that of
-            `mini`.
+            `mini`. `killer` is all test part.
 
     Raises:
         DatasetError: The name or split is unknown, the data are not there, or damaged.
@@ -87,6 +87,10 @@ def open_dataset(
         raise DatasetError(f"unknown split {split!r}; choose 'official' or '70-30'")
     if name == "mini":
         return open_mini(data_root, seed, split or "official")
+    if name == "killer":
+        if split == "70-30":
+            raise DatasetError("killer is all test part, so it has no split 70-30; use 'official'")
+        return open_killer(data_root, seed)
     if name == "debian":
         if split == "70-30":
             raise DatasetError("debian has no test part, so no split 70-30; use 'official'")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from musiclib.datasets.mini import DATA_VARIABLE
+from musiclib.datasets.bundled import DATA_VARIABLE
 from musiclib.datasets.splits import OFFICIAL_SEED, VALIDATION_FRACTION, with_validation
 from musiclib.datasets.table import Split, skipped_table
 from musiclib.datasets.tracks import Dataset

@@ -19,8 +19,8 @@ from pathlib import Path
 import pandas as pd
 
 from musiclib.datasets.archives import Limits, extract_zip
+from musiclib.datasets.bundled import DATA_VARIABLE
 from musiclib.datasets.download import download
-from musiclib.datasets.mini import DATA_VARIABLE
 from musiclib.datasets.splits import VALIDATION_FRACTION, shared_artists, split_tracks
 from musiclib.datasets.table import UNKNOWN, skipped_table
 from musiclib.datasets.tracks import Dataset
