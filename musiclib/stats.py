@@ -578,6 +578,25 @@ def holm(p: npt.ArrayLike) -> Array:
     return found
 
 
+def verdict(difference: Interval, p: float, scale: Scale, confidence: float = 0.95) -> str:
+    """Put a difference into a word, by the rule of :func:`compare`.
+
+    Args:
+        difference: First minus second.
+        p: Corrected for the number of tests.
+        scale: Direction, and the smallest difference worth a word.
+        confidence: Coverage of the interval; p must be below the rest.
+
+    Returns:
+        `better`, `worse`, `too small to matter` or `not settled`.
+    """
+    if difference.sign == 0 or not p < 1.0 - confidence:
+        return "not settled"
+    if abs(difference.mean) < scale.smallest:
+        return "too small to matter"
+    return "better" if (difference.sign > 0) == scale.higher_is_better else "worse"
+
+
 def _student(
     estimate: float, error: float, n: int, bounds: Bounds | None, confidence: float
 ) -> tuple[float, float]:
@@ -728,14 +747,12 @@ def _verdicts(rows: pd.DataFrame, scales: Sequence[Scale], confidence: float) ->
     """Add corrected p values and verdicts."""
     rows.insert(rows.columns.get_loc("p") + 1, "p_holm", holm(rows["p"]))
     smallest = np.array([scale.smallest for scale in scales])
-    signs = np.array([1.0 if scale.higher_is_better else -1.0 for scale in scales])
-    settled = ((rows["low"] > 0.0) | (rows["high"] < 0.0)) & (rows["p_holm"] < 1.0 - confidence)
     rows["level"] = (rows["low"] > -smallest) & (rows["high"] < smallest)
-    rows["verdict"] = np.select(
-        [~settled, rows["difference"].abs() < smallest, signs * rows["difference"] > 0.0],
-        ["not settled", "too small to matter", "better"],
-        "worse",
-    )
+    found = rows[["difference", "low", "high", "n", "p_holm"]].itertuples(index=False)
+    rows["verdict"] = [
+        verdict(Interval(*ends), p, scale, confidence)
+        for (*ends, p), scale in zip(found, scales, strict=True)
+    ]
     return rows
 
 

@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from musiclib.errors import MusiclibError
-from musiclib.genre import Guesses, compare, score
+from musiclib.genre import Guesses, balanced_interval, compare, corrected, score
 from musiclib.genre.guesses import guesses_of
 from musiclib.genre.scores import accuracy, balanced, macro_f1
 
@@ -80,21 +80,7 @@ def test_a_majority_repairs_what_single_pieces_get_wrong() -> None:
     assert vote > pieces + 0.1
 
 
-def test_an_interval_covers_the_truth_about_as_often_as_it_says() -> None:
-    covered = 0
-    for seed in range(60):
-        generator = np.random.default_rng(seed)
-        truth = {f"t{number}": GENRES[number % 3] for number in range(90)}
-        said = {
-            name: genre if generator.random() < 0.7 else GENRES[(GENRES.index(genre) + 1) % 3]
-            for name, genre in truth.items()
-        }
-        interval = score(system(told(said)), tracks(truth)).balanced
-        covered += interval.low <= 0.7 <= interval.high
-    assert 50 <= covered <= 60
-
-
-def test_artists_widen_the_interval_when_their_tracks_are_alike() -> None:
+def test_the_interval_is_over_artists_whatever_the_number_of_their_tracks() -> None:
     generator = np.random.default_rng(1)
     truth, said, artists = {}, {}, {}
     for artist in range(18):
@@ -104,9 +90,39 @@ def test_artists_widen_the_interval_when_their_tracks_are_alike() -> None:
             truth[name] = GENRES[artist % 3]
             said[name] = truth[name] if right else GENRES[(artist + 1) % 3]
             artists[name] = str(artist)
+    first = [f"{artist}-0" for artist in range(18)]
     found = score(system(told(said)), tracks(truth, artists))
-    width = found.balanced.high - found.balanced.low
-    assert found.over_artists.high - found.over_artists.low > 1.5 * width
+    alone = score(
+        system(told({name: said[name] for name in first})),
+        tracks({name: truth[name] for name in first}),
+    )
+    for measure in ("accuracy", "balanced", "macro_f1"):
+        one, other = getattr(found, measure), getattr(alone, measure)
+        assert [one.mean, one.low, one.high] == pytest.approx([other.mean, other.low, other.high])
+        assert one.n == 18
+    careless = score(system(told(said)), tracks(truth)).balanced
+    assert found.balanced.high - found.balanced.low > 1.5 * (careless.high - careless.low)
+
+
+def test_the_two_ways_to_a_balanced_accuracy_agree() -> None:
+    truth, said = random_case(7)
+    table = tracks(truth, {name: str(number // 2) for number, name in enumerate(truth)})
+    found = score(system(told(said)), table)
+    other = balanced_interval(found.hits[table.index], table["genre"], table["artist_group"])
+    wanted = found.balanced
+    assert [other.mean, other.low, other.high] == pytest.approx(
+        [wanted.mean, wanted.low, wanted.high]
+    )
+
+
+def test_few_artists_have_no_interval() -> None:
+    truth = {f"t{number}": GENRES[number % 3] for number in range(30)}
+    found = score(system(told(truth)), tracks(truth, {name: name[-1:] for name in truth}))
+    assert found.balanced.n == 10
+    assert found.balanced.low < 1.0
+    few = score(system(told(truth)), tracks(truth, dict.fromkeys(truth, "one")))
+    assert few.balanced.mean == 1.0
+    assert np.isnan(few.balanced.low)
 
 
 def test_runs_are_averaged() -> None:
@@ -129,12 +145,20 @@ def test_equal_systems_do_not_differ_and_a_better_one_is_found() -> None:
     table = tracks(truth)
     plain, perfect = score(system(told(said)), table), score(system(told(truth)), table)
     same = compare(plain, plain, table)
-    assert (same.difference.mean, same.p, same.verdict) == (0.0, 1.0, "not different")
+    assert (same.difference.mean, same.p, same.verdict) == (0.0, 1.0, "not settled")
     found = compare(perfect, plain, table)
     assert found.verdict == "better"
     assert found.p < 0.001
     assert found.difference.mean == pytest.approx(perfect.balanced.mean - plain.balanced.mean)
     assert compare(plain, perfect, table).verdict == "worse"
+
+
+def test_many_comparisons_are_corrected_together() -> None:
+    truth, said = random_case(3, 120)
+    table = tracks(truth)
+    plain, perfect = score(system(told(said)), table), score(system(told(truth)), table)
+    family = corrected([compare(plain, plain, table), compare(perfect, plain, table)])
+    assert [one.p_holm for one in family] == [1.0, 2.0 * family[1].p]
 
 
 def test_coin_tosses_rarely_find_a_difference_where_there_is_none() -> None:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from musiclib.genre.guesses import Guesses
 from musiclib.genre.protocol import RUNS, SEGMENT_S, Run, leaking, runs, scored_genres
-from musiclib.genre.scores import Comparison, Score, compare, score
+from musiclib.genre.scores import (
+    Comparison,
+    Score,
+    balanced_interval,
+    compare,
+    corrected,
+    score,
+)
 
 if TYPE_CHECKING:
     from musiclib.genre.networks import Learning
@@ -37,7 +44,9 @@ __all__ = [
     "Statistics",
     "System",
     "TrackTable",
+    "balanced_interval",
     "compare",
+    "corrected",
     "guess_all",
     "leaking",
     "runs",

@@ -1,9 +1,10 @@
-"""How good guesses are: scores with intervals over tracks, and paired comparisons."""
+"""How good guesses are: scores with intervals over artists, and paired comparisons."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +12,18 @@ import pandas as pd
 
 from musiclib.errors import MusiclibError
 from musiclib.genre.guesses import Guesses, How, Part
-from musiclib.stats import Interval
-
-RESAMPLES = 2_000
-FLIPS = 10_000
+from musiclib.stats import (
+    SCALES,
+    Bounds,
+    Interval,
+    holm,
+    jackknife,
+    sign_flip_p,
+    verdict,
+)
 
 FloatMatrix = npt.NDArray[np.float64]
+Measure = Callable[[FloatMatrix], FloatMatrix]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +32,9 @@ class Score:
 
     Attributes:
         system: Name of the system.
-        accuracy: Share of tracks guessed right, with a 95 % interval over tracks.
+        accuracy: Share of tracks guessed right, with a 95 % interval over artist groups.
         balanced: Mean over genres of the share of their tracks guessed right, the same.
         macro_f1: Mean over genres of the F1 score, the same.
-        over_artists: Balanced accuracy with an interval over artist groups.
         by_run: Balanced accuracy of each run.
         hits: Share of runs that guessed a track right; index `track_id`.
         confusion: Tracks of each genre (rows) guessed as each (columns), mean over runs.
@@ -38,7 +44,6 @@ class Score:
     accuracy: Interval
     balanced: Interval
     macro_f1: Interval
-    over_artists: Interval
     by_run: tuple[float, ...]
     hits: pd.Series
     confusion: pd.DataFrame
@@ -49,9 +54,7 @@ class Score:
         return 1.0 / len(self.confusion)
 
 
-def score(
-    guesses: Guesses, tracks: pd.DataFrame, part: Part = "test", how: How = "mean", seed: int = 0
-) -> Score:
+def score(guesses: Guesses, tracks: pd.DataFrame, part: Part = "test", how: How = "mean") -> Score:
     """Score the guesses of a system.
 
     Args:
@@ -59,12 +62,10 @@ def score(
         tracks: Table with `genre` and `artist_group`; index `track_id`.
         part: `test`, or `validation`: there each run guesses its own fold, so that all tracks
             outside the test part are guessed once, and count as one run.
-        how: One guess for a track (`mean` or `vote`), or for each piece (`pieces`). The intervals
-            of pieces are over tracks as well: pieces of a track are alike.
-        seed: Seed of the draws.
+        how: One guess for a track (`mean` or `vote`), or for each piece (`pieces`).
 
     Returns:
-        The score. A single track has no interval: its ends are NaN.
+        The score. Fewer than eight artists have no interval: its ends are NaN.
     """
     table = guesses.tracks(part, how)
     if part == "validation":
@@ -72,15 +73,11 @@ def score(
     genres = list(guesses.genres)
     counts, names = _counts(table, tracks, genres)
     groups = pd.factorize(tracks.loc[names, "artist_group"])[0]
-    measures = (accuracy, balanced, macro_f1)
-    whole, level, f1 = _intervals(counts, np.arange(len(names)), measures, seed)
-    (careful,) = _intervals(counts, groups, (balanced,), seed)
     return Score(
         guesses.system,
-        whole,
-        level,
-        f1,
-        careful,
+        _interval(counts, groups, accuracy),
+        _interval(counts, groups, balanced),
+        _interval(counts, groups, macro_f1),
         tuple(float(balanced(run[None])[0]) for run in counts.sum(axis=1)),
         _hits(counts, names),
         pd.DataFrame(counts.sum(axis=1).mean(axis=0), genres, genres),
@@ -125,33 +122,32 @@ class Comparison:
     Attributes:
         first: Name of the one.
         second: Name of the other.
-        difference: Balanced accuracy of the first minus that of the second, 95 % interval over
-            tracks.
-        p: How often a difference at least as large, to either side, arises when each track's
+        difference: Balanced accuracy of the first minus that of the second, with a 95 % interval
+            over artists.
+        p: How often a difference at least as large, to either side, arises when each artist's
             advantage is given to one of the two by the toss of a coin.
+        p_holm: The same, corrected for all comparisons of a table (see :func:`corrected`).
     """
 
     first: str
     second: str
     difference: Interval
     p: float
+    p_holm: float
 
     @property
     def verdict(self) -> str:
-        """`better`, `worse`, or `not different` where the interval holds 0."""
-        if self.difference.low > 0.0:
-            return "better"
-        return "worse" if self.difference.high < 0.0 else "not different"
+        """As `musiclib.stats.compare`: `better`, `worse`, `too small to matter`, `not settled`."""
+        return verdict(self.difference, self.p_holm, SCALES["balanced_accuracy"])
 
 
-def compare(first: Score, second: Score, tracks: pd.DataFrame, seed: int = 0) -> Comparison:
+def compare(first: Score, second: Score, tracks: pd.DataFrame) -> Comparison:
     """Compare two systems by the tracks that both have guessed.
 
     Args:
         first: Score of the one.
         second: Score of the other.
-        tracks: Table with `genre`; index `track_id`.
-        seed: Seed of the draws.
+        tracks: Table with `genre` and `artist_group`; index `track_id`.
 
     Raises:
         MusiclibError: They have no track in common.
@@ -160,27 +156,47 @@ def compare(first: Score, second: Score, tracks: pd.DataFrame, seed: int = 0) ->
     if len(names) == 0:
         raise MusiclibError(f"{first.system} and {second.system} have guessed different tracks")
     gain = (first.hits[names] - second.hits[names]).to_numpy(dtype=np.float64)
-    genre, labels = pd.factorize(tracks.loc[names, "genre"])
-    member = np.eye(len(labels))[genre]
-    generator = np.random.default_rng(seed)
-    mean = float(_balanced_mean(np.ones((1, len(names))), gain, member)[0])
-    drawn = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES)
-    low, high = np.percentile(_balanced_mean(drawn, gain, member), [2.5, 97.5])
-    weight = (member / member.sum(axis=0)).sum(axis=1) / len(labels)
-    tossed = generator.choice([-1.0, 1.0], size=(FLIPS, len(names))) @ (weight * gain)
-    p = (1 + np.sum(np.abs(tossed) >= abs(mean) - 1e-12)) / (1 + FLIPS)
-    single = len(names) == 1
-    ends = (float("nan"), float("nan")) if single else (float(low), float(high))
-    return Comparison(first.system, second.system, Interval(mean, *ends, len(names)), float(p))
+    genre, artist = tracks.loc[names, "genre"], tracks.loc[names, "artist_group"]
+    weight = 1.0 / (genre.nunique() * genre.map(genre.value_counts()))
+    p = sign_flip_p((weight * gain).groupby(artist).sum())
+    found = balanced_interval(gain, genre, artist, bounds=None)
+    return Comparison(first.system, second.system, found, p, p)
 
 
-def _balanced_mean(
-    weights: npt.NDArray[np.floating | np.integer], values: FloatMatrix, member: FloatMatrix
-) -> FloatMatrix:
-    total, count = weights @ (values[:, None] * member), weights @ member
-    shares = np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
-    means: FloatMatrix = np.nanmean(shares, axis=1)
-    return means
+def corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Correct the p values of the comparisons of one table by Holm's method."""
+    found = holm([one.p for one in comparisons])
+    return [replace(one, p_holm=float(p)) for one, p in zip(comparisons, found, strict=True)]
+
+
+def balanced_interval(
+    values: npt.ArrayLike,
+    genres: pd.Series,
+    artists: pd.Series,
+    bounds: Bounds | None = (0.0, 1.0),
+) -> Interval:
+    """Mean over genres of the mean over tracks, with a 95 % interval over artists.
+
+    Args:
+        values: Such as the share of right guesses of each track, `(N,)`.
+        genres: Genre of each track, `(N,)`.
+        artists: Its artist, `(N,)`.
+        bounds: Lowest and highest possible value; None for differences.
+
+    Returns:
+        The mean with its interval; a genre is left out with an artist who has it alone.
+    """
+    owners, names = pd.factorize(artists)
+    columns, labels = pd.factorize(genres)
+    sums = np.zeros((2, len(names), len(labels)))
+    np.add.at(sums[0], (owners, columns), np.asarray(values, dtype=np.float64))
+    np.add.at(sums[1], (owners, columns), 1.0)
+    totals = sums.sum(axis=1, keepdims=True)
+    rest, count = np.concatenate([totals, totals - sums], axis=1)
+    there = count > 0
+    shares = np.divide(rest, count, out=np.zeros(rest.shape), where=there)
+    means = shares.sum(axis=1) / np.maximum(there.sum(axis=1), 1)
+    return jackknife(means[0], means[1:], bounds=bounds)
 
 
 def _counts(
@@ -205,24 +221,14 @@ def _hits(counts: FloatMatrix, names: Sequence[str]) -> pd.Series:
     return pd.Series(hits, pd.Index(list(names), name="track_id"), name="hit")
 
 
-def _intervals(
-    counts: FloatMatrix, owners: npt.NDArray[np.integer], measures: Sequence[object], seed: int
-) -> list[Interval]:
-    """Return the measures with intervals over owners, each owner's tracks drawn together."""
-    runs, size, genres = len(counts), int(owners.max()) + 1, counts.shape[-1]
-    grouped = np.zeros((size, runs, genres, genres))
+def _interval(counts: FloatMatrix, owners: npt.NDArray[np.integer], measure: Measure) -> Interval:
+    """Return a measure's mean over runs, with an interval over owners."""
+    grouped = np.zeros((int(owners.max()) + 1, *counts.shape[:1], *counts.shape[2:]))
     np.add.at(grouped, owners, counts.transpose(1, 0, 2, 3))
-    generator = np.random.default_rng(seed)
-    drawn = generator.multinomial(size, np.full(size, 1 / size), RESAMPLES)
-    flat = grouped.reshape(size, -1)
-    tables = (drawn @ flat).reshape(RESAMPLES * runs, genres, genres)
-    whole = flat.sum(axis=0).reshape(runs, genres, genres)
-    found = []
-    for measure in measures:
-        mean = float(measure(whole).mean())  # type: ignore[operator]
-        draws = measure(tables).reshape(RESAMPLES, runs).mean(axis=1)  # type: ignore[operator]
-        low, high = np.percentile(draws, [2.5, 97.5])
-        alone = size == 1
-        ends = (float("nan"), float("nan")) if alone else (float(low), float(high))
-        found.append(Interval(mean, *ends, size))
-    return found
+    total = grouped.sum(axis=0)
+    left_out = [math.nan]
+    if len(grouped) > 1:
+        # What is left of a genre by rounding alone is nothing.
+        rests = np.where(total - grouped > 1e-9, total - grouped, 0.0)
+        left_out = [float(measure(rest).mean()) for rest in rests]
+    return jackknife(float(measure(total).mean()), left_out, bounds=(0.0, 1.0))

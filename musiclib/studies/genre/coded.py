@@ -6,11 +6,11 @@ from typing import Final
 
 import pandas as pd
 
-from musiclib.genre import Comparison
+from musiclib.genre import Comparison, corrected
 from musiclib.studies.genre import systems as names
 from musiclib.studies.genre.experiment import Results
-from musiclib.studies.genre.findings import Numbers
-from musiclib.studies.genre.tables import equals, shown, signed, systems_listed, verdict
+from musiclib.studies.genre.findings import Numbers, by_verdict
+from musiclib.studies.genre.tables import equals, shown, signed, systems_listed
 
 RIVALS: Final = {
     "deep": names.DEEP,
@@ -46,7 +46,12 @@ def comparisons(results: Results) -> list[Comparison]:
     """The best system on the codec's files against latents and baselines; coarse against fine."""
     others = dict.fromkeys([results.best_latent, *RIVALS.values()])
     found = [results.compare(best(results), other) for other in others if other in results.guesses]
-    return [*found, results.compare(names.CODED_COARSE, names.CODED_FINE)]
+    return corrected([*found, results.compare(names.CODED_COARSE, names.CODED_FINE)])
+
+
+def _against(results: Results) -> dict[str, Comparison]:
+    """The comparisons with latents and baselines, by the other system."""
+    return {one.second: one for one in comparisons(results)[:-1]}
 
 
 def numbers(results: Results, table: pd.DataFrame) -> Numbers:
@@ -67,9 +72,10 @@ def numbers(results: Results, table: pd.DataFrame) -> Numbers:
         found[f"codec_{key}_kbps"] = kbps[system]
     least = table.iloc[table["kbps"].argmin()]
     found |= {"codec_least": float(least["balanced"]), "codec_least_kbps": float(least["kbps"])}
+    against = _against(results)
     for key, other in {"best": results.best_latent, **RIVALS}.items():
-        one = results.compare(name, other)
-        found |= {f"codec_minus_{key}": one.difference.mean, f"codec_{key}_word": verdict(one)}
+        one = against[other]
+        found |= {f"codec_minus_{key}": one.difference.mean, f"codec_{key}_word": one.verdict}
         found[f"codec_minus_{key}_low"] = one.difference.low
         found[f"codec_minus_{key}_high"] = one.difference.high
     return found
@@ -86,33 +92,23 @@ def standing(results: Results, table: pd.DataFrame) -> str:
     """How well genre is read from the codec's files, and beside what else."""
     name, kbps = best(results), _rates(table)
     of = results.scores[name]
-    words: dict[str, list[str]] = {"better": [], "not different": [], "worse": []}
-    for one in comparisons(results)[:-1]:
-        words[verdict(one)].append(f"*{one.second}* ({shown(one.difference, True)})")
-    clear = {
-        "better": "Clearly better than",
-        "not different": "Not clearly different from",
-        "worse": "Clearly worse than",
-    }
-    parts = [
+    return (
         f"Of the systems that read the neural codec's files, *{name}*, with files of "
         f"{kbps[name]:.1f} kbps, has the best validation score, "
         f"{of['validation'].balanced.mean:.2f}. On the test tracks it has "
-        f"{shown(of['mean'].balanced)}.",
-        *(f"{clear[word]}: {'; '.join(found)}." for word, found in words.items() if found),
-    ]
-    return " ".join(parts)
+        f"{shown(of['mean'].balanced)}. {by_verdict(comparisons(results)[:-1])}"
+    )
 
 
 def rates(results: Results, table: pd.DataFrame) -> str:
     """What fewer bits of the codec's files do to genre."""
     kbps = _rates(table)
-    one = results.compare(names.CODED_COARSE, names.CODED_FINE)
+    one = comparisons(results)[-1]
     scores = [results.test(name).balanced.mean for name in (names.CODED_FINE, names.CODED_COARSE)]
     text = (
         f"From files of {kbps[names.CODED_FINE]:.1f} kbps the score is {scores[0]:.2f}, from files "
         f"of {kbps[names.CODED_COARSE]:.1f} kbps {scores[1]:.2f}: a difference of "
-        f"{shown(one.difference, True)}, p {equals(one.p)}."
+        f"{shown(one.difference, True)}, p {equals(one.p_holm)}."
     )
     least = table.iloc[table["kbps"].argmin()]
     if least["kbps"] < kbps[names.CODED_COARSE]:
@@ -122,26 +118,21 @@ def rates(results: Results, table: pd.DataFrame) -> str:
 
 def lesson(results: Results) -> str:
     """Whether the better codec is the better place for genre, in a sentence or two."""
-    name = best(results)
-    one, other = results.compare(name, results.best_latent), results.compare(name, names.PCA)
+    against = _against(results)
+    one, other = against[results.best_latent], against[names.PCA]
     found = (
         f"What the codec sends, less what the best latents of an autoencoder have: "
-        f"{signed(one.difference.mean)}, {_clearly(one)}; less what principal components have: "
-        f"{signed(other.difference.mean)}, {_clearly(other)}."
+        f"{signed(one.difference.mean)}, {one.verdict}; less what principal components have: "
+        f"{signed(other.difference.mean)}, {other.verdict}."
     )
-    words = {verdict(one), verdict(other)}
+    words = {one.verdict, other.verdict}
     if "better" in words:
         return f"{found} What was chosen to be cheap to send is a better place for genre here."
-    ahead = [rival for rival in RIVALS.values() if verdict(results.compare(name, rival)) == "worse"]
+    ahead = [rival for rival in RIVALS.values() if against[rival].verdict == "worse"]
     if ahead:
-        behind = f"It is clearly behind {systems_listed(ahead)}."
+        behind = f"It is behind {systems_listed(ahead)}."
         return f"{found} {behind} What is cheap to send need not be a good place for genre."
     return (
         f"{found} That its numbers are cheap to send is not seen to make them a better place for "
         "genre, nor a worse one."
     )
-
-
-def _clearly(one: Comparison) -> str:
-    word = verdict(one)
-    return "which is not clear" if word == "not different" else f"clearly {word}"

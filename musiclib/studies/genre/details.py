@@ -10,7 +10,7 @@ import pandas as pd
 from musiclib.genre import Comparison, Score, compare
 from musiclib.studies.genre.experiment import Results
 from musiclib.studies.genre.splits import Leak, Weighing
-from musiclib.studies.genre.tables import equals, names_there, shown, signed, verdict
+from musiclib.studies.genre.tables import equals, names_there, shown, signed
 
 
 def tuned(comparisons: Sequence[Comparison]) -> str:
@@ -44,7 +44,7 @@ def voting(results: Results) -> str:
         for kind in ("pieces", "vote", "mean")
     }
     best = results.scores[results.best_latent]
-    gain = compare(best["vote"], best["pieces"], results.dataset.tracks, results.seed)
+    gain = compare(best["vote"], best["pieces"], results.dataset.tracks)
     ahead = int(np.sum(level["vote"] > level["pieces"]))
     return (
         f"A majority vote over the pieces of a track beats single pieces in {ahead} of "
@@ -119,6 +119,6 @@ def weights(found: Weighing | None) -> str:
 
 
 def _verdicts(comparisons: Sequence[Comparison]) -> str:
-    better = sum(verdict(one) == "better" for one in comparisons)
-    worse = sum(verdict(one) == "worse" for one in comparisons)
-    return f"clearly better for {better}, clearly worse for {worse} of {len(comparisons)}"
+    better = sum(one.verdict == "better" for one in comparisons)
+    worse = sum(one.verdict == "worse" for one in comparisons)
+    return f"settled as better for {better} and as worse for {worse} of {len(comparisons)}"

@@ -21,6 +21,7 @@ from musiclib.genre import (
     Score,
     System,
     compare,
+    corrected,
     guess_all,
     runs,
     score,
@@ -45,14 +46,12 @@ class Results:
         runs: Who learned from what.
         systems: In the order of the table.
         guesses: By name of the system.
-        seed: Seed of the draws for intervals.
     """
 
     dataset: Dataset
     runs: list[Run]
     systems: list[System]
     guesses: dict[str, Guesses]
-    seed: int = 0
 
     @cached_property
     def scores(self) -> dict[str, dict[Kind, Score]]:
@@ -68,8 +67,8 @@ class Results:
     def _score(self, guesses: Guesses, kind: Kind) -> Score:
         tracks = self.dataset.tracks
         if kind == "validation":
-            return score(guesses, tracks, "validation", "mean", self.seed)
-        return score(guesses, tracks, "test", kind, self.seed)
+            return score(guesses, tracks, "validation", "mean")
+        return score(guesses, tracks, "test", kind)
 
     def test(self, name: str) -> Score:
         """Return a system's score on test tracks, by the mean of the pieces' log probabilities."""
@@ -94,12 +93,18 @@ class Results:
     def compare(self, first: str, second: str, kind: Kind = "mean") -> Comparison:
         """Compare two systems on the same tracks."""
         one, two = self.scores[first][kind], self.scores[second][kind]
-        return compare(one, two, self.dataset.tracks, self.seed)
+        return compare(one, two, self.dataset.tracks)
 
     @cached_property
     def comparisons(self) -> list[Comparison]:
-        """The best system on latents against each baseline, on test tracks."""
-        return [self.compare(self.best_latent, other) for other in self.group(names.RAW)]
+        """The best system on latents against each baseline, on test tracks, as one family."""
+        rivals = self.group(names.RAW)
+        return corrected([self.compare(self.best_latent, other) for other in rivals])
+
+    @property
+    def against(self) -> dict[str, Comparison]:
+        """The comparisons by name of the baseline."""
+        return {one.second: one for one in self.comparisons}
 
     def table(self) -> pd.DataFrame:
         """Return the scores as numbers: a row for each system."""
@@ -159,7 +164,7 @@ def run_experiment(
     dealt = deal(heard, profile, seed)
     systems = book_systems(dataset, profile, seed)
     guesses = guess_in_parallel(systems, heard, dealt, jobs, progress)
-    return Results(heard, dealt, systems, guesses, seed)
+    return Results(heard, dealt, systems, guesses)
 
 
 def guess_in_parallel(

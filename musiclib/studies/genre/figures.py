@@ -22,7 +22,6 @@ from musiclib.models.transform import EDGES, N_BANDS, Frames
 from musiclib.models.transform.bands import FLOOR_DB, LEVEL_DB
 from musiclib.studies.genre import systems as names
 from musiclib.studies.genre.experiment import Results
-from musiclib.studies.genre.tables import verdict
 
 GREY, BLUE, VERMILION, GREEN = "#7f7f7f", "#0072b2", "#d55e00", "#009e73"
 PURPLE = "#cc79a7"
@@ -76,8 +75,7 @@ def score_dots(results: Results) -> tuple[Figure, Axes]:
 
 def _dot(axes: Axes, results: Results, name: str, place: float, colour: str) -> None:
     score, held = results.test(name), results.scores[name]["validation"]
-    near, wide = score.balanced, score.over_artists
-    axes.plot([wide.low, wide.high], [place, place], color=colour, linewidth=1.2)
+    near = score.balanced
     axes.plot(
         [near.low, near.high], [place, place], color=colour, linewidth=5.5, alpha=0.35,
         solid_capstyle="butt",
@@ -102,7 +100,7 @@ def _marks(axes: Axes, results: Results, foot: float) -> None:
 
 
 def differences(comparisons: Sequence[Comparison]) -> tuple[Figure, Axes]:
-    """Differences of two systems with intervals, and the p of the test.
+    """Differences of two systems with intervals, and the corrected p of the test.
 
     Args:
         comparisons: First minus second.
@@ -113,14 +111,14 @@ def differences(comparisons: Sequence[Comparison]) -> tuple[Figure, Axes]:
     figure, axes = plt.subplots(figsize=(WIDTH, 1.1 + 0.42 * len(comparisons)))
     places = np.arange(len(comparisons))
     for place, one in zip(places, comparisons, strict=True):
-        clear = verdict(one) != "not different"
+        clear = one.verdict in ("better", "worse")
         colour = GREY if not clear else BLUE if one.difference.mean > 0 else VERMILION
         axes.plot(
             [one.difference.low, one.difference.high], [place, place], color=colour, linewidth=5,
             alpha=0.4, solid_capstyle="butt",
         )  # fmt: skip
         axes.plot(one.difference.mean, place, "o", color=colour, markersize=7)
-        text = "p < 0.001" if one.p < 0.001 else f"p = {one.p:.3f}"
+        text = "p < 0.001" if one.p_holm < 0.001 else f"p = {one.p_holm:.3f}"
         axes.annotate(
             text, (1.0, place), xycoords=("axes fraction", "data"), va="center", ha="right",
             fontsize=10,

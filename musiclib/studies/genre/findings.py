@@ -81,9 +81,9 @@ def numbers(results: Results, leaks: Sequence[Leak] = ()) -> Numbers:
         found |= {"waveform_name": waveform, "waveform": results.test(waveform).balanced.mean}
     found["mfcc_name"] = best_mfcc(results)
     for key, other in _NAMED.items():
-        one = results.compare(best, other)
-        found |= {f"best_minus_{key}": one.difference.mean, f"best_minus_{key}_p": one.p}
-        found |= {f"best_minus_{key}_low": one.difference.low, f"{key}_word": tables.verdict(one)}
+        one = results.against[other]
+        found |= {f"best_minus_{key}": one.difference.mean, f"best_minus_{key}_p": one.p_holm}
+        found |= {f"best_minus_{key}_low": one.difference.low, f"{key}_word": one.verdict}
         found[f"best_minus_{key}_high"] = one.difference.high
     gains = [one.difference.mean for one in tables.tuning(results)]
     if gains:
@@ -133,8 +133,7 @@ def winner(results: Results) -> str:
     text = (
         f"Of all systems on latents, *{best}* has the best validation score, "
         f"{of['validation'].balanced.mean:.2f}. On the test tracks it has "
-        f"{shown(of['mean'].balanced)}; with an interval over artists, "
-        f"{shown(of['mean'].over_artists)}."
+        f"{shown(of['mean'].balanced)}."
     )
     if better:
         text += (
@@ -148,15 +147,24 @@ def winner(results: Results) -> str:
 
 def versus(results: Results) -> str:
     """How the best latent system fares against each baseline."""
-    words = {"better": [], "not different": [], "worse": []}  # type: dict[str, list[str]]
-    for one in results.comparisons:
-        words[tables.verdict(one)].append(f"*{one.second}* ({shown(one.difference, True)})")
-    parts = [
-        f"It is {word} {'from' if word == 'not different' else 'than'}: {'; '.join(found)}."
-        for word, found in words.items()
-        if found
-    ]
-    return " ".join(parts).replace("not different from", "not clearly different from")
+    return by_verdict(results.comparisons)
+
+
+def by_verdict(comparisons: Sequence[Comparison]) -> str:
+    """The second systems of comparisons, sorted by the verdict on the first."""
+    openings = {
+        "better": "It is better than",
+        "worse": "It is worse than",
+        "too small to matter": "The difference is too small to matter to",
+        "not settled": "The difference is not settled to",
+    }
+    parts = []
+    for word, opening in openings.items():
+        rivals = [one for one in comparisons if one.verdict == word]
+        if rivals:
+            listing = "; ".join(f"*{one.second}* ({shown(one.difference, True)})" for one in rivals)
+            parts.append(f"{opening}: {listing}.")
+    return " ".join(parts)
 
 
 def bars(results: Results) -> str:
@@ -207,13 +215,13 @@ def confusion(score: Score) -> str:
 def losing(results: Results) -> list[str]:
     """Where latents do not win."""
     lines = []
-    ahead = [one.second for one in results.comparisons if tables.verdict(one) == "better"]
-    equal = [one.second for one in results.comparisons if tables.verdict(one) == "not different"]
+    ahead = [one.second for one in results.comparisons if one.verdict == "better"]
+    equal = [one.second for one in results.comparisons if one.verdict == "not settled"]
     best = results.best_latent
     if equal:
         lines.append(
-            f"Against {systems_listed(equal)}, the difference to *{best}* is not clear. On "
-            f"{len(results.runs[0].test)} test tracks the order of these systems is not settled."
+            f"Against {systems_listed(equal)}, the difference to *{best}* is not settled by "
+            f"{len(results.runs[0].test)} test tracks."
         )
     waveform = _waveform(results)
     if waveform:
@@ -228,8 +236,8 @@ def losing(results: Results) -> list[str]:
     lines.append(
         f"Latents of a network and principal components of the same size: *{deep}* minus *{pca}* "
         "is "
-        f"{shown(one.difference, True)}, {_clear(one)}. "
-        + ("The gain is from training." if tables.verdict(one) == "better" else
+        f"{shown(one.difference, True)}, {one.verdict}. "
+        + ("The gain is from training." if one.verdict == "better" else
            "A small spectral space helps; that a network found it is not seen to add to that.")
     )  # fmt: skip
     one = results.compare(names.MFCC_RICH, names.MFCC_LOGISTIC)
@@ -238,13 +246,12 @@ def losing(results: Results) -> list[str]:
         f"the latents got instead of FMA's seven change by {shown(one.difference, True)}."
     )
     if not ahead:
-        lines.append("No baseline is clearly beaten.")
+        lines.append("That any baseline is beaten is not settled.")
     return lines
 
 
 def answer(results: Results) -> str:
     """The chapter's question, answered by the paired tests."""
-    best = results.best_latent
     others = {
         "a network on raw samples": (names.RAW_CNN,),
         "a CNN on log-mel spectra": (names.MEL_CNN,),
@@ -252,19 +259,11 @@ def answer(results: Results) -> str:
     }
     parts = []
     for label, rivals in others.items():
-        found = [results.compare(best, rival) for rival in rivals]
+        found = [results.against[rival] for rival in rivals]
         texts = [
-            f"{tables.verdict(one)} ({shown(one.difference, True)}, p {equals(one.p)})"
+            f"{one.verdict} ({shown(one.difference, True)}, p {equals(one.p_holm)})"
             + (f" for *{one.second}*" if len(found) > 1 else "")
             for one in found
         ]
         parts.append(f"Against {label}: {'; '.join(texts)}.")
     return " ".join(parts)
-
-
-def _clear(one: Comparison) -> str:
-    return (
-        "not clearly different"
-        if tables.verdict(one) == "not different"
-        else f"clearly {one.verdict}"
-    )

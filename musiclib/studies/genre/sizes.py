@@ -59,27 +59,24 @@ def size_systems(dataset: Dataset, profile: str = "mini", seed: int = 0) -> pd.D
     )
 
 
-def scored(
-    table: pd.DataFrame, dataset: Dataset, runs: Sequence[Run], seed: int = 0
-) -> pd.DataFrame:
+def scored(table: pd.DataFrame, dataset: Dataset, runs: Sequence[Run]) -> pd.DataFrame:
     """Add scores of the column `system`: `validation`, `balanced`, `low`, `high`.
 
     Args:
         table: With a column `system`.
         dataset: The tracks.
         runs: Who learns from what.
-        seed: Seed of the draws for intervals.
     """
     rows = []
     for system in table["system"]:
-        rows.append(_scores(system, dataset, runs, seed))
+        rows.append(_scores(system, dataset, runs))
     return pd.concat([table.drop(columns="system"), pd.DataFrame(rows, table.index)], axis=1)
 
 
-def _scores(system: System, dataset: Dataset, runs: Sequence[Run], seed: int) -> dict[str, float]:
+def _scores(system: System, dataset: Dataset, runs: Sequence[Run]) -> dict[str, float]:
     guesses = guess_all(system, dataset, runs)
-    test = score(guesses, dataset.tracks, seed=seed).balanced
-    held = score(guesses, dataset.tracks, "validation", seed=seed).balanced
+    test = score(guesses, dataset.tracks).balanced
+    held = score(guesses, dataset.tracks, "validation").balanced
     return {"validation": held.mean, "balanced": test.mean, "low": test.low, "high": test.high}
 
 

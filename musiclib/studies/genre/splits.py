@@ -16,6 +16,7 @@ from musiclib.genre import (
     Run,
     Score,
     Statistics,
+    balanced_interval,
     classical,
     guess_all,
     leaking,
@@ -48,18 +49,17 @@ class Leak:
     mixed_pieces: Interval
 
 
-def measure_leak(system: Statistics, dataset: Dataset, runs: Sequence[Run], seed: int = 0) -> Leak:
+def measure_leak(system: Statistics, dataset: Dataset, runs: Sequence[Run]) -> Leak:
     """Measure how much two careless ways of dealing flatter a system.
 
     All three parts keep their sizes. A careless dealing gives each run a test part of its own, so
-    these scores lump the runs together, and their intervals are over all tracks that were ever in
-    a test part.
+    these scores lump the runs together, and their intervals are over the artists of all tracks that
+    were ever in a test part.
 
     Args:
         system: The system.
         dataset: The tracks.
         runs: Dealt by artist.
-        seed: Seed of the draws for intervals.
     """
     tracks = dataset.tracks
     clean = guess_all(system, dataset, runs)
@@ -71,10 +71,10 @@ def measure_leak(system: Statistics, dataset: Dataset, runs: Sequence[Run], seed
     apart = Guesses(system.name, pd.concat(tables, ignore_index=True), runs[0].genres)
     return Leak(
         system.name,
-        score(clean, tracks, seed=seed).balanced,
-        _together(mixed, tracks, seed),
-        score(clean, tracks, how="pieces", seed=seed).balanced,
-        _together(apart, own, seed),
+        score(clean, tracks).balanced,
+        _together(mixed, tracks),
+        score(clean, tracks, how="pieces").balanced,
+        _together(apart, own),
     )
 
 
@@ -100,25 +100,12 @@ def pieces_of(run: Run, rows: pd.DataFrame) -> Run:
     return replace(run, train=part(run.train), validation=part(run.validation), test=part(run.test))
 
 
-def _together(guesses: Guesses, tracks: pd.DataFrame, seed: int) -> Interval:
-    """Balanced accuracy of test guesses of runs with different test parts, over real tracks."""
+def _together(guesses: Guesses, tracks: pd.DataFrame) -> Interval:
+    """Balanced accuracy of test guesses of runs with different test parts."""
     table = guesses.tracks("test")
-    owner = tracks["owner"] if "owner" in tracks else pd.Series(tracks.index, tracks.index)
-    table = table.assign(
-        genre=tracks.loc[table["track_id"], "genre"].to_numpy(),
-        owner=owner[table["track_id"]].to_numpy(),
-    )
-    table["hit"] = (table["genre"] == table["guess"]).astype(float)
-    cells = table.groupby(["owner", "genre"])["hit"]
-    right, count = (part.unstack().fillna(0.0).to_numpy() for part in (cells.sum(), cells.size()))
-    mean = float(np.mean(right.sum(axis=0) / count.sum(axis=0)))
-    generator = np.random.default_rng(seed)
-    size = len(right)
-    drawn = generator.multinomial(size, np.full(size, 1 / size), 2000)
-    totals = (drawn @ count).astype(float)
-    shares = np.divide(drawn @ right, totals, out=np.full(totals.shape, np.nan), where=totals > 0)
-    low, high = np.nanpercentile(np.nanmean(shares, axis=1), [2.5, 97.5])
-    return Interval(mean, float(low), float(high), size)
+    truth = tracks.loc[table["track_id"], ["genre", "artist_group"]].reset_index(drop=True)
+    hits = truth["genre"] == table["guess"].reset_index(drop=True)
+    return balanced_interval(hits, truth["genre"], truth["artist_group"])
 
 
 def learning_curve(
@@ -214,7 +201,7 @@ def measure_weights(
     for weighted in (True, False):
         tables = [classical.learn_and_guess(pieces, run, system.kind, weighted) for run in dealt]
         guesses = Guesses(system.name, pd.concat(tables, ignore_index=True), dealt[0].genres)
-        scores.append(score(guesses, everything.tracks, seed=seed))
+        scores.append(score(guesses, everything.tracks))
     truth = [everything.tracks.loc[list(run.train), "genre"].value_counts() for run in dealt]
     counts = pd.concat(truth, axis=1).mean(axis=1).reindex(genres)
     return Weighing(scores[0], scores[1], counts)

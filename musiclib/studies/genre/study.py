@@ -69,10 +69,7 @@ class Study:
     def leaks(self) -> list[splits.Leak]:
         """Scores on leaking splits."""
         of = self.results
-        return [
-            splits.measure_leak(self.statistics(name), of.dataset, of.runs, self.seed)
-            for name in _LEAKS
-        ]
+        return [splits.measure_leak(self.statistics(name), of.dataset, of.runs) for name in _LEAKS]
 
     @cached_property
     def curve(self) -> pd.DataFrame:
@@ -91,7 +88,7 @@ class Study:
         """Scores by size of the latent."""
         of = self.results
         table = sizes.size_systems(self.music, self.profile, self.seed)
-        return sizes.scored(table, of.dataset, of.runs, self.seed)
+        return sizes.scored(table, of.dataset, of.runs)
 
     @cached_property
     def bitrates(self) -> pd.DataFrame:
@@ -100,7 +97,7 @@ class Study:
         checkpoint = trained(CODED, self.music, self.profile, self.seed)
         steps = sizes.STEPS[1:3] if self.profile == "smoke" else sizes.STEPS
         table = sizes.bitrate_systems(checkpoint, of.dataset, of.runs, steps)
-        return sizes.scored(table, of.dataset, of.runs, self.seed)
+        return sizes.scored(table, of.dataset, of.runs)
 
     @cached_property
     def coded(self) -> pd.DataFrame:
@@ -108,7 +105,7 @@ class Study:
         of = self.results
         gains = sizes.GAINS[:2] if self.profile == "smoke" else sizes.GAINS
         table = sizes.coded_systems(of.dataset, of.runs, gains)
-        return sizes.scored(table, of.dataset, of.runs, self.seed)
+        return sizes.scored(table, of.dataset, of.runs)
 
 
 def study(music: Dataset, profile: str = "mini", seed: int = 0) -> tuple[Study | None, str]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from musiclib.datasets import UNKNOWN, Dataset
 from musiclib.figures import with_values
-from musiclib.genre import Comparison, Network, Score
+from musiclib.genre import Comparison, Network, Score, corrected
 from musiclib.listen import Rendered, Row, Sound, comparison
 from musiclib.stats import Interval
 from musiclib.studies.genre import systems as names
@@ -43,11 +43,6 @@ def equals(p: float) -> str:
 def signed(value: float | np.floating) -> str:
     """A difference for the page."""
     return f"{round(float(value), 2) + 0.0:+.2f}".replace("-", MINUS)
-
-
-def verdict(one: Comparison) -> str:
-    """The comparison's verdict, if its interval and its p agree."""
-    return one.verdict if one.p < 0.05 else "not different"
 
 
 def systems_listed(words: Sequence[str]) -> str:
@@ -103,20 +98,20 @@ def main_table(results: Results) -> pd.DataFrame:
 
 def _ends(interval: Interval) -> str:
     if np.isnan(interval.low):
-        return "one track"
+        return "too few artists"
     # The joiners keep a browser from breaking the line at the dash.
     return f"{interval.low:.2f}\N{WORD JOINER}\N{EN DASH}\N{WORD JOINER}{interval.high:.2f}"
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
-    """Differences with intervals and p: a row for each comparison."""
+    """Differences with intervals and p, corrected for their number: a row for each comparison."""
     rows = {
         f"{one.first} minus {one.second}": {
             "difference (95 %)": shown(one.difference, sign=True),
-            "p": probability(one.p),
-            "": verdict(one),
+            "p (Holm)": probability(one.p_holm),
+            "": one.verdict,
         }
-        for one in comparisons
+        for one in corrected(comparisons)
     }
     return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -124,7 +119,7 @@ def comparison_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
 def tuning(results: Results) -> list[Comparison]:
     """Each fine-tuned network against the same network on frozen latents."""
     pairs = [(name, name.replace("fine-tuned", "network")) for name in results.group(names.TUNED)]
-    return [results.compare(one, two) for one, two in pairs if two in results.guesses]
+    return corrected([results.compare(one, two) for one, two in pairs if two in results.guesses])
 
 
 def pooling(results: Results) -> list[Comparison]:
@@ -135,7 +130,7 @@ def pooling(results: Results) -> list[Comparison]:
             other = system.name.replace("attention", "network")
             if other in results.guesses:
                 found.append(results.compare(system.name, other))
-    return found
+    return corrected(found)
 
 
 def genre_table(scores: dict[str, Score]) -> pd.DataFrame:
