@@ -6,8 +6,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import BinaryIO
+
+# Libraries whose versions decide about numbers.
+COMPUTING = ("librosa", "numba", "numpy", "scikit-learn", "scipy", "torch")
 
 
 def replace_file(path: Path, data: bytes) -> None:
@@ -67,15 +71,15 @@ def sha256_of(path: Path) -> str:
 
 
 def code_digest(*parts: str) -> str:
-    """Return a digest of source files of this package, which changes when one of them does.
+    """Return a digest of source files of this package and of the versions of what computes.
 
-    What is kept on disk between runs was made by some version of the code. With this in its key, a
-    later version makes it anew.
+    What is kept on disk between runs was made by some version of the code and of the libraries.
+    With this in its key, another version makes it anew.
 
     Args:
         parts: Files or folders relative to the package, for example `models` or `stft.py`.
     """
-    total = hashlib.sha256()
+    total = hashlib.sha256(" ".join(f"{name} {version(name)}" for name in COMPUTING).encode())
     for part in sorted(parts):
         place = Path(__file__).parent / part
         for source in sorted(place.rglob("*.py")) if place.is_dir() else [place]:

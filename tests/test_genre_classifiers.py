@@ -71,6 +71,16 @@ def test_the_same_seed_gives_the_same_guesses(source) -> None:
     assert not first.equals(other)
 
 
+def test_guesses_are_the_same_whether_a_processor_has_bfloat16(source, monkeypatch) -> None:
+    make = lambda: SequenceClassifier(3, 2, source.frame_rate)  # noqa: E731
+    tables = []
+    for native in (True, False):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda n=native: {"avx512_bf16": n})
+        tables.append(networks.learn_and_guess(make, source, source.run(), QUICK))
+    assert tables[0].equals(tables[1])
+    assert len(set(tables[0][GENRES[0]])) > 100  # not rounded to the few digits of bfloat16
+
+
 def test_learning_leaves_the_generator_of_the_caller_alone(source) -> None:
     torch.manual_seed(5)
     expected = torch.rand(3)

@@ -19,7 +19,7 @@ from musiclib.genre.protocol import SEGMENT_S, Run
 from musiclib.latents import Source, track_pieces
 from musiclib.latents.sources import channel_statistics, frames_in
 from musiclib.training import TrainConfig
-from musiclib.training.fabric import make_fabric, repeatable, with_precision
+from musiclib.training.fabric import make_fabric, repeatable
 
 _GUESSED_TOGETHER = 32
 
@@ -162,10 +162,8 @@ def _probabilities(network: nn.Module, source: Source, name: str, seconds: float
         torch.from_numpy(np.stack(pieces[first : first + _GUESSED_TOGETHER]))
         for first in range(0, len(pieces), _GUESSED_TOGETHER)
     ]
-    # As in training: half the digits, where the processor computes faster with them.
-    half = with_precision(TrainConfig(steps=1, precision="auto"), "cpu").precision == "bf16-mixed"
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
-        shares = torch.cat([network(batch).float().softmax(dim=1) for batch in batches])
+    with torch.inference_mode():
+        shares = torch.cat([network(batch).softmax(dim=1) for batch in batches])
     return shares.double().numpy()
 
 
@@ -199,7 +197,6 @@ def _is_slow(name: str) -> bool:
 
 
 def _fabric(learning: Learning) -> Fabric:
-    config = with_precision(
-        TrainConfig(steps=learning.steps, batch_size=learning.batch, precision="auto")
-    )
-    return make_fabric(config)
+    # In float32 on every machine: with bfloat16 where a processor has it, the same experiment would
+    # have other results there.
+    return make_fabric(TrainConfig(steps=learning.steps, batch_size=learning.batch))
