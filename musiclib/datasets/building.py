@@ -15,7 +15,7 @@ from tqdm import tqdm
 from musiclib import audio
 from musiclib.datasets import store
 from musiclib.datasets.cache import CACHE_VARIABLE, AudioCache, cache_folder
-from musiclib.datasets.tracks import Dataset
+from musiclib.datasets.table import TracksInFolder
 from musiclib.errors import AudioError, DatasetError
 
 _MARGIN = 64 << 20  # bytes to leave free on the disk
@@ -24,7 +24,7 @@ _Result = tuple[store.PcmArray, float] | str  # samples and step, or why there a
 
 
 def build_cache(
-    dataset: Dataset,
+    dataset: TracksInFolder,
     sample_rate: int,
     workers: int | None = None,
     retry_failures: bool = False,
@@ -88,7 +88,7 @@ def build_cache(
 
 
 def _usable(
-    dataset: Dataset, index: dict[str, store.Entry], retry_failures: bool
+    dataset: TracksInFolder, index: dict[str, store.Entry], retry_failures: bool
 ) -> dict[str, store.Entry]:
     """Return the entries, by track, whose file is unchanged."""
     found = {}
@@ -111,7 +111,7 @@ def _stamp(file: Path) -> tuple[int, int]:
 
 
 def _decode_missing(
-    dataset: Dataset,
+    dataset: TracksInFolder,
     folder: Path,
     sample_rate: int,
     entries: dict[str, store.Entry],

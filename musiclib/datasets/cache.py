@@ -21,7 +21,7 @@ import platformdirs
 
 from musiclib.audio import FloatArray
 from musiclib.datasets import store
-from musiclib.datasets.tracks import Dataset
+from musiclib.datasets.table import TracksInFolder
 from musiclib.errors import DatasetError
 
 CACHE_VARIABLE = "MUSICLIB_CACHE"
@@ -34,7 +34,7 @@ def cache_root() -> Path:
     return Path(given) if given else platformdirs.user_cache_path("musiclib")
 
 
-def cache_folder(dataset: Dataset, sample_rate: int) -> Path:
+def cache_folder(dataset: TracksInFolder, sample_rate: int) -> Path:
     """Return the folder for a data set's folder and a rate; its parts share it."""
     key = hashlib.sha256(os.fsencode(dataset.root.resolve())).hexdigest()[:12]
     return cache_root() / "audio" / f"{dataset.name}-{key}-{sample_rate}"

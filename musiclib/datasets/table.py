@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import pandas as pd
 
@@ -26,6 +26,25 @@ COLUMNS = (
     "duration_s",
 )
 """Columns that every tracks table has; a data set may add its own after them."""
+
+
+class TracksInFolder(Protocol):
+    """What a `Dataset` is to the cache of its audio: tracks, and where their files lie."""
+
+    @property
+    def name(self) -> str:
+        """Name of the data set."""
+
+    @property
+    def root(self) -> Path:
+        """Folder that the column `path` is relative to."""
+
+    @property
+    def tracks(self) -> pd.DataFrame:
+        """One row a track."""
+
+    def __len__(self) -> int:
+        """Return the number of tracks."""
 
 
 def empty_skipped() -> pd.DataFrame:

@@ -10,18 +10,16 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from musiclib import audio
 from musiclib.audio import HOUSE_RATE, FloatArray
+from musiclib.datasets.building import build_cache
+from musiclib.datasets.cache import AudioCache
 from musiclib.datasets.table import SPLITS, Split, empty_skipped, validate_tracks
 from musiclib.errors import AudioError, DatasetError
-
-if TYPE_CHECKING:
-    from musiclib.datasets.cache import AudioCache
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,8 +227,6 @@ class Dataset:
 
         See `musiclib.datasets.building.build_cache`.
         """
-        from musiclib.datasets.building import build_cache
-
         return build_cache(self, sample_rate, workers=workers, retry_failures=retry_failures)
 
 

@@ -5,9 +5,8 @@ published page all settings of a small grid are there as files, and a script sho
 sliders say. Without the script they are a list.
 """
 
-from musiclib.explore.front_end import is_live
+from musiclib.explore.front_end import explore, is_live
 from musiclib.explore.model import Control, Explorer, Frame, Pane, Picture, Setting, Value
-from musiclib.explore.page import explore
 from musiclib.explore.pictures import (
     chart_picture,
     picture,

@@ -1,14 +1,44 @@
-"""Whether somebody is there who can move a widget."""
+"""Widgets where somebody can move them, else a page that needs no kernel."""
 
 import importlib.util
 import os
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from musiclib.errors import BookError
+from musiclib.explore.model import Explorer
+from musiclib.explore.page import page
 from musiclib.figures.published import MEDIA_DIR
+from musiclib.listen import Rendered
+from musiclib.listen.media import MediaStore, page_store
+
+if TYPE_CHECKING:
+    from ipywidgets import Box
 
 WIDGETS: Final = "MUSICLIB_WIDGETS"
+
+
+def explore(
+    explorer: Explorer, store: MediaStore | None = None, live: bool | None = None
+) -> "Rendered | Box":
+    """Show an explorer, as the last expression of a cell.
+
+    Args:
+        explorer: What can be explored.
+        store: Where its files go; by default where the environment says.
+        live: Whether to make widgets; by default what `is_live` says.
+
+    Returns:
+        Widgets, or a piece of a page whose files hold all settings.
+
+    Raises:
+        BookError: If the explorer is not well formed, or widgets cannot be made.
+    """
+    if is_live() if live is None else live:
+        from musiclib.explore.live import widgets
+
+        return widgets(explorer)
+    return page(explorer, store or page_store())
 
 
 def is_live() -> bool:

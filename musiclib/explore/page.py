@@ -4,43 +4,16 @@ import hashlib
 import itertools
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from musiclib.explore.front_end import is_live
 from musiclib.explore.model import Control, Explorer, Frame, Pane, Picture, Setting
 from musiclib.listen import Rendered
-from musiclib.listen.media import MediaStore, encode_flac, inline_assets, page_store, slug
+from musiclib.listen.media import MediaStore, encode_flac, inline_assets, slug
 from musiclib.listen.sound import escape
-
-if TYPE_CHECKING:
-    from ipywidgets import Box
 
 _numbers = itertools.count(1)
 STYLE: Final = "explorer.css"
 _ASSETS: Final = (STYLE, "explorer-deck.js", "explorer.js")
-
-
-def explore(
-    explorer: Explorer, store: MediaStore | None = None, live: bool | None = None
-) -> "Rendered | Box":
-    """Show an explorer, as the last expression of a cell.
-
-    Args:
-        explorer: What can be explored.
-        store: Where its files go; by default where the environment says.
-        live: Whether to make widgets; by default what :func:`musiclib.explore.is_live` says.
-
-    Returns:
-        Widgets, or a piece of a page whose files hold all settings.
-
-    Raises:
-        BookError: If the explorer is not well formed, or widgets cannot be made.
-    """
-    if is_live() if live is None else live:
-        from musiclib.explore.live import widgets
-
-        return widgets(explorer)
-    return page(explorer, store or page_store())
 
 
 def page(explorer: Explorer, store: MediaStore) -> Rendered:
