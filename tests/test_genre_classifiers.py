@@ -78,7 +78,6 @@ def test_guesses_are_the_same_whether_a_processor_has_bfloat16(source, monkeypat
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda n=native: {"avx512_bf16": n})
         tables.append(networks.learn_and_guess(make, source, source.run(), QUICK))
     assert tables[0].equals(tables[1])
-    assert len(set(tables[0][GENRES[0]])) > 100  # not rounded to the few digits of bfloat16
 
 
 def test_learning_leaves_the_generator_of_the_caller_alone(source) -> None:
