@@ -9,12 +9,12 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from musiclib.codecs.aac import AacCodec
+from musiclib.codecs.aac import AacCodec, HeAacCodec, HeAacV2Codec, fdkaac_available
 from musiclib.codecs.base import Codec, FileCodec
 from musiclib.codecs.downsample import DownsampleCodec
 from musiclib.codecs.identify import identify
 from musiclib.codecs.mp3 import Mp3Codec
-from musiclib.codecs.opus import OpusCodec
+from musiclib.codecs.opus import OpusCodec, opus_bandwidth
 from musiclib.codecs.vorbis import VorbisCodec
 from musiclib.errors import CodecError
 
@@ -22,11 +22,19 @@ if TYPE_CHECKING:
     from musiclib.codecs.latent import AutoencoderCodec
     from musiclib.codecs.neural import NeuralCodec
 
-_CODECS: dict[str, type[FileCodec]] = {
-    codec.name: codec for codec in (Mp3Codec, AacCodec, OpusCodec, VorbisCodec, DownsampleCodec)
-}
+_BUILT_IN: tuple[type[FileCodec], ...] = (
+    Mp3Codec,
+    AacCodec,
+    OpusCodec,
+    VorbisCodec,
+    DownsampleCodec,
+)
+_BY_COMMAND: tuple[type[FileCodec], ...] = (HeAacCodec, HeAacV2Codec)
+_CODECS: dict[str, type[FileCodec]] = {codec.name: codec for codec in (*_BUILT_IN, *_BY_COMMAND)}
 # Codecs that need no model. `AUTOENCODER` and `NEURAL` need one, and PyTorch.
-CODEC_NAMES = tuple(_CODECS)
+CODEC_NAMES = tuple(codec.name for codec in _BUILT_IN)
+# Codecs whose encoder is a command that cannot be shipped; see `available`.
+COMMAND_CODEC_NAMES = tuple(codec.name for codec in _BY_COMMAND)
 AUTOENCODER, NEURAL = "autoencoder", "neural"
 CODEC_TITLES = {
     **{name: codec.title for name, codec in _CODECS.items()},
@@ -44,18 +52,23 @@ __all__ = [
     "CODEC_NAMES",
     "CODEC_SUFFIXES",
     "CODEC_TITLES",
+    "COMMAND_CODEC_NAMES",
     "NEURAL",
     "AacCodec",
     "AutoencoderCodec",
     "Codec",
     "DownsampleCodec",
     "FileCodec",
+    "HeAacCodec",
+    "HeAacV2Codec",
     "Mp3Codec",
     "NeuralCodec",
     "OpusCodec",
     "VorbisCodec",
+    "available",
     "get_codec",
     "identify",
+    "opus_bandwidth",
     "supported_kbps",
 ]
 
@@ -64,10 +77,10 @@ def get_codec(name: str, kbps: float | None = None, **options: Any) -> Codec:
     """Return a codec by name.
 
     Args:
-        name: One of `CODEC_NAMES`, or `autoencoder` or `neural`.
+        name: One of `CODEC_NAMES` or `COMMAND_CODEC_NAMES`, or `autoencoder` or `neural`.
         kbps: Wanted bitrate in kbps, all channels together. Decoding needs none.
         options: Options of the codec, for example `factor=8` for `downsample`, `quality=0.5` for
-            `vorbis`, `frame_ms=20` for `opus`, `coding_rate=24_000` for `mp3` and `aac`,
+            `vorbis`, `application="audio"` for `opus`, `coding_rate=24_000` for `mp3` and `aac`,
             `checkpoint=...` and `step=-8` for `autoencoder`, `restore=False` for `neural`.
 
     Raises:
@@ -81,6 +94,15 @@ def get_codec(name: str, kbps: float | None = None, **options: Any) -> Codec:
                 f"{kind.title} has no option {option!r}. It has: {', '.join(['kbps', *known])}."
             )
     return kind(kbps=kbps, **options)
+
+
+def available(name: str) -> bool:
+    """Return whether a codec can encode here; only `COMMAND_CODEC_NAMES` may be unable to.
+
+    Args:
+        name: A codec's name.
+    """
+    return name not in COMMAND_CODEC_NAMES or fdkaac_available()
 
 
 def _codec_class(name: str) -> type[FileCodec] | type[AutoencoderCodec]:
@@ -117,7 +139,7 @@ def supported_kbps(name: str, sample_rate: int, channels: int = 1) -> list[float
     first and the last, and so does the neural codec.
 
     Args:
-        name: One of `CODEC_NAMES`, or `neural`.
+        name: One of `CODEC_NAMES` or `COMMAND_CODEC_NAMES`, or `neural`.
         sample_rate: Sampling rate of the audio in Hz; it matters for downsampling alone, since
             the others resample where a bitrate asks for it.
         channels: 1 or 2.
@@ -133,6 +155,6 @@ def supported_kbps(name: str, sample_rate: int, channels: int = 1) -> list[float
 
         return NeuralCodec.supported_kbps(sample_rate, channels)
     if name not in _CODECS:
-        names = ", ".join([*CODEC_NAMES, NEURAL])
+        names = ", ".join([*_CODECS, NEURAL])
         raise CodecError(f"There is no codec {name!r} here. Use one of: {names}.")
     return _CODECS[name].supported_kbps(sample_rate, channels)

@@ -63,6 +63,8 @@ class FileCodec(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     suffix: ClassVar[str]
+    # What `identify` calls its files, where several codecs share a format.
+    kind: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         if self.kbps is not None and not (math.isfinite(self.kbps) and self.kbps > 0.0):
@@ -118,7 +120,7 @@ class FileCodec(ABC):
             BitstreamError: If the bytes are empty, truncated, damaged or of another codec.
         """
         found = identify(data)
-        if found != self.name:
+        if found != (self.kind or self.name):
             raise BitstreamError(
                 f"These are {found} bytes, not {self.name}. Decode them with get_codec({found!r})."
             )

@@ -108,11 +108,13 @@ class Demuxed:
         audio: `(C, N)`, the declared delay at the start removed.
         sample_rate: Sampling rate in Hz.
         declared: Number of samples that the file declares or FFmpeg estimates, None if unknown.
+        extradata: The decoder's configuration as the file holds it.
     """
 
     audio: FloatArray
     sample_rate: int
     declared: int | None
+    extradata: bytes
 
 
 def demux(
@@ -133,7 +135,7 @@ def demux(
     Raises:
         BitstreamError: If the file cannot be decoded to its end.
     """
-    with _reading(data, demuxer, what) as container:
+    with reading(data, demuxer, what) as container:
         stream = next(iter(container.streams.audio), None)
         if stream is None:
             raise BitstreamError(f"This {what} file holds no audio stream.")
@@ -149,6 +151,7 @@ def demux(
                 f"This {what} file declares {channels} channels at {rate} Hz: it is damaged, or "
                 "not mono or stereo."
             )
+        extradata = bytes(context.extradata or b"")
         declared = None
         if stream.duration is not None and stream.time_base is not None:
             declared = round(stream.duration * stream.time_base * rate)
@@ -176,7 +179,7 @@ def demux(
                 blocks.append(block.astype(np.float32, copy=False))
     if not blocks:
         raise BitstreamError(f"This {what} file holds no samples: it is truncated or damaged.")
-    return Demuxed(np.concatenate(blocks, axis=1), rate, declared)
+    return Demuxed(np.concatenate(blocks, axis=1), rate, declared, extradata)
 
 
 def _decoder_like(context: av.AudioCodecContext, name: str) -> av.AudioCodecContext:
@@ -197,7 +200,7 @@ def packet_bytes(data: bytes) -> int:
     Raises:
         BitstreamError: If the file cannot be read to its end.
     """
-    with _reading(data, None, "audio") as container:
+    with reading(data, None, "audio") as container:
         stream = next(iter(container.streams.audio), None)
         if stream is None:
             raise BitstreamError("This file holds no audio stream.")
@@ -210,12 +213,13 @@ def container_name(data: bytes) -> str:
     Raises:
         BitstreamError: If FFmpeg does not know it.
     """
-    with _reading(data, None, "audio") as container:
+    with reading(data, None, "audio") as container:
         return str(container.format.name)
 
 
 @contextmanager
-def _reading(data: bytes, demuxer: str | None, what: str) -> Iterator[InputContainer]:
+def reading(data: bytes, demuxer: str | None, what: str) -> Iterator[InputContainer]:
+    """Open a file in memory; what FFmpeg says of it on the way becomes a `BitstreamError`."""
     try:
         # Bytes that pass for a playlist must not make FFmpeg open what they name.
         options = {"protocol_whitelist": "none"}

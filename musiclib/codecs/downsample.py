@@ -92,18 +92,27 @@ class DownsampleCodec(FileCodec):
         return memory.getvalue()
 
     def _decode(self, data: bytes) -> tuple[FloatArray, int]:
-        check_wav(data)
-        try:
-            with soundfile.SoundFile(io.BytesIO(data)) as file:
-                rate, frames = int(file.samplerate), int(file.frames)
-                if rate <= 0 or frames > MAX_DECODED_SECONDS * max(rate, 48_000):
-                    raise BitstreamError(f"This WAV file declares {frames} samples at {rate} Hz.")
-                audio = file.read(dtype="float32", always_2d=True).T
-        except (soundfile.SoundFileError, RuntimeError) as error:
-            raise BitstreamError(
-                f"This WAV file cannot be decoded ({error}): it is damaged."
-            ) from error
-        return np.ascontiguousarray(audio), rate
+        return read_wav(data)
+
+
+def read_wav(data: bytes) -> tuple[FloatArray, int]:
+    """Return the samples `(C, N)` of a WAV file and its rate.
+
+    Raises:
+        BitstreamError: If it is truncated or damaged.
+    """
+    check_wav(data)
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            rate, frames = int(file.samplerate), int(file.frames)
+            if rate <= 0 or frames > MAX_DECODED_SECONDS * max(rate, 48_000):
+                raise BitstreamError(f"This WAV file declares {frames} samples at {rate} Hz.")
+            audio = file.read(dtype="float32", always_2d=True).T
+    except (soundfile.SoundFileError, RuntimeError) as error:
+        raise BitstreamError(
+            f"This WAV file cannot be decoded ({error}): it is damaged."
+        ) from error
+    return np.ascontiguousarray(audio), rate
 
 
 def check_wav(data: bytes) -> None:
