@@ -45,12 +45,12 @@ PYTHON := $(shell for python in python3.11 python3 python3.12 python3.13; do \
 	if $$python -c '$(OLD_ENOUGH)' >/dev/null 2>&1; then echo $$python; break; fi; done)
 endif
 
-.PHONY: help book test browser browser-test tools lint format check serve pdf launch notebooks checkpoints \
+.PHONY: help book evidence evidence-verify test browser browser-test tools lint format check serve pdf launch notebooks checkpoints \
 	codec bench install clean distclean
 
 help: ## list these targets
 	@echo "make TARGET, with one of:"
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-13s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-15s %s\n", $$1, $$2}'
 	@echo "Variables: DATASET=mini DATA_ROOT=folder PROFILE=mini|smoke|retrain SEED=0 JOBS=2 PORT=8000"
 	@echo "           PYTHON=python3.11 REPOSITORY_URL=address SITE_URL=address PDF=1"
 	@echo "           MUSICLIB_CACHE=folder"
@@ -115,6 +115,12 @@ codec: $(STAMP) ## train the codec on music from Debian's packages (5 GiB), into
 	@$(BIN)/musiclib train --list | cut -d' ' -f1 | grep -e ^codec- -e ^learned- | xargs -P "$(JOBS)" -I{} \
 		$(BIN)/musiclib train {} --dataset debian --data-root "$(or $(DATA_ROOT),build/data)" \
 		--profile "$(PROFILE)" --seed "$(SEED)" --threads 1 --out build/codec/{}
+
+evidence: $(STAMP) ## measure the book's kept tables: NAMES="one two", or all that are stale
+	@$(BIN)/musiclib evidence measure $(NAMES) --jobs "$(JOBS)" $(if $(SCHEDULER),--scheduler "$(SCHEDULER)")
+
+evidence-verify: $(STAMP) ## measure a tenth of them again where code changed, and renew their digests
+	@$(BIN)/musiclib evidence verify $(NAMES) --jobs "$(JOBS)" $(if $(SCHEDULER),--scheduler "$(SCHEDULER)")
 
 bench: $(STAMP) ## measure speed and memory
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done

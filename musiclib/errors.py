@@ -49,5 +49,9 @@ class ModelError(MusiclibError):
     """A model that cannot be built from its configuration, or input that does not fit it."""
 
 
+class EvidenceError(MusiclibError):
+    """Kept evidence that is missing, damaged, stale, or not what is measured again."""
+
+
 class BookError(MusiclibError):
     """A chapter that fails to run, or a built page that fails its checks."""

@@ -12,6 +12,9 @@ from typing import BinaryIO
 
 # Libraries whose versions decide about numbers.
 COMPUTING = ("librosa", "numba", "numpy", "scikit-learn", "scipy", "torch")
+CHECKPOINT_READ = "musiclib.checkpoint.read"
+"""Audit event (`sys.audit`) of whoever reads a checkpoint, with its path and its tensors' digest,
+for those who want to know what took part in a result."""
 
 
 def replace_file(path: Path, data: bytes) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from safetensors.torch import save as safetensors_bytes
 from torch import Tensor, nn
 
 from musiclib.errors import CheckpointError, ModelError, TrainingError
+from musiclib.files import CHECKPOINT_READ
 from musiclib.models import (
     Autoencoder,
     Model,
@@ -229,6 +231,7 @@ def load(path: str | Path) -> Checkpoint:
         )
     if digest(tensors) != expected:
         raise CheckpointError(f"{file} is damaged: wrong checksum; get or train it again")
+    sys.audit(CHECKPOINT_READ, str(file), expected)
     return Checkpoint(file, tensors, record)
 
 
