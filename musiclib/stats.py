@@ -73,8 +73,8 @@ SCALES: Final[Mapping[str, Scale]] = {
     # a usual panel could not confirm less.
     "zimtohrli_mos": Scale(0.2, True, (1.0, 5.0)),
     "visqol_mos": Scale(0.2, True, (1.0, 5.0)),
-    # MUSHRA's scale has twenty points a grade; the same share of it as above. It is not clipped.
-    "two_f_mushra": Scale(5.0, True),
+    # The same share of MUSHRA's scale, which has twenty points a grade.
+    "two_f_mushra": Scale(5.0, True, (0.0, 100.0)),
     # About the smallest change of level that is heard without being listened for.
     "si_sdr": Scale(1.0, True),
     # 1 dB of spectral distortion is where coded spectral envelopes stop sounding coded (K. K.

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 JUDGE_RATE = 48_000
 LOWEST_MOS = 1.0
+LOWEST_MUSHRA, HIGHEST_MUSHRA = 0.0, 100.0
 # Zimtohrli's C++ code writes out of bounds below about 0.1 s.
 ZIMTOHRLI_MIN_S = 0.25
 # ViSQOL compares patches of 45 spectrogram frames of 20 ms.
@@ -104,8 +105,9 @@ def two_f_mushra(reference: npt.ArrayLike, estimate: npt.ArrayLike, sample_rate:
     listeners better than PEAQ, ViSQOL and HAAQI did (Torcoli et al., 2021, arXiv:2110.11438). It
     is computed by the package `seabass-2f`.
 
-    The curve is not clipped to the scale of 0 to 100: clipping would make all good codecs equal.
-    Equal clips score about 118.5, and loud noise can fall below 0.
+    The result is clipped to MUSHRA's scale, as the model's authors have it. Beyond, its curve says
+    nothing: an exact copy would get 118.5 and a good MP3 up to 170. So codecs of more than about
+    48 kbps a channel cannot be told apart by it.
 
     Args:
         reference: Reference clip, `(N,)`.
@@ -113,7 +115,7 @@ def two_f_mushra(reference: npt.ArrayLike, estimate: npt.ArrayLike, sample_rate:
         sample_rate: Sampling rate of both in Hz.
 
     Returns:
-        Score, mostly between 0 and 110; higher is better.
+        Score from 0 to 100; 100 for equal clips.
 
     Raises:
         AudioError: If the clips do not go together (see `checked_pair`), are shorter than 1 s, or
@@ -143,7 +145,7 @@ def two_f_mushra(reference: npt.ArrayLike, estimate: npt.ArrayLike, sample_rate:
             "The 2f-model finds less than half a second of sound in the reference. Compare a "
             "longer part, or leave this clip out."
         )
-    return score
+    return min(max(score, LOWEST_MUSHRA), HIGHEST_MUSHRA)
 
 
 def _at_judge_rate(
