@@ -145,6 +145,16 @@ class Model(nn.Module, ABC):
     def evaluation_step(self, audio: Tensor) -> Losses:
         """Return the loss of a batch `(B, N)` at its full level, clean, without randomness."""
 
+    def pace(self, name: str) -> float:
+        """Return the factor of the learning rate for a parameter.
+
+        AdamW moves each weight by about the learning rate, whatever its size. A large matrix that
+        `prepare` has solved for has small weights, and at the pace of the others it would be lost
+        within a hundred steps.
+        """
+        del name
+        return 1.0
+
     @property
     def trainable(self) -> bool:
         """Whether any weight is learned by gradient; `prepare` alone fits the others."""
@@ -265,10 +275,16 @@ class Autoencoder(Model):
         target = self.inputs(levelled * (10.0 ** (-fall / 20.0)).to(audio))
         corrupted = self.config.corruption.apply(target, generator)
         found = self(corrupted, generator)
-        return self._priced(self.loss(target, found), found, audio.shape[-1])
+        losses = self._priced(self.loss(target, found), found, audio.shape[-1])
+        if "codes" in losses.terms:
+            losses = Losses(losses.total + found.extra["codes"], losses.terms)
+        return losses
 
     def evaluation_step(self, audio: Tensor) -> Losses:
-        """Return the loss of a batch `(B, N)` at its full level, clean, without randomness."""
+        """Return the loss of a batch `(B, N)` at its full level, clean, without randomness.
+
+        How far codes are from what they stand for is a means of training, and not part of it.
+        """
         target = self.inputs(self.levelled(audio)[0])
         found = self(target)
         return self._priced(self.loss(target, found), found, audio.shape[-1])
@@ -280,7 +296,7 @@ class Autoencoder(Model):
             kbps = found.extra["bits"].mean() * self.config.sample_rate / n_samples / 1000.0
             total, terms["kbps"] = total + self.config.bottleneck.rate_weight * kbps, kbps.detach()
         if "codes" in found.extra:
-            total, terms["codes"] = total + found.extra["codes"], found.extra["codes"].detach()
+            terms["codes"] = found.extra["codes"].detach()
         return Losses(total, terms)
 
     @torch.no_grad()

@@ -217,6 +217,16 @@ class FrequencyAutoencoder(Autoencoder):
         wiener = (variances / (variances + error)).float()
         return torch.full_like(wiener, 1.0 / step), step * wiener
 
+    def pace(self, name: str) -> float:
+        """Principal components and the codebooks' projections move in proportion to their size."""
+        if self.config.bottleneck.kind == "plain":
+            return 1.0
+        if name in ("reduce.weight", "expand.weight"):
+            return float(self.reduce.weight[0].numel()) ** -0.5
+        if name.startswith("quantiser.") and not name.endswith("codebook"):
+            return float(self.config.latent) ** -0.5
+        return 1.0
+
     def inputs(self, audio: Tensor) -> Tensor:
         """Return normalised log magnitudes `(B, 1, F, T)` of levelled audio `(B, N)`."""
         spectrogram: Tensor = self.spectrogram(audio)

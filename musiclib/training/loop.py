@@ -110,9 +110,12 @@ class _Run:
         self.module: Any = self.step
         self.stepper: Any = None
         if config.steps > 0:
-            learned = [value for value in model.parameters() if value.requires_grad]
+            paces: dict[float, list[Tensor]] = {}
+            for name, value in model.named_parameters():
+                if value.requires_grad:
+                    paces.setdefault(model.pace(name), []).append(value)
             self.optimizer = AdamW(
-                learned,
+                [{"params": values, "pace": pace} for pace, values in paces.items()],
                 lr=config.learning_rate,
                 betas=(config.beta1, config.beta2),
                 weight_decay=config.weight_decay,
@@ -198,7 +201,7 @@ class _Run:
         torch.manual_seed(seed)  # for layers such as dropout
         generator = torch.Generator().manual_seed(seed)
         for group in self.stepper.param_groups:
-            group["lr"] = config.learning_rate_at(state.step)
+            group["lr"] = group["pace"] * config.learning_rate_at(state.step)
         self.stepper.zero_grad()
         mine = audio[fabric.global_rank :: fabric.world_size]
         # Fabric rounds what is a float to the arithmetic's precision; bits pass as they are.

@@ -34,8 +34,8 @@ FRAME_LATENTS = (4, 8, 16, 32, 64, 100)
 SCRATCH_LATENTS = (4, 16, 64)
 WIDEBAND_LATENTS = (64,)
 # What a training pays for one kbps, in thousandths of the variance of log magnitudes: models for
-# about 6, 3.5, 1.8 and 0.8 kbps.
-RATE_WEIGHTS = (4, 12, 36, 108)
+# about 6, 3, 1.5 and 0.6 kbps.
+RATE_WEIGHTS = (6, 18, 50, 150)
 RESTORER = "codec-restorer"
 MASKING, GAUSSIAN = Corruption("masking", 0.3), Corruption("gaussian", 0.3)
 

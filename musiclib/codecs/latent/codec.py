@@ -15,6 +15,7 @@ from musiclib.audio import FloatArray, resample, validate
 from musiclib.codecs.container import MAX_DECODED_SECONDS
 from musiclib.codecs.latent import bitstream
 from musiclib.codecs.latent.coded import Analysis, CodedModel
+from musiclib.codecs.latent.coder import ENTROPIES, MIXING
 from musiclib.codecs.latent.find import find_checkpoint
 from musiclib.errors import AudioError, BitstreamError, CodecError
 from musiclib.metrics import bitrate_kbps
@@ -33,15 +34,20 @@ class AutoencoderCodec:
         checkpoint: A finished checkpoint, calibrated by its training. It may be left out where the
             codec is only used to decode: then it is found by the file.
         step: The quantiser's step is `2 ** (step / 4)` in units of the output, for each latent
-            channel; -64 (finest) to 63.
+            channel; -64 (finest) to 63. Of a model that was trained for rate, 0 is the step of its
+            training. Of one with codebooks, -s sends the first s stages.
         kbps: Instead of `step`: the finest step is searched for each clip that keeps the whole file
             at or below this bitrate.
+        entropy: `"mixing"`: whole numbers are coded by context mixing, where that takes fewer bytes
+            than fixed tables; `"tables"`: by tables. The file says which. Codes of codebooks have
+            tables alone.
         folder: Where to look for the checkpoint of a file; by default the shipped ones.
     """
 
     checkpoint: Checkpoint | None = None
     step: int | None = None
     kbps: float | None = None
+    entropy: str = MIXING
     folder: str | Path | None = None
 
     name: ClassVar[str] = "autoencoder"
@@ -51,6 +57,8 @@ class AutoencoderCodec:
     def __post_init__(self) -> None:
         if self.step is not None and self.kbps is not None:
             raise CodecError("Autoencoder: give step or kbps, not both.")
+        if self.entropy not in ENTROPIES:
+            raise CodecError(f"Autoencoder: entropy must be one of {', '.join(ENTROPIES)}.")
         if self.kbps is not None and not (math.isfinite(self.kbps) and self.kbps > 0.0):
             raise CodecError(f"Autoencoder: kbps must be a positive number, not {self.kbps!r}.")
         if self.step is not None and not (
@@ -70,8 +78,15 @@ class AutoencoderCodec:
     def setting(self) -> str:
         """Model and what was asked of it, for example `wideband-64, 3 kbps`."""
         asked = "" if self.step is None else f"step {self.step}"
+        if self.step is not None and self._has_codebooks:
+            asked = f"{-self.step} stage{'s' if self.step != -1 else ''}"
         asked = asked if self.kbps is None else f"{self.kbps:g} kbps"
         return ", ".join(part for part in (self.model_name, asked) if part)
+
+    @property
+    def _has_codebooks(self) -> bool:
+        found = self.checkpoint
+        return found is not None and found.model_config.bottleneck.kind == "rvq"
 
     @property
     def label(self) -> str:
@@ -152,7 +167,7 @@ class AutoencoderCodec:
 
     def _file(self, channels: list[Analysis], n_samples: int, step: int) -> bytes:
         coded = self._mine
-        payloads = tuple(coded.payload(channel, step) for channel in channels)
+        payloads = tuple(coded.payload(channel, step, self.entropy) for channel in channels)
         levels = tuple(channel.level for channel in channels)
         return bitstream.pack(bitstream.Stream(coded.model_id, n_samples, step, levels, payloads))
 

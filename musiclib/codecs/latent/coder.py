@@ -1,11 +1,13 @@
 """Whole numbers `(C, L)` to bytes and back, with tables that both sides know.
 
-Values are predicted from those before them, and what is left is coded with a table for each
-channel: an asymmetric numeral system (Duda, arXiv 1311.2540) from the library constriction. Nothing
-here is a matter of floating point on the decoder's side.
+Values are predicted from those before them. What is left is coded in one of two ways: with a table
+for each channel by an asymmetric numeral system (Duda, arXiv 1311.2540) from the library
+constriction, or by context mixing (`musiclib.codecs.latent.mixing`). Nothing here is a matter of
+floating point on the decoder's side.
 
-A payload is a byte for the mode, then (mode `SEQUENCE`) the coefficients, then the length and the
-bytes of values that lie beyond their table's range, then the coder's words.
+A payload is a byte for the mode, and for `MIXED` the arithmetic coder's bytes. For tables follow
+(mode `SEQUENCE`) the coefficients, then the length and the bytes of values that lie beyond their
+table's range, then the coder's words.
 """
 
 from __future__ import annotations
@@ -14,16 +16,24 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from musiclib.codecs.latent import mixing
 from musiclib.codecs.latent.plan import (
     ADAPTED,
     DELTAS,
     EXPECTED,
+    MIXED,
     SEQUENCE,
     SWITCHES,
     Statistics,
     make_plan,
 )
-from musiclib.codecs.latent.prediction import MAX_COEFFICIENT, ORDER, undo_frames, undo_sequence
+from musiclib.codecs.latent.prediction import (
+    MAX_COEFFICIENT,
+    ORDER,
+    frame_errors,
+    undo_frames,
+    undo_sequence,
+)
 from musiclib.codecs.latent.tables import HIGHEST, LOWEST, IntArray, table
 from musiclib.codecs.latent.varint import read_signed_varints, to_signed_varints
 from musiclib.codecs.varint import read_varint, to_varint
@@ -33,9 +43,10 @@ from musiclib.models.calibration import PREDICTORS
 WORD = np.dtype("<u4")
 MAX_VALUE = 2**30
 NO_CHANNELS = b"\0"
+TABLES, MIXING = ENTROPIES = ("tables", "mixing")
 
 
-def encode(values: IntArray, statistics: Statistics, step: int) -> bytes:
+def encode(values: IntArray, statistics: Statistics, step: int, entropy: str = TABLES) -> bytes:
     """Code values.
 
     Args:
@@ -43,12 +54,28 @@ def encode(values: IntArray, statistics: Statistics, step: int) -> bytes:
             left out.
         statistics: The calibration's.
         step: The quantiser's step, which the tables depend on.
+        entropy: `"tables"`, or `"mixing"`: context mixing, where it takes fewer bytes than tables.
     """
-    import constriction
-
     values = values[statistics.used]
     if values.size == 0:
         return NO_CHANNELS
+    in_tables = _in_tables(values, statistics, step)
+    if entropy == TABLES:
+        return in_tables
+    levels, usual = statistics.expected(step)
+    index = levels[usual, np.arange(len(values))]
+    errors = np.stack(
+        [frame_errors(row[None], PREDICTORS[w])[0] for row, w in zip(values, usual, strict=True)]
+    )
+    if not mixing.can_code(errors):
+        return in_tables
+    mixed = bytes([MIXED]) + mixing.encode(errors, statistics.shape[statistics.used], index)
+    return min(in_tables, mixed, key=len)
+
+
+def _in_tables(values: IntArray, statistics: Statistics, step: int) -> bytes:
+    import constriction
+
     plan = make_plan(values, statistics, step)
     coder = constriction.stream.stack.AnsCoder()
     escaped: list[int] = []
@@ -87,9 +114,15 @@ def decode(data: bytes, statistics: Statistics, step: int, frames: int) -> IntAr
         if data != NO_CHANNELS:
             raise _damaged("it holds values where there are none")
         return values
+    if not data or data[0] not in (EXPECTED, ADAPTED, SEQUENCE, MIXED):
+        raise _damaged(f"its first bytes are {data[:1].hex() or 'missing'}")
     mode, at = data[0], 1
-    if mode not in (EXPECTED, ADAPTED, SEQUENCE):
-        raise _damaged(f"mode {mode} is unknown")
+    if mode == MIXED:
+        levels, usual = statistics.expected(step)
+        index = levels[usual, np.arange(count)]
+        errors = mixing.decode(data[1:], statistics.shape[used], index, frames)
+        values[used] = undo_frames(errors, np.array(PREDICTORS)[usual])
+        return values
     coefficients = np.zeros(0, dtype=np.int64)
     if mode == SEQUENCE:
         order, at = read_varint(data, at)

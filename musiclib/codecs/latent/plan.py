@@ -20,7 +20,7 @@ from musiclib.models.calibration import PREDICTORS, UNUSED
 REACH = 12
 # Tables (shape, scale) of changes to expected scales and predictions.
 DELTAS, SWITCHES = (0, 2), (0, -5)
-EXPECTED, ADAPTED, SEQUENCE = range(3)
+EXPECTED, ADAPTED, SEQUENCE, MIXED = range(4)
 
 
 @dataclass(frozen=True, eq=False)

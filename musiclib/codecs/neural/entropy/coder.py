@@ -99,7 +99,7 @@ class FrameEncoder(_Adaptive):
         """
         levels_, values_ = self._checked(levels, values, gain)
         room = np.empty(levels_.shape[1] * self.channels * _FRAME_BYTES + 8, np.uint8)
-        coder = _coder(WRITE, room)
+        coder = new_coder(WRITE, room)
         self._run(levels_, values_, gain, coder)
         # One byte tells the last interval from all others: its ends differ in the first.
         n = int(coder.registers[3])
@@ -121,7 +121,7 @@ class FrameEncoder(_Adaptive):
     ) -> npt.NDArray[np.float64]:
         """Learn from a block without writing it; return what `costs` does."""
         levels_, values_ = self._checked(levels, values, gain)
-        coder = _coder(MEASURE, np.empty(0, np.uint8))
+        coder = new_coder(MEASURE, np.empty(0, np.uint8))
         self._run(levels_, values_, gain, coder)
         return coder.bits
 
@@ -135,7 +135,7 @@ class FrameEncoder(_Adaptive):
         """
         levels_, values_ = self._checked(levels, values, gain)
         frames = levels_.shape[1]
-        coder = _coder(MEASURE, np.empty(0, np.uint8), frames * self.channels)
+        coder = new_coder(MEASURE, np.empty(0, np.uint8), frames * self.channels)
         self._run(levels_, values_, gain, coder)
         return coder.trace.reshape(frames, self.channels, N_BINS, 2)
 
@@ -184,7 +184,7 @@ class FrameDecoder(_Adaptive):
             raise BitstreamError(f"a block of {n_frames} frames with gain {gain} is impossible")
         levels = np.zeros((self.channels, n_frames, N_BANDS), np.int32)
         values = np.zeros((self.channels, n_frames, N_BINS), np.int32)
-        coder = _coder(READ, np.frombuffer(data, np.uint8).copy())
+        coder = new_coder(READ, np.frombuffer(data, np.uint8).copy())
         ended = self._run(levels, values, gain, coder)
         if not ended or int(coder.registers[3]) - 3 != len(data):
             raise BitstreamError(
@@ -194,7 +194,8 @@ class FrameDecoder(_Adaptive):
         return levels, values
 
 
-def _coder(mode: int, data: npt.NDArray[np.uint8], traced: int = 0) -> Coder:
+def new_coder(mode: int, data: npt.NDArray[np.uint8], traced: int = 0) -> Coder:
+    """An arithmetic coder at its start: `data` is room to write in, or what is to be read."""
     word, position = 0, 0
     if mode == READ:
         word, position = int.from_bytes(data[:4].tobytes().ljust(4, b"\0"), "big"), 4

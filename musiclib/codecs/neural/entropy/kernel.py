@@ -33,7 +33,7 @@ LEAST, MOST = 3, 65533  # of 65536
 UNARY = 15
 LARGEST_VALUE = 1 << 15
 LARGEST_LEVEL = 47
-N_LEVEL_INPUTS, N_VALUE_INPUTS = 14, 14
+N_LEVEL_INPUTS, N_VALUE_INPUTS, N_LATENT_INPUTS = 14, 14, 9
 PAD = 4
 FIRST_AGE = 15
 
@@ -553,6 +553,113 @@ def run(levels, values, gain, layout, history, of_levels, of_values, constants, 
                 inputs,
                 rows,
             )
+        if r[4] == READ and r[3] > len(coder.data) + 8:
+            return False
+    return True
+
+
+@numba.njit(cache=True, nogil=True)
+def run_latents(errors, scale, expected, mixer, constants, coder):  # type: ignore[no-untyped-def]
+    """Measure, write or read an autoencoder's whole-number latents, less their prediction.
+
+    Args:
+        errors: `(U, L)`, int32, filled when reading.
+        scale: Index of each channel's expected distribution, 0 to 63, `(U,)`.
+        expected: Mean size that each channel's distribution has, in 1/16, `(U,)`.
+        mixer: Changed in place.
+        constants: See there.
+        coder: See there.
+
+    Returns:
+        Whether all went well: False once reading has gone too far beyond the end.
+    """
+    n, n_frames = errors.shape
+    base, inputs = np.zeros(N_LATENT_INPUTS, np.int64), np.zeros(N_LATENT_INPUTS, np.int64)
+    rows = np.zeros(6, np.int64)
+    last, older = np.zeros(n + 2 * PAD, np.int64), np.zeros(n + 2 * PAD, np.int64)
+    now, signs = np.zeros(n + 2 * PAD, np.int64), np.zeros(n, np.int64)
+    trail = np.zeros(n, np.int64)
+    for c in range(n):
+        trail[c] = 4 * expected[c]
+    r = coder.registers
+    loud = 16
+    for t in range(n_frames):
+        spent, hoped = np.int64(0), np.int64(0)
+        for c in range(n):
+            j = c + PAD
+            s = scale[c]
+            p0, o0 = last[j], older[j]
+            beside = 2 * (now[j - 1] + now[j - 2]) + now[j - 3] + now[j - 4]
+            before = 2 * p0 + o0 + last[j - 1] + last[j + 1] + last[j - 2] + last[j + 2]
+            # How loud this frame is beside what was expected of its channels so far, 16 at par.
+            ratio = _log_step((256 * spent + 32 * expected[c]) // (hoped + 2 * expected[c] + 1))
+            slow = _log_step(trail[c] >> 1)
+            base[0] = c
+            base[1] = s | min(p0, 7) << 6 | min(o0, 3) << 9
+            base[2] = s | ratio << 6
+            base[3] = s | _log_step(beside) << 6
+            base[4] = s | _log_step(before) << 6
+            base[5] = c | min(loud >> 2, 7) << 9
+            base[6] = ratio | min(p0, 3) << 5 | min(now[j - 1], 3) << 7 | min(before, 7) << 9
+            base[7] = s | slow << 6
+            base[8] = slow | ratio << 5
+            value = errors[c, t]
+            size, found = abs(value), 0
+            while True:
+                rows[0] = found * 64 + s
+                rows[1] = 1024 + found * 32 + ratio
+                rows[2] = 1536 + found * 32 + slow
+                rows[3] = found
+                rows[4] = found * 64 + s
+                rows[5] = 1024 + found * 32 + slow
+                bit = 1 if size > found else 0
+                part = 1 if found == 0 else 2
+                bit = _decide(
+                    coder, bit, N_LATENT_INPUTS, found, base, rows, mixer, constants, inputs, part
+                )
+                if not bit:
+                    break
+                found += 1
+                if found == UNARY:
+                    found = _send_tail(size, coder)
+                    break
+            if r[4] == READ:
+                size = found
+            if size > 0:
+                sign = signs[c] + 1
+                for i in range(N_LATENT_INPUTS):
+                    base[i] = sign * 4 + min(p0, 3)
+                base[0] = c * 3 + sign
+                for i in range(6):
+                    rows[i] = UNARY * 32 if i == 1 or i == 2 or i == 5 else UNARY * 64
+                rows[1], rows[2], rows[3], rows[5] = 1024 + 480, 1536 + 480, UNARY, 1024 + 480
+                negative = _decide(
+                    coder,
+                    1 if value < 0 else 0,
+                    N_LATENT_INPUTS,
+                    UNARY,
+                    base,
+                    rows,
+                    mixer,
+                    constants,
+                    inputs,
+                    3,
+                )
+                if r[4] == READ:
+                    value = -size if negative else size
+                signs[c] = -1 if value < 0 else 1
+            else:
+                signs[c] = 0
+                value = 0
+            errors[c, t] = value
+            now[j] = size
+            spent += size
+            hoped += expected[c]
+            trail[c] += (64 * size - trail[c] + 2) >> 2
+        loud = _log_step((256 * spent + 16) // (hoped + 1))
+        for j in range(n + 2 * PAD):
+            older[j], last[j] = last[j], now[j]
+            now[j] = 0
         if r[4] == READ and r[3] > len(coder.data) + 8:
             return False
     return True

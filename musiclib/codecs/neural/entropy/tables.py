@@ -64,8 +64,10 @@ class ContextTables:
     @classmethod
     def untrained(cls) -> ContextTables:
         """Tables that know nothing: every decision is as likely as not."""
-        constants = _constants()
-        return cls(_mixer(_LEVEL_SHAPE, constants), _mixer(_VALUE_SHAPE, constants), constants)
+        constants = fixed_constants()
+        return cls(
+            new_mixer(_LEVEL_SHAPE, constants), new_mixer(_VALUE_SHAPE, constants), constants
+        )
 
     @cached_property
     def digest(self) -> bytes:
@@ -190,7 +192,8 @@ def layout() -> Layout:
 
 
 @cache
-def _constants() -> Constants:
+def fixed_constants() -> Constants:
+    """Logits and learning rates, the same for all tables."""
     cells = 1 << STRETCH_BITS
     p = (np.arange(cells) + 0.5) / cells
     stretch = np.clip(np.rint(256.0 * np.log(p / (1.0 - p))), -LIMIT, LIMIT)
@@ -205,7 +208,8 @@ def _constants() -> Constants:
     )
 
 
-def _mixer(shape: tuple[int, ...], constants: Constants) -> Mixer:
+def new_mixer(shape: tuple[int, ...], constants: Constants) -> Mixer:
+    """A mixer that knows nothing: inputs, statistics of each, weight sets, blends, corrections."""
     inputs, contexts, sets, rows, corrections = shape
     grid = np.minimum(np.arange(APM_CELLS) << APM_SHIFT, 2 * LIMIT)
     even = np.int32(1 << (PROBABILITY_BITS - 1 + COUNT_BITS))
