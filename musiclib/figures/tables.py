@@ -246,7 +246,8 @@ def scale_bitrates(axes: Axes) -> None:
 def _codec_name(codec: str) -> str:
     known = {
         "mp3": "MP3",
-        "aac": "AAC",
+        "aac": "AAC-LC (FFmpeg)",
+        "he-aac": "HE-AAC (fdkaac)",
         "pca": "PCA",
         "downsample": "Downsampling",
         "neural": "musiclib",
