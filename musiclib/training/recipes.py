@@ -229,10 +229,11 @@ def _all() -> Iterator[Recipe]:
             replace(wideband, bottleneck=Bottleneck("rate", rate_weight=weight / 1000)),
             _COMPRESSING,
         )
+    # Of a stage of 1,024 codes a frame of 43 ms makes 234 bits a second, so 26 reach 6 kbps.
     yield Recipe(
         "rvq",
-        "2-D convolutions over log spectrograms at 24 kHz, 24 codebooks of 1,024 vectors",
-        replace(wideband, bottleneck=Bottleneck("rvq")),
+        "2-D convolutions over log spectrograms at 24 kHz, 26 codebooks of 1,024 vectors",
+        replace(wideband, group=8, latent=128, bottleneck=Bottleneck("rvq", stages=26)),
         _COMPRESSING,
     )
     yield Recipe(
