@@ -44,14 +44,18 @@ def best(results: Results) -> str:
 
 def comparisons(results: Results) -> list[Comparison]:
     """The best system on the codec's files against latents and baselines; coarse against fine."""
-    others = dict.fromkeys([results.best_latent, *RIVALS.values()])
-    found = [results.compare(best(results), other) for other in others if other in results.guesses]
+    found = [results.compare(best(results), other) for other in _rivals(results)]
     return corrected([*found, results.compare(names.CODED_COARSE, names.CODED_FINE)])
 
 
 def _against(results: Results) -> dict[str, Comparison]:
     """The comparisons with latents and baselines, by the other system."""
-    return {one.second: one for one in comparisons(results)[:-1]}
+    return dict(zip(_rivals(results), comparisons(results)[:-1], strict=True))
+
+
+def _rivals(results: Results) -> list[str]:
+    others = dict.fromkeys([results.best_latent, *RIVALS.values()])
+    return [other for other in others if other in results.guesses]
 
 
 def numbers(results: Results, table: pd.DataFrame) -> Numbers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Literal
@@ -20,6 +20,7 @@ from musiclib.genre import (
     Run,
     Score,
     System,
+    TrackGuesses,
     compare,
     corrected,
     guess_all,
@@ -28,7 +29,7 @@ from musiclib.genre import (
 )
 from musiclib.latents import sequences
 from musiclib.studies.genre import systems as names
-from musiclib.studies.genre.systems import book_systems, scored
+from musiclib.studies.genre.systems import Entry, book_systems, scored
 
 Kind = Literal["validation", "mean", "vote", "pieces"]
 KINDS: Final[tuple[Kind, ...]] = ("validation", "mean", "vote", "pieces")
@@ -50,8 +51,8 @@ class Results:
 
     dataset: Dataset
     runs: list[Run]
-    systems: list[System]
-    guesses: dict[str, Guesses]
+    systems: Sequence[Entry | System]
+    guesses: Mapping[str, Guesses | TrackGuesses]
 
     @cached_property
     def scores(self) -> dict[str, dict[Kind, Score]]:
@@ -64,7 +65,7 @@ class Results:
             for name, guesses in self.guesses.items()
         }
 
-    def _score(self, guesses: Guesses, kind: Kind) -> Score:
+    def _score(self, guesses: Guesses | TrackGuesses, kind: Kind) -> Score:
         tracks = self.dataset.tracks
         if kind == "validation":
             return score(guesses, tracks, "validation", "mean")
@@ -104,7 +105,7 @@ class Results:
     @property
     def against(self) -> dict[str, Comparison]:
         """The comparisons by name of the baseline."""
-        return {one.second: one for one in self.comparisons}
+        return dict(zip(self.group(names.RAW), self.comparisons, strict=True))
 
     def table(self) -> pd.DataFrame:
         """Return the scores as numbers: a row for each system."""
@@ -162,7 +163,7 @@ def run_experiment(
     """
     heard = scored(dataset)
     dealt = deal(heard, profile, seed)
-    systems = book_systems(dataset, profile, seed)
+    systems = [entry.make() for entry in book_systems(dataset, profile, seed)]
     guesses = guess_in_parallel(systems, heard, dealt, jobs, progress)
     return Results(heard, dealt, systems, guesses)
 
