@@ -46,3 +46,21 @@ def test_a_training_on_its_way_changes_nothing(models: Path) -> None:
     (models / "two.last.safetensors").write_bytes(b"weights")
     (models / "two.json").write_text("{}")
     assert code_fingerprint() == before
+
+
+def test_of_what_makes_the_site_only_claims_are_part_of_a_chapter(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "package"
+    for name in ("book/claims.py", "book/build.py", "cli/main.py", "mdct.py"):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text("before")
+    monkeypatch.setattr("musiclib.__file__", str(package / "__init__.py"))
+    before = code_fingerprint()
+    for name in ("book/build.py", "cli/main.py"):
+        (package / name).write_text("after")
+    assert code_fingerprint() == before
+    for name in ("book/claims.py", "mdct.py"):
+        (package / name).write_text("after")
+        assert code_fingerprint() != before
+        (package / name).write_text("before")
