@@ -6,7 +6,6 @@ import torch
 from musiclib.errors import ModelError
 from musiclib.metrics import spectral_rmse
 from musiclib.models import Corruption, FrequencyConfig, WaveformConfig, build_model
-from musiclib.stats import Interval
 from musiclib.studies.autoencoders import (
     denoising,
     family,
@@ -199,14 +198,6 @@ def test_break_even_is_where_the_lines_cross():
     table = pd.DataFrame(rows)
     assert denoising.break_even(table, "masking", "other", "plain") == 0.3
     assert np.isnan(denoising.break_even(table, "gaussian", "other", "plain"))
-
-
-def test_intervals_are_worded():
-    for ends, word in (((0.1, 0.3), "better"), ((-0.3, -0.1), "worse"), ((-1, 1), "not settled")):
-        assert denoising.verdict(Interval(0.0, *ends, 9)) == word
-    alone = Interval(-0.5, np.nan, np.nan, 1)
-    assert denoising.verdict(alone) == "not settled"
-    assert denoising.format_interval(alone, 2, sign=True) == "−0.50"
 
 
 def test_an_untrained_waveform_model_is_near_to_downsampling(waves):

@@ -1,21 +1,14 @@
 """The chapter on classification: what luck does to scores, where it can be computed."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 from musiclib.genre import Guesses, compare, score
-from musiclib.studies.classification import figures, luck, report
+from musiclib.studies.classification import luck
 from tests.dataset_fixture import made_tracks
 
 GENRES = ("a", "b")
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture
@@ -102,23 +95,3 @@ def test_simulation_and_formula_agree_on_independent_systems() -> None:
     assert alike[-1] < simulated[-1]
     same = luck.best_of_alike(counts, 55, 0.75, 1.0)
     assert same[0] == same[-1]
-
-
-def test_figures_of_luck(tracks) -> None:
-    full, other = scored(tracks, 0.8, 1), scored(tracks, 0.5, 2)
-    drawn = {by: luck.draws(full, tracks, by) for by in ("track", "artist_group")}
-    figure, axes = figures.intervals(full, tracks, drawn)
-    assert len(axes[0].patches) == len(full.hits)
-    figure.canvas.draw()
-    _, axes = figures.coin(luck.tosses(full, other, tracks), 0.3)
-    assert sum(bar.get_height() for bar in axes.patches) == luck.DRAWS
-    _, axes = figures.best_of([1, 10], {"x": np.array([0.7, 0.8]), "y": np.array([0.7, 0.7])}, 0.7)
-    assert axes.get_legend() is not None
-
-
-def test_words_follow_the_numbers() -> None:
-    assert report.compared(0.704, 0.7, "more", "less", "same") == "same"
-    assert report.compared(0.72, 0.7, "more", "less", "same") == "more"
-    assert report.compared(0.6, 0.7, "more", "less", "same") == "less"
-    assert report.number(-0.5) == "\N{MINUS SIGN}0.50"
-    assert report.number(float("nan")) == report.NOT_COMPUTED

@@ -11,12 +11,9 @@ import torch
 from musiclib.errors import TrainingError
 from musiclib.models import DeepConfig
 from musiclib.models.clustering import FrameBody
-from musiclib.studies.clustering import experiment, figures, findings, fitting, summary
+from musiclib.studies.clustering import experiment, fitting, summary
 from musiclib.studies.clustering.material import LATENT, LOG_MEL, MFCC, Material
 from musiclib.training import new_model
-from tests.figure_fixture import book_style
-
-__all__ = ["book_style"]
 
 GROUPS, PIECES, SIZE = 3, 4, 12
 QUICK = fitting.Settings(epochs=6, batch_size=16)
@@ -223,7 +220,6 @@ def test_a_seed_that_fails_is_reported_and_left_out(material):
     outcome = experiment._plain(material, LATENT, 1000, (0, 1))
     assert outcome.clusters == ()
     assert len(outcome.failures) == 2
-    assert "2 of 2 seeds failed" in findings.failures({"k-means": outcome})
     assert summary.comparison(material, {"k-means": outcome}).empty
 
 
@@ -248,7 +244,6 @@ def test_clusters_that_are_genres_follow_genre(material, outcomes):
     table = summary.information(material, outcomes[experiment.KMEANS_LATENT])
     assert table.loc["genre", "NMI"] == pytest.approx(1.0)
     assert table["above"].idxmax() == "genre"
-    assert "follow genre most" in findings.follows(table)
 
 
 def test_more_clusters_than_groups_raise_purity_by_chance(material):
@@ -258,36 +253,3 @@ def test_more_clusters_than_groups_raise_purity_by_chance(material):
     assert plain.loc[2, "purity"] < 0.8
     assert plain.loc[3, "purity"] == plain.loc[3, "carried"] == 1.0
     assert plain.loc[8, "chance"] > plain.loc[3, "chance"]
-
-
-def test_what_is_said_is_what_was_found(material, outcomes):
-    assert "30 tracks of 3 genres" in findings.size(material)
-    assert "made on 20 tracks" in findings.size(material)
-    assert findings.failures(outcomes) == ""
-    assert findings.gain(material, outcomes).count("NMI") == 2
-    assert "dB" in findings.rebuilding(material, outcomes)
-    assert "of 4 trainings" in findings.stopping(outcomes)
-    counts = summary.contingency(material, outcomes[experiment.DEEP_FRAMES], "training")
-    assert "Best caught" in findings.nearest_genres(counts)
-    assert "not clearly apart" in findings.spectrum(
-        material, {**outcomes, experiment.DEEP_FRAMES: outcomes[experiment.KMEANS_MEL]}
-    )
-
-
-@pytest.mark.usefixtures("book_style")
-def test_figures_show_all_methods_and_tracks(material, outcomes):
-    table = summary.comparison(material, outcomes)
-    _, panels = figures.agreement(table)
-    assert [tick.get_text() for tick in panels[0].get_yticklabels()] == list(outcomes)
-    deep = outcomes[experiment.DEEP_FRAMES]
-    counts = [summary.contingency(material, deep, part) for part in ("training", "test")]
-    _, panels = figures.contingency(*counts)
-    shown = [int(text.get_text()) for axes in panels for text in axes.texts]
-    assert sum(shown) == 30
-    _, panels = figures.rebuilding(
-        material, {"with": deep, "without": outcomes[experiment.FREE_FRAMES]}
-    )
-    assert len(panels[0].lines) == 3
-    _, panels = figures.embedding(material, deep)
-    for axes in panels:
-        assert sum(len(group.get_offsets()) for group in axes.collections) == 30

@@ -8,8 +8,8 @@ from sklearn import metrics
 from musiclib.errors import ModelError
 from musiclib.latents import AutoencoderLatents, sequences
 from musiclib.models import DeepConfig, WaveformConfig
-from musiclib.studies.clustering import findings, report, scores
 from musiclib.studies.clustering import material as materials
+from musiclib.studies.clustering import scores
 from musiclib.training import Checkpoint, TrainConfig, fit, load, new_model
 from tests.training_fixture import RATE, music
 
@@ -130,25 +130,3 @@ def test_a_model_without_frames_is_refused(music, tmp_path):
     )
     with pytest.raises(ModelError, match="needs one of frames"):
         materials.load(music, checkpoint(music, tmp_path, config))
-
-
-def test_the_whole_study_of_a_small_folder(music, tmp_path):
-    config = DeepConfig(sample_rate=RATE, n_fft=256, hop_length=64, latent=4, hidden=(8,))
-    trained = checkpoint(music, tmp_path, config)
-    found = report.study(music, trained, "smoke", 0)
-    assert isinstance(found, report.Study)
-    measures = report.measures(found)
-    assert measures.index[-1] == "Chance"
-    assert len(measures) == len(found.outcomes) + 1
-    pairs = report.pairs(found)
-    assert pairs["Pairs"].sum() == 10 * 9 // 2
-    assert f"{measures.loc['Encoder: deep clustering', 'NMI, test tracks'][:4]} by deep" in (
-        report.in_short(found)
-    )
-    assert 2 in set(found.numbers["clusters"])
-    assert sum(one.to_numpy().sum() for one in report.counts(found)) == 10
-    said = report.words(found)
-    assert "dB" in said["rebuilding"]
-    assert report.words(findings.TOO_FEW).keys() == said.keys()
-    one = music.select(genres=["high"])
-    assert report.study(one, trained, "smoke", 0) == findings.TOO_FEW

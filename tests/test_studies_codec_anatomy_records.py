@@ -41,8 +41,3 @@ def test_records_of_a_training_are_read_whole(tmp_path: Path) -> None:
     assert list(curve.index) == [10, 20]
     assert curve["hours"].iloc[-1] == pytest.approx(facts.hours)
     assert tables.learned(facts).loc["data set"].tolist() == ["not recorded", "some"]
-
-
-def test_a_difference_has_a_real_sign() -> None:
-    assert tables.signed(0.125, 1) == "+0.1"
-    assert tables.signed(-2.0) == "\N{MINUS SIGN}2.00"

@@ -15,8 +15,6 @@ from musiclib.studies.dataset import (
     artists,
     checks,
     descriptors,
-    figures,
-    findings,
     listening,
     provenance,
     scores,
@@ -54,14 +52,12 @@ class TestArtists:
         assert means.loc["by artist", "shared"] == 0.0
         assert means.loc["random", "shared"] > 0.8
         assert means.loc["random", "accuracy"] > 0.2 + means.loc["by artist", "accuracy"]
-        assert "% of its test clips" in findings.trials(table)
 
     def test_too_little_music_gives_no_trials(self) -> None:
         tracks = made_tracks(artists_each=1, clips_each=1)
         features = pd.DataFrame({"x": [0.0, 1.0]}, tracks.index)
         table = artists.split_trials(features, tracks, draws=2)
         assert table.empty
-        assert "too few" in findings.trials(table)
 
 
 class TestProvenance:
@@ -101,12 +97,6 @@ class TestProvenance:
         assert sorted(map(int, listed)) == sorted(fma.KNOWN_BAD)
         assert list(provenance.archive_table().index) == list(fma.ARCHIVES)
 
-    def test_a_table_of_words_is_the_same_on_every_run(self) -> None:
-        table = pd.DataFrame({"what": ["words"], "number": [1.25]})
-        first, second = (provenance.word_table(table, "t").to_html() for _ in range(2))
-        assert first == second
-        assert "text-align: left" in first
-
     def test_a_folder_is_its_own_source(self, tmp_path: Path) -> None:
         music = folder(tmp_path)
         table = provenance.encoding_table(music)
@@ -115,13 +105,11 @@ class TestProvenance:
         assert provenance.catalogue_table(music.tracks).columns.tolist() == ["licence"]
 
     def test_lossy_sources_are_counted(self, tmp_path: Path) -> None:
-        music = folder(tmp_path, each=2)
+        folder(tmp_path, each=2)
         data = get_codec("mp3", kbps=64).encode(noise(2.0), RATE)
         (tmp_path / "low" / "lossy.mp3").write_bytes(data)
-        assert findings.sources(provenance.header_table(music)).startswith("0 of 4 ")
         table = provenance.header_table(open_dataset("folder", tmp_path))
         assert table.loc["low/lossy.mp3", "codec"] == "mp3"
-        assert findings.sources(table).startswith("1 of 5 ")
 
     def test_notices_do_not_name_the_folder(self, tmp_path: Path) -> None:
         folder(tmp_path)
@@ -140,12 +128,6 @@ class TestChapter:
         results = scores.score_all(sets, music.tracks, (0,))
         best = results[scores.SIMPLE][scores.ALL_SIMPLE]
         assert best.accuracy.mean == 1.0
-        lines = findings.scores(results, ["high", "low"])
-        assert any("above chance" in line for line in lines)
-        assert any("no evidence" in line for line in lines)  # 16 files are few
-        assert findings.confusion(best).endswith("0 % of its clips.")
-        figure, _ = figures.score_dots(results)
-        figures.plt.close(figure)
 
     def test_agreement_rises_with_confidence_when_low_labels_are_wrong(self) -> None:
         tracks = made_tracks(artists_each=20)
@@ -159,7 +141,6 @@ class TestChapter:
         assert (sure["clips"], unsure["clips"]) == (64, 16)
         assert sure["agreement (%)"].startswith("100")
         assert unsure["agreement (%)"].startswith("0")
-        assert "high confidence" in findings.agreement(table)
 
     def test_storage_hardly_moves_a_descriptor(self) -> None:
         mini = open_dataset("mini").select(genres=["folk_world", "rock_metal"], per_genre=6)
@@ -179,11 +160,6 @@ class TestChapter:
         assert page.count("<audio") == 2
         assert row["licence"] in page
         assert row["package"] in page
-
-    def test_labels_without_evidence_get_a_card(self) -> None:
-        figure, axes = figures.label_bars(made_tracks())
-        assert "does not say" in axes.texts[0].get_text()
-        figures.plt.close(figure)
 
     def test_the_chapter_explains_every_column(self) -> None:
         notebook = json.loads((REPOSITORY / "book" / "dataset.ipynb").read_text(encoding="utf-8"))

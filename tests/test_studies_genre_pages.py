@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from musiclib.datasets import open_dataset
-from musiclib.genre import Guesses, Run, Statistics
-from musiclib.latents import CodedFrames, LogMel, Pooled
+from musiclib.genre import Guesses, Run
+from musiclib.latents import CodedFrames, Pooled
 from musiclib.studies.genre import coded, figures, findings, splits, tables
 from musiclib.studies.genre import systems as names
-from musiclib.studies.genre.experiment import Results, deal
-from tests.genre_fixture import GENRES, Tracks, write_genres
+from musiclib.studies.genre.experiment import Results
+from tests.genre_fixture import GENRES, Tracks
 
 ALL = (
     names.METADATA,
@@ -167,13 +166,3 @@ def test_pieces_become_tracks_that_remember_their_own() -> None:
     run = splits.pieces_of(Run(0, ("a",), ("b",), (), ("x", "y")), own)
     assert run.train == ("a#0", "a#1")
     assert run.validation == ("b#0",)
-
-
-def test_a_leak_is_measured_on_parts_of_the_same_size(tmp_path, monkeypatch) -> None:
-    monkeypatch.setenv("MUSICLIB_CACHE", str(tmp_path / "cache"))
-    dataset = open_dataset("folder", write_genres(tmp_path / "own", 8, 2.0))
-    system = Statistics("x", "y", (LogMel(),), seconds=0.5)
-    leak = splits.measure_leak(system, dataset, deal(dataset))
-    for interval in (leak.tracks, leak.mixed_tracks, leak.pieces, leak.mixed_pieces):
-        assert 0.5 <= interval.mean <= 1.0
-    assert splits.measure_weights(system, dataset, 2) is None

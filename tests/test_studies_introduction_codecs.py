@@ -8,7 +8,7 @@ from musiclib.audio import FloatArray
 from musiclib.codecs import get_codec
 from musiclib.datasets import Clip
 from musiclib.metrics import bitrate_kbps
-from musiclib.studies.introduction import codecs, pcm, pictures, transforms
+from musiclib.studies.introduction import codecs
 
 RATE = 24_000
 
@@ -81,21 +81,3 @@ def test_artefacts_grow_as_the_rate_falls() -> None:
     assert list(table.index) == ["MP3 64 kbps", "MP3 16 kbps"]
     assert table.bandwidth_khz.iloc[0] > table.bandwidth_khz.iloc[1]
     assert table.pre_echo_db.iloc[0] < table.pre_echo_db.iloc[1]
-
-
-def test_figures_show_what_the_tables_hold() -> None:
-    lossless = pcm.lossless_table([clip(noise(0.3)), clip(noise(0.3, 1))])
-    _, axes = pictures.lossless_bars(lossless)
-    lengths = [patch.get_width() for patch in axes.patches]
-    assert lengths == pytest.approx([lossless[key].mean() for key in pcm.LOSSLESS_ROWS])
-    shares = transforms.energy_compaction([clip(noise(0.3)), clip(noise(0.3, 1))], (64,))
-    _, axes = pictures.compaction_points(shares)
-    assert [text.get_text() for text in axes.get_xticklabels()] == ["samples", "MDCT, M = 64"]
-    by_hop = pictures.intervals(shares, "hop", "share")
-    assert by_hop[64].mean == pytest.approx(shares.share[shares.hop == 64].mean())
-    _, axes = pictures.pre_echo([("mp3", 32)])
-    original, coded = (line.get_ydata() for line in axes.lines[:2])
-    before = np.asarray(axes.lines[0].get_xdata()) < -1  # ms from the attack
-    assert before.any()
-    assert np.all(np.asarray(original)[before] == -70.0)
-    assert np.asarray(coded)[before].max() > -60.0

@@ -11,11 +11,8 @@ from musiclib.datasets import open_dataset
 from musiclib.datasets.cache import CACHE_VARIABLE
 from musiclib.errors import DatasetError
 from musiclib.latents import sequences
-from musiclib.stats import Interval
 from musiclib.studies.latent_space import (
-    figures,
     layout,
-    listening,
     material,
     paths,
     probing,
@@ -99,7 +96,6 @@ class TestMaterial:
             assert len(space.tracks) == 24
             assert np.isfinite(space.tracks).all()
             np.testing.assert_allclose(space.tracks[found.training].mean(axis=0), 0.0, atol=1e-6)
-        assert len(report.spaces_table(found)) == len(found.spaces)
 
     def test_too_little_music_is_refused(self, tmp_path):
         with pytest.raises(DatasetError, match="add music"):
@@ -120,7 +116,6 @@ class TestLayout:
         shares = layout.variance_shares(found)
         assert shares.loc["log-mel", "Genre"] > 30.0
         assert shares["Loudness of the source"].isna().all()
-        assert "Genre" in report.strongest(shares)
 
     def test_pictures_and_their_numbers(self, found):
         made = layout.pictures(found, "smoke")
@@ -152,11 +147,6 @@ class TestLayout:
         gap = layout.versus(found, measured, "log-mel", "log-mel")
         assert (gap.mean, gap.low, gap.high) == (0.0, 0.0, 0.0)
 
-    def test_without_genres_words_take_the_place_of_numbers(self, found):
-        one = material.Material(found.music, found.spaces, found.facts, 0, [])
-        table = report.company_table(layout.spaces(one), material.LABELS)
-        assert (table["Genre of neighbours"].iloc[:-1] == "not computed").all()
-
 
 class TestProbing:
     def test_centroid_is_read_from_log_mel(self, found):
@@ -170,12 +160,6 @@ class TestProbing:
         reading = probing.read(found)
         for target in (*reading.targets, "tempo"):
             assert probing.difference(reading, target, "mfcc", "mfcc").mean == 0.0
-
-    def test_shares_have_a_row_for_knowing_nothing(self, found):
-        reading = probing.read(found)
-        columns = {"a": probing.strongest_pitch(reading), "b": probing.tempo_shares(reading)}
-        table = report.shares_table(columns)
-        assert list(table.index)[-1] == "knowing nothing"
 
     def test_pieces_of_steady_tracks_are_found_again(self, found):
         shares, chance = probing.found_again(found)["track"]
@@ -227,58 +211,3 @@ class TestUnits:
         at = {(row.track_id, row.start_s): means[row.Index] for row in rows.itertuples()}
         assert at[low] < at[high]
         assert list(units.driving_tracks(found, [1, 2]).index) == ["Value 1", "Value 2"]
-
-
-class TestPage:
-    def test_figures_are_drawn(self, found):
-        made = layout.pictures(found, "smoke")
-        titles = dict.fromkeys([*made, "lda-training"], "0.50")
-        assert len(figures.projections(found, made, titles)[1]) == len(made)
-        both = {"artist": "a", "level": "b"}
-        shown = {"pca": made["pca"]}
-        assert len(figures.colourings(found, shown, {"pca": both})[1]) == 2
-        panels, chance = report.frames(layout.spaces(found))
-        assert len(figures.dots(panels, chance)[1]) == len(panels)
-        walk = paths.paths(found)
-        assert len(figures.wandering(walk, ["a", "b"])[1]) == 2
-        table = units.correlations(found)
-        picked = dict.fromkeys(units.strongest(found), "words")
-        hertz, added = units.added_spectra(found, list(picked))
-        drawn = figures.units(table, report.SHORT_LABELS, hertz, added, picked, units.PLACES)
-        assert len(drawn[1]) == 1 + len(picked)
-        scores = probing.scores(probing.read(found))
-        assert len(figures.dots(report.probe_panels(scores), {}, columns=4)[1]) == 7
-
-    def test_map_has_all_tracks_or_some(self, found):
-        everything, rows = listening.points(found)
-        assert rows == list(range(24))
-        assert {point.split for point in everything} == {"train", "test"}
-        assert len(listening.points(found, 2)[0]) == 8
-        made = layout.pictures(found, "smoke")
-        page = listening.track_map(found, made, {"pca": "a note"}, "Tracks.", per_genre=1)
-        assert "a note" in page.html
-
-    def test_players(self, found):
-        walk = paths.paths(found)
-        assert "Calm" in listening.path_player(found, walk.chosen[0], "Calm").text
-        lowest, highest = listening.unit_players(found, 1)
-        assert "Value 1 lowest" in lowest.text
-        assert "Value 1 highest" in highest.text
-
-
-def test_differences_in_words():
-    words = ("better", "worse", "level", "nothing")
-    found = [
-        report.compared(Interval(mean, mean - 0.1, mean + 0.1, 9), *words)
-        for mean in (0.2, -0.2, 0.05, np.nan)
-    ]
-    assert found == list(words)
-
-
-def test_numbers_in_words():
-    assert report.number(-0.001) == "0.00"
-    assert report.number(-0.25) == "−0.25"
-    assert report.number(float("nan")) == "not computed"
-    assert report.ranked({"mfcc": 0.2, "log-mel": 0.4, "pca-16": float("nan")}) == (
-        "log-mel 0.40, MFCC 0.20"
-    )

@@ -12,7 +12,7 @@ from musiclib.datasets import Clip
 from musiclib.models import DeepConfig, PcaConfig, VaeConfig, build_model
 from musiclib.models.frames import FrameAutoencoder
 from musiclib.models.losses import DB_PER_NEPER
-from musiclib.studies.roche import gains, insides, models, spectra, tables
+from musiclib.studies.roche import gains, insides, spectra, tables
 from tests import model_fixture, signals
 
 RATE = model_fixture.RATE
@@ -143,9 +143,6 @@ class TestTables:
         assert tables.worth(means, "deep", 4) == pytest.approx(8.0)
         assert tables.worth(means, "deep", 16) == pytest.approx(16.0)
 
-    def test_signed_numbers_are_typeset(self) -> None:
-        assert [tables.signed(x) for x in (0.1, -0.1, -0.001)] == ["+0.10", "−0.10", "0.00"]
-
 
 def errors_of(by_bin: np.ndarray, frames: int = 40) -> spectra.Errors:
     rows = tuple(np.full(frames, row.mean()) for row in by_bin)
@@ -262,10 +259,3 @@ class TestInsides:
         walk = np.array([[[0.0], [0.0], [2.0]]], dtype=np.float32)
         assert insides.bend(walk) == pytest.approx(1.0)
         assert insides.bend(np.zeros((2, 3, 4), dtype=np.float32)) == 0.0
-
-
-class TestModels:
-    def test_every_family_has_recipes_and_pca_has_all_sizes(self) -> None:
-        assert models.BASELINE in models.FAMILIES
-        assert set(models.FAMILIES) == set(models.LABELS)
-        assert set(models.sizes("smoke")) <= set(models.sizes("mini"))

@@ -2,14 +2,13 @@
 
 from dataclasses import replace
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 from musiclib.datasets import Clip
 from musiclib.models import DeepConfig, PcaConfig
-from musiclib.studies.roche import coding, figures, models, pictures, spectra, tables
+from musiclib.studies.roche import coding, models, spectra
 from musiclib.training import fit, load, new_model
 from tests.codec_signals import music as chords
 from tests.training_fixture import RATE, TRAINING, music
@@ -18,12 +17,6 @@ __all__ = ["music"]
 SPECTRA = {"sample_rate": RATE, "n_fft": 256, "hop_length": 64, "latent": 24}
 CONFIGS = {("pca", 24): PcaConfig(**SPECTRA), ("deep", 24): DeepConfig(**SPECTRA, hidden=(16,))}
 FINE, COARSE = -24, -4
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="module")
@@ -77,13 +70,6 @@ class TestCoding:
         for clip in clips.values():
             assert coding.magnitude_rmse_db(clip, spectra.original(pca, clip), pca) < 1e-3
 
-    def test_players_hold_every_model_at_its_real_rate(self, found, clips, tmp_path, monkeypatch):
-        monkeypatch.setenv("MUSICLIB_MEDIA_DIR", str(tmp_path))
-        monkeypatch.setenv("MUSICLIB_MEDIA_URL", "media")
-        page = coding.players(found, clips, {"t0": "One", "t1": "Two"}, 20.0, "Both at 20 kbps.")
-        assert page._repr_html_().count("<audio") == 6
-        assert len(list(tmp_path.glob("*.flac"))) == 6
-
     def test_bright_clips_come_first_and_of_different_genres(self):
         times = np.arange(RATE) / RATE
         made = {
@@ -114,7 +100,6 @@ class TestEqualRate:
         exact = lines([("pca", 0, 0.0, 2.0), ("deep", 0, 0.0, 1.0)])
         words = coding.survival(table, exact)["deep"]
         assert words.endswith("at equal bytes worse at 2 of 2 settings")
-        assert "better at 1 of 1 sizes" in words
 
     def test_rates_that_are_never_reached_are_not_guessed(self):
         far = [("deep", step, 100.0 + step, 1.0) for step in (0, 4, 8, 12)]
@@ -123,49 +108,3 @@ class TestEqualRate:
         exact = lines([("pca", 0, 0.0, 2.0), ("deep", 0, 0.0, 1.0)])
         shown = coding.equal_rate_table(table, exact)
         assert shown.iloc[0].tolist()[1:] == ["not comparable"] * 2
-
-
-class TestFigures:
-    def table(self) -> pd.DataFrame:
-        rng = np.random.default_rng(0)
-        return pd.DataFrame(
-            [
-                {"family": family, "size": size, "track_id": f"t{n}", "artist": f"artist {n}"}
-                | {"rmse_db": 6.0 - np.log2(size) / 2 + shift + 0.1 * rng.standard_normal()}
-                for family, shift in (("pca", 0.0), ("deep", -0.1), ("shallow", 5.0))
-                for size in (4, 16)
-                for n in range(4)
-            ]
-        )
-
-    def test_far_families_are_named_and_near_ones_are_in_view(self):
-        table = self.table()
-        differences = tables.differences(table)
-        _, axes = figures.errors_and_differences(tables.means(table), differences)
-        low, high = axes[1].get_ylim()
-        deep = differences[differences["family"] == "deep"]["mean"]
-        assert low < deep.min() < deep.max() < high
-        assert low == -high
-
-    def test_curves_of_codecs_have_their_unquantised_level(self, coded, found, clips):
-        built = models.build(found)
-        material = spectra.spectra(clips, built["pca", 24])
-        exact = spectra.clip_table(spectra.all_errors(built, material), material)
-        _, axes = figures.coding(coded, exact)
-        dashed = [line for line in axes[0].lines if line.get_linestyle() == "--"]
-        assert len(dashed) == 2
-        mean = exact[exact["family"] == "pca"]["rmse_db"].mean()
-        assert dashed[0].get_ydata()[0] == pytest.approx(mean)
-
-    def test_pictures_share_the_first_ones_scale(self):
-        loud, soft = np.full((5, 7), 1.0), np.full((5, 7), 0.1)
-        _, axes = pictures.spectrograms({"a": loud, "b": soft}, RATE, 1.0)
-        assert axes[0].images[0].get_array().max() == pytest.approx(0.0)
-        assert axes[1].images[0].get_array().max() == pytest.approx(-20.0)
-
-    def test_walks_of_different_sizes_share_a_figure(self):
-        walks = {"PCA": np.zeros((2, 3, 9), np.float32), "Deep": np.ones((3, 3, 9), np.float32)}
-        _, axes = pictures.latent_walk(walks, (-1.0, 0.0, 1.0), RATE)
-        assert axes.shape == (2, 3)
-        labels = [text.get_text() for text in axes[0, 0].get_legend().get_texts()]
-        assert labels == ["−1 σ", "mean", "+1 σ"]

@@ -1,19 +1,11 @@
-import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import pytest
 
 from musiclib.stft import StftConfig
-from musiclib.studies.spectrograms import choice, figures, phase, representation, tables
+from musiclib.studies.spectrograms import choice, phase, representation
 
 RATE = 24_000
 HOUSE = StftConfig()
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
 
 
 def tone(hertz: float = 1000.0, seconds: float = 1.0) -> np.ndarray:
@@ -81,15 +73,6 @@ def test_pre_emphasis_raises_the_highs_by_six_decibels_an_octave():
     levels = [np.std(representation.pre_emphasis(tone(hertz))[100:]) for hertz in (1500.0, 3000.0)]
     assert 20 * np.log10(levels[1] / levels[0]) == pytest.approx(6.0, abs=0.3)
     assert representation.pre_emphasis(tone()).shape == tone().shape
-
-
-def test_tables_get_headings_in_words():
-    shown = tables.readable(representation.window_table())
-    assert "highest side lobe (dB)" in shown.columns
-    assert (shown.index.name, shown.columns.name) == (None, "window")
-    whole = tables.readable(pd.DataFrame({"a": [3.9, 1.0], "b": [-np.inf, 2.0]}), digits=0)
-    assert whole.to_numpy().tolist() == [[4, -np.inf], [1, 2]]
-    assert whole["a"].dtype == int
 
 
 def test_keeping_all_cells_keeps_the_clip_and_few_cells_keep_a_tone():
@@ -169,30 +152,3 @@ def test_window_trials_have_a_row_for_each_clip_and_window():
     assert table["window"].tolist() == [512, 1024]
     assert table["kept_mos"].between(1, 5).all()
     assert (table["kept_si_sdr"] > 10).all()
-
-
-def test_figures_draw_what_they_are_given():
-    levels = representation.levels_db([noise(), tone()], HOUSE)
-    assert figures.level_histograms(levels)[1].shape == (2,)
-    clips = {"Percussive": strokes(), "Tonal": tone()}
-    assert figures.resolution_grid(clips, RATE, (256, 1024))[1].shape == (2, 2)
-    packed = representation.compaction_table(clips, (256, 512))
-    parts = dict(list(packed.groupby("transform")))
-    figure, axes = figures.compaction(parts, {"Tonal": "the tonal clip"})
-    assert [panel.get_title() for panel in axes] == ["MDCT", "STFT"]
-    labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels == ["the tonal clip", "mean of all clips"]
-    _, axes = figures.waveform_pair(tone(), {"a": -tone(), "b": noise()}, RATE)
-    assert len(axes) == 2
-    assert len(axes[0].lines[0].get_xdata()) == round(0.02 * RATE)
-    curve = pd.DataFrame(
-        {
-            "clip": "c",
-            "method": ["m", "m"],
-            "iterations": [1, 2],
-            "spectral_convergence_db": [0, -3],
-        }
-    )
-    assert figures.convergence(curve)[1].get_ylabel() == "Spectral convergence (dB)"
-    trials = pd.DataFrame({"window": [256, 512], "kept_mos": [3, 4], "rebuilt_mos": [2, 3]})
-    assert figures.window_choice(trials)[1].shape == (2,)
