@@ -115,6 +115,13 @@ def test_the_two_ways_to_a_balanced_accuracy_agree() -> None:
     )
 
 
+def test_balanced_accuracy_weighs_genres_equally() -> None:
+    genres = pd.Series(["a"] * 9 + ["b"])
+    found = balanced_interval([1.0] * 9 + [0.0], genres, pd.Series(range(10)))
+    assert found.mean == 0.5
+    assert found.n == 10
+
+
 def test_few_artists_have_no_interval() -> None:
     truth = {f"t{number}": GENRES[number % 3] for number in range(30)}
     found = score(system(told(truth)), tracks(truth, {name: name[-1:] for name in truth}))

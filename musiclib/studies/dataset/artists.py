@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from musiclib.studies.clip_intervals import clip_difference
+from musiclib.stats import Interval, mean_interval
 from musiclib.studies.dataset.recognition import recognise
 
 
@@ -21,9 +21,9 @@ def neighbours(features: pd.DataFrame, tracks: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Index `track_id`, only clips whose artist has another clip, and that have another artist
-        to be compared with: `free` and `filtered` (1 where the neighbour among all clips, or
-        among other artists' clips, has the same genre) and `same_artist` (1 where the neighbour
-        among all clips is of the same artist).
+        to be compared with: `artist`; `free` and `filtered` (1 where the neighbour among all
+        clips, or among other artists' clips, has the same genre) and `same_artist` (1 where the
+        neighbour among all clips is of the same artist).
     """
     tracks = tracks.loc[features.index]
     scale = features.std().replace(0.0, 1.0).fillna(1.0)
@@ -38,6 +38,7 @@ def neighbours(features: pd.DataFrame, tracks: pd.DataFrame) -> pd.DataFrame:
     other = np.argmin(np.where(same, np.inf, distance), axis=1)
     table = pd.DataFrame(
         {
+            "artist": artist,
             "free": (genre[nearest] == genre).astype(float),
             "filtered": (genre[other] == genre).astype(float),
             "same_artist": (artist[nearest] == artist).astype(float),
@@ -47,21 +48,22 @@ def neighbours(features: pd.DataFrame, tracks: pd.DataFrame) -> pd.DataFrame:
     return table[(same.sum(axis=1) > 1) & (same.sum(axis=1) < len(same))]
 
 
-def neighbour_summary(table: pd.DataFrame, seed: int = 0) -> pd.Series:
-    """Shares of :func:`neighbours` in words, with the paired difference and its interval.
+def neighbour_summary(table: pd.DataFrame) -> pd.Series:
+    """Shares of :func:`neighbours` over artists in words, with the difference and its interval.
 
     Raises:
         MusiclibError: The table is empty.
     """
-    gain = clip_difference(table["free"].to_numpy(), table["filtered"].to_numpy())
+    share = 100 * table.groupby("artist").mean().mean()
+    gain = mean_interval(table["free"] - table["filtered"], table["artist"])
     return pd.Series(
         {
             "clips by artists with several clips": str(len(table)),
-            "neighbour by the same artist": f"{100 * table['same_artist'].mean():.1f} %",
-            "same genre, any neighbour": f"{100 * table['free'].mean():.1f} %",
-            "same genre, neighbour by another artist": f"{100 * table['filtered'].mean():.1f} %",
+            "neighbour by the same artist": f"{share['same_artist']:.1f} %",
+            "same genre, any neighbour": f"{share['free']:.1f} %",
+            "same genre, neighbour by another artist": f"{share['filtered']:.1f} %",
             "difference in points [95 % interval]": (
-                f"{100 * gain.mean:.1f} [{100 * gain.low:.1f}, {100 * gain.high:.1f}]"
+                f"{Interval(100 * gain.mean, 100 * gain.low, 100 * gain.high, gain.n):.1f}"
             ),
         },
         name="",

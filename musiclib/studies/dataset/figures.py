@@ -113,8 +113,7 @@ def score_dots(groups: Mapping[str, Mapping[str, Recognition]]) -> tuple[Figure,
         groups: Results by name, in groups with a heading each.
 
     Returns:
-        The figure and its axes. The thick bar is the interval over clips, the thin one over
-        artists.
+        The figure and its axes.
     """
     rows = [(None, heading, result) for heading, result in groups.items()]
     height = sum(len(results) + 1 for _, _, results in rows)
@@ -127,8 +126,7 @@ def score_dots(groups: Mapping[str, Mapping[str, Recognition]]) -> tuple[Figure,
         )  # fmt: skip
         for name, result in results.items():
             place += 1
-            score, wide, chance = result.accuracy, result.over_artists, result.chance
-            axes.plot([wide.low, wide.high], [place, place], color=_DOT, linewidth=1.4)
+            score, chance = result.accuracy, result.chance
             axes.plot(
                 [score.low, score.high], [place, place], color=_DOT, linewidth=6, alpha=0.35,
                 solid_capstyle="butt",

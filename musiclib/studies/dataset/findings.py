@@ -109,9 +109,9 @@ def scores(results: Results, genres: list[str]) -> list[str]:
         (both.get(ALL), "The descriptors and all that is known without listening"),
     ]
     return [
-        "Scores are balanced accuracies with 95 % intervals over clips. "
+        "Scores are balanced accuracies with 95 % intervals over artists. "
         f"Over {len(genres)} genres, chance is {best.chance:.2f}; a score is called above chance "
-        "if its interval over artists, the more careful one, lies above that.",
+        "if its interval lies above that.",
         *([FEW.format(len(best.hits))] if len(best.hits) < FEW_CLIPS else []),
         *(f"{words}: {result.accuracy:.2f}, {_clear(result)}." for result, words in told if result),
     ]
@@ -133,8 +133,8 @@ def _words(genre: str) -> str:
 
 
 def _clear(result: Recognition) -> str:
-    """Whether a score is above chance, by the more careful of its intervals."""
-    return f"{'above' if result.over_artists.low > result.chance else 'not clear of'} chance"
+    """Whether a score is settled to be above chance."""
+    return f"{'above' if result.accuracy.low > result.chance else 'not settled against'} chance"
 
 
 def too_few(genres: list[str]) -> str:

@@ -8,22 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-import numpy as np
 import pandas as pd
 
 from musiclib.errors import DatasetError
-from musiclib.genre import scored_genres
+from musiclib.genre import balanced_interval, scored_genres
 from musiclib.stats import Interval
 
 TREES: Final = 100
-RESAMPLES: Final = 2_000
 
 Model = Literal["forest", "linear"]
 
 __all__ = [
     "Model",
     "Recognition",
-    "balanced_interval",
     "cross_validated_hits",
     "recognise",
     "scored_genres",
@@ -36,16 +33,13 @@ class Recognition:
 
     Attributes:
         accuracy: Balanced accuracy (the mean over genres of the share guessed right) with its
-            95 % bootstrap interval over clips.
-        over_artists: The same with an interval over artist groups: clips of one artist are alike,
-            so this one is the more careful.
+            95 % interval over artists.
         hits: Share of seeds that guessed a clip right; index `track_id`.
         confusion: Clips of each genre (rows) guessed as each genre (columns), mean over seeds.
         trained_on: Number of training clips.
     """
 
     accuracy: Interval
-    over_artists: Interval
     hits: pd.Series
     confusion: pd.DataFrame
     trained_on: int
@@ -71,7 +65,7 @@ def recognise(
         model: `"forest"`, or `"linear"` for logistic regression (equal for all seeds).
 
     Returns:
-        The score with its intervals.
+        The score with its interval.
 
     Raises:
         DatasetError: There are fewer than two genres, or one of the parts is empty.
@@ -101,46 +95,12 @@ def recognise(
         index=genres,
         columns=genres,
     )
-    groups = tracks.loc[test, "artist_group"]
     return Recognition(
-        balanced_interval(hits, truth, pd.Series(truth.index, truth.index)),
-        balanced_interval(hits, truth, groups),
+        balanced_interval(hits, truth, tracks.loc[test, "artist_group"]),
         hits,
         confusion,
         int((~test).sum()),
     )
-
-
-def balanced_interval(
-    hits: pd.Series, genres: pd.Series, groups: pd.Series, seed: int = 0
-) -> Interval:
-    """Balanced accuracy with a 95 % bootstrap interval over groups of clips.
-
-    Args:
-        hits: Share of right guesses for each clip, 0 to 1.
-        genres: Genre of each clip.
-        groups: What is drawn with replacement: the clip itself, or its artist.
-        seed: Seed of the draws.
-
-    Returns:
-        Mean over genres of the mean over clips. A draw without any clip of a genre leaves that
-        genre out. NaN ends if there is a single group.
-    """
-    codes, names = pd.factorize(groups)
-    columns, labels = pd.factorize(genres)
-    right = np.zeros((len(names), len(labels)))
-    count = np.zeros_like(right)
-    np.add.at(right, (codes, columns), hits.to_numpy(dtype=float))
-    np.add.at(count, (codes, columns), 1.0)
-    mean = float(np.mean(right.sum(axis=0) / count.sum(axis=0)))
-    if len(names) == 1:
-        return Interval(mean, float("nan"), float("nan"), 1)
-    generator = np.random.default_rng(seed)
-    weights = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES)
-    drawn = weights @ count
-    shares = np.divide(weights @ right, drawn, out=np.full(drawn.shape, np.nan), where=drawn > 0)
-    low, high = np.percentile(np.nanmean(shares, axis=1), [2.5, 97.5])
-    return Interval(mean, float(low), float(high), len(names))
 
 
 def cross_validated_hits(

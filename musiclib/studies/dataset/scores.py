@@ -6,7 +6,7 @@ from typing import Final
 import pandas as pd
 
 from musiclib.datasets import Dataset
-from musiclib.studies.clip_intervals import clip_interval
+from musiclib.stats import mean_interval
 from musiclib.studies.dataset.descriptors import FAMILIES, KEYS, Described, family
 from musiclib.studies.dataset.provenance import (
     CONFIDENCE,
@@ -83,7 +83,7 @@ def score_all(sets: Sets, tracks: pd.DataFrame, seeds: Sequence[int]) -> Results
 
 
 def score_table(results: Results, linear: Mapping[str, Recognition]) -> pd.DataFrame:
-    """Scores with both intervals, and the linear model's beside them.
+    """Scores with their intervals, and the linear model's beside them.
 
     Args:
         results: From :func:`score_all`.
@@ -94,8 +94,7 @@ def score_table(results: Results, linear: Mapping[str, Recognition]) -> pd.DataF
     """
     rows = {
         name: {
-            "forest [95 % over clips]": f"{result.accuracy:.2f}",
-            "95 % over artists": f"{result.over_artists.low:.2f} to {result.over_artists.high:.2f}",
+            "forest [95 %]": f"{result.accuracy:.2f}",
             "logistic regression": f"{linear[name].accuracy:.2f}",
         }
         for group in results.values()
@@ -119,7 +118,7 @@ def agreement_table(
 
     Returns:
         A row for each kind of evidence and each confidence: clips, and agreement in percent with
-        its 95 % interval over clips. Empty where the table knows no evidence or has too few
+        its 95 % interval over artists. Empty where the table knows no evidence or has too few
         artists.
     """
     columns = ["clips", "agreement (%)"]
@@ -134,6 +133,7 @@ def agreement_table(
         for value in values:
             chosen = mean[tracks.loc[mean.index, column] == value]
             if len(chosen):
-                interval = clip_interval(chosen.to_numpy())
+                owners = tracks.loc[chosen.index, "artist_group"]
+                interval = mean_interval(chosen, owners, bounds=(0.0, 100.0))
                 rows[column, value] = {"clips": len(chosen), "agreement (%)": f"{interval:.0f}"}
     return pd.DataFrame.from_dict(rows, orient="index")[columns]
