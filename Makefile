@@ -104,15 +104,15 @@ notebooks: $(STAMP) ## bring the chapters' notebooks into their form for git
 checkpoints codec: export MALLOC_MMAP_MAX_ := 0
 checkpoints codec: export MALLOC_TRIM_THRESHOLD_ := 8589934592
 checkpoints codec: export MALLOC_TOP_PAD_ := 268435456
-checkpoints: $(STAMP) ## train every model of the book from scratch, into build/checkpoints
-	@$(BIN)/musiclib train --list | cut -d' ' -f1 | grep -v -e ^codec- -e ^learned- | xargs -P "$(JOBS)" -I{} $(BIN)/musiclib train {} \
+checkpoints: $(STAMP) ## train what learns from the bundled music from scratch, into build/checkpoints
+	@$(BIN)/musiclib train --list | awk '$$2 == "mini" { print $$1 }' | xargs -P "$(JOBS)" -I{} $(BIN)/musiclib train {} \
 		--dataset "$(DATASET)" $(if $(DATA_ROOT),--data-root "$(DATA_ROOT)") --profile "$(PROFILE)" --seed "$(SEED)" \
 		--threads 1 --out build/checkpoints/{}
 	@$(BIN)/python scripts/compare_checkpoints.py build/checkpoints
 
-codec: $(STAMP) ## train the codec on music from Debian's packages (5 GiB), into build/codec
+codec: $(STAMP) ## train codecs on music from Debian's packages (5 GiB), into build/codec
 	@$(BIN)/musiclib data download debian --root "$(or $(DATA_ROOT),build/data)"
-	@$(BIN)/musiclib train --list | cut -d' ' -f1 | grep -e ^codec- -e ^learned- | xargs -P "$(JOBS)" -I{} \
+	@$(BIN)/musiclib train --list | awk '$$2 == "debian" { print $$1 }' | xargs -P "$(JOBS)" -I{} \
 		$(BIN)/musiclib train {} --dataset debian --data-root "$(or $(DATA_ROOT),build/data)" \
 		--profile "$(PROFILE)" --seed "$(SEED)" --threads 1 --out build/codec/{}
 

@@ -83,6 +83,7 @@ def test_list(capfd):
     code, out, err = run(capfd, "train", "--list")
     assert (code, err) == (0, "")
     names = [line.split()[0] for line in out.splitlines()]
+    assert {line.split()[1] for line in out.splitlines()} == {"mini", "debian"}
     assert names == [*recipes.RECIPES, "codec-tables"]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from musiclib.errors import TrainingError
 
 NAME = "codec-tables"
-DESCRIPTION = "what the codec's entropy coder knows beforehand; train it on the data set debian"
+DESCRIPTION = "what the codec's entropy coder knows beforehand"
 # Segments and their length in seconds. A second of audio takes about 20 ms: minutes in all, so
 # there is nothing to resume.
 SEGMENTS = {"smoke": (4, 1.0), "mini": (300, 8.0), "retrain": (300, 8.0)}

@@ -48,7 +48,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("model", nargs="?", metavar="MODEL", help="a name that --list shows")
     parser.add_argument("--list", action="store_true", help="list the models and stop")
-    parser.add_argument("--dataset", default="mini", metavar="NAME", help="default: mini")
+    parser.add_argument(
+        "--dataset", metavar="NAME", help="default: what the shipped model was trained on (--list)"
+    )
     parser.add_argument("--data-root", metavar="FOLDER", help="folder of the data set")
     parser.add_argument(
         "--profile",
@@ -83,10 +85,12 @@ def _train(args: argparse.Namespace) -> int:
         return _list()
     if args.model is None:
         raise MusiclibError("Name a model; `musiclib train --list` shows all.")
-    if args.model == tables.NAME:
-        return tables.train_tables(args)
-    from musiclib.training.recipes import recipe
+    from musiclib.training.recipes import CORPUS, recipe
 
+    if args.model == tables.NAME:
+        args.dataset = args.dataset or CORPUS
+        return tables.train_tables(args)
+    args.dataset = args.dataset or recipe(args.model).dataset
     model_config, train_config = recipe(args.model).configs(args.profile, args.seed)
     train_config = _with_options(train_config, args)
     out = args.out or Path("checkpoints") / args.model
@@ -142,10 +146,11 @@ def _with_options(config: TrainConfig, args: argparse.Namespace) -> TrainConfig:
 
 
 def _list() -> int:
-    from musiclib.training.recipes import RECIPES
+    from musiclib.training.recipes import CORPUS, RECIPES
 
-    width = max(map(len, RECIPES))
-    for name, item in RECIPES.items():
-        print(f"{name:<{width}}  {item.description}")
-    print(f"{tables.NAME:<{width}}  {tables.DESCRIPTION}")
+    rows = [(name, item.dataset, item.description) for name, item in RECIPES.items()]
+    rows.append((tables.NAME, CORPUS, tables.DESCRIPTION))
+    width = max(len(name) for name, *_ in rows)
+    for name, dataset, description in rows:
+        print(f"{name:<{width}}  {dataset:<6}  {description}")
     return 0

@@ -37,6 +37,7 @@ WIDEBAND_LATENTS = (64,)
 # about 6, 3, 1.5 and 0.6 kbps.
 RATE_WEIGHTS = (6, 18, 50, 150)
 RESTORER = "codec-restorer"
+CORPUS = "debian"
 MASKING, GAUSSIAN = Corruption("masking", 0.3), Corruption("gaussian", 0.3)
 
 # 126 latent frames of 8.192 s, as the original report cut its music.
@@ -134,12 +135,14 @@ class Recipe:
         description: One line for a reader.
         model: Configuration of the model.
         training: Configuration of the training in the profile `mini`.
+        dataset: The data set that the shipped model was trained on.
     """
 
     name: str
     description: str
     model: ModelConfig
     training: TrainConfig
+    dataset: str = "mini"
 
     def configs(self, profile: str = "mini", seed: int = 0) -> tuple[ModelConfig, TrainConfig]:
         """Return both configurations.
@@ -228,6 +231,7 @@ def _all() -> Iterator[Recipe]:
             f"{weight / 1000:g} of squared error pays for 1 kbps",
             replace(wideband, bottleneck=Bottleneck("rate", rate_weight=weight / 1000)),
             _COMPRESSING,
+            CORPUS,
         )
     # Of a stage of 1,024 codes a frame of 43 ms makes 234 bits a second, so 26 reach 6 kbps.
     yield Recipe(
@@ -235,12 +239,14 @@ def _all() -> Iterator[Recipe]:
         "2-D convolutions over log spectrograms at 24 kHz, 26 codebooks of 1,024 vectors",
         replace(wideband, group=8, latent=128, bottleneck=Bottleneck("rvq", stages=26)),
         _COMPRESSING,
+        CORPUS,
     )
     yield Recipe(
         "waveform-rate",
         "convolutions over samples at 24 kHz, trained for rate: 0.5 dB of noise pay for 1 kbps",
         WaveformConfig(bottleneck=Bottleneck("rate", rate_weight=0.5)),
         _WAVEFORM_COMPRESSING,
+        CORPUS,
     )
     for factor in WAVEFORM_FACTORS:
         yield Recipe(
@@ -270,19 +276,25 @@ def _all() -> Iterator[Recipe]:
     )
     yield Recipe(
         RESTORER,
-        "the codec's network: repairs decoded spectra; train it on the data set debian",
+        "the codec's network: repairs decoded spectra",
         RestorerConfig(),
         _RESTORER,
+        CORPUS,
     )
     for name, (words, config) in RESTORER_VARIANTS.items():
         yield Recipe(
-            f"{RESTORER}-{name}", f"{RESTORER}, less trained: {words}", config, _RESTORER_BRIEF
+            f"{RESTORER}-{name}",
+            f"{RESTORER}, less trained: {words}",
+            config,
+            _RESTORER_BRIEF,
+            CORPUS,
         )
     yield Recipe(
         "learned-transform",
-        "a rival of the codec's MDCT with whole numbers as latents; train it on debian",
+        "a rival of the codec's MDCT with whole numbers as latents",
         LearnedTransformConfig(),
         _TRANSFORM,
+        CORPUS,
     )
     for latent in FRAME_LATENTS:
         yield from _frames(latent)

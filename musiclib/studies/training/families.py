@@ -15,9 +15,11 @@ from musiclib.training.recipes import (
 )
 
 AUTOENCODERS = tuple(
-    name for name, item in RECIPES.items() if issubclass(MODELS[item.model.kind], Autoencoder)
+    name
+    for name, item in RECIPES.items()
+    if issubclass(MODELS[item.model.kind], Autoencoder) and item.dataset == "mini"
 )
-"""The recipes that the chapter is about; networks of the codec have a chapter of their own."""
+"""The recipes that the chapter is about: autoencoders trained on the bundled music."""
 
 FRAME_KINDS: dict[str, str] = {
     "pca": "PCA",
