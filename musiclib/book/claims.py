@@ -100,7 +100,7 @@ class Claims:
             words += " These of its claims do not hold here:"
         items = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in self.failed)
         return Rendered(
-            '<div class="admonition note ml-claims"><p class="admonition-title">Other music</p>'
+            '<div class="admonition note ml-claims"><p class="admonition-title">Another run</p>'
             f"<p>{html.escape(words)}</p>{f'<ul>{items}</ul>' if items else ''}</div>",
             "\n".join([words, *(f"  - {sentence}" for sentence in self.failed)]),
         )
