@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -137,14 +138,29 @@ def test_workflows_call_the_commands_of_the_readme() -> None:
     assert "make book" in steps["publish"]
 
 
-def test_command_starts_without_heavy_libraries() -> None:
-    heavy = ["torch", "librosa", "papermill", "sphinx", "matplotlib", "sklearn"]
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--help"], 0),
+        (["info", "tests/data/melic/stereo-24kbps.mlc"], 0),
+        (["info", "README.md"], 2),
+        (["encode", "missing.wav", "out.mlc", "--kbps", "3"], 2),
+        (["encode", "README.md", "out.mla", "--model", "wideband-64", "--step", "0"], 2),
+        (["decode", "README.md", "out.wav"], 2),
+        (["evaluate", "missing.wav", "--codecs", "unknown:3"], 2),
+        (["genre", "--dataset", "folder", "--data-root", "missing"], 2),
+        (["book", "build", "--only", "no-such-chapter"], 2),
+    ],
+)
+def test_what_is_told_or_refused_needs_no_heavy_library(arguments: list[str], code: int) -> None:
+    """PyTorch, Numba and the like take seconds to import."""
+    heavy = ["torch", "numba", "librosa", "papermill", "sphinx", "matplotlib", "sklearn"]
     text = f"""
 import sys
-from musiclib.cli.main import build_parser
-build_parser()
-print([name for name in {heavy} if name in sys.modules])
+from musiclib.cli.main import main
+code = main({arguments})
+print([code, *(name for name in {heavy} if name in sys.modules)])
 """
     command = [sys.executable, "-c", text]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.splitlines()[-1] == f"[{code}]"

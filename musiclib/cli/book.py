@@ -86,10 +86,15 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _options(args: argparse.Namespace) -> Any:
-    from musiclib.book.build import Options
+    from musiclib.book.layout import find_book
 
+    # What can be refused is refused before the build is imported, which takes seconds.
     if args.jobs < 1:
         raise BookError(f"--jobs is {args.jobs}; it must be at least 1.")
+    find_book(args.source).select(list(args.only))
+
+    from musiclib.book.build import Options
+
     return Options(
         source=args.source,
         out=args.out,
@@ -131,16 +136,16 @@ def _work(task: Callable[[], object]) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
+    options = _options(args)
     from musiclib.book.build import run_chapters
 
-    options = _options(args)
     return _work(lambda: run_chapters(options, _say))
 
 
 def _build(args: argparse.Namespace) -> int:
+    options = _options(args)
     from musiclib.book.build import build
 
-    options = _options(args)
     return _work(lambda: _say(f"The book is ready: {build(options, _say).as_uri()}"))
 
 

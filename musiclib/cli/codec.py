@@ -8,7 +8,7 @@ from pathlib import Path
 
 from musiclib.cli import coding, facts
 from musiclib.cli.batch import AUDIO_SUFFIXES, bar, run_batch
-from musiclib.cli.files import check_output, positive, positive_int
+from musiclib.cli.files import check_output, check_source, positive, positive_int
 from musiclib.errors import CodecError
 
 SUFFIXES = {
@@ -135,8 +135,9 @@ def _encode(args: argparse.Namespace) -> int:
             quiet=args.quiet,
         )
     name = _codec_name(args.target, args.codec)
-    codec = coding.make_codec(name, args)
     check_output(args.source, args.target, args.force)
+    check_source(args.source)
+    codec = coding.make_codec(name, args)
     with bar(args.source.name, args.quiet) as progress:
         line = coding.encode_one(args.source, args.target, codec, args, progress)
     if not args.quiet:

@@ -29,6 +29,17 @@ def positive_int(text: str) -> int:
     return int(text)
 
 
+def check_source(source: Path) -> None:
+    """Refuse a file that is no audio, before a codec is made that takes seconds to import.
+
+    Raises:
+        AudioFileError: It is missing, or cannot be read as audio.
+    """
+    from musiclib.audio import probe
+
+    probe(source)
+
+
 def check_output(source: Path | None, target: Path, force: bool) -> None:
     """Refuse to write where something would be lost or nothing can be written.
 

@@ -66,11 +66,13 @@ def _genre(args: argparse.Namespace) -> int:
         check_output(None, args.out, args.force)
 
     from musiclib.datasets import open_dataset
-    from musiclib.studies.genre.experiment import run_experiment
 
     dataset = open_dataset(args.dataset, args.data_root, args.seed)
     if args.per_genre is not None:
         dataset = dataset.select(per_genre=args.per_genre, seed=args.seed)
+
+    from musiclib.studies.genre.experiment import run_experiment
+
     results = run_experiment(
         dataset, args.profile, args.seed, args.jobs, progress=sys.stderr.isatty()
     )

@@ -17,6 +17,9 @@ from musiclib.errors import AudioError, BitstreamError, CodecError
 
 MAX_CHANNELS = 2
 
+Progress = Callable[[float], None]
+"""Called with the share of the work that is done, 0 to 1."""
+
 
 @runtime_checkable
 class Codec(Protocol):

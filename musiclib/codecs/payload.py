@@ -20,7 +20,7 @@ def payload_bytes(data: bytes) -> int:
 
         return sum(map(len, unpack(data).payloads))
     if data.startswith(NEURAL_MAGIC):
-        from musiclib.codecs.neural.codec import describe
+        from musiclib.codecs.neural import describe
 
         return describe(data).contents.payload_bytes
     return packet_bytes(data)

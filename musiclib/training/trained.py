@@ -7,14 +7,17 @@ import json
 import os
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
 import musiclib
-from musiclib.datasets import Dataset, cache_root, open_dataset
 from musiclib.errors import CheckpointError
 from musiclib.training.checkpoint import Checkpoint, load, weights_path
 from musiclib.training.recipes import recipe
+
+if TYPE_CHECKING:  # a data set brings pandas, for which a codec that finds its model has no use
+    from musiclib.datasets import Dataset
 
 FOLDER_VARIABLE = "MUSICLIB_CHECKPOINTS"
 # The codec's own models travel inside the package, so that an installation is a codec that works.
@@ -97,6 +100,7 @@ def trained(
             )
         _refuse_known(found, dataset)
         return found
+    from musiclib.datasets import cache_root
     from musiclib.training.data import Music
     from musiclib.training.fabric import with_precision
     from musiclib.training.loop import fit, new_model
@@ -147,4 +151,6 @@ def _music_of(found: Checkpoint) -> str | None:
 
 @lru_cache(maxsize=8)
 def _training_tracks(name: str, root: Path) -> frozenset[str]:
+    from musiclib.datasets import open_dataset
+
     return frozenset(open_dataset(name, root, split="official").part("train").tracks.index)

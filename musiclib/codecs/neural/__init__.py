@@ -1,8 +1,13 @@
 """The codec of this book: a transform coder, learned probabilities, a network that restores."""
 
-from musiclib.codecs.neural.codec import Description, NeuralCodec, describe
-from musiclib.codecs.neural.model import Model, open_model
+from typing import TYPE_CHECKING, Any
+
+from musiclib.codecs.neural.bitstream import Description, describe
+from musiclib.codecs.neural.codec import NeuralCodec
 from musiclib.codecs.neural.stream import decode_file, encode_file
+
+if TYPE_CHECKING:
+    from musiclib.codecs.neural.model import Model, open_model
 
 __all__ = [
     "Description",
@@ -13,3 +18,12 @@ __all__ = [
     "encode_file",
     "open_model",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # A model brings PyTorch and Numba, which take seconds to import.
+    if name in ("Model", "open_model"):
+        from musiclib.codecs.neural import model
+
+        return getattr(model, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

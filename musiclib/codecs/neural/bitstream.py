@@ -40,6 +40,7 @@ VERSION = 1
 MODEL_BYTES = 4
 BLOCK_FRAMES = 1024
 ANGLES = 256
+LARGEST_GAIN = 255  # a byte
 RATES = (
     *(24_000, 8_000, 11_025, 12_000, 16_000, 22_050, 32_000, 44_100, 48_000),
     *(88_200, 96_000, 176_400, 192_000),
@@ -291,3 +292,31 @@ class Reader:
 
     def _cut_off(self, where: str) -> BitstreamError:
         return BitstreamError(f"This .mlc file is truncated or damaged: it ends {where}. {_AGAIN}")
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a file says of itself.
+
+    Attributes:
+        header: Rate, length, channels, model and tags.
+        contents: What its blocks are.
+        n_bytes: Size of the whole file.
+    """
+
+    header: Header
+    contents: Contents
+    n_bytes: int
+
+
+def describe(file: BinaryIO | bytes) -> Description:
+    """Read and check a file without its model.
+
+    Args:
+        file: Its bytes, or an open binary file.
+
+    Raises:
+        BitstreamError: It is truncated, damaged or foreign.
+    """
+    reader = Reader(io.BytesIO(file) if isinstance(file, bytes) else file)
+    return Description(reader.header, reader.check(), reader.n_bytes)

@@ -6,20 +6,22 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from musiclib.audio import HOUSE_RATE, FloatArray
 from musiclib.codecs.base import FileCodec
 from musiclib.codecs.container import MAX_DECODED_SECONDS
-from musiclib.codecs.neural.bitstream import Contents, Header, Reader
-from musiclib.codecs.neural.decoding import decode
-from musiclib.codecs.neural.encoding import Order, encode
-from musiclib.codecs.neural.model import Model, open_model
+from musiclib.codecs.neural.bitstream import LARGEST_GAIN, Reader
 from musiclib.codecs.neural.tags import kept_tags
 from musiclib.errors import BitstreamError, CodecError
-from musiclib.models.transform import LARGEST_GAIN, Setting
+
+# What codes and decodes brings PyTorch and Numba. It is imported when there is something to do, so
+# that a file is described and a request refused at once.
+if TYPE_CHECKING:
+    from musiclib.codecs.neural.encoding import Order
+    from musiclib.codecs.neural.model import Model
 
 KBPS = (0.75, 1, 1.5, 2, 3, 4, 6, 8, 9, 12, 16, 20, 24, 32, 48, 64, 96, 128)
 LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000
@@ -78,6 +80,8 @@ class NeuralCodec(FileCodec):
         Raises:
             CheckpointError: It is missing or damaged.
         """
+        from musiclib.codecs.neural.model import open_model
+
         return self.model or open_model(self.folder)
 
     def order(self, tags: Mapping[str, str] | None = None) -> Order:
@@ -86,6 +90,9 @@ class NeuralCodec(FileCodec):
         Raises:
             CodecError: If there is neither a bitrate nor a gain.
         """
+        from musiclib.codecs.neural.encoding import Order
+        from musiclib.models.transform import Setting
+
         setting = None if self.gain is None else Setting(self.gain)
         kbps = self.required_kbps() if setting is None else None
         return Order(kbps, setting, self.restore, kept_tags(tags or {}))
@@ -97,6 +104,8 @@ class NeuralCodec(FileCodec):
 
     def _encode(self, audio: FloatArray, sample_rate: int, tags: Mapping[str, str]) -> bytes:
         check_source_rate(sample_rate)
+        from musiclib.codecs.neural.encoding import encode
+
         size = CHUNK_S * sample_rate
         starts = range(0, audio.shape[1], size)
         file = io.BytesIO()
@@ -117,6 +126,8 @@ class NeuralCodec(FileCodec):
                 f"This .mlc file lasts more than {MAX_DECODED_SECONDS / 3600:g} hours. Decode it "
                 "into a file (musiclib decode), which takes little memory."
             )
+        from musiclib.codecs.neural.decoding import decode
+
         pieces = list(decode(reader, self.opened(), self.restore, self.threads))
         return np.concatenate(pieces, axis=1), HOUSE_RATE
 
@@ -132,31 +143,3 @@ def check_source_rate(sample_rate: int) -> None:
             f"musiclib takes {LOWEST_RATE} to {HIGHEST_RATE} Hz, not {sample_rate}. "
             "Resample it first (musiclib.audio.resample)."
         )
-
-
-@dataclass(frozen=True)
-class Description:
-    """What a file says of itself.
-
-    Attributes:
-        header: Rate, length, channels, model and tags.
-        contents: What its blocks are.
-        n_bytes: Size of the whole file.
-    """
-
-    header: Header
-    contents: Contents
-    n_bytes: int
-
-
-def describe(file: BinaryIO | bytes) -> Description:
-    """Read and check a file without its model.
-
-    Args:
-        file: Its bytes, or an open binary file.
-
-    Raises:
-        BitstreamError: It is truncated, damaged or foreign.
-    """
-    reader = Reader(io.BytesIO(file) if isinstance(file, bytes) else file)
-    return Description(reader.header, reader.check(), reader.n_bytes)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from musiclib.audio import HOUSE_RATE
+from musiclib.codecs.base import Progress
 from musiclib.codecs.neural import analysis, bitstream
 from musiclib.codecs.neural.entropy import FrameEncoder
 from musiclib.codecs.neural.model import Model
@@ -20,7 +21,7 @@ from musiclib.codecs.neural.rate import (
     setting_of,
     solve,
 )
-from musiclib.codecs.neural.survey import TAIL, Chunks, Progress, Survey, survey
+from musiclib.codecs.neural.survey import TAIL, Chunks, Survey, survey
 from musiclib.errors import AudioError, CodecError
 from musiclib.models.transform import Setting
 

@@ -8,13 +8,9 @@ from os import PathLike
 from pathlib import Path
 
 from musiclib.audio import HOUSE_RATE, AudioWriter, FloatArray, blocks, probe
-from musiclib.codecs.base import MAX_CHANNELS
-from musiclib.codecs.neural.analysis import resampled
+from musiclib.codecs.base import MAX_CHANNELS, Progress
 from musiclib.codecs.neural.bitstream import Header, Reader
 from musiclib.codecs.neural.codec import CHUNK_S, NeuralCodec, check_source_rate
-from musiclib.codecs.neural.decoding import decode
-from musiclib.codecs.neural.encoding import encode
-from musiclib.codecs.neural.survey import Progress
 from musiclib.errors import AudioFileError, BitstreamError, CodecError
 from musiclib.files import whole_file
 
@@ -78,6 +74,8 @@ def encode_file(
             "first (--mono, or mono=True)."
         )
 
+    from musiclib.codecs.neural.encoding import encode
+
     def chunks() -> Iterator[FloatArray]:
         for chunk in blocks(source, rate, CHUNK_S, mono):
             yield chunk[None] if chunk.ndim == 1 else chunk
@@ -127,6 +125,9 @@ def decode_file(
         try:
             reader = Reader(file)
             reader.check()
+            from musiclib.codecs.neural.analysis import resampled
+            from musiclib.codecs.neural.decoding import decode
+
             header = reader.header
             length = header.n_samples if rate == header.sample_rate else None
             pieces = decode(reader, codec.opened(), codec.restore, codec.threads)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from musiclib.audio import HOUSE_RATE, FloatArray
+from musiclib.codecs.base import Progress
 from musiclib.codecs.neural import analysis
 from musiclib.codecs.neural.rate import Statistics
 from musiclib.errors import AudioError
@@ -14,7 +15,6 @@ from musiclib.errors import AudioError
 TAIL = 6
 LOUDEST = 32.0  # thirty decibels over full scale only come from damage or a wrong scale
 
-Progress = Callable[[float], None]
 Chunks = Callable[[], Iterable[FloatArray]]
 
 
