@@ -6,6 +6,7 @@ import pytest
 from musiclib.errors import MusiclibError
 from musiclib.latents import quality
 from musiclib.latents.projection import PROJECTIONS, project, standardised
+from musiclib.stats import mean_interval
 
 QUICK = [name for name in PROJECTIONS if name != "umap"]
 
@@ -167,15 +168,24 @@ class TestShares:
 
 
 class TestIntervals:
-    def test_artists_are_drawn_and_not_clips(self):
-        values = np.repeat([0.0, 1.0], 50)
+    def test_artists_count_and_not_clips(self):
+        values = np.repeat(np.arange(10) % 2 * 1.0, 10)
         by_clip = quality.grouped_interval(values, np.arange(100))
-        by_artist = quality.grouped_interval(values, np.repeat([1, 2], 50))
+        by_artist = quality.grouped_interval(values, np.repeat(np.arange(10), 10))
         assert by_clip.mean == by_artist.mean == 0.5
         assert by_artist.high - by_artist.low > 2 * (by_clip.high - by_clip.low)
+        assert (by_clip.n, by_artist.n) == (100, 10)
+
+    def test_with_one_point_an_artist_it_is_the_interval_of_a_mean(self):
+        values = np.random.default_rng(0).uniform(0.2, 1.0, 12)
+        found = quality.grouped_interval(values, np.arange(12), (0.0, 1.0))
+        wanted = mean_interval(values, bounds=(0.0, 1.0))
+        assert [found.mean, found.low, found.high] == pytest.approx(
+            [wanted.mean, wanted.low, wanted.high]
+        )
 
     def test_missing_values_and_single_groups(self):
         found = quality.grouped_interval([1.0, np.nan, 3.0], ["a", "b", "a"])
-        assert (found.mean, found.n) == (2.0, 2)
+        assert (found.mean, found.n) == (2.0, 1)
         assert np.isnan(found.low)
         assert quality.text(quality.grouped_interval([np.nan], ["a"])) == "not computed"

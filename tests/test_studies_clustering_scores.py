@@ -8,6 +8,7 @@ from sklearn import metrics
 from musiclib.errors import ModelError
 from musiclib.latents import AutoencoderLatents, sequences
 from musiclib.models import DeepConfig, WaveformConfig
+from musiclib.stats import mean_interval
 from musiclib.studies.clustering import material as materials
 from musiclib.studies.clustering import scores
 from musiclib.training import Checkpoint, TrainConfig, fit, load, new_model
@@ -72,23 +73,29 @@ def test_shuffled_labels_are_worth_nothing_beyond_chance():
 
 def test_the_interval_of_accuracy_is_that_of_a_mean():
     truth, found, _ = drawn(tracks=100, clusters=4)
-    one = scores.interval(
-        lambda counts: np.trace(counts, axis1=-2, axis2=-1) / counts.sum(axis=(-2, -1)),
-        truth, [found], 4, 4,
-    )  # fmt: skip
-    share = np.mean(truth == found)
-    half = 1.96 * np.sqrt(share * (1 - share) / (len(truth) - 1))
-    assert one.mean == pytest.approx(share)
-    assert one.high - one.mean == pytest.approx(half)
-    two = scores.interval(scores.purity, truth[:2], [found[:2]], 4, 4)
+
+    def accuracy(counts):
+        return np.trace(counts, axis1=-2, axis2=-1) / counts.sum(axis=(-2, -1))
+
+    each = np.arange(len(truth))
+    one = scores.interval(accuracy, truth, each, [found], 4, 4)
+    wanted = mean_interval(truth == found)
+    assert [one.mean, one.low, one.high] == pytest.approx([wanted.mean, wanted.low, wanted.high])
+    # Tracks of one artist go together.
+    twice = [np.repeat(values, 2) for values in (truth, each, found)]
+    again = scores.interval(accuracy, twice[0], twice[1], [twice[2]], 4, 4)
+    assert [again.low, again.high, again.n] == pytest.approx([one.low, one.high, 100])
+    two = scores.interval(scores.purity, truth[:2], each[:2], [found[:2]], 4, 4)
     assert np.isnan(two.low)
 
 
 def test_a_difference_is_paired():
     truth, found, _ = drawn(tracks=80)
-    same = scores.difference(scores.adjusted_rand, truth, [found], [found], 4, 5)
+    each = np.arange(len(truth))
+    same = scores.difference(scores.adjusted_rand, truth, each, [found], [found], 4, 5)
     assert same.mean == same.low == same.high == 0.0
-    better = scores.difference(scores.normalised_information, truth, [truth], [found], 4, 5)
+    information = scores.normalised_information
+    better = scores.difference(information, truth, each, [truth], [found], 4, 5)
     assert better.low > 0.0
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from musiclib.latents.quality import NOTHING, distances, nearest, ratio_interval
+from musiclib.latents.quality import NOTHING, distances, grouped_interval, nearest, ratio_interval
 from musiclib.stats import Interval
 
 Array = npt.NDArray[np.float64]
@@ -90,7 +90,7 @@ def r2_interval(truth: npt.ArrayLike, probe: Probe, groups: Labels) -> Interval:
     Args:
         truth: Targets of the test points, `(M, T)`.
         probe: Their predictions.
-        groups: Artists of the test points, `(M,)`, over which the interval is drawn.
+        groups: Artists of the test points, `(M,)`, over which the interval is.
 
     Returns:
         R2 over all targets together. The training mean has exactly 0; a probe can be below.
@@ -102,7 +102,7 @@ def r2_interval(truth: npt.ArrayLike, probe: Probe, groups: Labels) -> Interval:
 
 
 def r2_difference(truth: npt.ArrayLike, first: Probe, second: Probe, groups: Labels) -> Interval:
-    """R2 of one probe minus that of another on the same points, drawn together.
+    """R2 of one probe minus that of another on the same points.
 
     Args:
         truth: As for :func:`r2_interval`.
@@ -145,6 +145,7 @@ def identification(
     starts_s: npt.ArrayLike,
     apart_s: float,
     labels: Labels,
+    artists: Labels,
     across_tracks: bool = False,
 ) -> tuple[Interval, float]:
     """Whether the nearest other piece has the same label.
@@ -155,10 +156,11 @@ def identification(
         starts_s: Where each piece starts in its track, in seconds, `(N,)`.
         apart_s: Pieces of one track count only if their starts are further apart than this.
         labels: What is to be found: the track itself, or its package.
+        artists: Artist of each piece, `(N,)`.
         across_tracks: Leave out all pieces of the same track.
 
     Returns:
-        Share of the pieces that have it right, with an interval over tracks, and the share by
+        Share of the pieces that have it right, with an interval over artists, and the share by
         blind choice. Pieces that no other one shares its label with are left out.
     """
     names, kinds = np.asarray(tracks), np.asarray(labels)
@@ -174,4 +176,4 @@ def identification(
     found = nearest(distances(values), allowed, 1)
     hits = np.array([float(same[row, near[0]]) for row, near in enumerate(found) if usable[row]])
     chance = float((right[usable] / allowed[usable].sum(axis=1)).mean())
-    return ratio_interval(hits, np.ones(len(hits)), names[usable]), chance
+    return grouped_interval(hits, np.asarray(artists)[usable], bounds=(0.0, 1.0)), chance

@@ -1,7 +1,7 @@
 """Numbers beside a picture: how points of a space keep company, and how sure that is.
 
 Clips of one artist are alike, often from one recording session. So neighbours by the same artist
-never count for a genre, and intervals are drawn over artists, not over clips.
+never count for a genre, and intervals are over artists, not over clips.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from musiclib.stats import Interval
+from musiclib.stats import Bounds, Interval, jackknife
 
 Array = npt.NDArray[np.float64]
 Labels = Sequence[Any] | npt.NDArray[Any]
 NEIGHBOURS: Final = 5
-RESAMPLES: Final = 2_000
 NOTHING: Final = Interval(math.nan, math.nan, math.nan, 0)
 
 
@@ -202,51 +201,47 @@ def explained(values: npt.ArrayLike, factor: Labels) -> float:
     return float(1.0 - (rest / rest_freedom) / (total / (len(centred) - 1)))
 
 
-def grouped_interval(values: npt.ArrayLike, groups: Labels, seed: int = 0) -> Interval:
-    """Mean with a 95 % bootstrap interval over groups of points.
+def grouped_interval(
+    values: npt.ArrayLike, groups: Labels, bounds: Bounds | None = None
+) -> Interval:
+    """Mean with a 95 % interval over groups of points.
 
     Args:
         values: One number a point, `(N,)`; those that are NaN are left out.
-        groups: What is drawn with replacement, such as artists, `(N,)`.
-        seed: Seed of the draws.
+        groups: Whose points belong together, such as artists, `(N,)`.
+        bounds: Lowest and highest possible value.
 
     Returns:
-        The mean over points; `n` is the number of points. NaN ends for a single group, NaN
+        The mean over points; `n` is the number of groups. NaN ends for too few of them, NaN
         throughout where no value is left.
     """
     array = np.asarray(values, dtype=np.float64)
     kept = np.isfinite(array)
-    return ratio_interval(array[kept], np.ones(kept.sum()), np.asarray(groups)[kept], seed)
+    return ratio_interval(array[kept], np.ones(kept.sum()), np.asarray(groups)[kept], bounds)
 
 
 def ratio_interval(
-    tops: npt.ArrayLike, bottoms: npt.ArrayLike, groups: Labels, seed: int = 0
+    tops: npt.ArrayLike, bottoms: npt.ArrayLike, groups: Labels, bounds: Bounds | None = None
 ) -> Interval:
-    """Ratio of two sums with a 95 % bootstrap interval over groups.
+    """Ratio of two sums with a 95 % interval over groups.
 
     Args:
         tops: One number a point, `(N,)`.
         bottoms: The same for the denominator, not negative.
-        groups: What is drawn with replacement, `(N,)`.
-        seed: Seed of the draws.
+        groups: Whose points belong together, `(N,)`.
+        bounds: Lowest and highest possible value of the ratio.
 
     Returns:
-        The ratio; `n` is the number of points.
+        The ratio; `n` is the number of groups. NaN throughout where the denominator is 0.
     """
     names, codes = np.unique(np.asarray(groups), return_inverse=True)
-    sums = np.zeros((len(names), 2))
-    np.add.at(sums[:, 0], codes, np.asarray(tops, dtype=np.float64))
-    np.add.at(sums[:, 1], codes, np.asarray(bottoms, dtype=np.float64))
-    top, bottom = sums.sum(axis=0) if len(names) else (0.0, 0.0)
+    pair = [np.asarray(values, dtype=np.float64) for values in (tops, bottoms)]
+    sums = np.array([np.bincount(codes, values, len(names)) for values in pair])
+    (top, bottom), (rest, count) = sums.sum(axis=1), sums.sum(axis=1, keepdims=True) - sums
     if bottom <= 0.0:
         return NOTHING
-    if len(names) == 1:
-        return Interval(float(top / bottom), math.nan, math.nan, len(codes))
-    generator = np.random.default_rng(seed)
-    drawn = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES) @ sums
-    drawn = drawn[drawn[:, 1] > 0.0]
-    low, high = np.percentile(drawn[:, 0] / drawn[:, 1], [2.5, 97.5])
-    return Interval(float(top / bottom), float(low), float(high), len(codes))
+    without = np.divide(rest, count, out=np.full(len(names), math.nan), where=count > 1e-9 * bottom)
+    return jackknife(top / bottom, without, bounds=bounds)
 
 
 def text(found: Interval, spec: str = ".2f") -> str:

@@ -89,6 +89,7 @@ def compare(material: Material, first: Outcome, second: Outcome, part: str) -> I
     return scores.difference(
         scores.normalised_information,
         material.genre_codes[chosen],
+        material.artist_codes[chosen],
         [one[chosen] for one in first.clusters],
         [one[chosen] for one in second.clusters],
         len(material.genres),
@@ -101,7 +102,7 @@ def spectrum(material: Material, outcomes: Mapping[str, Outcome]) -> str:
     if not outcomes[DEEP_FRAMES].clusters or not outcomes[KMEANS_MEL].clusters:
         return ""
     one = compare(material, outcomes[DEEP_FRAMES], outcomes[KMEANS_MEL], TEST)
-    word = "above" if one.low > 0 else "below" if one.high < 0 else "not clearly apart from"
+    word = {1: "above", -1: "below", 0: "not settled to differ from"}[one.sign]
     return (
         f"On test tracks the deep clusters of the encoder are {word} k-means on log-mel "
         f"statistics: the difference of the NMI is {signed(one)}."

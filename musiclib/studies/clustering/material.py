@@ -54,6 +54,11 @@ class Material:
         return codes(self.tracks["genre"])
 
     @property
+    def artist_codes(self) -> Labels:
+        """Number of each track's artist, `(M,)`."""
+        return codes(self.tracks["artist_group"])
+
+    @property
     def known(self) -> npt.NDArray[np.bool_]:
         """Whether each track is learned from, `(M,)`: all but the test part."""
         return np.asarray(self.tracks["split"] != "test")

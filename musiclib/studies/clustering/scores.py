@@ -1,7 +1,7 @@
 """How well clusters agree with labels that they never saw.
 
 All measures are computed from tables of counts `(..., G, K)`: tracks of label g in cluster k. The
-leading dimensions hold many tables at once, for shuffled labels and for tables that lack a track.
+leading dimensions hold many tables at once, for shuffled labels and for tables that lack an artist.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from musiclib.stats import Interval
+from musiclib.stats import Interval, jackknife
 from musiclib.studies.clustering.fitting import Labels
 
 Counts = npt.NDArray[np.float64]
@@ -102,29 +102,32 @@ def shuffled(labels: Labels, clusters: Labels, g: int, k: int, seed: int = 0) ->
     return np.stack([table(generator.permutation(labels), clusters, g, k) for _ in range(SHUFFLES)])
 
 
-def interval(measure: Measure, labels: Labels, clusters: list[Labels], g: int, k: int) -> Interval:
-    """Mean of a measure over seeds, with a 95 % interval over tracks.
+def interval(
+    measure: Measure, labels: Labels, artists: Labels, clusters: list[Labels], g: int, k: int
+) -> Interval:
+    """Mean of a measure over seeds, with a 95 % interval over artists.
 
-    The interval is 1.96 standard errors by the jackknife to both sides: each track is left out in
-    turn (Efron and Tibshirani, 1993, chapter 11). Drawing tracks with replacement, as elsewhere in
-    this book, would put copies of a track in one cluster, and so flatter every clustering.
+    Drawing artists with replacement would put copies of a track in one cluster, and so flatter
+    every clustering. Leaving artists out in turn does not.
 
     Args:
         measure: Of tables of counts.
         labels: Label of each track, `(M,)`.
+        artists: Number of the artist of each track, `(M,)`.
         clusters: Cluster of each track, `(M,)`, for each seed.
         g: Number of labels.
         k: Number of clusters.
 
     Returns:
-        The interval; its ends are NaN for fewer than three tracks.
+        The interval; its ends are NaN for too few artists.
     """
-    return _summed(*_left_out(measure, labels, clusters, g, k), len(labels))
+    return jackknife(*_left_out(measure, labels, artists, clusters, g, k))
 
 
 def difference(
     measure: Measure,
     labels: Labels,
+    artists: Labels,
     first: list[Labels],
     second: list[Labels],
     g: int,
@@ -132,30 +135,26 @@ def difference(
 ) -> Interval:
     """How much the first clusters' measure is above the second ones', as :func:`interval`.
 
-    The same tracks are left out on both sides, so what they have in common cancels.
+    The same artists are left out on both sides, so what they have in common cancels.
     """
-    one, without_one = _left_out(measure, labels, first, g, k)
-    two, without_two = _left_out(measure, labels, second, g, k)
-    return _summed(one - two, without_one - without_two, len(labels))
+    one, without_one = _left_out(measure, labels, artists, first, g, k)
+    two, without_two = _left_out(measure, labels, artists, second, g, k)
+    return jackknife(one - two, without_one - without_two)
 
 
 def _left_out(
-    measure: Measure, labels: Labels, clusters: list[Labels], g: int, k: int
+    measure: Measure, labels: Labels, artists: Labels, clusters: list[Labels], g: int, k: int
 ) -> tuple[float, Counts]:
-    """Mean of a measure over seeds, and the same without each track, `(M,)`."""
+    """Mean of a measure over seeds, and the same without each artist, `(A,)`."""
     whole, without = [], []
+    owners = np.unique(artists, return_inverse=True)[1]
     for found in clusters:
-        counts = table(labels, found, g, k)
+        own = np.zeros((int(owners.max()) + 1, g, k))
+        np.add.at(own, (owners, labels, found), 1.0)
+        counts = own.sum(axis=0)
         whole.append(float(measure(counts)))
-        left = np.repeat(counts[None], len(labels), axis=0)
-        left[np.arange(len(labels)), labels, found] -= 1.0
-        without.append(measure(left) if len(labels) > 2 else np.full(len(labels), np.nan))
+        without.append(measure(counts - own) if len(own) > 1 else np.full(1, np.nan))
     return float(np.mean(whole)), np.mean(without, axis=0)
-
-
-def _summed(mean: float, without: Counts, n: int) -> Interval:
-    error = float(np.sqrt((n - 1) / n * np.square(without - without.mean()).sum()))
-    return Interval(mean, mean - 1.96 * error, mean + 1.96 * error, n)
 
 
 def _entropy(shares: Counts) -> Counts:

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from musiclib.stats import Interval
-from musiclib.studies.clip_intervals import clip_interval
+from musiclib.stats import Interval, mean_interval
 from musiclib.studies.clustering import scores
 from musiclib.studies.clustering.experiment import Outcome
 from musiclib.studies.clustering.fitting import Labels
@@ -40,14 +39,14 @@ def measured(material: Material, outcome: Outcome) -> dict[tuple[str, str], Inte
     """
     found = {}
     for part, chosen in _parts(material).items():
-        labels = material.genre_codes[chosen]
+        labels, artists = material.genre_codes[chosen], material.artist_codes[chosen]
         clusters = [one[chosen] for one in outcome.clusters]
         for name, measure in MEASURES.items():
             found[part, name] = scores.interval(
-                measure, labels, clusters, len(material.genres), outcome.k
+                measure, labels, artists, clusters, len(material.genres), outcome.k
             )
     hits = np.mean([_hits(material, one, outcome.k) for one in outcome.clusters], axis=0)
-    found[TEST, ACCURACY] = clip_interval(hits)
+    found[TEST, ACCURACY] = mean_interval(hits, material.artist_codes[~material.known])
     return found
 
 

@@ -92,12 +92,12 @@ def company(
     by_genre = quality.silhouettes(apart, kinds) if genres else nothing
     by_artist = quality.silhouettes(apart, owners)
     return Company(
-        quality.grouped_interval(shares, owners),
+        quality.grouped_interval(shares, owners, (0.0, 1.0)),
         _mean(chance),
-        quality.grouped_interval(by_genre, owners),
-        quality.grouped_interval(hits, owners),
+        quality.grouped_interval(by_genre, owners, (-1.0, 1.0)),
+        quality.grouped_interval(hits, owners, (0.0, 1.0)),
         _mean(blind),
-        quality.grouped_interval(by_artist, owners),
+        quality.grouped_interval(by_artist, owners, (-1.0, 1.0)),
         quality.neighbour_correlation(apart, level, owners),
         shares,
     )
@@ -182,7 +182,8 @@ def across_packages(found: Material) -> tuple[dict[str, Interval], float]:
     for name, one in found.spaces.items():
         apart = quality.distances(one.tracks[found.test])
         shares, blind = quality.purity(apart, part["genre"].to_numpy(), owners, packages)
-        result[name], chance = quality.grouped_interval(shares, owners), _mean(blind)
+        result[name] = quality.grouped_interval(shares, owners, (0.0, 1.0))
+        chance = _mean(blind)
     return result, chance
 
 

@@ -147,7 +147,9 @@ def strongest_pitch(reading: Reading) -> tuple[dict[str, Interval], float]:
     owners = reading.truth["artist_group"].to_numpy()
     found = {
         name: quality.grouped_interval(
-            (probes[CHROMA].predicted.argmax(axis=1) == truth).astype(float), owners
+            (probes[CHROMA].predicted.argmax(axis=1) == truth).astype(float),
+            owners,
+            (0.0, 1.0),
         )
         for name, probes in reading.probes.items()
     }
@@ -170,7 +172,9 @@ def tempo_shares(reading: Reading) -> tuple[dict[str, Interval], float]:
     truth = reading.tempo_truth["tempo_bpm"].to_numpy()
     owners = reading.tempo_truth["artist_group"].to_numpy()
     found = {
-        name: quality.grouped_interval(tempo_hits(truth, np.exp2(probe.predicted[:, 0])), owners)
+        name: quality.grouped_interval(
+            tempo_hits(truth, np.exp2(probe.predicted[:, 0])), owners, (0.0, 1.0)
+        )
         for name, probe in reading.tempo_probes.items()
     }
     typical = np.exp2(next(iter(reading.tempo_probes.values())).baseline[0])
@@ -186,7 +190,7 @@ def found_again(found: Material) -> dict[str, tuple[dict[str, Interval], float]]
     Returns:
         For `track` (pieces that touch are left out) and `package` (all pieces of the track itself
         are left out; `artist_group` where a data set knows no packages): the share for each space,
-        with an interval over tracks, and that of a blind choice.
+        with an interval over artists, and that of a blind choice.
     """
     kind = "package" if "package" in found.tracks else "artist_group"
     result: dict[str, tuple[dict[str, Interval], float]] = {}
@@ -196,8 +200,9 @@ def found_again(found: Material) -> dict[str, tuple[dict[str, Interval], float]]
             rows, values = _test_pieces(found, name)
             tracks = rows["track_id"].to_numpy()
             labels = tracks if column is None else found.tracks.loc[tracks, column].to_numpy()
+            artists = found.tracks.loc[tracks, "artist_group"].to_numpy()
             shares[name], chance = identification(
-                values, tracks, rows["start_s"], 1.01 * PIECE_S, labels, column is not None
+                values, tracks, rows["start_s"], 1.01 * PIECE_S, labels, artists, column is not None
             )
         result[what] = (shares, chance)
     return result

@@ -155,10 +155,10 @@ def percent_table(table: pd.DataFrame) -> pd.DataFrame:
 def compared(
     value: Interval, better: str, worse: str, level: str, nothing: str = NOT_COMPUTED
 ) -> str:
-    """Words for a difference: clear only where its interval leaves out 0."""
+    """Words for a difference: settled only where its interval leaves out 0."""
     if not math.isfinite(value.mean):
         return nothing
-    return better if value.low > 0.0 else worse if value.high < 0.0 else level
+    return {1: better, -1: worse, 0: level}[value.sign]
 
 
 def ranked(values: Mapping[str, float], labels: Mapping[str, str] = LABELS) -> str:
