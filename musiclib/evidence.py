@@ -30,6 +30,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
+from fnmatch import fnmatchcase
 from functools import lru_cache, partial
 from pathlib import Path
 from types import ModuleType
@@ -129,9 +130,9 @@ class Experiment:
             minutes, and is a mapping of words and numbers.
         measure: Makes the rows of an item: the same columns for all items, and equal rows for equal
             parameters and items, up to the tolerance.
-        tolerance: How far a value measured again may lie from the kept one: by column, and for the
-            column `value` also by what `metric` says. Without an entry floats get `FLOATS`, and
-            all else must be equal.
+        tolerance: How far a number measured again may lie from the kept one: by column, or for the
+            column `value` by what `metric` says; a star stands for any letters, and the first entry
+            that fits counts. Without one, floats get `FLOATS` and whole numbers must be equal.
         quick: Items that a build may measure again; by default all.
         measurable: Items that this machine can measure, such as those of a codec whose command is
             installed; by default all. Others stay as they are kept.
@@ -744,9 +745,11 @@ def _compare(
         first, second = kept[name].to_numpy(), again[name].to_numpy()
         if kind in _NUMBERS:
             other = FLOATS if kind == "float" else Within()
-            within = [limits.get(name, other)] * len(kept)
-            if name == "value" and "metric" in kept:
-                within = [limits.get(metric, within[0]) for metric in kept["metric"]]
+            tidy = name == "value" and "metric" in kept
+            within = [
+                next((limit for word, limit in limits.items() if fnmatchcase(key, word)), other)
+                for key in (kept["metric"] if tidy else [name] * len(kept))
+            ]
             absolute, relative = np.array([(w.absolute, w.relative) for w in within]).T
             apart = np.abs(second - first) > absolute + relative * np.abs(first)
             differs = (np.isnan(first) != np.isnan(second)) | apart

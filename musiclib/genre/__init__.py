@@ -8,7 +8,7 @@ score(guesses, dataset.tracks).balanced          # 0.76 [0.66, 0.86]
 
 from typing import TYPE_CHECKING, Any
 
-from musiclib.genre.guesses import Guesses
+from musiclib.genre.guesses import Guesses, TrackGuesses, votes_columns
 from musiclib.genre.protocol import RUNS, SEGMENT_S, Run, leaking, runs, scored_genres
 from musiclib.genre.scores import (
     Comparison,
@@ -43,6 +43,7 @@ __all__ = [
     "Score",
     "Statistics",
     "System",
+    "TrackGuesses",
     "TrackTable",
     "balanced_interval",
     "compare",
@@ -52,6 +53,7 @@ __all__ = [
     "runs",
     "score",
     "scored_genres",
+    "votes_columns",
     "with_learning",
 ]
 

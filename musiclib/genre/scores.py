@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from musiclib.errors import MusiclibError
-from musiclib.genre.guesses import Guesses, How, Part
+from musiclib.genre.guesses import Guesses, How, Part, TrackGuesses
 from musiclib.stats import (
     SCALES,
     Bounds,
@@ -54,7 +54,12 @@ class Score:
         return 1.0 / len(self.confusion)
 
 
-def score(guesses: Guesses, tracks: pd.DataFrame, part: Part = "test", how: How = "mean") -> Score:
+def score(
+    guesses: Guesses | TrackGuesses,
+    tracks: pd.DataFrame,
+    part: Part = "test",
+    how: How = "mean",
+) -> Score:
     """Score the guesses of a system.
 
     Args:

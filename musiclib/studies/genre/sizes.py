@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-import numpy as np
 import pandas as pd
 
-from musiclib.audio import FloatArray
 from musiclib.datasets import Dataset
-from musiclib.genre import Run, Statistics, System, guess_all, score
+from musiclib.genre import Statistics, TrackGuesses, score
 from musiclib.latents import (
     AutoencoderLatents,
     CodedFrames,
@@ -19,8 +17,7 @@ from musiclib.latents import (
     QuantisedLatents,
     Representation,
 )
-from musiclib.metrics import bitrate_kbps
-from musiclib.studies.genre.systems import COARSE_GAIN, CODED, FINE_GAIN, LATENT
+from musiclib.studies.genre.systems import COARSE_GAIN, CODED, FINE_GAIN, LATENT, Entry
 from musiclib.training import Checkpoint, trained
 
 FAMILIES: Final = {"pca": (4, 16, 64), "deep": (4, 16, 64), "frequency": (32, 128)}
@@ -29,8 +26,8 @@ STEPS: Final = (-22, -14, -6)
 GAINS: Final = (FINE_GAIN, COARSE_GAIN, 205)
 
 
-def size_systems(dataset: Dataset, profile: str = "mini", seed: int = 0) -> pd.DataFrame:
-    """Return logistic regressions on latents of several sizes, and on what is no latent.
+def size_entries(dataset: Dataset, profile: str = "mini", seed: int = 0) -> pd.DataFrame:
+    """List logistic regressions on latents of several sizes, and on what is no latent.
 
     Args:
         dataset: Models are trained on it if the profile says so.
@@ -38,7 +35,7 @@ def size_systems(dataset: Dataset, profile: str = "mini", seed: int = 0) -> pd.D
         seed: Seed of a training.
 
     Returns:
-        `family`, `size` (values in a frame), `rate` (values in a second) and `system`.
+        `family`, `size` (values in a frame), `rate` (values in a second) and `entry`.
     """
     rows: list[tuple[str, Representation]] = []
     for family, sizes in (QUICK_FAMILIES if profile == "smoke" else FAMILIES).items():
@@ -52,95 +49,60 @@ def size_systems(dataset: Dataset, profile: str = "mini", seed: int = 0) -> pd.D
                 "family": family,
                 "size": found.channels,
                 "rate": found.channels * found.frame_rate,
-                "system": Statistics(found.name, LATENT, (found,)),
+                "entry": Entry.of(Statistics(found.name, LATENT, (found,))),
             }
             for family, found in rows
         ]
     )
 
 
-def scored(table: pd.DataFrame, dataset: Dataset, runs: Sequence[Run]) -> pd.DataFrame:
-    """Add scores of the column `system`: `validation`, `balanced`, `low`, `high`.
+def step_entries(checkpoint: Checkpoint, profile: str = "mini") -> list[Entry]:
+    """List logistic regressions on what `.mla` files of coarser and coarser steps hold."""
+    steps = STEPS[1:3] if profile == "smoke" else STEPS
+    return [
+        Entry.of(Statistics(str(step), LATENT, (QuantisedLatents(checkpoint, step),)))
+        for step in steps
+    ]
+
+
+def gain_entries(profile: str = "mini") -> list[Entry]:
+    """List logistic regressions on what files of the codec with coarser and coarser gains hold."""
+    gains = GAINS[:2] if profile == "smoke" else GAINS
+    return [Entry.of(Statistics(str(gain), CODED, (CodedFrames(gain),))) for gain in gains]
+
+
+def file_sizes(entry: Entry, dataset: Dataset, track_ids: Sequence[str]) -> pd.DataFrame:
+    """Write the files that a system of `step_entries` or `gain_entries` reads.
 
     Args:
-        table: With a column `system`.
+        entry: The system.
         dataset: The tracks.
-        runs: Who learns from what.
+        track_ids: Those whose files are written.
+
+    Returns:
+        `track_id`, `file_bytes` (of the whole file) and `seconds`; tracks without audio are left
+        out.
     """
+    system = entry.make()
+    assert isinstance(system, Statistics)
+    (found,) = system.representations
+    audio = dataset.cache(found.sample_rate)
     rows = []
-    for system in table["system"]:
-        rows.append(_scores(system, dataset, runs))
-    return pd.concat([table.drop(columns="system"), pd.DataFrame(rows, table.index)], axis=1)
+    for name in track_ids:
+        if name in audio and audio.length(name) > 0:
+            sound = audio.audio(name)
+            data = (
+                found.file(sound)
+                if isinstance(found, CodedFrames)
+                else found.codec.encode(sound, found.sample_rate)  # type: ignore[attr-defined]
+            )
+            seconds = len(sound) / found.sample_rate
+            rows.append({"track_id": name, "file_bytes": len(data), "seconds": seconds})
+    return pd.DataFrame(rows)
 
 
-def _scores(system: System, dataset: Dataset, runs: Sequence[Run]) -> dict[str, float]:
-    guesses = guess_all(system, dataset, runs)
+def scores(guesses: TrackGuesses, dataset: Dataset) -> dict[str, float]:
+    """Return what figures show of a system: `validation`, `balanced`, `low`, `high`."""
     test = score(guesses, dataset.tracks).balanced
     held = score(guesses, dataset.tracks, "validation").balanced
     return {"validation": held.mean, "balanced": test.mean, "low": test.low, "high": test.high}
-
-
-def bitrate_systems(
-    checkpoint: Checkpoint, dataset: Dataset, runs: Sequence[Run], steps: Sequence[int] = STEPS
-) -> pd.DataFrame:
-    """Return logistic regressions on what files hold, with the bitrate of the test files.
-
-    Args:
-        checkpoint: The model.
-        dataset: The tracks.
-        runs: Who learns from what; their test tracks are counted.
-        steps: Steps of the quantiser.
-
-    Returns:
-        `step`, `kbps` (all bytes of the test files over their seconds) and `system`.
-    """
-    rows = []
-    for step in steps:
-        found = QuantisedLatents(checkpoint, step)
-        system = Statistics(f"{found.label}, logistic", LATENT, (found,))
-        kbps = file_kbps(_writer(found), found.sample_rate, dataset, runs[0].test)
-        rows.append({"step": step, "kbps": kbps, "system": system})
-    return pd.DataFrame(rows)
-
-
-def _writer(found: QuantisedLatents) -> Callable[[FloatArray], bytes]:
-    return lambda audio: found.codec.encode(audio, found.sample_rate)
-
-
-def coded_systems(
-    dataset: Dataset, runs: Sequence[Run], gains: Sequence[int] = GAINS
-) -> pd.DataFrame:
-    """Return logistic regressions on what files of the neural codec hold, with their bitrate.
-
-    Args:
-        dataset: The tracks.
-        runs: Who learns from what; their test tracks are counted.
-        gains: Gains of the quantiser.
-
-    Returns:
-        `gain`, `kbps` (all bytes of the test files over their seconds) and `system`.
-    """
-    rows = []
-    for gain in gains:
-        found = CodedFrames(gain)
-        kbps = file_kbps(found.file, found.sample_rate, dataset, runs[0].test)
-        system = Statistics(f"{found.label}, logistic", CODED, (found,))
-        rows.append({"gain": gain, "kbps": kbps, "system": system})
-    return pd.DataFrame(rows)
-
-
-def file_kbps(
-    write: Callable[[FloatArray], bytes], sample_rate: int, dataset: Dataset, names: Sequence[str]
-) -> float:
-    """Return the bitrate of the files of some tracks together, in kbps.
-
-    Args:
-        write: Turns audio `(N,)` into a file.
-        sample_rate: Of that audio, in Hz.
-        dataset: The tracks.
-        names: Those that are counted.
-    """
-    audio = dataset.cache(sample_rate)
-    sounds = [audio.audio(name) for name in names if name in audio and audio.length(name) > 0]
-    n_bytes = sum(len(write(sound)) for sound in sounds)
-    return bitrate_kbps(n_bytes, float(np.sum([len(x) for x in sounds])) / sample_rate)

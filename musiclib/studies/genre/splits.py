@@ -10,20 +10,7 @@ import numpy as np
 import pandas as pd
 
 from musiclib.datasets import Dataset
-from musiclib.errors import DatasetError
-from musiclib.genre import (
-    Guesses,
-    Run,
-    Score,
-    Statistics,
-    balanced_interval,
-    classical,
-    guess_all,
-    leaking,
-    runs,
-    score,
-    scored_genres,
-)
+from musiclib.genre import Run, Score, TrackGuesses, balanced_interval, scored_genres
 from musiclib.latents import Pooled
 from musiclib.stats import Interval
 
@@ -49,35 +36,6 @@ class Leak:
     mixed_pieces: Interval
 
 
-def measure_leak(system: Statistics, dataset: Dataset, runs: Sequence[Run]) -> Leak:
-    """Measure how much two careless ways of dealing flatter a system.
-
-    All three parts keep their sizes. A careless dealing gives each run a test part of its own, so
-    these scores lump the runs together, and their intervals are over the artists of all tracks that
-    were ever in a test part.
-
-    Args:
-        system: The system.
-        dataset: The tracks.
-        runs: Dealt by artist.
-    """
-    tracks = dataset.tracks
-    clean = guess_all(system, dataset, runs)
-    mixed = guess_all(system, dataset, [leaking(run, tracks) for run in runs])
-    pieces = numbered(system.pieces(dataset))
-    own = pieces.rows.set_index("track_id")
-    dealt = [leaking(pieces_of(run, own), own) for run in runs]
-    tables = [classical.learn_and_guess(pieces, run, system.kind) for run in dealt]
-    apart = Guesses(system.name, pd.concat(tables, ignore_index=True), runs[0].genres)
-    return Leak(
-        system.name,
-        score(clean, tracks).balanced,
-        _together(mixed, tracks),
-        score(clean, tracks, how="pieces").balanced,
-        _together(apart, own),
-    )
-
-
 def numbered(pieces: Pooled) -> Pooled:
     """Make each piece a track of its own; `owner` keeps the name of the real one."""
     rows = pieces.rows
@@ -100,45 +58,23 @@ def pieces_of(run: Run, rows: pd.DataFrame) -> Run:
     return replace(run, train=part(run.train), validation=part(run.validation), test=part(run.test))
 
 
-def _together(guesses: Guesses, tracks: pd.DataFrame) -> Interval:
-    """Balanced accuracy of test guesses of runs with different test parts."""
+def lumped(guesses: TrackGuesses, tracks: pd.DataFrame) -> Interval:
+    """Balanced accuracy of test guesses of runs with different test parts, lumped together.
+
+    Args:
+        guesses: Of tracks, or of pieces as :func:`numbered` names them.
+        tracks: Table with `genre` and `artist_group`; index `track_id`.
+    """
     table = guesses.tracks("test")
-    truth = tracks.loc[table["track_id"], ["genre", "artist_group"]].reset_index(drop=True)
-    hits = truth["genre"] == table["guess"].reset_index(drop=True)
+    owners = table["track_id"].str.partition("#")[0]
+    truth = tracks.loc[owners, ["genre", "artist_group"]].reset_index(drop=True)
+    hits = truth["genre"] == table["guess"]
     return balanced_interval(hits, truth["genre"], truth["artist_group"])
 
 
-def learning_curve(
-    systems: Sequence[Statistics],
-    dataset: Dataset,
-    runs: Sequence[Run],
-    per_genre: Sequence[int] = PER_GENRE,
-) -> pd.DataFrame:
-    """Let systems learn from fewer tracks.
-
-    Args:
-        systems: The systems.
-        dataset: The tracks.
-        runs: Who learns from what; each draws its tracks by lot, once for each size.
-        per_genre: Numbers of training tracks of each genre.
-
-    Returns:
-        A row for each system, size and run: `system`, `tracks` (a genre, all of them in the last
-        rows), `run`, `balanced` (accuracy on test tracks).
-    """
-    rows = []
-    for system in systems:
-        pieces = system.pieces(dataset)
-        for run in runs:
-            counts = dataset.tracks.loc[list(run.train), "genre"].value_counts()
-            drawn = {size: fewer(run, dataset.tracks, size) for size in per_genre}
-            # A size that a genre cannot fill is the same as all.
-            plan = {size: one for size, one in drawn.items() if size < counts.min()}
-            for size, one in [*plan.items(), (round(float(counts.mean())), run)]:
-                table = classical.learn_and_guess(pieces, one, system.kind)
-                found = score(Guesses(system.name, table, run.genres), dataset.tracks)
-                rows.append((system.name, size, run.number, found.balanced.mean, one is run))
-    return pd.DataFrame(rows, columns=["system", "tracks", "run", "balanced", "all"])
+def is_fewer(run: Run, tracks: pd.DataFrame, per_genre: int) -> bool:
+    """Whether every genre has more training tracks than these."""
+    return per_genre < int(tracks.loc[list(run.train), "genre"].value_counts().min())
 
 
 def fewer(run: Run, tracks: pd.DataFrame, per_genre: int) -> Run:
@@ -172,36 +108,14 @@ class Weighing:
 SMALLEST_GENRE: Final = 8
 
 
-def measure_weights(
-    system: Statistics, dataset: Dataset, count: int, seed: int = 0
-) -> Weighing | None:
-    """Score a classifier of all genres, also those that are much smaller than the others.
-
-    Args:
-        system: The classifier.
-        dataset: All tracks.
-        count: Number of runs.
-        seed: Seed of the dealing.
+def all_genres(dataset: Dataset) -> Dataset | None:
+    """Return the tracks of all genres that can be dealt, those included that are not scored.
 
     Returns:
-        Scores with and without weights; None where all genres have about the same number of
-        tracks, or a small one cannot be dealt.
+        The tracks; None where that adds no genre.
     """
     sizes = dataset.tracks["genre"].value_counts().drop("unknown", errors="ignore")
     genres = sorted(map(str, sizes.index[sizes >= SMALLEST_GENRE]))
     if len(genres) < 2 or set(genres) <= set(scored_genres(dataset.tracks)):
         return None
-    everything = dataset.select(genres=genres)
-    try:
-        dealt = runs(everything.tracks, count, seed, genres)
-    except DatasetError:
-        return None
-    pieces = system.pieces(everything)
-    scores = []
-    for weighted in (True, False):
-        tables = [classical.learn_and_guess(pieces, run, system.kind, weighted) for run in dealt]
-        guesses = Guesses(system.name, pd.concat(tables, ignore_index=True), dealt[0].genres)
-        scores.append(score(guesses, everything.tracks))
-    truth = [everything.tracks.loc[list(run.train), "genre"].value_counts() for run in dealt]
-    counts = pd.concat(truth, axis=1).mean(axis=1).reindex(genres)
-    return Weighing(scores[0], scores[1], counts)
+    return dataset.select(genres=genres)

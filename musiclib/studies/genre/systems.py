@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Final
 
 import numpy as np
@@ -25,6 +28,7 @@ from musiclib.latents import (
     CodedFrames,
     LogMel,
     Mfcc,
+    Representation,
     fit_filterbank,
     sequences,
 )
@@ -62,8 +66,28 @@ CNN_LEARNING: Final = Learning(steps=200, learning_rate=3e-3)
 TUNING: Final = Learning(steps=30, batch=8, learning_rate=5e-4, weight_decay=0.1, encoder_rate=0.2)
 
 
-def book_systems(dataset: Dataset, profile: str = "mini", seed: int = 0) -> list[System]:
-    """Return all systems of the main table.
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """A system of the book that is made when it is needed: some read all music first.
+
+    Attributes:
+        name: Name of the system.
+        group: What it is compared with.
+        make: Makes it.
+    """
+
+    name: str
+    group: str
+    make: Callable[[], System]
+
+    @classmethod
+    def of(cls, system: System) -> Entry:
+        """List a system that is made already."""
+        return cls(system.name, system.group, lambda: system)
+
+
+def book_systems(dataset: Dataset, profile: str = "mini", seed: int = 0) -> list[Entry]:
+    """List all systems of the main table.
 
     Args:
         dataset: Where models are trained on it, all of it is used; the tracks of the genres that
@@ -78,37 +102,55 @@ def book_systems(dataset: Dataset, profile: str = "mini", seed: int = 0) -> list
     smoke = profile == "smoke"
     heard = scored(dataset)
 
+    @cache
     def latents(name: str) -> AutoencoderLatents:
         return AutoencoderLatents(trained(name, dataset, profile, seed))
 
-    frozen = {name: latents(name) for name in (_QUICK if smoke else _FROZEN)}
-    found: list[System] = [*silent(heard), *baselines(latents("pca-16"))]
-    for name, representation in frozen.items():
-        found.append(Statistics(f"{name}, logistic", LATENT, (representation,)))
+    def logistic(name: str, group: str, *makes: Callable[[], Representation]) -> Entry:
+        return Entry(name, group, partial(_logistic, name, group, makes))
+
+    frozen = {name: partial(latents, name) for name in (_QUICK if smoke else _FROZEN)}
+    found = [*silent(heard), *baselines(partial(latents, "pca-16"))]
+    for name, of in frozen.items():
+        found.append(logistic(f"{name}, logistic", LATENT, of))
         if name in _SWINGS:
-            found.append(
-                Statistics(f"{name} in bands, logistic", LATENT, (in_bands(representation, heard),))
-            )
+            bands = partial(_in_bands, of, heard)
+            found.append(logistic(f"{name} in bands, logistic", LATENT, bands))
         if name not in _LOGISTIC_ALONE:
-            found.append(network(representation))
+            found.append(Entry(frozen_name(name), LATENT, partial(_network, of)))
         if name in _ATTENTIVE:
-            found.append(network(representation, "attention"))
+            make = partial(_network, of, "attention")
+            found.append(Entry(frozen_name(name, "attention"), LATENT, make))
     if not smoke:
-        together = tuple(frozen[name] for name in _SIDE_BY_SIDE)
-        found.append(Statistics("three side by side, logistic", LATENT, together))
-    found += [
-        FineTuned(tuned_name(name), TUNED, network(frozen[name]), TUNING)
-        for name in _TUNED
-        if name in frozen
-    ]
-    found += coded()
-    return [with_learning(system, FEW_STEPS) for system in found] if smoke else found
+        together = (frozen[name] for name in _SIDE_BY_SIDE)
+        found.append(logistic("three side by side, logistic", LATENT, *together))
+    for name in _TUNED:
+        if name in frozen:
+            found.append(Entry(tuned_name(name), TUNED, partial(_tuned, frozen[name])))
+    for name, gain in ((CODED_FINE, FINE_GAIN), (CODED_COARSE, COARSE_GAIN)):
+        found.append(logistic(name, CODED, partial(CodedFrames, gain)))
+    return [replace(one, make=partial(_quick, one.make)) for one in found] if smoke else found
 
 
-def coded() -> list[System]:
-    """Return the systems that read files of the neural codec, without decoding them to sound."""
-    gains = {CODED_FINE: FINE_GAIN, CODED_COARSE: COARSE_GAIN}
-    return [Statistics(name, CODED, (CodedFrames(gain),)) for name, gain in gains.items()]
+def _logistic(name: str, group: str, makes: Sequence[Callable[[], Representation]]) -> Statistics:
+    return Statistics(name, group, tuple(make() for make in makes))
+
+
+def _in_bands(of: Callable[[], AutoencoderLatents], dataset: Dataset) -> Bands:
+    return in_bands(of(), dataset)
+
+
+def _network(of: Callable[[], AutoencoderLatents], pooling: Pooling = "statistics") -> Network:
+    return network(of(), pooling)
+
+
+def _tuned(of: Callable[[], AutoencoderLatents]) -> FineTuned:
+    found = of()
+    return FineTuned(tuned_name(found.name), TUNED, network(found), TUNING)
+
+
+def _quick(make: Callable[[], System]) -> System:
+    return with_learning(make(), FEW_STEPS)
 
 
 def scored(dataset: Dataset) -> Dataset:
@@ -141,31 +183,36 @@ def tuned_name(model: str) -> str:
     return f"{model}, fine-tuned"
 
 
-def baselines(principal: AutoencoderLatents) -> list[System]:
-    """Return the systems that hear the sound, but no latents of a network.
+def baselines(principal: Callable[[], AutoencoderLatents]) -> list[Entry]:
+    """List the systems that hear the sound, but no latents of a network.
 
     Args:
-        principal: Principal components of spectra.
+        principal: Returns principal components of spectra.
     """
-    return [
+    sounds: list[System] = [
         Statistics(MFCC_SVM, RAW, (Mfcc(),), "svm", SEVEN),
         Statistics(MFCC_LOGISTIC, RAW, (Mfcc(),), "logistic", SEVEN),
         Statistics(MFCC_RICH, RAW, (Mfcc(),)),
         Statistics(MEL_LOGISTIC, RAW, (LogMel(),)),
-        Statistics(PCA, RAW, (principal,)),
         Network(MEL_CNN, RAW, LogMel(), "spectrogram", learning=CNN_LEARNING),
         Network(RAW_CNN, RAW, None, "waveform", learning=CNN_LEARNING),
     ]
+    found = [Entry.of(one) for one in sounds]
+    found.insert(4, Entry(PCA, RAW, partial(_logistic, PCA, RAW, (principal,))))
+    return found
 
 
-def silent(dataset: Dataset) -> list[System]:
-    """Return the systems that need no ear: metadata (where there are any), simple descriptors."""
-    metadata = metadata_table(dataset)
-    described = filled(describe_all(dataset, workers=1).table[list(KEYS)], dataset.tracks)
-    found: list[System] = []
-    for name, table in ((METADATA, metadata), (DESCRIPTORS, described)):
-        if not table.empty:
-            found.append(TrackTable(name, LOOKED_AT, table))
+def silent(dataset: Dataset) -> list[Entry]:
+    """List the systems that need no ear: metadata (where there are any), simple descriptors."""
+    known = metadata_table(dataset)
+
+    def described() -> System:
+        table = describe_all(dataset, workers=1).table[list(KEYS)]
+        return TrackTable(DESCRIPTORS, LOOKED_AT, filled(table, dataset.tracks))
+
+    found = [Entry(DESCRIPTORS, LOOKED_AT, described)]
+    if not known.empty:
+        found.insert(0, Entry.of(TrackTable(METADATA, LOOKED_AT, known)))
     return found
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from musiclib.datasets import UNKNOWN, Dataset
 from musiclib.figures import with_values
-from musiclib.genre import Comparison, Network, Score, corrected
+from musiclib.genre import Comparison, Score, corrected
 from musiclib.listen import Rendered, Row, Sound, comparison
 from musiclib.stats import Interval
 from musiclib.studies.genre import systems as names
@@ -126,7 +126,7 @@ def pooling(results: Results) -> list[Comparison]:
     """Attention against plain statistics over time, for each model that has both."""
     found = []
     for system in results.systems:
-        if isinstance(system, Network) and system.pooling == "attention":
+        if system.name.endswith("attention"):
             other = system.name.replace("attention", "network")
             if other in results.guesses:
                 found.append(results.compare(system.name, other))
