@@ -2,7 +2,7 @@
 
     python scripts/compare_checkpoints.py build/checkpoints
 
-For each model that both folders have, the table shows the mean over test clips of the measure that
+For each model that both folders have, the table shows the mean over artists of the measure that
 its family is judged by, with its 95 % interval, and whether the other model's mean lies within it.
 The exit status is 1 if one does not.
 """
@@ -13,14 +13,13 @@ import argparse
 import sys
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from musiclib.datasets import open_dataset
 from musiclib.errors import MusiclibError
 from musiclib.metrics import si_sdr
 from musiclib.models import Autoencoder
-from musiclib.studies.clip_intervals import clip_interval
+from musiclib.stats import mean_interval
 from musiclib.training import load, trained
 from musiclib.training.recipes import RECIPES
 
@@ -55,15 +54,16 @@ def main() -> int:
     for name in names:
         both = [trained(name, dataset).build(), load(args.folder / name).build()]
         rate = both[0].config.sample_rate
-        clips = [
-            torch.from_numpy(clip.audio)[None] for clip in test.clips(rate, duration_s=args.seconds)
-        ]
-        old, new = (np.array([measured(model, clip) for clip in clips]) for model in both)
-        interval = clip_interval(old)
-        within = interval.low <= new.mean() <= interval.high
+        clips = list(test.clips(rate, duration_s=args.seconds))
+        artists = [clip.unit for clip in clips]
+        sounds = [torch.from_numpy(clip.audio)[None] for clip in clips]
+        old, new = (
+            mean_interval([measured(model, sound) for sound in sounds], artists) for model in both
+        )
+        within = old.low <= new.mean <= old.high
         outside += not within
         print(
-            f"{name:24} {format(interval, '.3f'):28} {new.mean():8.3f}  "
+            f"{name:24} {format(old, '.3f'):28} {new.mean:8.3f}  "
             f"{'within' if within else 'OUTSIDE'}"
         )
     return 1 if outside else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +12,10 @@ import torch
 from musiclib.genre import SEGMENT_S, Learning, Network, Run
 from musiclib.genre.networks import Normalised, learn, statistics
 from musiclib.latents import track_pieces
+from musiclib.latents.quality import grouped_interval
 from musiclib.models.genre import SequenceClassifier
 from musiclib.stats import Interval
 from musiclib.studies.classification.material import Material
-from musiclib.studies.clip_intervals import clip_interval
 
 FloatVector = npt.NDArray[np.float64]
 
@@ -133,9 +134,6 @@ def most_uneven(seen: list[Looks], frames: int, pieces: int = 3) -> tuple[Looks,
     return best[1], best[2]
 
 
-def mean_correlation(values: list[float]) -> Interval:
-    """Mean of the tracks' correlations that are known, with a 95 % interval over tracks."""
-    known = [value for value in values if np.isfinite(value)]
-    if not known:
-        return Interval(float("nan"), float("nan"), float("nan"), 0)
-    return clip_interval(known)
+def mean_correlation(values: Sequence[float], artists: Sequence[str]) -> Interval:
+    """Mean of the tracks' correlations that are known, with a 95 % interval over artists."""
+    return grouped_interval(values, artists, (-1.0, 1.0))

@@ -19,6 +19,7 @@ from musiclib.figures import genre_colours, spectrogram
 from musiclib.figures.panels import AxesArray
 from musiclib.figures.style import WIDTH
 from musiclib.genre import Score
+from musiclib.stats import Interval
 from musiclib.studies.classification.dealing import Decision
 from musiclib.studies.classification.vectors import Swing
 from musiclib.studies.dataset.figures import message
@@ -190,14 +191,14 @@ def decision(one: Decision) -> tuple[Figure, AxesArray]:
 
 
 def intervals(
-    score: Score, tracks: pd.DataFrame, found: Mapping[str, npt.NDArray[np.float64]]
+    score: Score, tracks: pd.DataFrame, found: Mapping[str, Interval]
 ) -> tuple[Figure, AxesArray]:
-    """Test tracks by artist with the share of runs that were right, and drawn scores.
+    """Test tracks by artist with the share of runs that were right, and the score's intervals.
 
     Args:
         score: A score with hits.
         tracks: Table with `genre` and `artist_group`.
-        found: Drawn scores by name.
+        found: Intervals by name.
 
     Returns:
         The figure and its axes.
@@ -241,13 +242,12 @@ def intervals(
         aspect=40,
         pad=0.0,
     )
-    bins = np.histogram_bin_edges(np.concatenate(list(found.values())), 40)
-    for (name, values), colour in zip(found.items(), (BLUE, VERMILION), strict=True):
-        axes[1].hist(values, bins, histtype="step", color=colour, linewidth=1.8, label=name)
-    axes[1].axvline(score.balanced.mean, color="#1a1a1a", linewidth=1.0)
-    axes[1].set(title="Scores of drawn samples", xlabel="Balanced accuracy", yticks=[])
-    axes[1].margins(y=0.35)
-    axes[1].legend(loc="upper left", title="drawn by")
+    for row, (one, colour) in enumerate(zip(found.values(), (BLUE, VERMILION), strict=True)):
+        axes[1].plot([one.low, one.high], [row, row], color=colour, linewidth=5, alpha=0.4)
+        axes[1].plot(one.mean, row, "o", color=colour, markersize=7)
+    axes[1].set_yticks(range(len(found)), [f"over {name}" for name in found])
+    axes[1].set(title="95 % intervals of the score", xlabel="Balanced accuracy", ylim=(1.8, -0.8))
+    axes[1].grid(visible=False, axis="y")
     return figure, axes
 
 

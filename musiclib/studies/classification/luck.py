@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from musiclib.genre import Score
+from musiclib.genre import Score, balanced_interval
 from musiclib.genre.scores import accuracy, balanced, macro_f1
+from musiclib.latents.quality import grouped_interval
+from musiclib.stats import Interval
 
 FloatVector = npt.NDArray[np.float64]
-DRAWS: Final = 4_000
+ROUNDS: Final = 4_000
 EXAMPLE_GENRES: Final = ("rock", "folk", "jazz")
 EXAMPLES: Final[dict[str, tuple[tuple[int, ...], ...]]] = {
     "A: always says rock": ((80, 0, 0), (15, 0, 0), (5, 0, 0)),
@@ -32,39 +34,22 @@ def measure_table() -> pd.DataFrame:
     return pd.DataFrame(columns, pd.Index(list(EXAMPLES)))
 
 
-def draws(score: Score, tracks: pd.DataFrame, by: str, seed: int = 0) -> FloatVector:
-    """Balanced accuracy of samples drawn with replacement.
+def intervals(score: Score, tracks: pd.DataFrame) -> dict[str, Interval]:
+    """Balanced accuracy with an interval over tracks, and with one over artists.
 
     Args:
         score: A score with hits.
         tracks: Table with `genre` and `artist_group`; index `track_id`.
-        by: `track` or `artist_group`: what is drawn.
-        seed: Seed of the draws.
 
     Returns:
-        One value a draw. A draw without any track of a genre leaves that genre out.
+        The intervals by "tracks" and "artists".
     """
-    names = score.hits.index
-    owners = np.arange(len(names))
-    if by != "track":
-        owners = pd.factorize(tracks.loc[names, by])[0]
-    genre, labels = pd.factorize(tracks.loc[names, "genre"])
-    right = np.zeros((owners.max() + 1, len(labels)))
-    count = np.zeros_like(right)
-    np.add.at(right, (owners, genre), score.hits.to_numpy(dtype=np.float64))
-    np.add.at(count, (owners, genre), 1.0)
-    size = len(right)
-    weights = np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), DRAWS)
-    drawn = weights @ count
-    shares = np.divide(weights @ right, drawn, out=np.full(drawn.shape, np.nan), where=drawn > 0)
-    found: FloatVector = np.nanmean(shares, axis=1)
-    return found
-
-
-def width(values: FloatVector) -> float:
-    """Width of the middle 95 %."""
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(high - low)
+    part = tracks.loc[score.hits.index]
+    each = pd.Series(part.index, part.index)
+    return {
+        "tracks": balanced_interval(score.hits, part["genre"], each),
+        "artists": balanced_interval(score.hits, part["genre"], part["artist_group"]),
+    }
 
 
 @dataclass(frozen=True)
@@ -72,10 +57,10 @@ class Fate:
     """Intervals in a world where the tracks of an artist are all guessed right, or all wrong.
 
     Attributes:
-        track_width: Mean width of 95 % intervals from drawing tracks.
-        artist_width: The same from drawing artists.
-        track_cover: Share of the intervals that hold the truth, from drawing tracks.
-        artist_cover: The same from drawing artists.
+        track_width: Mean width of 95 % intervals over tracks.
+        artist_width: The same over artists.
+        track_cover: Share of the intervals over tracks that hold the truth.
+        artist_cover: The same over artists.
     """
 
     track_width: float
@@ -96,45 +81,42 @@ def shared_fate(groups: pd.Series, chance: float, seed: int = 0, rounds: int = 4
     Returns:
         How wide the intervals of accuracy are, and how often they hold the truth.
     """
-    sizes = groups.value_counts().to_numpy(dtype=np.float64)
+    sizes = groups.value_counts().to_numpy()
+    owner = np.repeat(np.arange(len(sizes)), sizes)
     generator = np.random.default_rng(seed)
-    right = generator.random((len(sizes), rounds)) < chance
-    ends = {}
-    single = np.repeat(np.arange(len(sizes)), sizes.astype(int))
-    for name, count, hits in (
-        ("track", np.ones(len(single)), right[single]),
-        ("artist", sizes, right * sizes[:, None]),
-    ):
-        total = len(count)
-        weights = generator.multinomial(total, np.full(total, 1 / total), 1_000)
-        shares = (weights @ hits) / (weights @ count)[:, None]
-        ends[name] = np.percentile(shares, [2.5, 97.5], axis=0)
-    wide = {name: float((high - low).mean()) for name, (low, high) in ends.items()}
+    units = {"track": np.arange(len(owner)), "artist": owner}
+    ends: dict[str, list[Interval]] = {name: [] for name in units}
+    for _ in range(rounds):
+        hits = (generator.random(len(sizes)) < chance)[owner].astype(np.float64)
+        for name, unit in units.items():
+            ends[name].append(grouped_interval(hits, unit, (0.0, 1.0)))
+    wide = {name: float(np.mean([one.high - one.low for one in of])) for name, of in ends.items()}
     held = {
-        name: float(((low <= chance) & (chance <= high)).mean())
-        for name, (low, high) in ends.items()
+        name: float(np.mean([one.low <= chance <= one.high for one in of]))
+        for name, of in ends.items()
     }
     return Fate(wide["track"], wide["artist"], held["track"], held["artist"])
 
 
 def tosses(first: Score, second: Score, tracks: pd.DataFrame, seed: int = 0) -> FloatVector:
-    """Differences of balanced accuracy when a coin decides whose each track's advantage is.
+    """Differences of balanced accuracy when a coin decides whose each artist's advantage is.
 
     Args:
         first: Score of the one.
         second: Score of the other, on the same tracks.
-        tracks: Table with `genre`; index `track_id`.
+        tracks: Table with `genre` and `artist_group`; index `track_id`.
         seed: Seed of the coin.
 
     Returns:
         One difference a round.
     """
     names = first.hits.index
-    gain = (first.hits - second.hits.loc[names]).to_numpy(dtype=np.float64)
     genre = tracks.loc[names, "genre"]
-    weight = 1.0 / (genre.nunique() * genre.map(genre.value_counts()).to_numpy(dtype=np.float64))
-    coin = np.random.default_rng(seed).choice([-1.0, 1.0], size=(DRAWS, len(names)))
-    found: FloatVector = coin @ (weight * gain)
+    weight = 1.0 / (genre.nunique() * genre.map(genre.value_counts()))
+    gain = weight * (first.hits - second.hits.loc[names])
+    advantage = gain.groupby(tracks.loc[names, "artist_group"]).sum().to_numpy(dtype=np.float64)
+    coin = np.random.default_rng(seed).choice([-1.0, 1.0], size=(ROUNDS, len(advantage)))
+    found: FloatVector = coin @ advantage
     return found
 
 

@@ -40,9 +40,7 @@ def interval(found: Interval, form: str = ".2f") -> str:
 
 def sided(found: Interval, positive: str, negative: str, neither: str) -> str:
     """A word by the side of zero on which a whole interval lies."""
-    if found.low > 0.0:
-        return positive
-    return negative if found.high < 0.0 else neither
+    return {1: positive, -1: negative, 0: neither}[found.sign]
 
 
 def compared(first: float, second: float, more: str, less: str, same: str) -> str:
@@ -66,7 +64,7 @@ def all_scores(found: Mapping[str, Guesses], tracks: pd.DataFrame) -> Scores:
 
 
 def score_table(scores: Scores) -> pd.DataFrame:
-    """Balanced accuracies on the validation tracks, with intervals over tracks."""
+    """Balanced accuracies on the validation tracks, with intervals over artists."""
     return pd.DataFrame(
         [[interval(one["validation", how].balanced) for how in HOWS] for one in scores.values()],
         pd.Index(list(scores)),
