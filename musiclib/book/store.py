@@ -52,7 +52,8 @@ class Stored:
 
 
 def code_fingerprint() -> str:
-    """Hash of the package's sources, the shipped models, and all installed libraries' versions."""
+    """Hash of the package's sources, shipped models, kept evidence, and libraries' versions."""
+    from musiclib.evidence import evidence_folder
     from musiclib.training import shipped_files
 
     digest = hashlib.sha256()
@@ -63,7 +64,7 @@ def code_fingerprint() -> str:
         if not path.is_file() or left_out or path.suffix == ".pyc":
             continue
         digest.update(f"{inside}\n".encode() + path.read_bytes())
-    for path in shipped_files():
+    for path in [*shipped_files(), *sorted(evidence_folder().glob("[!.]*.*"))]:
         digest.update(f"{path.name} {sha256_of(path)}\n".encode())
     for name, version in sorted({(d.name, d.version) for d in distributions()}):
         digest.update(f"{name}=={version}\n".encode())
