@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from tornado.httpserver import HTTPServer
@@ -24,10 +25,11 @@ from musiclib.book.freshness import why_stale
 from musiclib.book.layout import find_book
 from musiclib.book.loading import NOT_FOUND
 from musiclib.book.pdf import BROWSERS
-from musiclib.listen import media as listen
+from musiclib.listen import MediaStore
+from musiclib.listen.media import STATIC as SCRIPTS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-STATIC = (REPOSITORY / "book" / "_static", listen.STATIC)
+STATIC = (REPOSITORY / "book" / "_static", SCRIPTS)
 PATIENCE_MS = 60_000  # what takes a moment takes long where other things run too
 SIZES = {"desktop": (1280, 900), "phone": (360, 740)}
 # Sound plays without a click and without a sound device; nothing calls home, and no host but this
@@ -65,19 +67,23 @@ def find_site() -> tuple[Path | None, str]:
 
 @dataclass
 class Opened:
-    """A page in the browser, and what the browser complained about while it was open."""
+    """A page in the browser, what it asked for, and what the browser complained about.
+
+    Attributes:
+        received: Sizes of what arrived, in bytes, where they are counted.
+    """
 
     page: object
     problems: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    received: list[float] = field(default_factory=list)
 
 
-def new_context(browser, size: str, *, dark: bool = False, script: bool = True):
-    """A context of the browser: its own cache and storage, a window's size, a theme."""
+def new_context(browser, size: str, *, script: bool = True):
+    """A context of the browser: its own cache and storage, and a window's size."""
     width, height = SIZES[size]
     context = browser.new_context(
         viewport={"width": width, "height": height},
-        color_scheme="dark" if dark else "light",
         java_script_enabled=script,
         has_touch=size == "phone",
     )
@@ -168,24 +174,41 @@ def serve() -> Iterator[Callable[..., str]]:
     loop.close()
 
 
+@pytest.fixture(scope="package")
+def contexts(browser) -> Iterator[Callable[..., object]]:
+    """A context for each size, with and without scripts, shared as one reader shares it."""
+    made: dict[tuple[str, bool], object] = {}
+
+    def run(size: str, *, script: bool = True):
+        if (size, script) not in made:
+            made[size, script] = new_context(browser, size, script=script)
+        return made[size, script]
+
+    yield run
+    for context in made.values():
+        context.close()
+
+
 @pytest.fixture
-def open_page(browser) -> Iterator[Callable[..., Opened]]:
+def open_page(contexts) -> Iterator[Callable[..., Opened]]:
     """Open an address: ``open_page(url, size="phone", dark=True, script=False)``.
 
-    Requests to other hosts fail, and are noted as problems.
+    Nothing comes from the browser's cache. Requests to other hosts fail, and are noted as problems.
     """
-    contexts = []
+    pages = []
 
     def run(url: str, size: str = "desktop", *, dark: bool = False, script: bool = True) -> Opened:
-        context = new_context(browser, size, dark=dark, script=script)
-        contexts.append(context)
-        opened = watched(context.new_page(), "/".join(url.split("/")[:3]))
-        opened.page.goto(url, wait_until="load")
+        context = contexts(size, script=script)
+        pages.append(page := context.new_page())
+        context.new_cdp_session(page).send("Network.setCacheDisabled", {"cacheDisabled": True})
+        page.emulate_media(color_scheme="dark" if dark else "light")
+        opened = watched(page, "/".join(url.split("/")[:3]))
+        page.goto(url, wait_until="load")
         return opened
 
     yield run
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
 
 
 @pytest.fixture(scope="package")
@@ -222,22 +245,13 @@ def not_found_url(browser, serve, site, site_base) -> str:
     return serve(site, site_base)
 
 
-@pytest.fixture(scope="package")
-def site_contexts(browser):
-    """A context for each of desktop and phone, shared by all pages as a reader shares them."""
-    contexts = {size: new_context(browser, size) for size in SIZES}
-    yield contexts
-    for context in contexts.values():
-        context.close()
-
-
 @pytest.fixture
-def visit(site_url, not_found_url, site_contexts) -> Iterator[Callable[..., Opened]]:
+def visit(site_url, not_found_url, contexts) -> Iterator[Callable[..., Opened]]:
     """Open a page of the site: ``visit("book/index.html", "phone", dark=True)``."""
     pages = []
 
     def run(name: str, size: str = "desktop", *, dark: bool = False) -> Opened:
-        page = site_contexts[size].new_page()
+        page = contexts(size).new_page()
         pages.append(page)
         page.emulate_media(color_scheme="dark" if dark else "light")
         base = not_found_url if name == NOT_FOUND else site_url
@@ -250,33 +264,42 @@ def visit(site_url, not_found_url, site_contexts) -> Iterator[Callable[..., Open
         page.close()
 
 
-@pytest.fixture
-def demo(tmp_path, serve) -> Callable[[str], str]:
-    """Serve a bare page with the book's own styles and scripts: ``demo(html)`` gives its address.
+class Demo(NamedTuple):
+    """A bare page with the book's own styles and scripts: its address and its folder."""
 
-    Media go to ``tmp_path / "site" / "media"``, which the page addresses as ``media``.
+    url: str
+    folder: Path
+
+
+@pytest.fixture(scope="package")
+def demo(tmp_path_factory, serve) -> Callable[..., Demo]:
+    """Serve ``make(store, *arguments)``, the HTML of a page whose media go into the store.
+
+    Each page is made once and shared, so tests leave its files as they are.
     """
+    made: dict[tuple[object, ...], Demo] = {}
 
-    def run(body: str) -> str:
-        site = tmp_path / "site"
-        for folder in STATIC:
-            shutil.copytree(folder, site / "_static", dirs_exist_ok=True)
-        styles = "".join(
-            f'<link rel="stylesheet" href="_static/{path.name}">'
-            for path in sorted((site / "_static").glob("*.css"))
-        )
-        scripts = "".join(
-            f'<script defer src="_static/{path.name}"></script>'
-            for path in sorted((site / "_static").glob("*.js"))
-        )
-        head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        head += '<title>Demonstration</title><link rel="icon" href="data:,">'
-        (site / "index.html").write_text(
-            f'<!doctype html><html lang="en" data-theme="light"><head>{head}{styles}{scripts}'
-            f'</head><body><main class="bd-content"><h1>Demonstration</h1>{body}</main></body>'
-            "</html>",
-            encoding="utf-8",
-        )
-        return serve(site) + "index.html"
+    def run(make: Callable[..., str], *arguments: object) -> Demo:
+        key = (make, *arguments)
+        if key not in made:
+            folder = tmp_path_factory.mktemp("demo")
+            body = make(MediaStore(folder / "media", "media"), *arguments)
+            for source in STATIC:
+                shutil.copytree(source, folder / "_static", dirs_exist_ok=True)
+            files = sorted(path.name for path in (folder / "_static").iterdir())
+            head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+            head += '<title>Demonstration</title><link rel="icon" href="data:,">'
+            for name in files:
+                if name.endswith(".css"):
+                    head += f'<link rel="stylesheet" href="_static/{name}">'
+                elif name.endswith(".js"):
+                    head += f'<script defer src="_static/{name}"></script>'
+            (folder / "index.html").write_text(
+                f'<!doctype html><html lang="en" data-theme="light"><head>{head}</head><body>'
+                f'<main class="bd-content"><h1>Demonstration</h1>{body}</main></body></html>',
+                encoding="utf-8",
+            )
+            made[key] = Demo(serve(folder) + "index.html", folder)
+        return made[key]
 
     return run

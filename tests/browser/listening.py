@@ -4,7 +4,7 @@ import base64
 
 import numpy as np
 
-from musiclib.listen import MediaStore, Row, Sound, comparison, player
+from musiclib.listen import Row, Sound, comparison, player
 
 SECONDS = 6.0
 LEVELS = (0.2, 0.1, 0.15)
@@ -70,10 +70,6 @@ def sweep(level=0.2, seconds=SECONDS, rate=24_000):
     return (level * np.sin(2 * np.pi * (300 * times + 150 * times**2))).astype(np.float32)
 
 
-def store(tmp_path):
-    return MediaStore(tmp_path / "site" / "media", "media")
-
-
 def clip(title, make, kbps=(None, 12.3, 8.1)):
     """A row of three systems, told apart by level, and at different sampling rates."""
     labels = ("Reference", "Opus 12 kbps", "MP3 8 kbps")
@@ -90,21 +86,21 @@ def clip(title, make, kbps=(None, 12.3, 8.1)):
     return Row(title, sounds, note="Somebody, folk")
 
 
-def tones_html(tmp_path):
+def tones(store):
     """Two rows whose systems are tones of different pitch and level, and a single player."""
     rows = [
         clip("First", lambda index, level, rate: tone(TONES[index], level, rate=rate)),
         clip("Second", lambda index, level, rate: tone(TONES[index] + 50, level, rate=rate)),
     ]
-    html = comparison(rows, "Tones through systems.", store=store(tmp_path)).html
-    single = player(tone(440.0), 24_000, "A tone", spectrogram=True, store=store(tmp_path))
+    html = comparison(rows, "Tones through systems.", store=store).html
+    single = player(tone(440.0), 24_000, "A tone", spectrogram=True, store=store)
     return html + single.html
 
 
-def sweeps_html(tmp_path):
+def sweeps(store):
     """A row whose systems are the same sweep at different levels."""
     row = clip("Sweep", lambda _, level, rate: sweep(level, rate=rate))
-    return comparison([row], "Sweeps.", store=store(tmp_path)).html
+    return comparison([row], "Sweeps.", store=store).html
 
 
 def stage(page, number=0):

@@ -5,7 +5,6 @@ from axe_playwright_python.sync_playwright import Axe
 
 from musiclib.explore.page import page as render
 from musiclib.listen import player
-from musiclib.listen.media import MediaStore
 from tests.explore_fixture import tones
 from tests.listen_fixture import RATE, tone
 
@@ -27,14 +26,17 @@ MEASURE = f"""async () => {{
 }}"""
 
 
-@pytest.fixture
-def opened(tmp_path, demo, open_page):
-    """Open a page of explorers: `opened(names, extra)`, with more HTML below them."""
+def explorers(store, names, more):
+    shown = player(tone(300.0, seconds=3.0), RATE, "A tone", store=store).html if more else ""
+    return "".join(render(tones(name), store).html for name in names) + shown
 
-    def run(names=("one",), extra="", **how):
-        store = MediaStore(tmp_path / "site" / "media", "media")
-        html = "".join(render(tones(name), store).html for name in names)
-        return open_page(demo(html + extra), **how)
+
+@pytest.fixture
+def opened(demo, open_page):
+    """Open a page of explorers, with a player below them if told so."""
+
+    def run(names=("one",), player=False, **how):
+        return open_page(demo(explorers, names, player).url, **how)
 
     return run
 
@@ -187,11 +189,14 @@ def test_changing_the_setting_changes_the_sound_at_the_same_position(opened):
 
 
 def test_one_sound_at_a_time_among_explorers_and_other_players(opened):
-    native = (
-        '<audio id="native" controls preload="none" src="media/one-reference.flac" '
-        'aria-label="native"></audio>'
+    page = opened(("one", "two")).page
+    page.evaluate(
+        """() => {
+          const native = new Audio("media/one-reference.flac");
+          native.id = "native";
+          document.body.append(native);
+        }"""
     )
-    page = opened(("one", "two"), native).page
     first, second = page.locator(".mx").all()
     play(page, "Tone")
     second.get_by_role("button", name="Play: Tone").click()
@@ -276,8 +281,7 @@ def test_without_scripts_there_is_a_list_with_plain_players(opened):
     assert page.locator(".mx-list img").last.is_visible()
 
 
-@pytest.mark.parametrize("size", ["desktop", "phone"])
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(("size", "dark"), [("desktop", True), ("phone", False)])
 def test_it_is_within_reach_of_everybody(opened, size, dark):
     found = opened(("one", "two"), size=size)
     page = found.page
@@ -304,11 +308,9 @@ def test_in_print_there_is_one_frame_and_no_control(opened):
         assert not page.locator(selector).first.is_visible()
 
 
-def test_an_explorer_sounds_on_when_the_players_rest(tmp_path, opened):
+def test_an_explorer_sounds_on_when_the_players_rest(opened):
     """Players let the sound device go after a while of silence: their own silence only."""
-    store = MediaStore(tmp_path / "site" / "media", "media")
-    shown = player(tone(300.0, seconds=3.0), RATE, "A tone", store=store)
-    page = opened(extra=shown.html).page
+    page = opened(player=True).page
     page.evaluate("window.MusiclibPlayer.settings.rest = 0.3")
     page.locator("button.ml-play").click()
     page.wait_for_function("document.querySelector('.ml-stage').mlStage.position > 0.1")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.browser import listening
 from tests.browser.conftest import ARGUMENTS, find_browser
 from tests.browser.listening import (
     LEVELS,
@@ -15,16 +16,14 @@ from tests.browser.listening import (
     recorded,
     stage,
     sweep,
-    sweeps_html,
-    tones_html,
     value,
     wait,
 )
 
 
 @pytest.fixture
-def tones(tmp_path, demo, open_page):
-    return open_page(demo(tones_html(tmp_path))).page
+def tones(demo, open_page):
+    return open_page(demo(listening.tones).url).page
 
 
 @pytest.fixture
@@ -35,8 +34,13 @@ def calm(tones):
 
 
 @pytest.fixture
-def sweeps(tmp_path, demo, open_page):
-    return open_page(demo(sweeps_html(tmp_path))).page
+def sweeps(demo, open_page):
+    return open_page(demo(listening.sweeps).url).page
+
+
+def tones_and_a_plain_player(store):
+    plain = '<audio id="plain" controls aria-label="plain" src="media/a-tone.flac"></audio>'
+    return listening.tones(store) + plain
 
 
 def test_time_advances_and_the_level_is_that_of_the_file(tones):
@@ -229,10 +233,8 @@ def test_starting_one_stops_the_others(tones):
     wait(tones, "!s.playing", 1)
 
 
-def test_players_and_other_sounds_of_the_page_stop_each_other(tmp_path, demo, open_page):
-    html = tones_html(tmp_path)
-    html += '<audio id="plain" controls aria-label="plain" src="media/a-tone.flac"></audio>'
-    page = open_page(demo(html)).page
+def test_players_and_other_sounds_of_the_page_stop_each_other(demo, open_page):
+    page = open_page(demo(tones_and_a_plain_player).url).page
     play(page)
     page.evaluate("document.querySelector('#plain').play()")
     wait(page, "!s.playing")
@@ -246,9 +248,9 @@ def test_players_and_other_sounds_of_the_page_stop_each_other(tmp_path, demo, op
     wait(page, "!s.playing")
 
 
-def test_the_browsers_own_rules_for_autoplay_are_kept(tmp_path, demo, browser):
+def test_the_browsers_own_rules_for_autoplay_are_kept(demo, browser):
     arguments = [one for one in ARGUMENTS if "autoplay" not in one]
-    url = demo(tones_html(tmp_path))
+    url = demo(listening.tones).url
     strict = browser.browser_type.launch(executable_path=find_browser(), args=arguments)
     try:
         page = strict.new_page()

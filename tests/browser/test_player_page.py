@@ -5,14 +5,15 @@ import re
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.browser.listening import play, stage, store, tone, tones_html, value, wait
+from musiclib.listen import player
+from tests.browser.listening import play, stage, tone, tones, value, wait
 
 SERIOUS = ("serious", "critical")
 
 
 @pytest.fixture
-def url(tmp_path, demo):
-    return demo(tones_html(tmp_path))
+def url(demo):
+    return demo(tones).url
 
 
 def faults(page):
@@ -29,9 +30,9 @@ def test_without_scripts_every_sound_has_the_browsers_own_player(url, open_page)
     opened = open_page(url, script=False)
     page = opened.page
     assert page.locator("audio").count() == 7
-    for player in page.locator("audio").all():
-        assert player.is_visible()
-        assert player.get_attribute("preload") == "none"
+    for element in page.locator("audio").all():
+        assert element.is_visible()
+        assert element.get_attribute("preload") == "none"
     assert page.locator("img").first.is_visible()
     assert page.get_by_role("table", name=re.compile("Tones through systems")).count() == 1
     assert page.get_by_role("cell").count() == 6
@@ -60,8 +61,7 @@ def test_nothing_but_the_chosen_pictures_is_loaded_before_play(url, open_page):
     assert names == ["a-tone", "first-reference", "second-reference"]
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("size", ["desktop", "phone"])
+@pytest.mark.parametrize(("size", "dark"), [("desktop", True), ("phone", False)])
 def test_axe_finds_nothing_serious(url, open_page, size, dark):
     page = open_page(url, size).page
     if dark:
@@ -112,10 +112,10 @@ def test_what_has_the_focus_can_be_seen(url, open_page):
         assert f"{name} solid 3px" in seen
 
 
-def test_if_the_scripts_fail_all_pictures_are_there(url, open_page, tmp_path):
-    for path in (tmp_path / "site" / "_static").glob("*.js"):
-        path.write_text("")
-    page = open_page(url).page
+def test_if_the_scripts_fail_all_pictures_are_there(url, open_page):
+    page = open_page("about:blank").page
+    page.route("**/*.js", lambda route: route.fulfill(body=""))
+    page.goto(url)
     pictures = page.locator("td img")
     assert pictures.nth(0).is_visible()
     pictures.nth(2).wait_for(state="visible", timeout=20_000)
@@ -190,12 +190,12 @@ def test_where_files_cannot_be_fetched_audio_elements_play(url, open_page):
     wait(page, "s.playing", 1)
 
 
-def test_in_a_page_from_a_disk_everything_plays(url, open_page, tmp_path, browser):
+def test_in_a_page_from_a_disk_everything_plays(demo, browser):
     page = browser.new_page()
     problems = []
     page.on("console", lambda message: problems.append(message.text))
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.goto((tmp_path / "site" / "index.html").as_uri())
+    page.goto((demo(tones).folder / "index.html").as_uri())
     stage(page).locator(".ml-play").click()
     wait(page, "e.dataset.mode === 'media' && s.playing && s.position > 0.2")
     page.keyboard.press("2")
@@ -207,9 +207,9 @@ def test_in_a_page_from_a_disk_everything_plays(url, open_page, tmp_path, browse
     page.close()
 
 
-def test_a_file_that_no_way_plays_is_said(url, open_page, tmp_path):
-    (tmp_path / "site" / "media" / "first-reference.flac").write_bytes(b"no sound at all")
+def test_a_file_that_no_way_plays_is_said(url, open_page):
     page = open_page(url).page
+    page.route("**/first-reference.flac", lambda route: route.fulfill(body="no sound at all"))
     stage(page).locator(".ml-play").click()
     wait(page, "e.querySelector('.ml-alert').textContent")
     assert "Reference, 384 kbps cannot be played" in stage(page).get_by_role("alert").inner_text()
@@ -219,11 +219,12 @@ def test_a_file_that_no_way_plays_is_said(url, open_page, tmp_path):
     wait(page, "s.playing && s.chosen === 1")
 
 
-def test_a_player_of_its_own_has_the_same_stage(tmp_path, demo, open_page):
-    from musiclib.listen import player
+def bare(store):
+    return player(tone(440.0), 24_000, "Bare", store=store).html
 
-    html = player(tone(440.0), 24_000, "Bare", store=store(tmp_path)).html
-    page = open_page(demo(html)).page
+
+def test_a_player_of_its_own_has_the_same_stage(demo, open_page):
+    page = open_page(demo(bare).url).page
     assert stage(page).locator("img, input, .ml-blind-open").count() == 0
     play(page)
     stage(page).locator(".ml-slider").press("ArrowRight")

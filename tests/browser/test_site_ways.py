@@ -6,11 +6,11 @@ import pytest
 from bs4 import BeautifulSoup
 
 from musiclib.book.layout import find_book
-from tests.browser.conftest import REPOSITORY, SIZES
-from tests.browser.test_site_pages import site_pages
-from tests.browser.test_site_sound import pages_with
+from tests.browser.conftest import REPOSITORY, SIZES, find_site
+from tests.browser.test_site_pages import TOOLS, pages_with, site_pages
 
 CHAPTER = "book/index.html"
+SWITCH_SECONDS = 0.05
 
 
 def wait(page, condition: str) -> None:
@@ -102,23 +102,64 @@ def test_below_another_folder_nothing_is_lost(browser, serve, site, open_page):
     assert opened.problems == []
 
 
-@pytest.mark.parametrize("name", pages_with("<audio"))
-def test_without_scripts_every_sound_has_a_player(site, site_url, open_page, name):
-    """The browser's own controls, with a name and a file that is there."""
-    opened = open_page(site_url + name, "phone", script=False)
-    players = opened.page.locator("audio")
-    told = players.evaluate_all(
-        """all => all.map((one) => [
-          one.controls, one.getAttribute("src"), one.getAttribute("aria-label"),
-          one.getClientRects().length > 0 || one.closest("details:not([open])") !== null])"""
+def test_a_row_switches_in_place_obeys_keys_and_stops_others(visit):
+    """On the page with the most players, in the row with the most systems."""
+    site, _ = find_site()
+    name = max(
+        pages_with("data-ml-group"), key=lambda n: (site / n).read_text("utf-8").count("<audio")
+    )
+    opened = visit(name)
+    page = opened.page
+    page.evaluate(TOOLS)
+    stages = page.locator(".ml-stage")
+    systems = stages.evaluate_all("all => all.map((one) => one.mlStage.systems.length)")
+    most = systems.index(max(systems))
+    assert max(systems) > 1
+    assert len(systems) > 1
+    row, other = stages.nth(most), stages.nth(1 if most == 0 else 0)
+    row.scroll_into_view_if_needed()
+
+    row.locator("button.ml-play").click()
+    playing = "stage => mlTest.until(() => stage.mlStage.playing && stage.mlStage.position > 0.05)"
+    assert row.evaluate(playing)
+    jumps = [
+        row.evaluate("(stage, at) => mlTest.jump(stage, at)", index)
+        for _ in range(2)  # from the server, then from memory
+        for index in [*range(1, min(max(systems), 4)), 0]
+    ]
+    assert all(abs(jump) < SWITCH_SECONDS for jump in jumps), jumps
+
+    row.locator(".ml-slider").focus()
+    for key in ("1", "0"):
+        page.keyboard.press(key)
+        assert row.get_attribute("data-system") == key
+    row.evaluate("stage => mlTest.keepPlaying(stage.mlStage)")
+    page.keyboard.press("Space")
+    assert row.evaluate("stage => mlTest.until(() => !stage.mlStage.playing)")
+    seconds = row.evaluate("stage => stage.mlStage.duration")
+    there = "(stage, at) => mlTest.until(() => Math.abs(stage.mlStage.position - at) < 0.01)"
+    for key, place in {"Home": 0, "ArrowRight": min(2, seconds), "ArrowLeft": 0}.items():
+        page.keyboard.press(key)
+        assert row.evaluate(there, place), key
+    page.keyboard.press("Space")
+    assert row.evaluate("stage => mlTest.until(() => stage.mlStage.position > 0.05)")
+
+    other.locator("button.ml-play").click()
+    assert row.evaluate("stage => mlTest.until(() => !stage.mlStage.playing)")
+    assert other.evaluate(playing)
+    assert row.evaluate("stage => stage.mlStage.position") > 0.05  # it stays where it was
+    assert opened.problems == []
+
+
+def test_without_scripts_every_sound_has_a_player(site_url, open_page):
+    """The browser's own controls; `check_site` looks for names and files on every page."""
+    opened = open_page(site_url + pages_with("data-ml-group")[0], "phone", script=False)
+    told = opened.page.locator("audio").evaluate_all(
+        """all => all.map((one) => one.controls
+          && (one.getClientRects().length > 0 || one.closest("details:not([open])") !== null))"""
     )
     assert told
-    page_folder = (site / name).parent
-    for controls, source, label, reachable in told:
-        assert controls, source
-        assert reachable, source
-        assert label, source
-        assert (page_folder / source).is_file(), source
+    assert all(told)
     assert opened.problems == []
 
 
