@@ -24,15 +24,19 @@ def train_tables(args: argparse.Namespace) -> int:
     if tables.exists() and not args.restart:
         raise TrainingError(f"{tables} is there; name another output, or replace it (--restart)")
 
+    from musiclib.datasets import open_dataset
+
+    dataset = open_dataset(args.dataset, args.data_root, args.seed)
+
     from tqdm import tqdm
 
     from musiclib.audio import HOUSE_RATE
     from musiclib.codecs.neural.entropy.training import train_tables
-    from musiclib.datasets import open_dataset, random_segments
+    from musiclib.datasets import random_segments
     from musiclib.training.data import Music
 
     started = time.perf_counter()
-    music = Music.open(open_dataset(args.dataset, args.data_root, args.seed), HOUSE_RATE)
+    music = Music.open(dataset, HOUSE_RATE)
     count, seconds = SEGMENTS[args.profile]
     count = count if args.steps is None else args.steps
     batches = random_segments(music.train, music.cache, seconds, 1, args.seed)

@@ -97,17 +97,19 @@ def _train(args: argparse.Namespace) -> int:
     if out.is_dir() or out.name in ("", ".."):
         raise TrainingError(f"{out} is a folder. Name what to put into it: {out / args.model}")
 
-    import torch
-
     from musiclib.datasets import open_dataset
-    from musiclib.training import checkpoint, fit, load, new_model
 
-    if args.threads is not None:
-        torch.set_num_threads(args.threads)
     with warnings.catch_warnings():
         warnings.simplefilter("default", UserWarning)
         warnings.showwarning = _show_warning  # at once: a training takes its time
         dataset = open_dataset(args.dataset, args.data_root, args.seed)
+        # The loop takes seconds to import, so what can be refused has been refused before.
+        import torch
+
+        from musiclib.training import checkpoint, fit, load, new_model
+
+        if args.threads is not None:
+            torch.set_num_threads(args.threads)
         model = new_model(model_config, args.seed)
         history = fit(
             model, dataset, train_config, out, resume=not args.restart, accelerator=args.device
