@@ -199,8 +199,7 @@ def test_masked_and_heard_tones_are_named_by_the_formulas():
     assert labels_of(axes) == ("Frequency (kHz)", "Level (dB SPL)")
 
 
-@pytest.mark.parametrize("rate", [8_000, 96_000])
-@pytest.mark.parametrize("samples", [200, 3_000])
+@pytest.mark.parametrize(("rate", "samples"), [(8_000, 200), (96_000, 3_000)])
 def test_short_sounds_of_any_rate_are_drawn_without_warnings(rate, samples, recwarn):
     sound = np.random.default_rng(0).normal(0, 0.1, (2, samples)).astype(np.float32)
     figures.song_overview(sound, rate)

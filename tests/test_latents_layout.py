@@ -8,6 +8,7 @@ from musiclib.latents import quality
 from musiclib.latents.projection import PROJECTIONS, project, standardised
 from musiclib.stats import mean_interval
 
+# Compiling UMAP takes longer than all of these tests; the book is built with it.
 QUICK = [name for name in PROJECTIONS if name != "umap"]
 
 
@@ -28,14 +29,14 @@ def near(places, labels):
 
 
 class TestProjections:
-    @pytest.mark.parametrize("name", [*QUICK, pytest.param("umap", marks=pytest.mark.slow)])
+    @pytest.mark.parametrize("name", QUICK)
     def test_islands_stay_islands(self, name):
         points, labels, training = islands()
         places = project(name, points, training, labels)
         assert places.shape == (60, 2)
         assert near(places[~training], labels[~training]) > 0.9
 
-    @pytest.mark.parametrize("name", [*QUICK, pytest.param("umap", marks=pytest.mark.slow)])
+    @pytest.mark.parametrize("name", QUICK)
     def test_the_same_again(self, name):
         points, labels, training = islands()
         first, second = (project(name, points, training, labels, seed=3) for _ in range(2))
