@@ -36,7 +36,7 @@ _IDLE: Final = (
 )
 _IDLE_LIBRARIES: Final = (
     *("brotli", "filelock", "joblib", "matplotlib", "platformdirs", "psutil", "requests"),
-    *("seaborn", "tqdm"),
+    *("packaging", "pyyaml", "seaborn", "tornado", "tqdm"),
 )
 _TABLES: Final = (".csv", ".json", ".npz")
 _MOST_NAMED: Final = 6
