@@ -36,7 +36,7 @@ MUSICLIB_CACHE ?= $(CURDIR)/build/cache
 export MUSICLIB_CACHE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # An environment that is active in the shell, or its settings, must not reach into this one.
-unexport PYTHONPATH PYTHONHOME
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 OLD_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
@@ -58,12 +58,8 @@ help: ## list these targets
 book: $(STAMP) ## run the chapters, build the site, check it, print where it is
 	@$(BIN)/musiclib book build $(BUILD_OPTIONS)
 
-test: $(STAMP) ## format, style, types, import layers, then all tests
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(TEST) -n 2
+test: lint ## format, style, types, import layers, then all tests
+	$(TEST) -n 2 --dist worksteal --durations=15
 
 browser: ## install the distribution's Chromium for the tests, where no browser is
 	@scripts/install-browser

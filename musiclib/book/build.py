@@ -27,7 +27,14 @@ from musiclib.book.store import Store, Stored, chapter_key, code_fingerprint, da
 from musiclib.errors import BookError
 from musiclib.files import replace_file, replace_folder
 
-LONGEST = ("book/results/genre", "book/results/compression", "book/results/latent-space")
+LONGEST = (
+    "book/results/genre",
+    "book/results/codec",
+    "book/results/compression",
+    "book/results/latent-space",
+    "book/approach/autoencoders",
+)
+"""Chapters that run longest, the longest first."""
 
 Say = Callable[[str], None]
 
@@ -98,7 +105,7 @@ def run_chapters(options: Options, say: Say) -> Executed:
 
     Args:
         options: What to run.
-        say: Receives one line for each chapter.
+        say: Receives a line when a chapter begins and one when it ends; from several threads.
 
     Returns:
         The executed chapters.
@@ -114,11 +121,11 @@ def run_chapters(options: Options, say: Say) -> Executed:
 
 
 def _run_chapters(book: Book, work: Path, options: Options, say: Say) -> Executed:
+    chapters = book.select(list(options.only))
     data = data_fingerprint(options.dataset, options.data_root, options.seed)
     code = code_fingerprint()
     private = _private_paths(book, options)
     store = Store(work / "store")
-    chapters = book.select(list(options.only))
     keys = {c: chapter_key(c, options.parameters, code, data, private) for c in chapters}
     done: dict[str, Stored] = {}
     for chapter in chapters:
@@ -130,6 +137,7 @@ def _run_chapters(book: Book, work: Path, options: Options, say: Say) -> Execute
     failures: list[str] = []
     if waiting:
         jobs = max(1, min(options.jobs, len(waiting)))
+        say(f"{len(waiting)} chapters to run, {jobs} at a time")
         workplace = Workplace(work, max(1, (os.cpu_count() or 1) // jobs), private)
         prepare(work)
         # A reader's own files may be damaged or few. The bundled ones may not give a warning.
@@ -141,6 +149,7 @@ def _run_chapters(book: Book, work: Path, options: Options, say: Say) -> Execute
                 place = store.begin(chapter)
                 source = folder / "source" / f"{chapter.docname}.ipynb"
                 started = time.perf_counter()
+                say(f"running   {chapter.docname}")
                 try:
                     notebook = execute(
                         chapter, source, place / "media", options.parameters, workplace, notify
@@ -178,7 +187,7 @@ def build(options: Options, say: Say) -> Path:
 
     Args:
         options: What to build.
-        say: Receives progress, one line at a time.
+        say: Receives progress, one line at a time, from several threads.
 
     Returns:
         The front page of the published site.

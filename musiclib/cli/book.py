@@ -112,7 +112,7 @@ def _options(args: argparse.Namespace) -> Any:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    print(f"{line}\n", end="", flush=True)  # in one piece: chapters run side by side
 
 
 def _work(task: Callable[[], object]) -> int:
