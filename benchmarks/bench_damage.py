@@ -22,17 +22,17 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from musiclib.codecs.neural import NeuralCodec
+from musiclib.codecs.melic import MelicCodec
 from musiclib.errors import BitstreamError
 from tests.codec_signals import music
-from tests.neural_damage import KINDS, damaged
-from tests.neural_fixture import codec as small_codec
+from tests.melic_damage import KINDS, damaged
+from tests.melic_fixture import codec as small_codec
 
 RATE = 24_000
 WEIGHTS = {"repaired": 0.02}
 
 
-def originals(make: NeuralCodec) -> list[bytes]:
+def originals(make: MelicCodec) -> list[bytes]:
     """Code the clips that are to be damaged."""
     pair = np.stack([music(0.5), music(0.5, seed=1)])
     finer = type(make)(gain=150, model=make.model)
@@ -56,7 +56,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--shipped", action="store_true", help="the shipped model, not a small one")
     args = parser.parse_args()
-    codec = NeuralCodec() if args.shipped else small_codec()
+    codec = MelicCodec() if args.shipped else small_codec()
     streams = originals(codec)
     for stream in streams:
         codec.decode(stream)

@@ -17,9 +17,9 @@ import numpy.typing as npt
 import soundfile
 
 from musiclib.audio import resample
-from musiclib.codecs.neural import NeuralCodec, open_model
-from musiclib.codecs.neural.bitstream import Reader
-from musiclib.codecs.neural.entropy import FrameDecoder
+from musiclib.codecs.melic import MelicCodec, open_model
+from musiclib.codecs.melic.bitstream import Reader
+from musiclib.codecs.melic.entropy import FrameDecoder
 from musiclib.datasets import open_dataset
 
 FOLDER = Path(__file__).with_name("data") / "melic"
@@ -52,26 +52,26 @@ def _tags(*track_ids: str) -> dict[str, str]:
     return {tag: " + ".join(dict.fromkeys(row[n] for row in rows)) for tag, n in names.items()}
 
 
-def _cases() -> dict[str, tuple[NeuralCodec, npt.NDArray[np.float32], int, dict[str, str]]]:
+def _cases() -> dict[str, tuple[MelicCodec, npt.NDArray[np.float32], int, dict[str, str]]]:
     guitars, drums = _clip("t0807", 44_100, 8.0, 2.5), _clip("t0444", 44_100, 4.0, 2.5)
     pair = np.stack([0.6 * guitars + 0.3 * drums, 0.2 * guitars + 0.5 * drums])
     left = _clip("t0324", 48_000, 10.0, 2.0)
     return {
         "mono-two-blocks-2kbps": (
-            NeuralCodec(2),
+            MelicCodec(2),
             _clip("t0499", 24_000, 2.0, 12.0),
             24_000,
             _tags("t0499"),
         ),
-        "stereo-24kbps": (NeuralCodec(24), pair, 44_100, _tags("t0807", "t0444")),
+        "stereo-24kbps": (MelicCodec(24), pair, 44_100, _tags("t0807", "t0444")),
         "stereo-one-coded-6kbps": (
-            NeuralCodec(6),
+            MelicCodec(6),
             np.stack([0.8 * left, 0.35 * left]),
             48_000,
             _tags("t0324"),
         ),
         "mono-plain-gain-120": (
-            NeuralCodec(gain=120, restore=False),
+            MelicCodec(gain=120, restore=False),
             _clip("t0285", 11_025, 5.0, 2.0),
             11_025,
             _tags("t0285"),

@@ -121,8 +121,8 @@ def test_codecs_are_read_from_words():
     assert labels == ["Opus 6 kbps", "Opus 9.5 kbps", "Vorbis quality 0.5", "Downsampling by 8"]
     (opus,) = parse_codecs("opus:24,frame_ms=60,vbr=on")
     assert opus == get_codec("opus", 24.0, frame_ms=60, vbr="on")
-    (codec,) = parse_codecs("neural:g120,restore=false")
-    assert codec == get_codec("neural", gain=120, restore=False)
+    (codec,) = parse_codecs("melic:g120,restore=false")
+    assert codec == get_codec("melic", gain=120, restore=False)
     words = ("opus", "opus:", "opus:a", "opus:/2", "flac:9", "mp3:20", "song.wav", "opus:vbr=on")
     for word in (*words, "opus:6,speed=9", "opus:6,vbr="):
         with pytest.raises(CodecError):

@@ -9,7 +9,7 @@ import torch
 
 from musiclib.cli import train
 from musiclib.cli.main import main
-from musiclib.codecs.neural.entropy import ContextTables
+from musiclib.codecs.melic.entropy import ContextTables
 from musiclib.models import MODELS
 from musiclib.training import load, load_model, recipes
 from musiclib.training.config import PRECISIONS

@@ -80,7 +80,7 @@ def test_payload_of_downsampling_is_its_samples():
 
 
 def test_payload_of_a_stored_file_of_the_codec():
-    codec = get_codec("neural", gain=150)
+    codec = get_codec("melic", gain=150)
     data = codec.encode(music(2.0), RATE)
     tagged = codec.encode(music(2.0), RATE, {"title": "a title that takes bytes"})
     assert payload_bytes(tagged) == payload_bytes(data) < len(data) < len(tagged)

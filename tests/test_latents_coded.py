@@ -1,4 +1,4 @@
-"""What files of the neural codec tell of a clip: the same numbers that a decoder reads."""
+"""What files of Melic tell of a clip: the same numbers that a decoder reads."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from musiclib.audio import FloatArray
-from musiclib.codecs.neural import Model
-from musiclib.codecs.neural.bitstream import BLOCK_FRAMES, Reader
-from musiclib.codecs.neural.entropy import ContextTables, FrameDecoder
+from musiclib.codecs.melic import Model
+from musiclib.codecs.melic.bitstream import BLOCK_FRAMES, Reader
+from musiclib.codecs.melic.entropy import ContextTables, FrameDecoder
 from musiclib.errors import ModelError
 from musiclib.latents import CodedFrames, band_values
 from musiclib.mdct import SIZE, frame_count

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from musiclib.audio import HOUSE_RATE, FloatArray
-from musiclib.codecs import NeuralCodec
-from musiclib.codecs.neural.entropy import ContextTables, FrameEncoder
-from musiclib.codecs.neural.entropy.baselines import StaticTables
-from musiclib.codecs.neural.model import Model
+from musiclib.codecs import MelicCodec
+from musiclib.codecs.melic.entropy import ContextTables, FrameEncoder
+from musiclib.codecs.melic.entropy.baselines import StaticTables
+from musiclib.codecs.melic.model import Model
 from musiclib.datasets import Clip
 from musiclib.errors import AudioError, DatasetError
 from musiclib.mdct import imdct, mdct
@@ -55,7 +55,7 @@ def model() -> Model:
 
 @pytest.fixture(scope="module")
 def file(model: Model) -> material.Coded:
-    codec = NeuralCodec(8.0, restore=False, model=model)
+    codec = MelicCodec(8.0, restore=False, model=model)
     return material.opened(codec.encode(tones(), HOUSE_RATE), 8.0, model)
 
 
@@ -86,7 +86,7 @@ def test_an_opened_file_holds_what_was_encoded(file: material.Coded) -> None:
 def test_what_is_heard_without_network_is_the_decoded_file(
     file: material.Coded, model: Model
 ) -> None:
-    expected, rate = NeuralCodec(restore=False, model=model).decode(file.data)
+    expected, rate = MelicCodec(restore=False, model=model).decode(file.data)
     assert rate == HOUSE_RATE
     np.testing.assert_array_equal(material.heard(file, model, restored=False), np.ravel(expected))
 
@@ -225,7 +225,7 @@ def test_damage_is_noticed_and_sound_files_are_not_refused(file: material.Coded)
 
 
 def test_a_lost_block_is_noticed(model: Model) -> None:
-    codec = NeuralCodec(gain=200, restore=False, model=model)
+    codec = MelicCodec(gain=200, restore=False, model=model)
     data = codec.encode(np.tile(tones(), 12), HOUSE_RATE)
     assert sum(piece.kind == "payload" for piece in filemap.pieces(data)) == 3
     assert filemap.blocks_lost(data, []) == data

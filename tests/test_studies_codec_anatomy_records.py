@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from musiclib.codecs.neural.entropy import ContextTables
-from musiclib.codecs.neural.model import TABLES, Model
+from musiclib.codecs.melic.entropy import ContextTables
+from musiclib.codecs.melic.model import TABLES, Model
 from musiclib.models import Restorer, RestorerConfig
 from musiclib.studies.codec_anatomy import learning, tables
 from musiclib.training.checkpoint import MODEL, load, save

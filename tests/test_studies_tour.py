@@ -28,7 +28,7 @@ def test_three_codecs_with_the_reference_first(taken, tmp_path, monkeypatch):
     monkeypatch.setenv("MUSICLIB_MEDIA_DIR", str(tmp_path))
     monkeypatch.setenv("MUSICLIB_MEDIA_URL", "media")
     html = tour.three_sounds(taken)._repr_html_()
-    names = ("Reference", "Opus 8", "Autoencoder", "musiclib")
+    names = ("Reference", "Opus 8", "Autoencoder", "Melic")
     places = [html.rindex(f'data-label="{name}') for name in names]
     assert places == sorted(places)
     assert len(list(tmp_path.glob("*.flac"))) == 4

@@ -20,7 +20,7 @@ SUFFIXES = {
     ".oga": "vorbis",
     ".wav": "downsample",
     ".mla": "autoencoder",
-    ".mlc": "neural",
+    ".mlc": "melic",
 }
 
 
@@ -28,7 +28,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the three commands."""
     encode = subparsers.add_parser(
         "encode",
-        help="code audio with the neural codec, MP3, AAC, Opus, Vorbis or an autoencoder",
+        help="code audio with Melic, MP3, AAC, Opus, Vorbis or an autoencoder",
         description="Code an audio file, or all those of a folder. The codec is told from OUT's "
         "suffix (.mlc for the codec of this book, .mp3, .m4a, .opus, .ogg, .wav for plain "
         "downsampling, .mla for an autoencoder); for a folder, --codec names it. Title, artist, "
@@ -46,7 +46,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     rate.add_argument("--quality", type=float, help="Vorbis instead: 0 (coarse) to 1 (fine)")
     rate.add_argument("--factor", type=positive, help="downsampling instead: divide the rate by it")
     rate.add_argument("--step", type=int, help="autoencoder instead: -64 (fine) to 63 (coarse)")
-    rate.add_argument("--gain", type=int, help="neural instead: 0 (fine) to 255 (coarse)")
+    rate.add_argument("--gain", type=int, help="Melic instead: 0 (fine) to 255 (coarse)")
     encode.add_argument("--model", help="autoencoder: name of its checkpoint, such as wideband-64")
     _add_shared(encode, "resample the input first")
     encode.add_argument("--mono", action="store_true", help="mix the channels down first")
@@ -72,7 +72,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=positive_int,
         default=min(4, os.cpu_count() or 1),
         metavar="N",
-        help="neural: windows at the same time; the result is the same (default: %(default)s)",
+        help="Melic: windows at the same time; the result is the same (default: %(default)s)",
     )
     _add_shared(decode, "resample the output")
     decode.set_defaults(run=_decode)
@@ -91,7 +91,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _add_shared(parser: argparse.ArgumentParser, resampling: str) -> None:
     parser.add_argument("--sample-rate", type=positive_int, metavar="HZ", help=resampling)
     parser.add_argument(
-        "--no-restore", action="store_true", help="neural: leave the restoring network out"
+        "--no-restore", action="store_true", help="Melic: leave the restoring network out"
     )
     _add_checkpoints(parser)
     parser.add_argument("--force", action="store_true", help="replace what exists")
@@ -123,7 +123,7 @@ def _codec_name(target: Path, asked: str | None) -> str:
 def _encode(args: argparse.Namespace) -> int:
     if args.source.is_dir():
         if args.codec is None:
-            raise CodecError(f"{args.source} is a folder. Say which codec: --codec neural.")
+            raise CodecError(f"{args.source} is a folder. Say which codec: --codec melic.")
         codec = coding.make_codec(args.codec, args)
         return run_batch(
             args.source,

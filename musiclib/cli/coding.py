@@ -46,7 +46,7 @@ def make_codec(name: str, args: argparse.Namespace) -> Codec:
         from musiclib.codecs.latent import open_checkpoint
 
         options["checkpoint"] = open_checkpoint(args.model, args.checkpoints)
-    if name == "neural":
+    if name == "melic":
         options["folder"] = args.checkpoints
     return get_codec(name, args.kbps, **options)
 
@@ -57,10 +57,10 @@ def encode_one(
     """Code a file, and say in a line what came of it."""
     from musiclib.metrics import bitrate_kbps
 
-    if codec.name == "neural":
-        from musiclib.codecs.neural import NeuralCodec, encode_file
+    if codec.name == "melic":
+        from musiclib.codecs.melic import MelicCodec, encode_file
 
-        assert isinstance(codec, NeuralCodec)
+        assert isinstance(codec, MelicCodec)
         written = encode_file(
             source,
             target,
@@ -126,10 +126,10 @@ def decode_one(source: Path, target: Path, args: argparse.Namespace, progress: P
         raise AudioFileError(f"{source} cannot be read: {error.strerror}.") from error
     except BitstreamError as error:
         raise BitstreamError(f"{source}: {error}") from error
-    if name == "neural":
-        from musiclib.codecs.neural import NeuralCodec, decode_file
+    if name == "melic":
+        from musiclib.codecs.melic import MelicCodec, decode_file
 
-        codec = NeuralCodec(
+        codec = MelicCodec(
             restore=not args.no_restore, threads=args.threads, folder=args.checkpoints
         )
         written = decode_file(

@@ -22,10 +22,10 @@ SPLITS = ("train", "validation", "test", "all")
 EXIT_SKIPPED = 1
 
 EPILOG = """\
-A codec is NAME:KBPS,KBPS,... with NAME one of neural, mp3, aac, opus, vorbis, downsample, he-aac
+A codec is NAME:KBPS,KBPS,... with NAME one of melic, mp3, aac, opus, vorbis, downsample, he-aac
 and he-aac-v2 (where the command fdkaac is), or autoencoder/ with the name of a shipped model or the
 path of a checkpoint. Some take another setting as well: downsample:/2,/8 divides the sampling
-rate, vorbis:q0.5 sets the quality, neural:g120 the gain of the quantiser, and
+rate, vorbis:q0.5 sets the quality, melic:g120 the gain of the quantiser, and
 autoencoder/wideband-64:s-8 its step. Options have names: opus:12,24,application=audio.
 
 A file that cannot be read is named on standard error and left out; the table covers the others,

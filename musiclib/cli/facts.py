@@ -23,8 +23,8 @@ def run(args: argparse.Namespace) -> int:
         name = identify(data)
     except BitstreamError:  # another format, such as FLAC
         name = ""
-    if name == "neural":
-        result = _neural_facts(args.source, data)
+    if name == "melic":
+        result = _melic_facts(args.source, data)
     elif name == "autoencoder":
         result = _latent_facts(args, data)
     else:
@@ -49,9 +49,9 @@ def _read(path: Path) -> bytes:
         raise AudioFileError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _neural_facts(source: Path, data: bytes) -> dict[str, Any]:
+def _melic_facts(source: Path, data: bytes) -> dict[str, Any]:
     from musiclib.audio import HOUSE_RATE
-    from musiclib.codecs.neural import describe
+    from musiclib.codecs.melic import describe
     from musiclib.metrics import bitrate_kbps
 
     try:
@@ -63,7 +63,7 @@ def _neural_facts(source: Path, data: bytes) -> dict[str, Any]:
     return {
         "file": str(source),
         "container": "mlc",
-        "codec": "neural",
+        "codec": "melic",
         "model": header.model.hex(),
         "restored": header.restored,
         "sample_rate": header.sample_rate,

@@ -20,7 +20,7 @@ from musiclib.errors import CodecError
 
 if TYPE_CHECKING:
     from musiclib.codecs.latent import AutoencoderCodec
-    from musiclib.codecs.neural import NeuralCodec
+    from musiclib.codecs.melic import MelicCodec
 
 _BUILT_IN: tuple[type[FileCodec], ...] = (
     Mp3Codec,
@@ -31,20 +31,20 @@ _BUILT_IN: tuple[type[FileCodec], ...] = (
 )
 _BY_COMMAND: tuple[type[FileCodec], ...] = (HeAacCodec, HeAacV2Codec)
 _CODECS: dict[str, type[FileCodec]] = {codec.name: codec for codec in (*_BUILT_IN, *_BY_COMMAND)}
-# Codecs that need no model. `AUTOENCODER` and `NEURAL` need one, and PyTorch.
+# Codecs that need no model. `AUTOENCODER` and `MELIC` need one, and PyTorch.
 CODEC_NAMES = tuple(codec.name for codec in _BUILT_IN)
 # Codecs whose encoder is a command that cannot be shipped; see `available`.
 COMMAND_CODEC_NAMES = tuple(codec.name for codec in _BY_COMMAND)
-AUTOENCODER, NEURAL = "autoencoder", "neural"
+AUTOENCODER, MELIC = "autoencoder", "melic"
 CODEC_TITLES = {
     **{name: codec.title for name, codec in _CODECS.items()},
     AUTOENCODER: "Autoencoder",
-    NEURAL: "musiclib",
+    MELIC: "Melic",
 }
 CODEC_SUFFIXES = {
     **{name: codec.suffix for name, codec in _CODECS.items()},
     AUTOENCODER: ".mla",
-    NEURAL: ".mlc",
+    MELIC: ".mlc",
 }
 
 __all__ = [
@@ -53,7 +53,7 @@ __all__ = [
     "CODEC_SUFFIXES",
     "CODEC_TITLES",
     "COMMAND_CODEC_NAMES",
-    "NEURAL",
+    "MELIC",
     "AacCodec",
     "AutoencoderCodec",
     "Codec",
@@ -61,8 +61,8 @@ __all__ = [
     "FileCodec",
     "HeAacCodec",
     "HeAacV2Codec",
+    "MelicCodec",
     "Mp3Codec",
-    "NeuralCodec",
     "OpusCodec",
     "VorbisCodec",
     "available",
@@ -77,11 +77,11 @@ def get_codec(name: str, kbps: float | None = None, **options: Any) -> Codec:
     """Return a codec by name.
 
     Args:
-        name: One of `CODEC_NAMES` or `COMMAND_CODEC_NAMES`, or `autoencoder` or `neural`.
+        name: One of `CODEC_NAMES` or `COMMAND_CODEC_NAMES`, or `autoencoder` or `melic`.
         kbps: Wanted bitrate in kbps, all channels together. Decoding needs none.
         options: Options of the codec, for example `factor=8` for `downsample`, `quality=0.5` for
             `vorbis`, `application="audio"` for `opus`, `coding_rate=24_000` for `mp3` and `aac`,
-            `checkpoint=...` and `step=-8` for `autoencoder`, `restore=False` for `neural`.
+            `checkpoint=...` and `step=-8` for `autoencoder`, `restore=False` for `melic`.
 
     Raises:
         CodecError: If the name or an option is unknown, or the codec has no such bitrate.
@@ -110,10 +110,10 @@ def _codec_class(name: str) -> type[FileCodec] | type[AutoencoderCodec]:
         from musiclib.codecs.latent import AutoencoderCodec
 
         return AutoencoderCodec
-    if name == NEURAL:
-        from musiclib.codecs.neural import NeuralCodec
+    if name == MELIC:
+        from musiclib.codecs.melic import MelicCodec
 
-        return NeuralCodec
+        return MelicCodec
     if name not in _CODECS:
         raise CodecError(f"There is no codec {name!r}. Use one of: {', '.join(CODEC_TITLES)}.")
     return _CODECS[name]
@@ -125,10 +125,10 @@ def __getattr__(name: str) -> Any:
         from musiclib.codecs.latent import AutoencoderCodec
 
         return AutoencoderCodec
-    if name == "NeuralCodec":
-        from musiclib.codecs.neural import NeuralCodec
+    if name == "MelicCodec":
+        from musiclib.codecs.melic import MelicCodec
 
-        return NeuralCodec
+        return MelicCodec
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -136,10 +136,10 @@ def supported_kbps(name: str, sample_rate: int, channels: int = 1) -> list[float
     """Return bitrates that a codec can be asked for.
 
     MP3 has these and no others. AAC, Opus, Vorbis and downsampling take any value between the
-    first and the last, and so does the neural codec.
+    first and the last, and so does Melic.
 
     Args:
-        name: One of `CODEC_NAMES` or `COMMAND_CODEC_NAMES`, or `neural`.
+        name: One of `CODEC_NAMES` or `COMMAND_CODEC_NAMES`, or `melic`.
         sample_rate: Sampling rate of the audio in Hz; it matters for downsampling alone, since
             the others resample where a bitrate asks for it.
         channels: 1 or 2.
@@ -150,11 +150,11 @@ def supported_kbps(name: str, sample_rate: int, channels: int = 1) -> list[float
     Raises:
         CodecError: If the name is unknown.
     """
-    if name == NEURAL:
-        from musiclib.codecs.neural import NeuralCodec
+    if name == MELIC:
+        from musiclib.codecs.melic import MelicCodec
 
-        return NeuralCodec.supported_kbps(sample_rate, channels)
+        return MelicCodec.supported_kbps(sample_rate, channels)
     if name not in _CODECS:
-        names = ", ".join([*_CODECS, NEURAL])
+        names = ", ".join([*_CODECS, MELIC])
         raise CodecError(f"There is no codec {name!r} here. Use one of: {names}.")
     return _CODECS[name].supported_kbps(sample_rate, channels)

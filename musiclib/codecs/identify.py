@@ -9,7 +9,7 @@ MPEG_SYNC = 0xFFE0
 LAYER_MASK = 0x0006
 LAYER_III = 0x0002
 LATENT_MAGIC = b"MLA"
-NEURAL_MAGIC = b"MLC"
+MELIC_MAGIC = b"MLC"
 
 
 def identify(data: bytes) -> str:
@@ -20,7 +20,7 @@ def identify(data: bytes) -> str:
 
     Returns:
         `"mp3"`, `"aac"` (MP4 or ADTS), `"opus"`, `"vorbis"`, `"downsample"` (WAV),
-        `"autoencoder"` (.mla) or `"neural"` (.mlc).
+        `"autoencoder"` (.mla) or `"melic"` (.mlc).
 
     Raises:
         BitstreamError: If the bytes are empty or of no codec that musiclib knows.
@@ -30,8 +30,8 @@ def identify(data: bytes) -> str:
     head = bytes(data[:OGG_FIRST_PAGE])
     if head.startswith(LATENT_MAGIC):
         return "autoencoder"
-    if head.startswith(NEURAL_MAGIC):
-        return "neural"
+    if head.startswith(MELIC_MAGIC):
+        return "melic"
     if head.startswith(b"OggS"):
         for mark, name in ((b"OpusHead", "opus"), (b"\x01vorbis", "vorbis")):
             if mark in head:

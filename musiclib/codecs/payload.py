@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from musiclib.codecs.container import packet_bytes
-from musiclib.codecs.identify import LATENT_MAGIC, NEURAL_MAGIC
+from musiclib.codecs.identify import LATENT_MAGIC, MELIC_MAGIC
 
 
 def payload_bytes(data: bytes) -> int:
@@ -19,8 +19,8 @@ def payload_bytes(data: bytes) -> int:
         from musiclib.codecs.latent.bitstream import unpack
 
         return sum(map(len, unpack(data).payloads))
-    if data.startswith(NEURAL_MAGIC):
-        from musiclib.codecs.neural import describe
+    if data.startswith(MELIC_MAGIC):
+        from musiclib.codecs.melic import describe
 
         return describe(data).contents.payload_bytes
     return packet_bytes(data)

@@ -18,7 +18,7 @@ def parse_codecs(specs: str | Iterable[str]) -> list[Codec]:
 
     A word is `NAME:SETTING,SETTING,...`, one codec a setting. A setting is a bitrate in kbps
     (`opus:6,12`), a factor of downsampling (`downsample:/8`), a quality (`vorbis:q0.5`), a gain
-    (`neural:g120`) or a step (`autoencoder/wideband-64:s-8`). An autoencoder's name goes on with
+    (`melic:g120`) or a step (`autoencoder/wideband-64:s-8`). An autoencoder's name goes on with
     that of a shipped model, or the path of a checkpoint. Options that all settings share are named
     (`opus:6,12,frame_ms=20`).
 

@@ -42,7 +42,7 @@ CODEC_COLOURS: Final[dict[str, str]] = {
     "downsample": _GREY,
     "pca": _YELLOW,
     "autoencoder": _PURPLE,
-    "neural": _GREEN,
+    "melic": _GREEN,
 }
 """Colour per codec or system."""
 
@@ -57,7 +57,7 @@ CODEC_MARKERS: Final[dict[str, str]] = {
     "downsample": "v",
     "pca": "P",
     "autoencoder": "X",
-    "neural": "p",
+    "melic": "p",
 }
 """Marker per codec or system, so that a figure can be read without its colours."""
 

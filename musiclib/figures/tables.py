@@ -250,7 +250,7 @@ def _codec_name(codec: str) -> str:
         "he-aac": "HE-AAC (fdkaac)",
         "pca": "PCA",
         "downsample": "Downsampling",
-        "neural": "musiclib",
+        "melic": "Melic",
     }
     return known.get(codec, codec.capitalize())
 

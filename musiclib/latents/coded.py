@@ -1,4 +1,4 @@
-"""What a file of the neural codec holds, as a sequence: nothing in it has been decoded to sound."""
+"""What a file of Melic holds, as a sequence: nothing in it has been decoded to sound."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from musiclib.audio import HOUSE_RATE, FloatArray
-from musiclib.codecs.neural import Model, NeuralCodec
-from musiclib.codecs.neural.analysis import blocks
+from musiclib.codecs.melic import MelicCodec, Model
+from musiclib.codecs.melic.analysis import blocks
 from musiclib.latents.representations import Representation
 from musiclib.latents.spectral import levelled
 from musiclib.mdct import SIZE
@@ -40,7 +40,7 @@ class CodedFrames(Representation):
     @property
     def label(self) -> str:  # type: ignore[override]
         """The codec and its gain."""
-        return f"neural codec, gain {self.gain}"
+        return f"Melic, gain {self.gain}"
 
     @property
     def sample_rate(self) -> int:
@@ -68,7 +68,7 @@ class CodedFrames(Representation):
             audio: The clip; its peak is brought to 0.3.
             model: Tables of the entropy coder; by default the shipped ones.
         """
-        codec = NeuralCodec(gain=self.gain, restore=False, model=model)
+        codec = MelicCodec(gain=self.gain, restore=False, model=model)
         return codec.encode(levelled(audio), HOUSE_RATE)
 
     def frames(self, audio: FloatArray) -> Frames:

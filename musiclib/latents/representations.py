@@ -28,7 +28,7 @@ def _code() -> str:
     return code_digest(
         "models",
         "codecs/latent",
-        "codecs/neural/analysis.py",
+        "codecs/melic/analysis.py",
         "latents/representations.py",
         "latents/bands.py",
         "latents/coded.py",

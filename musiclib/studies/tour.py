@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from musiclib import figures
-from musiclib.codecs import CODEC_TITLES, NEURAL, Codec, get_codec
+from musiclib.codecs import CODEC_TITLES, MELIC, Codec, get_codec
 from musiclib.codecs.latent import AutoencoderCodec
 from musiclib.datasets import Clip, Dataset
 from musiclib.evaluate import align
@@ -117,15 +117,15 @@ def three_sounds(tour: Tour) -> Rendered:
     clip, rival = tour.clip, get_codec(*RIVAL)
     first = rival.encode(clip.audio, clip.sample_rate)
     budget = bitrate_kbps(len(first), clip.seconds)
-    learned, neural = AutoencoderCodec(tour.checkpoint, kbps=budget), get_codec(NEURAL, budget)
+    learned, neural = AutoencoderCodec(tour.checkpoint, kbps=budget), get_codec(MELIC, budget)
     sounds = [
         Sound("Reference", clip.audio, clip.sample_rate),
         _sound(rival.label, rival, first, clip),
         _sound("Autoencoder", learned, learned.encode(clip.audio, clip.sample_rate), clip),
-        _sound(CODEC_TITLES[NEURAL], neural, neural.encode(clip.audio, clip.sample_rate), clip),
+        _sound(CODEC_TITLES[MELIC], neural, neural.encode(clip.audio, clip.sample_rate), clip),
     ]
     said = (
-        f"{clip.seconds:.0f} s of a test clip. The autoencoder and {CODEC_TITLES[NEURAL]}, the "
+        f"{clip.seconds:.0f} s of a test clip. The autoencoder and {CODEC_TITLES[MELIC]}, the "
         f"neural codec of this book, may write no more bytes than the file of {rival.label} has."
     )
     row = Row(tour.title, sounds, note=f"{clip.artist}, {clip.genre.replace('_', ' ')}")
@@ -155,8 +155,8 @@ def seen(tour: Tour) -> str:
     """Where each system wins in the picture, in Markdown."""
     summary = summarise(tour.table)
     learned = summary[summary["codec"] == AutoencoderCodec.name]
-    neural = summary[summary["codec"] == NEURAL].sort_values("kbps")
-    others = summary[~summary["codec"].isin([AutoencoderCodec.name, NEURAL])]
+    neural = summary[summary["codec"] == MELIC].sort_values("kbps")
+    others = summary[~summary["codec"].isin([AutoencoderCodec.name, MELIC])]
     best, least = learned.loc[learned[METRIC].idxmax()], learned.loc[learned["kbps"].idxmin()]
     above = others[others[METRIC] > best[METRIC]].sort_values("kbps")
     text = (
@@ -172,7 +172,7 @@ def seen(tour: Tour) -> str:
             "the autoencoder gets there at none of its settings."
         )
     places = [f"{row[METRIC]:.2f} at {row['kbps']:.1f} kbps" for _, row in neural.iterrows()]
-    return f"{text} The neural codec of this book has {', '.join(places)}."
+    return f"{text} Melic has {', '.join(places)}."
 
 
 def numbers(tour: Tour) -> dict[str, float]:
@@ -196,7 +196,7 @@ def _codecs(checkpoint: Checkpoint, profile: str) -> list[Codec]:
     rates_kbps = _SMOKE_KBPS if smoke else _KBPS
     files = [get_codec(name, kbps) for name, several in settings.items() for kbps in several]
     learned = [AutoencoderCodec(checkpoint, step=step) for step in steps]
-    return [*files, *learned, *(get_codec(NEURAL, kbps) for kbps in rates_kbps)]
+    return [*files, *learned, *(get_codec(MELIC, kbps) for kbps in rates_kbps)]
 
 
 def _typical(gains: Sequence[float] | np.ndarray[tuple[int], np.dtype[np.float64]]) -> int:

@@ -1,4 +1,4 @@
-"""Latents by context mixing: what `musiclib.codecs.neural.entropy` does for a spectrum.
+"""Latents by context mixing: what `musiclib.codecs.melic.entropy` does for a spectrum.
 
 Each whole number, less its prediction from the frame before, is sent as a few yes-or-no decisions.
 How likely a yes is, several views of what is known say together: the channel's expected
@@ -19,7 +19,7 @@ from musiclib.codecs.latent.tables import HIGHEST, LOWEST, IntArray, table
 from musiclib.errors import BitstreamError, CodecError
 
 if TYPE_CHECKING:
-    from musiclib.codecs.neural.entropy.kernel import Mixer
+    from musiclib.codecs.melic.entropy.kernel import Mixer
 
 MAX_CHANNELS = 512
 # How much the expected distribution is trusted: the count that its contexts start with.
@@ -31,7 +31,7 @@ _BYTES_A_VALUE = 48
 
 def can_code(errors: IntArray) -> bool:
     """Whether there are contexts for so many channels, and codes for values so large."""
-    from musiclib.codecs.neural.entropy.kernel import LARGEST_VALUE
+    from musiclib.codecs.melic.entropy.kernel import LARGEST_VALUE
 
     return len(errors) <= MAX_CHANNELS and int(np.abs(errors).max(initial=0)) < LARGEST_VALUE
 
@@ -42,8 +42,8 @@ def encode(errors: IntArray, shape: IntArray, index: IntArray) -> bytes:
     Raises:
         CodecError: There are more channels or larger values than it `can_code`.
     """
-    from musiclib.codecs.neural.entropy.coder import new_coder
-    from musiclib.codecs.neural.entropy.kernel import WRITE
+    from musiclib.codecs.melic.entropy.coder import new_coder
+    from musiclib.codecs.melic.entropy.kernel import WRITE
 
     if not can_code(errors):
         raise CodecError("these latents are too many or too large to be mixed")
@@ -61,8 +61,8 @@ def decode(data: bytes, shape: IntArray, index: IntArray, frames: int) -> IntArr
     Raises:
         BitstreamError: The bytes do not end where the frames do.
     """
-    from musiclib.codecs.neural.entropy.coder import new_coder
-    from musiclib.codecs.neural.entropy.kernel import READ
+    from musiclib.codecs.melic.entropy.coder import new_coder
+    from musiclib.codecs.melic.entropy.kernel import READ
 
     if len(shape) > MAX_CHANNELS:
         raise BitstreamError("This .mla file is damaged: it mixes too many channels.")
@@ -78,8 +78,8 @@ def decode(data: bytes, shape: IntArray, index: IntArray, frames: int) -> IntArr
 
 
 def _run(errors: npt.NDArray[np.int32], shape: IntArray, index: IntArray, coder: object) -> bool:
-    from musiclib.codecs.neural.entropy.kernel import run_latents
-    from musiclib.codecs.neural.entropy.tables import fixed_constants
+    from musiclib.codecs.melic.entropy.kernel import run_latents
+    from musiclib.codecs.melic.entropy.tables import fixed_constants
 
     sizes = np.array([_mean_size(int(k), int(i)) for k, i in zip(shape, index, strict=True)])
     scale = (index - LOWEST).astype(np.int64)
@@ -93,7 +93,7 @@ def _conditional(shape: int, index: int) -> npt.NDArray[np.int64]:
 
     The last of them is for the sign, which is even.
     """
-    from musiclib.codecs.neural.entropy.kernel import NODES, PROBABILITY_BITS
+    from musiclib.codecs.melic.entropy.kernel import NODES, PROBABILITY_BITS
 
     found = table(shape, index)
     sizes = found.weights[found.reach : -1].copy()
@@ -119,8 +119,8 @@ def _mean_size(shape: int, index: int) -> int:
 
 @cache
 def _blank() -> Mixer:
-    from musiclib.codecs.neural.entropy.kernel import N_LATENT_INPUTS, NODES
-    from musiclib.codecs.neural.entropy.tables import fixed_constants, new_mixer
+    from musiclib.codecs.melic.entropy.kernel import N_LATENT_INPUTS, NODES
+    from musiclib.codecs.melic.entropy.tables import fixed_constants, new_mixer
 
     mixer = new_mixer((N_LATENT_INPUTS, _CONTEXTS * NODES, 2048, 16, 1536), fixed_constants())
     mixer.weights[:] = 65536 // N_LATENT_INPUTS  # views that agree are no more than one
@@ -129,8 +129,8 @@ def _blank() -> Mixer:
 
 def _mixer(shape: tuple[int, ...], index: tuple[int, ...]) -> Mixer:
     """Statistics that start at the expected distributions."""
-    from musiclib.codecs.neural.entropy.kernel import COUNT_BITS, N_LATENT_INPUTS, NODES
-    from musiclib.codecs.neural.entropy.tables import copied
+    from musiclib.codecs.melic.entropy.kernel import COUNT_BITS, N_LATENT_INPUTS, NODES
+    from musiclib.codecs.melic.entropy.tables import copied
 
     mixer = copied(_blank())
     slots = mixer.slots.reshape(N_LATENT_INPUTS, -1, NODES)

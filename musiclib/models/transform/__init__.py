@@ -1,4 +1,4 @@
-"""The transform coder without a network: what the neural codec starts from, and is compared with.
+"""The transform coder without a network: what Melic starts from, and is compared with.
 
 MDCT frames, levels of Bark bands that are sent in whole steps of 3 dB, quantiser steps that
 follow the levels, noise in place of zeros. Everything that decides how a stream is read is made of

@@ -1,1 +1,1 @@
-"""Experiments of the chapter on the neural codec: against other codecs, and against itself."""
+"""Experiments of the chapter on Melic: against other codecs, and against itself."""

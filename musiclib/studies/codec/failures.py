@@ -58,7 +58,7 @@ _BESIDE = (1.0, 3.0, 6.0)
 
 
 def heard(neural: Make, plan: Plan) -> dict[str, Codec]:
-    """Codecs of the listening room: the neural one at several bitrates, Opus and MP3.
+    """Codecs of the listening room: Melic at several bitrates, Opus and MP3.
 
     With the reference there are ten sounds a row, as many as a player has keys for.
     """

@@ -1,4 +1,4 @@
-"""Figures of the chapter on the neural codec. Each returns a figure and its axes."""
+"""Figures of the chapter on Melic. Each returns a figure and its axes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from musiclib.figures.style import WIDTH, codec_colour, codec_marker
 from musiclib.figures.tables import metric_label, scale_bitrates
 from musiclib.metrics import METRICS
 from musiclib.studies.codec.measuring import QUALITY_METRICS
-from musiclib.studies.codec.plan import NEURAL, PLAIN
+from musiclib.studies.codec.plan import MELIC, PLAIN
 from musiclib.studies.codec.tables import title
 
 _LINES = ("-", "--", ":", "-.")
@@ -27,12 +27,12 @@ def style(system: str) -> dict[str, Any]:
     """Keyword arguments of a codec's line."""
     if system == PLAIN:
         return {
-            "color": codec_colour(NEURAL),
-            "marker": codec_marker(NEURAL),
+            "color": codec_colour(MELIC),
+            "marker": codec_marker(MELIC),
             "linestyle": "--",
             "markerfacecolor": "white",
         }
-    wide = {"linewidth": 2.4, "zorder": 3} if system == NEURAL else {}
+    wide = {"linewidth": 2.4, "zorder": 3} if system == MELIC else {}
     return {"color": codec_colour(system), "marker": codec_marker(system), **wide}
 
 

@@ -1,4 +1,4 @@
-"""What the chapter on the neural codec found, in sentences and numbers that hold for any music."""
+"""What the chapter on Melic found, in sentences and numbers that hold for any music."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from musiclib.metrics import METRICS
 from musiclib.stats import Interval
 from musiclib.studies.codec import variants
 from musiclib.studies.codec.measuring import QUALITY_METRICS
-from musiclib.studies.codec.plan import NEURAL, PLAIN, RIVALS
+from musiclib.studies.codec.plan import MELIC, PLAIN, RIVALS
 from musiclib.studies.codec.tables import number, said, title
 
 _NAMES = {
@@ -122,7 +122,7 @@ def saved(found: pd.DataFrame, codec: str, reference: str) -> str:
 
 def bought(summary: pd.DataFrame, metric: str = "zimtohrli_mos") -> str:
     """What the lowest and the highest bitrate buy, in a sentence."""
-    rows = summary[summary["codec"] == NEURAL].sort_values("kbps")
+    rows = summary[summary["codec"] == MELIC].sort_values("kbps")
     words = [f"{number(row[metric])} at {row['setting']}" for _, row in rows.iterrows()]
     return f"Mean {_NAMES[metric]}: {listed(words)}."
 
@@ -143,7 +143,7 @@ def numbers(
         `opus_saving_lsd` in percent (below 0: fewer bits), with `_low`, `_high` and `_said`.
     """
     values: dict[str, float | str] = {}
-    ours = summary[summary["codec"] == NEURAL]
+    ours = summary[summary["codec"] == MELIC]
     for _, row in ours.iterrows():
         rate = str(row["setting"]).split()[0].replace(".", "_")
         values[f"mos_{rate}"] = float(row["zimtohrli_mos"])
@@ -152,7 +152,7 @@ def numbers(
     values["settings"] = float(len(found))
     for metric, short in (("zimtohrli_mos", "mos"), ("log_spectral_distance", "lsd")):
         values |= {f"{short}_{side}": float(n) for side, n in counts(found, metric).items()}
-        row = savings[(savings["codec"] == NEURAL) & (savings["reference"] == "opus")]
+        row = savings[(savings["codec"] == MELIC) & (savings["reference"] == "opus")]
         if len(row):
             interval = row.iloc[0][metric]
             values[f"opus_saving_{short}"] = interval.mean
@@ -227,7 +227,7 @@ def limit_numbers(above: pd.DataFrame) -> dict[str, float]:
         above: From :func:`musiclib.studies.compression.tables.bits_above_limit`.
     """
     found = {}
-    for codec, key in ((NEURAL, "times"), ("opus", "opus")):
+    for codec, key in ((MELIC, "times"), ("opus", "opus")):
         part = above[above["codec"] == codec] if len(above) else above
         times = part["kbps"] / part["local_kbps"] if len(part) else pd.Series([math.nan])
         found[f"limit_{key}_low"] = float(times.min())
@@ -257,8 +257,8 @@ def conclusion(
     lines = [
         bought(summary),
         score(found),
-        f"Against Opus, BD-rates over the test clips: {saved(savings, NEURAL, 'opus')}.",
-        f"The network alone, over the test clips: {saved(savings, NEURAL, PLAIN)}.",
+        f"Against Opus, BD-rates over the test clips: {saved(savings, MELIC, 'opus')}.",
+        f"The network alone, over the test clips: {saved(savings, MELIC, PLAIN)}.",
         f"Everything learned against nothing, on validation clips: {parts['part_learned']}.",
         f"The entropy coder writes {overhead:.2f} % more than its model's ideal code length.",
         f"At equal bytes {int((order < 0).sum())} of {len(order)} clips have a lower predicted "

@@ -7,10 +7,10 @@ from functools import partial
 from musiclib.audio import HOUSE_RATE
 from musiclib.codecs import Codec
 from musiclib.codecs.latent import AutoencoderCodec
-from musiclib.codecs.neural import NeuralCodec
-from musiclib.codecs.neural.entropy import ContextTables
-from musiclib.codecs.neural.entropy.baselines import StaticTables
-from musiclib.codecs.neural.model import Model, open_model
+from musiclib.codecs.melic import MelicCodec
+from musiclib.codecs.melic.entropy import ContextTables
+from musiclib.codecs.melic.entropy.baselines import StaticTables
+from musiclib.codecs.melic.model import Model, open_model
 from musiclib.datasets import Clip, Dataset
 from musiclib.errors import DatasetError
 from musiclib.models.learned_transform import LearnedTransform
@@ -69,7 +69,7 @@ def makers(model: Model | None = None) -> tuple[Make, Make]:
 
 
 def _codec(kbps: float, model: Model | None, restore: bool) -> Codec:
-    return NeuralCodec(kbps, model=model, restore=restore)
+    return MelicCodec(kbps, model=model, restore=restore)
 
 
 def held_out(dataset: Dataset, clips: int, seconds: float) -> list[Clip]:

@@ -15,7 +15,7 @@ from musiclib.datasets import Clip
 from musiclib.errors import CodecError
 from musiclib.metrics import METRICS, bitrate_kbps
 from musiclib.studies.clip_intervals import clip_difference
-from musiclib.studies.codec.plan import NEURAL, PLAIN
+from musiclib.studies.codec.plan import MELIC, PLAIN
 from musiclib.studies.rate_tables import measure_clip
 
 QUALITY_METRICS = ("zimtohrli_mos", "log_spectral_distance", "spectral_rmse", "si_sdr")
@@ -32,9 +32,9 @@ class Measured:
             `musiclib.studies.rate_tables.rate_distortion`; the codec decoded without its network is
             the codec `network-free`.
         pairs: One row for each clip and rival: `track_id`, `genre`, `rival` (its label),
-            `rival_codec`, `n_bytes` and `kbps` of the neural codec's file and each metric, and
+            `rival_codec`, `n_bytes` and `kbps` of Melic's file and each metric, and
             the same of the rival's as `rival_n_bytes` and so on.
-        refused: What the neural codec could not do, a sentence each: a short clip has a lowest
+        refused: What Melic could not do, a sentence each: a short clip has a lowest
             bitrate. The tables have no rows for these.
     """
 
@@ -57,10 +57,10 @@ def measure(
 
     Args:
         clips: Mono clips.
-        kbps: Bitrates of the neural codec.
-        rivals: Other codecs with their settings. The neural codec is given the bitrate of each of
+        kbps: Bitrates of Melic.
+        rivals: Other codecs with their settings. Melic is given the bitrate of each of
             their files as well.
-        neural: Makes the neural codec for a bitrate; with several workers it has to be picklable.
+        neural: Makes Melic for a bitrate; with several workers it has to be picklable.
         plain: The same for the codec without its network, if it is wanted.
         plain_kbps: Its bitrates.
         metrics: Keys of :data:`musiclib.metrics.METRICS`.
@@ -121,7 +121,7 @@ def measure_one(
     found = One()
     for rate in kbps:
         if row := found.take(clip, neural(rate), metrics):
-            found.rows.append(row | {"codec": NEURAL})
+            found.rows.append(row | {"codec": MELIC})
     for rate in plain_kbps if plain else ():
         if plain and (row := found.take(clip, plain(rate), metrics)):
             found.rows.append(row | {"codec": PLAIN})
@@ -148,7 +148,7 @@ def measure_one(
 def differences(
     pairs: pd.DataFrame, metrics: Sequence[str] = QUALITY_METRICS, seed: int = 0
 ) -> pd.DataFrame:
-    """Paired differences at equal bytes, the neural codec's value less the rival's.
+    """Paired differences at equal bytes, Melic's value less the rival's.
 
     Args:
         pairs: Of :class:`Measured`, or some of its rows.

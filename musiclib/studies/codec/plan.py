@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from musiclib.codecs import Codec, get_codec
 from musiclib.studies.excerpts import StudySize, study_size
 
-NEURAL, PLAIN = "neural", "network-free"
+MELIC, PLAIN = "melic", "network-free"
 """Systems in the tables: the codec, and the same one with nothing learned in its decoder."""
 RIVALS = ("opus", "mp3", "aac", "vorbis")
 
 _KBPS = (1.0, 1.5, 3.0, 6.0, 9.0, 12.0, 16.0, 20.0, 24.0)
 _PLAIN_KBPS = (1.0, 3.0, 12.0)
-# From the lowest that each codec offers, or that is in use, to the highest of the neural codec.
+# From the lowest that each codec offers, or that is in use, to the highest of Melic.
 _SETTINGS: Mapping[str, tuple[int, ...]] = {
     "opus": (6, 8, 12, 16, 24),
     "mp3": (8, 16, 24),
@@ -29,7 +29,7 @@ class Plan:
     """Rates and sizes of a profile.
 
     Attributes:
-        kbps: Bitrates of the neural codec.
+        kbps: Bitrates of Melic.
         plain_kbps: Some of them, for the codec without its network.
         settings: Bitrates in kbps of the other codecs, by name.
         size: Test clips for everything that compares codecs.

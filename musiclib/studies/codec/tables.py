@@ -1,4 +1,4 @@
-"""Tables of the chapter on the neural codec."""
+"""Tables of the chapter on Melic."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from musiclib.metrics import METRICS
 from musiclib.stats import Interval
 from musiclib.studies.clip_intervals import clip_difference
 from musiclib.studies.codec.measuring import QUALITY_METRICS
-from musiclib.studies.codec.plan import NEURAL, PLAIN
+from musiclib.studies.codec.plan import MELIC, PLAIN
 
-TITLE = "musiclib"
+TITLE = "Melic"
 """What a reader calls the codec."""
 MINUS, SPACE = "\N{MINUS SIGN}", "\N{NO-BREAK SPACE}"
 SHORT = {
@@ -33,7 +33,7 @@ def title(system: str) -> str:
     """Name of a codec for figures and tables."""
     if system == PLAIN:
         return "without the network"
-    return CODEC_TITLES.get(system, TITLE if system == NEURAL else system)
+    return CODEC_TITLES.get(system, TITLE if system == MELIC else system)
 
 
 def number(value: float, digits: int = 2) -> str:
@@ -70,7 +70,7 @@ def bought_table(summary: pd.DataFrame, metrics: Sequence[str] = QUALITY_METRICS
     Returns:
         One row for each bitrate that is asked for, with real bitrates and 95 % intervals.
     """
-    rows = summary[summary["codec"] == NEURAL].sort_values("kbps").set_index("setting")
+    rows = summary[summary["codec"] == MELIC].sort_values("kbps").set_index("setting")
     shown = pd.DataFrame({"real kbps": rows["kbps"].map("{:.2f}".format)})
     for metric in metrics:
         shown[SHORT[metric]] = [

@@ -11,8 +11,8 @@ import torch
 
 from musiclib.audio import FloatArray
 from musiclib.codecs import Codec
-from musiclib.codecs.neural.entropy import ContextTables, FrameEncoder
-from musiclib.codecs.neural.entropy.baselines import StaticTables, raw_bits, unmixed
+from musiclib.codecs.melic.entropy import ContextTables, FrameEncoder
+from musiclib.codecs.melic.entropy.baselines import StaticTables, raw_bits, unmixed
 from musiclib.datasets import Clip
 from musiclib.evaluate import align
 from musiclib.mdct import imdct, mdct

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from musiclib.codecs.neural.entropy import ContextTables, FrameEncoder
-from musiclib.codecs.neural.entropy.baselines import StaticTables, raw_bits, unmixed
-from musiclib.codecs.neural.model import Model
+from musiclib.codecs.melic.entropy import ContextTables, FrameEncoder
+from musiclib.codecs.melic.entropy.baselines import StaticTables, raw_bits, unmixed
+from musiclib.codecs.melic.model import Model
 from musiclib.studies.codec.material import STATIC_TABLES
 from musiclib.studies.codec_anatomy.material import Coded
 from musiclib.training.trained import shipped_folder

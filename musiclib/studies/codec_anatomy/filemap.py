@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from musiclib.codecs.neural.bitstream import MODEL_BYTES, Reader, block_head
-from musiclib.codecs.neural.entropy.coder import PARTS
+from musiclib.codecs.melic.bitstream import MODEL_BYTES, Reader, block_head
+from musiclib.codecs.melic.entropy.coder import PARTS
 from musiclib.errors import BitstreamError
 from musiclib.studies.codec_anatomy.material import Coded
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from musiclib.codecs.neural.entropy import FrameEncoder
-from musiclib.codecs.neural.model import Model
+from musiclib.codecs.melic.entropy import FrameEncoder
+from musiclib.codecs.melic.model import Model
 from musiclib.studies.codec_anatomy.material import Coded
 
 FRAMES_BACK, BINS_BELOW, BINS_ABOVE = 4, 5, 3

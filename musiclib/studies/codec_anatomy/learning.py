@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from musiclib.codecs.neural.model import TABLES, Model
+from musiclib.codecs.melic.model import TABLES, Model
 from musiclib.models import Restorer
 from musiclib.training.history import History
 

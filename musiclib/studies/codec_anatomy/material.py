@@ -9,11 +9,11 @@ import numpy as np
 
 from musiclib.audio import FloatArray
 from musiclib.codecs import get_codec
-from musiclib.codecs.neural.bitstream import Reader
-from musiclib.codecs.neural.decoding import decode
-from musiclib.codecs.neural.entropy import FrameDecoder, FrameEncoder
-from musiclib.codecs.neural.entropy.coder import PARTS
-from musiclib.codecs.neural.model import Model
+from musiclib.codecs.melic.bitstream import Reader
+from musiclib.codecs.melic.decoding import decode
+from musiclib.codecs.melic.entropy import FrameDecoder, FrameEncoder
+from musiclib.codecs.melic.entropy.coder import PARTS
+from musiclib.codecs.melic.model import Model
 from musiclib.datasets import Clip
 from musiclib.errors import DatasetError
 from musiclib.mdct import SIZE
@@ -99,7 +99,7 @@ def coded(clip: Clip, kbps: float, model: Model) -> Coded:
     Returns:
         What is in the file.
     """
-    return opened(get_codec("neural", kbps).encode(clip.audio, clip.sample_rate), kbps, model)
+    return opened(get_codec("melic", kbps).encode(clip.audio, clip.sample_rate), kbps, model)
 
 
 def opened(data: bytes, kbps: float, model: Model) -> Coded:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from musiclib.audio import FloatArray
-from musiclib.codecs.neural.model import Model, one_thread
+from musiclib.codecs.melic.model import Model, one_thread
 from musiclib.datasets import Clip
 from musiclib.mdct import mdct
 from musiclib.models.transform import Spectrum, dequantise

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from musiclib.audio import FloatArray
-from musiclib.codecs.neural.entropy import FrameEncoder
-from musiclib.codecs.neural.model import Model
+from musiclib.codecs.melic.entropy import FrameEncoder
+from musiclib.codecs.melic.model import Model
 from musiclib.datasets import Clip
 from musiclib.mdct import mdct
 from musiclib.models.transform import (

@@ -27,7 +27,7 @@ SYSTEM_STYLES: dict[str, dict[str, Any]] = {
     "pca-16": {"color": CODEC_COLOURS["pca"], "marker": "P", "linestyle": ":"},
     "deep-16": {"color": "#882255", "marker": "p", "linestyle": ":"},
     "waveform-4": {"color": "#117733", "marker": "<", "linestyle": ":"},
-    "waveform-8": {"color": CODEC_COLOURS["neural"], "marker": "<"},
+    "waveform-8": {"color": CODEC_COLOURS["melic"], "marker": "<"},
     "waveform-16": {"color": "#44aa99", "marker": ">", "linestyle": "--"},
     "waveform-32": {"color": "#88bb88", "marker": ">", "linestyle": "-."},
     "frequency-512": {"color": PURPLE, "marker": "X", "linestyle": "--"},

@@ -1,4 +1,4 @@
-"""What was found of genre in files of the neural codec, in numbers and in sentences."""
+"""What was found of genre in files of Melic, in numbers and in sentences."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def standing(results: Results, table: pd.DataFrame) -> str:
     name, kbps = best(results), _rates(table)
     of = results.scores[name]
     return (
-        f"Of the systems that read the neural codec's files, *{name}*, with files of "
+        f"Of the systems that read Melic's files, *{name}*, with files of "
         f"{kbps[name]:.1f} kbps, has the best validation score, "
         f"{of['validation'].balanced.mean:.2f}. On the test tracks it has "
         f"{shown(of['mean'].balanced)}. {by_verdict(comparisons(results)[:-1])}"

@@ -37,7 +37,7 @@ HEADINGS: Final = {
     names.RAW: "Raw signal and its usual features",
     names.LATENT: "Frozen latents",
     names.TUNED: "Latents with a fine-tuned encoder",
-    names.CODED: "Files of the neural codec, not decoded to sound",
+    names.CODED: "Files of Melic, not decoded to sound",
 }
 
 
@@ -223,7 +223,7 @@ def size_and_rate(
     left.legend(loc="lower right", ncols=2, bbox_to_anchor=(1.0, 0.24))
     for table, label, colour, marker in (
         (rates, "files of deep-16", BLUE, "o"),
-        (coded, "files of the neural codec", PURPLE, "s"),
+        (coded, "files of Melic", PURPLE, "s"),
     ):
         part = table.sort_values("kbps")
         right.errorbar(
@@ -244,7 +244,7 @@ def size_and_rate(
 
 
 def coded_frames(frames: Frames) -> tuple[Figure, npt.NDArray[Any]]:
-    """What is read of a file of the neural codec: levels of bands, and sizes of its values.
+    """What is read of a file of Melic: levels of bands, and sizes of its values.
 
     Args:
         frames: From :meth:`musiclib.latents.CodedFrames.frames`.

@@ -135,7 +135,7 @@ class Study:
 
     @cached_property
     def coded(self) -> pd.DataFrame:
-        """Scores by bitrate of the neural codec."""
+        """Scores by bitrate of Melic."""
         return self._scored(predictions.GAINS, "gain")
 
     def _scored(self, study: str, setting: str = "") -> pd.DataFrame:

@@ -49,7 +49,7 @@ PCA = "pca-16, logistic"
 DEEP = "deep-16, logistic"
 CODED_FINE, CODED_COARSE = "mlc-fine, logistic", "mlc-coarse, logistic"
 
-# Gains of the neural codec whose files take about 6 and 1.5 kbps.
+# Gains of Melic whose files take about 6 and 1.5 kbps.
 FINE_GAIN, COARSE_GAIN = 136, 187
 
 FEW_STEPS: Final = 3

@@ -30,8 +30,8 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from musiclib.audio import HOUSE_RATE, resampled_length
-from musiclib.codecs.identify import NEURAL_MAGIC
-from musiclib.codecs.neural.tags import pack_tags, unpack_tags
+from musiclib.codecs.identify import MELIC_MAGIC
+from musiclib.codecs.melic.tags import pack_tags, unpack_tags
 from musiclib.codecs.varint import LARGEST, MAX_BYTES, read_varint, to_varint
 from musiclib.errors import BitstreamError
 from musiclib.mdct import frame_count
@@ -106,7 +106,7 @@ class Header:
         flags |= RESTORED * self.restored | TAGGED * bool(tags)
         place = RATES.index(self.sample_rate) + 1 if self.sample_rate in RATES else 0
         rate = bytes([place]) if place else b"\0" + to_varint(self.sample_rate)
-        fixed = _FIXED.pack(NEURAL_MAGIC, VERSION, flags, self.model)
+        fixed = _FIXED.pack(MELIC_MAGIC, VERSION, flags, self.model)
         return b"".join(
             [fixed, rate, to_varint(self.n_samples), to_varint(len(tags)) if tags else b"", tags]
         )
@@ -238,7 +238,7 @@ class Reader:
 
     def _read_header(self) -> Header:
         start = self._raw(min(self._left, _FIXED.size), "in its header")
-        if not start.startswith(NEURAL_MAGIC):
+        if not start.startswith(MELIC_MAGIC):
             raise BitstreamError(
                 f"These bytes (first ones: {start[:4].hex(' ')}) are no .mlc file. Check its name."
             )

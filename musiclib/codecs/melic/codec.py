@@ -1,4 +1,4 @@
-"""The codec of this book behind the protocol of all codecs."""
+"""Melic, the codec of this book, behind the protocol of all codecs."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import numpy as np
 from musiclib.audio import HOUSE_RATE, FloatArray
 from musiclib.codecs.base import FileCodec
 from musiclib.codecs.container import MAX_DECODED_SECONDS
-from musiclib.codecs.neural.bitstream import LARGEST_GAIN, Reader
-from musiclib.codecs.neural.tags import kept_tags
+from musiclib.codecs.melic.bitstream import LARGEST_GAIN, Reader
+from musiclib.codecs.melic.tags import kept_tags
 from musiclib.errors import BitstreamError, CodecError
 
 # What codes and decodes brings PyTorch and Numba. It is imported when there is something to do, so
 # that a file is described and a request refused at once.
 if TYPE_CHECKING:
-    from musiclib.codecs.neural.encoding import Order
-    from musiclib.codecs.neural.model import Model
+    from musiclib.codecs.melic.encoding import Order
+    from musiclib.codecs.melic.model import Model
 
 KBPS = (0.75, 1, 1.5, 2, 3, 4, 6, 8, 9, 12, 16, 20, 24, 32, 48, 64, 96, 128)
 LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000
@@ -29,7 +29,7 @@ CHUNK_S = 10
 
 
 @dataclass(frozen=True)
-class NeuralCodec(FileCodec):
+class MelicCodec(FileCodec):
     """The transform coder with learned probabilities and a network that restores.
 
     Audio is coded at 24 kHz and decodes at that rate; the file keeps the rate of the source.
@@ -51,22 +51,22 @@ class NeuralCodec(FileCodec):
     model: Model | None = None
     folder: str | Path | None = None
 
-    name: ClassVar[str] = "neural"
-    title: ClassVar[str] = "musiclib"
+    name: ClassVar[str] = "melic"
+    title: ClassVar[str] = "Melic"
     suffix: ClassVar[str] = ".mlc"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.gain is not None:
             if self.kbps is not None:
-                raise CodecError("musiclib: give kbps or gain, not both.")
+                raise CodecError("Melic: give kbps or gain, not both.")
             if not (isinstance(self.gain, int) and 0 <= self.gain <= LARGEST_GAIN):
                 raise CodecError(
-                    f"musiclib: gain must be a whole number from 0 to {LARGEST_GAIN}, "
+                    f"Melic: gain must be a whole number from 0 to {LARGEST_GAIN}, "
                     f"not {self.gain!r}."
                 )
         if self.threads < 1:
-            raise CodecError(f"musiclib: threads must be 1 or more, not {self.threads!r}.")
+            raise CodecError(f"Melic: threads must be 1 or more, not {self.threads!r}.")
 
     @property
     def setting(self) -> str:
@@ -80,7 +80,7 @@ class NeuralCodec(FileCodec):
         Raises:
             CheckpointError: It is missing or damaged.
         """
-        from musiclib.codecs.neural.model import open_model
+        from musiclib.codecs.melic.model import open_model
 
         return self.model or open_model(self.folder)
 
@@ -90,7 +90,7 @@ class NeuralCodec(FileCodec):
         Raises:
             CodecError: If there is neither a bitrate nor a gain.
         """
-        from musiclib.codecs.neural.encoding import Order
+        from musiclib.codecs.melic.encoding import Order
         from musiclib.models.transform import Setting
 
         setting = None if self.gain is None else Setting(self.gain)
@@ -104,7 +104,7 @@ class NeuralCodec(FileCodec):
 
     def _encode(self, audio: FloatArray, sample_rate: int, tags: Mapping[str, str]) -> bytes:
         check_source_rate(sample_rate)
-        from musiclib.codecs.neural.encoding import encode
+        from musiclib.codecs.melic.encoding import encode
 
         size = CHUNK_S * sample_rate
         starts = range(0, audio.shape[1], size)
@@ -126,7 +126,7 @@ class NeuralCodec(FileCodec):
                 f"This .mlc file lasts more than {MAX_DECODED_SECONDS / 3600:g} hours. Decode it "
                 "into a file (musiclib decode), which takes little memory."
             )
-        from musiclib.codecs.neural.decoding import decode
+        from musiclib.codecs.melic.decoding import decode
 
         pieces = list(decode(reader, self.opened(), self.restore, self.threads))
         return np.concatenate(pieces, axis=1), HOUSE_RATE
@@ -140,6 +140,6 @@ def check_source_rate(sample_rate: int) -> None:
     """
     if not LOWEST_RATE <= sample_rate <= HIGHEST_RATE:
         raise CodecError(
-            f"musiclib takes {LOWEST_RATE} to {HIGHEST_RATE} Hz, not {sample_rate}. "
+            f"Melic takes {LOWEST_RATE} to {HIGHEST_RATE} Hz, not {sample_rate}. "
             "Resample it first (musiclib.audio.resample)."
         )

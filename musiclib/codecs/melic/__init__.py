@@ -1,18 +1,18 @@
-"""The codec of this book: a transform coder, learned probabilities, a network that restores."""
+"""Melic: a transform coder, learned probabilities, a network that restores."""
 
 from typing import TYPE_CHECKING, Any
 
-from musiclib.codecs.neural.bitstream import Description, describe
-from musiclib.codecs.neural.codec import NeuralCodec
-from musiclib.codecs.neural.stream import decode_file, encode_file
+from musiclib.codecs.melic.bitstream import Description, describe
+from musiclib.codecs.melic.codec import MelicCodec
+from musiclib.codecs.melic.stream import decode_file, encode_file
 
 if TYPE_CHECKING:
-    from musiclib.codecs.neural.model import Model, open_model
+    from musiclib.codecs.melic.model import Model, open_model
 
 __all__ = [
     "Description",
+    "MelicCodec",
     "Model",
-    "NeuralCodec",
     "decode_file",
     "describe",
     "encode_file",
@@ -23,7 +23,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # A model brings PyTorch and Numba, which take seconds to import.
     if name in ("Model", "open_model"):
-        from musiclib.codecs.neural import model
+        from musiclib.codecs.melic import model
 
         return getattr(model, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from musiclib.audio import HOUSE_RATE, FloatArray
-from musiclib.codecs.neural.entropy import ContextTables, FrameEncoder
-from musiclib.codecs.neural.entropy.baselines import StaticTables, raw_bits, unmixed
-from musiclib.codecs.neural.entropy.training import TrainedTables, train_tables
-from musiclib.codecs.neural.model import TABLES
+from musiclib.codecs.melic.entropy import ContextTables, FrameEncoder
+from musiclib.codecs.melic.entropy.baselines import StaticTables, raw_bits, unmixed
+from musiclib.codecs.melic.entropy.training import TrainedTables, train_tables
+from musiclib.codecs.melic.model import TABLES
 from musiclib.datasets import open_dataset
 from musiclib.errors import CheckpointError, TrainingError
 from musiclib.models.transform import Frames, Setting, analyse

@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from musiclib.codecs.neural.analysis import Block
+from musiclib.codecs.melic.analysis import Block
 from musiclib.models.transform import LARGEST_GAIN, Setting, smoothing_of_gain, step_exponents
 from musiclib.models.transform.bands import LARGEST_LEVEL, decibels
 from musiclib.models.transform.envelope import exact_levels

@@ -5,13 +5,13 @@ import io
 import numpy as np
 import pytest
 
-from musiclib.codecs.neural import describe
-from musiclib.codecs.neural.bitstream import RATES, Block, Header, Reader, Writer, block_size
-from musiclib.codecs.neural.tags import MAX_CHARACTERS, kept_tags, pack_tags, unpack_tags
+from musiclib.codecs.melic import describe
+from musiclib.codecs.melic.bitstream import RATES, Block, Header, Reader, Writer, block_size
+from musiclib.codecs.melic.tags import MAX_CHARACTERS, kept_tags, pack_tags, unpack_tags
 from musiclib.errors import BitstreamError, CheckpointError
 from tests.codec_signals import music
-from tests.neural_damage import KINDS, damaged, joined
-from tests.neural_fixture import RATE, codec, model
+from tests.melic_damage import KINDS, damaged, joined
+from tests.melic_fixture import RATE, codec, model
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import zlib
 
 import numpy as np
 
-from musiclib.codecs.neural.bitstream import Block, Header, Reader, block_head
+from musiclib.codecs.melic.bitstream import Block, Header, Reader, block_head
 
 KINDS = ("flip", "burst", "cut off", "cut out", "splice", "noise", "length", "repaired")
 

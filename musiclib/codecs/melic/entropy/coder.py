@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from musiclib.codecs.neural.entropy.kernel import (
+from musiclib.codecs.melic.entropy.kernel import (
     LARGEST_LEVEL,
     LARGEST_VALUE,
     MEASURE,
@@ -17,7 +17,7 @@ from musiclib.codecs.neural.entropy.kernel import (
     IntArray,
     run,
 )
-from musiclib.codecs.neural.entropy.tables import ContextTables, copied, layout, new_history
+from musiclib.codecs.melic.entropy.tables import ContextTables, copied, layout, new_history
 from musiclib.errors import BitstreamError, CodecError
 from musiclib.models.transform import LARGEST_GAIN, N_BANDS
 from musiclib.models.transform.bands import N_BINS

@@ -1,16 +1,16 @@
-"""How fast the neural codec is, beside others in the same run, and its memory for an hour.
+"""How fast Melic is, beside others in the same run, and its memory for an hour.
 
 All codecs take turns on the same clips, several rounds over, so that their ratios are comparable;
-the median of the rounds is shown. One thread each; the neural codec also with two.
+the median of the rounds is shown. One thread each; Melic also with two.
 
 EnCodec (Defossez et al., "High fidelity neural audio compression", 2022) is here as a network of
 the published size for 24 kHz: 32 channels, strides 2, 4, 5 and 8, two layers of LSTM, 8 codebooks
 of 1,024 (6 kbps). Its weights are random, which does not change its speed; its codes are not
 packed into bytes, which would only take more time.
 
-    python benchmarks/bench_neural.py                        # some minutes
-    python benchmarks/bench_neural.py --clips 2 --rounds 1   # a quick look
-    python benchmarks/bench_neural.py --minutes 60           # peak memory of an hour of stereo
+    python benchmarks/bench_melic.py                        # some minutes
+    python benchmarks/bench_melic.py --clips 2 --rounds 1   # a quick look
+    python benchmarks/bench_melic.py --minutes 60           # peak memory of an hour of stereo
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from musiclib.audio import AudioWriter
 from musiclib.codecs import get_codec
-from musiclib.codecs.neural import NeuralCodec, decode_file, encode_file
+from musiclib.codecs.melic import MelicCodec, decode_file, encode_file
 from musiclib.datasets import Clip, open_dataset
 
 RATE = 24_000
@@ -108,10 +108,10 @@ def pairs() -> dict[str, tuple[Action, Callable[[object], object]]]:
     """Encoder and decoder of everything that is compared."""
     network = EnCodecLike().eval()
     codecs = {
-        "musiclib 6 kbps": NeuralCodec(6),
-        "musiclib 16 kbps": NeuralCodec(16),
-        "musiclib 6 kbps, 2 threads": NeuralCodec(6, threads=2),
-        "musiclib 6 kbps, no network": NeuralCodec(6, restore=False),
+        "Melic 6 kbps": MelicCodec(6),
+        "Melic 16 kbps": MelicCodec(16),
+        "Melic 6 kbps, 2 threads": MelicCodec(6, threads=2),
+        "Melic 6 kbps, no network": MelicCodec(6, restore=False),
         "MP3 64 kbps": get_codec("mp3", 64),
         "AAC 64 kbps": get_codec("aac", 64),
         "Opus 12 kbps": get_codec("opus", 12),
@@ -185,7 +185,7 @@ def job(name: str, folder: Path) -> None:
     if name == "encode":
         result = encode_file(folder / "long.flac", folder / "long.mlc", 12)
     else:
-        result = decode_file(folder / "long.mlc", folder / "back.wav", codec=NeuralCodec(threads=2))
+        result = decode_file(folder / "long.mlc", folder / "back.wav", codec=MelicCodec(threads=2))
     taken = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     seconds = result.header.seconds

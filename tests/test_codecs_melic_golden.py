@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from musiclib.audio import load
-from musiclib.codecs.neural import NeuralCodec, decode_file, describe
+from musiclib.codecs.melic import MelicCodec, decode_file, describe
 from tests import golden
 
 CASES = json.loads(golden.TABLE.read_text(encoding="utf-8"))
@@ -32,7 +32,7 @@ def test_spectra_are_read_exactly(case):
 def test_samples_are_the_stored_ones(case):
     name, data, _ = case
     stored, stored_rate = soundfile.read(golden.FOLDER / f"{name}.flac", dtype="float32")
-    decoded, rate = NeuralCodec().decode(data)
+    decoded, rate = MelicCodec().decode(data)
     assert rate == stored_rate
     assert decoded.T.shape == stored.shape
     assert np.abs(decoded.T - stored).max() < golden.TOLERANCE

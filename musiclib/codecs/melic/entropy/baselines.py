@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from musiclib.codecs.neural.entropy.kernel import LARGEST_LEVEL, UNARY, Constants, Mixer
-from musiclib.codecs.neural.entropy.tables import ContextTables
+from musiclib.codecs.melic.entropy.kernel import LARGEST_LEVEL, UNARY, Constants, Mixer
+from musiclib.codecs.melic.entropy.tables import ContextTables
 from musiclib.errors import CheckpointError
 from musiclib.files import replace_file
 from musiclib.models.transform import N_BANDS, Frames, band_of_bin

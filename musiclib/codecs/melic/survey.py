@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from musiclib.audio import HOUSE_RATE, FloatArray
 from musiclib.codecs.base import Progress
-from musiclib.codecs.neural import analysis
-from musiclib.codecs.neural.rate import Statistics
+from musiclib.codecs.melic import analysis
+from musiclib.codecs.melic.rate import Statistics
 from musiclib.errors import AudioError
 
 # Blocks at the end that are coded together, with as many trials as it takes: 65 s.

@@ -9,10 +9,10 @@ from typing import BinaryIO
 
 from musiclib.audio import HOUSE_RATE
 from musiclib.codecs.base import Progress
-from musiclib.codecs.neural import analysis, bitstream
-from musiclib.codecs.neural.entropy import FrameEncoder
-from musiclib.codecs.neural.model import Model
-from musiclib.codecs.neural.rate import (
+from musiclib.codecs.melic import analysis, bitstream
+from musiclib.codecs.melic.entropy import FrameEncoder
+from musiclib.codecs.melic.model import Model
+from musiclib.codecs.melic.rate import (
     AIM,
     COARSEST,
     Statistics,
@@ -21,7 +21,7 @@ from musiclib.codecs.neural.rate import (
     setting_of,
     solve,
 )
-from musiclib.codecs.neural.survey import TAIL, Chunks, Survey, survey
+from musiclib.codecs.melic.survey import TAIL, Chunks, Survey, survey
 from musiclib.errors import AudioError, CodecError
 from musiclib.models.transform import Setting
 
@@ -241,7 +241,7 @@ class _Coder:
         least = math.ceil(8.0 * (self._writer.n_bytes + n_bytes) / seconds / 10.0) / 100.0
         head = len(self._header.pack())
         return CodecError(
-            f"musiclib cannot code this audio at {self._order.kbps:g} kbps: {least:.2f} is the "
+            f"Melic cannot code this audio at {self._order.kbps:g} kbps: {least:.2f} is the "
             f"least for these {seconds:.3g} s, whose header and tags take {head} bytes. "
             "Use more, or a longer clip."
         )

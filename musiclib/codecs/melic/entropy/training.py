@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from musiclib.codecs.neural.entropy.baselines import StaticTables
-from musiclib.codecs.neural.entropy.coder import FrameEncoder
-from musiclib.codecs.neural.entropy.tables import ContextTables
+from musiclib.codecs.melic.entropy.baselines import StaticTables
+from musiclib.codecs.melic.entropy.coder import FrameEncoder
+from musiclib.codecs.melic.entropy.tables import ContextTables
 from musiclib.errors import TrainingError
 from musiclib.models.transform import Frames, Setting, analyse
 

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from musiclib.audio import AudioWriter, load, probe, save
-from musiclib.codecs.neural import analysis, bitstream, decode_file, describe, encode_file
-from musiclib.codecs.neural.analysis import Overlap, blocks, frame_batches, resampled
-from musiclib.codecs.neural.decoding import decode
-from musiclib.codecs.neural.model import one_thread
+from musiclib.codecs.melic import analysis, bitstream, decode_file, describe, encode_file
+from musiclib.codecs.melic.analysis import Overlap, blocks, frame_batches, resampled
+from musiclib.codecs.melic.decoding import decode
+from musiclib.codecs.melic.model import one_thread
 from musiclib.errors import AudioFileError, BitstreamError, CodecError
 from musiclib.mdct import imdct, mdct
 from musiclib.metrics import bitrate_kbps
 from tests.codec_signals import music
-from tests.neural_fixture import RATE, codec, model
+from tests.melic_fixture import RATE, codec, model
 
 
 @pytest.fixture
@@ -119,9 +119,9 @@ def test_threads_and_processes_decode_the_same_bits(small_blocks, tmp_path):
     program = (
         "import sys, torch, numpy as np\n"
         "torch.set_num_threads(2)\n"
-        "from musiclib.codecs.neural import analysis, bitstream\n"
+        "from musiclib.codecs.melic import analysis, bitstream\n"
         "analysis.BLOCK_FRAMES = bitstream.BLOCK_FRAMES = 64\n"
-        "from tests.neural_fixture import codec\n"
+        "from tests.melic_fixture import codec\n"
         "np.save(sys.argv[2], codec(threads=2).decode(open(sys.argv[1], 'rb').read())[0])\n"
     )
     arguments = [sys.executable, "-c", program, str(tmp_path / "a.mlc"), str(tmp_path / "b.npy")]
@@ -135,7 +135,7 @@ def test_windows_see_what_the_whole_sees(small_blocks):
     windowed, _ = codec().decode(data)
     spectra, levels = [], []
     reader = bitstream.Reader(io.BytesIO(data))
-    from musiclib.codecs.neural.decoding import _decoded
+    from musiclib.codecs.melic.decoding import _decoded
 
     for block in _decoded(reader, model()):
         spectra.append(block.spectra[0])

@@ -1,12 +1,12 @@
-"""A small model of the neural codec: tables that know nothing, a network that was not trained."""
+"""A small model of Melic: tables that know nothing, a network that was not trained."""
 
 from functools import cache
 from pathlib import Path
 
 import torch
 
-from musiclib.codecs.neural import Model, NeuralCodec
-from musiclib.codecs.neural.entropy import ContextTables
+from musiclib.codecs.melic import MelicCodec, Model
+from musiclib.codecs.melic.entropy import ContextTables
 from musiclib.models import Restorer, RestorerConfig
 from musiclib.training.checkpoint import Checkpoint, digest
 
@@ -30,5 +30,5 @@ def model(seed: int = 0) -> Model:
     return Model(ContextTables.untrained(), network(seed))
 
 
-def codec(kbps: float | None = None, **options: object) -> NeuralCodec:
-    return NeuralCodec(kbps, model=model(), **options)
+def codec(kbps: float | None = None, **options: object) -> MelicCodec:
+    return MelicCodec(kbps, model=model(), **options)

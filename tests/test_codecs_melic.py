@@ -1,4 +1,4 @@
-"""The neural codec: what sounds survive, and what a file costs."""
+"""Melic: what sounds survive, and what a file costs."""
 
 from itertools import pairwise
 
@@ -7,11 +7,11 @@ import pytest
 
 from musiclib.audio import resample, rms_db
 from musiclib.codecs import Codec, get_codec, identify
-from musiclib.codecs.neural import describe
+from musiclib.codecs.melic import describe
 from musiclib.errors import AudioError, CodecError
 from musiclib.metrics import bitrate_kbps, si_sdr
 from tests.codec_signals import click, lag, music, tone
-from tests.neural_fixture import RATE, codec, model
+from tests.melic_fixture import RATE, codec, model
 
 
 def there_and_back(audio, kbps=None, rate=RATE, **options):
@@ -152,7 +152,7 @@ def test_encoding_is_deterministic_and_bytes_are_enough():
     audio = music(2.0)
     data = codec(6).encode(audio, RATE)
     assert codec(6).encode(audio, RATE) == data
-    assert identify(data) == "neural"
+    assert identify(data) == "melic"
     first, second = (codec().decode(data)[0] for _ in range(2))
     assert np.array_equal(first, second)
 
@@ -190,14 +190,14 @@ def test_wrong_requests_are_refused():
         {"speed": 3},
     ):
         with pytest.raises(CodecError):
-            get_codec("neural", **options)
+            get_codec("melic", **options)
     with pytest.raises(CodecError, match="kbps="):
         codec().encode(music(1.0), RATE)
 
 
 def test_it_is_a_codec_like_the_others():
-    asked = get_codec("neural", 6, model=model())
+    asked = get_codec("melic", 6, model=model())
     assert isinstance(asked, Codec)
-    assert (asked.name, asked.suffix, asked.label) == ("neural", ".mlc", "musiclib 6 kbps")
-    assert codec(6, restore=False).label == "musiclib 6 kbps, not restored"
+    assert (asked.name, asked.suffix, asked.label) == ("melic", ".mlc", "Melic 6 kbps")
+    assert codec(6, restore=False).label == "Melic 6 kbps, not restored"
     assert codec(gain=100).setting == "gain 100"

@@ -1,4 +1,4 @@
-"""The command line with the neural codec, and with folders."""
+"""The command line with Melic, and with folders."""
 
 import json
 
@@ -8,10 +8,10 @@ import pytest
 from musiclib.audio import AudioWriter, load, probe, save
 from musiclib.cli.main import main
 from musiclib.codecs import get_codec
-from musiclib.codecs.neural import model as model_module
+from musiclib.codecs.melic import model as model_module
 from musiclib.codecs.specs import parse_codecs
 from tests.codec_signals import RATE, lag, music, stereo
-from tests.neural_fixture import model
+from tests.melic_fixture import model
 
 TAGS = {"title": "Näme", "artist": "Someone", "comment": "a comment"}
 
@@ -40,14 +40,14 @@ def test_encode_decode_info(capsys, tmp_path, song):
     code, out, err = run(capsys, "encode", song, coded, "--kbps", 6)
     assert (code, err) == (0, "")
     size = coded.stat().st_size
-    assert f"musiclib 6 kbps, {size} bytes for 2.000 s" in out
+    assert f"Melic 6 kbps, {size} bytes for 2.000 s" in out
     assert 8 * size / 2000 <= 6
 
     code, out, _ = run(capsys, "info", coded, "--json")
     facts = json.loads(out)
     assert code == 0
     assert facts["tags"] == TAGS
-    assert (facts["codec"], facts["channels"], facts["seconds"]) == ("neural", 1, 2.0)
+    assert (facts["codec"], facts["channels"], facts["seconds"]) == ("melic", 1, 2.0)
     assert (facts["bytes"], facts["blocks"], facts["restored"]) == (size, 1, True)
     assert facts["kbps"] == pytest.approx(8 * size / 2000, abs=1e-3)
     assert facts["model"] == model().identity(True).hex()
@@ -96,8 +96,8 @@ def test_errors_are_one_line_and_leave_nothing(capsys, tmp_path, song):
         (["encode", song, out, "--gain", 300], "from 0 to 255"),
         (["encode", song, out, "--step", 3], "no option 'step'"),
         (["encode", song, coded, "--kbps", 6], "--force"),
-        (["encode", tmp_path, tmp_path / "folder", "--kbps", 6], "--codec neural"),
-        (["encode", tmp_path, song, "--codec", "neural", "--kbps", 6], "is a file"),
+        (["encode", tmp_path, tmp_path / "folder", "--kbps", 6], "--codec melic"),
+        (["encode", tmp_path, song, "--codec", "melic", "--kbps", 6], "is a file"),
         (["decode", tmp_path / "cut.mlc", tmp_path / "x.wav"], "cut.mlc: "),
         (["info", tmp_path / "cut.mlc"], "cut.mlc: "),
         (["decode", coded, tmp_path / "x.ogg", "--bits", 24], "--bits"),
@@ -119,7 +119,7 @@ def test_folders(capsys, tmp_path):
     (albums / "broken.mp3").write_text("no audio")
     (albums / "notes.txt").write_text("no audio either")
     (albums / ".hidden.wav").write_text("")
-    arguments = ["encode", albums, coded, "--codec", "neural", "--gain", 150]
+    arguments = ["encode", albums, coded, "--codec", "melic", "--gain", 150]
     code, out, err = run(capsys, *arguments)
     assert code == 1
     assert "3 written, 0 there already, 1 failed" in out
@@ -180,17 +180,17 @@ def test_progress_is_for_terminals(capsys, tmp_path, song, monkeypatch):
 
 
 def test_evaluate_takes_the_codec(capsys, tmp_path, song):
-    asked = parse_codecs(["neural:3,g120"])
+    asked = parse_codecs(["melic:3,g120"])
     assert [each.setting for each in asked] == ["3 kbps", "gain 120"]
     code, out, _ = run(
-        capsys, "evaluate", song, "--codecs", "neural:6,g100", "opus:12",
+        capsys, "evaluate", song, "--codecs", "melic:6,g100", "opus:12",
         "--metrics", "si_sdr", "--format", "json",
     )  # fmt: skip
     rows = json.loads(out)
     assert code == 0
     assert {(row["system"], row["setting"]) for row in rows} == {
-        ("musiclib", "6 kbps"),
-        ("musiclib", "gain 100"),
+        ("Melic", "6 kbps"),
+        ("Melic", "gain 100"),
         ("Opus", "12 kbps"),
     }
     assert min(row["kbps"] for row in rows) <= 6

@@ -1,4 +1,4 @@
-"""The entropy coder of the neural codec: what is written is read, at the price that was named."""
+"""The entropy coder of Melic: what is written is read, at the price that was named."""
 
 import ast
 import hashlib
@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from musiclib.codecs.neural.entropy import ContextTables, FrameDecoder, FrameEncoder, kernel
-from musiclib.codecs.neural.entropy.kernel import LARGEST_VALUE
-from musiclib.codecs.neural.entropy.tables import layout
-from musiclib.codecs.neural.model import TABLES
+from musiclib.codecs.melic.entropy import ContextTables, FrameDecoder, FrameEncoder, kernel
+from musiclib.codecs.melic.entropy.kernel import LARGEST_VALUE
+from musiclib.codecs.melic.entropy.tables import layout
+from musiclib.codecs.melic.model import TABLES
 from musiclib.errors import BitstreamError, CodecError
 from musiclib.models.transform import LARGEST_LEVEL, ratio
 from musiclib.training import find_shipped
@@ -138,8 +138,8 @@ def test_threads_and_processes_write_the_same_bytes(tables: ContextTables) -> No
     with ThreadPoolExecutor(3) as pool:
         digests = set(pool.map(write, range(6)))
     program = (
-        "import hashlib; from tests.test_neural_entropy import _frames, GAIN;"
-        "from musiclib.codecs.neural.entropy import ContextTables, FrameEncoder;"
+        "import hashlib; from tests.test_codecs_melic_entropy import _frames, GAIN;"
+        "from musiclib.codecs.melic.entropy import ContextTables, FrameEncoder;"
         "coder = FrameEncoder(ContextTables.untrained());"
         "print(hashlib.sha256(coder.encode(*_frames('musical'), GAIN)).hexdigest())"
     )

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from musiclib.audio import HOUSE_RATE, AudioWriter, FloatArray, blocks, probe
 from musiclib.codecs.base import MAX_CHANNELS, Progress
-from musiclib.codecs.neural.bitstream import Header, Reader
-from musiclib.codecs.neural.codec import CHUNK_S, NeuralCodec, check_source_rate
+from musiclib.codecs.melic.bitstream import Header, Reader
+from musiclib.codecs.melic.codec import CHUNK_S, MelicCodec, check_source_rate
 from musiclib.errors import AudioFileError, BitstreamError, CodecError
 from musiclib.files import whole_file
 
@@ -39,7 +39,7 @@ def encode_file(
     target: str | PathLike[str],
     kbps: float | None = None,
     *,
-    codec: NeuralCodec | None = None,
+    codec: MelicCodec | None = None,
     mono: bool = False,
     sample_rate: int | None = None,
     tags: Mapping[str, str] | None = None,
@@ -47,7 +47,7 @@ def encode_file(
 ) -> Written:
     """Code an audio file of any length.
 
-    The bytes are those of `NeuralCodec.encode` for the same samples. The file appears whole or not
+    The bytes are those of `MelicCodec.encode` for the same samples. The file appears whole or not
     at all; one that exists is replaced.
 
     Args:
@@ -64,17 +64,17 @@ def encode_file(
         AudioFileError: The source cannot be read.
         CodecError: It has more than two channels, or the bitrate is too low for it.
     """
-    codec = _with_kbps(codec or NeuralCodec(), kbps)
+    codec = _with_kbps(codec or MelicCodec(), kbps)
     found = probe(source)
     rate = sample_rate or found.sample_rate
     check_source_rate(rate)
     if found.channels > MAX_CHANNELS and not mono:
         raise CodecError(
-            f"{source} has {found.channels} channels, and musiclib takes one or two. Mix them down "
+            f"{source} has {found.channels} channels, and Melic takes one or two. Mix them down "
             "first (--mono, or mono=True)."
         )
 
-    from musiclib.codecs.neural.encoding import encode
+    from musiclib.codecs.melic.encoding import encode
 
     def chunks() -> Iterator[FloatArray]:
         for chunk in blocks(source, rate, CHUNK_S, mono):
@@ -92,14 +92,14 @@ def decode_file(
     source: str | PathLike[str],
     target: str | PathLike[str],
     *,
-    codec: NeuralCodec | None = None,
+    codec: MelicCodec | None = None,
     sample_rate: int | None = None,
     subtype: str | None = None,
     progress: Progress | None = None,
 ) -> Written:
     """Decode a file of any length.
 
-    The samples are those of `NeuralCodec.decode`. The file appears whole or not at all; one that
+    The samples are those of `MelicCodec.decode`. The file appears whole or not at all; one that
     exists is replaced. It carries the tags that its format has a place for.
 
     Args:
@@ -115,7 +115,7 @@ def decode_file(
         AudioFileError: The source cannot be read, or the target not be written.
         BitstreamError: The source is truncated, damaged, foreign or of another model.
     """
-    codec = codec or NeuralCodec()
+    codec = codec or MelicCodec()
     rate = sample_rate or HOUSE_RATE
     try:
         file = Path(source).open("rb")  # noqa: SIM115
@@ -125,8 +125,8 @@ def decode_file(
         try:
             reader = Reader(file)
             reader.check()
-            from musiclib.codecs.neural.analysis import resampled
-            from musiclib.codecs.neural.decoding import decode
+            from musiclib.codecs.melic.analysis import resampled
+            from musiclib.codecs.melic.decoding import decode
 
             header = reader.header
             length = header.n_samples if rate == header.sample_rate else None
@@ -142,5 +142,5 @@ def decode_file(
     return Written(header, reader.n_bytes, rate, writer.n_samples, writer.clipped)
 
 
-def _with_kbps(codec: NeuralCodec, kbps: float | None) -> NeuralCodec:
+def _with_kbps(codec: MelicCodec, kbps: float | None) -> MelicCodec:
     return codec if kbps is None else replace(codec, kbps=kbps)

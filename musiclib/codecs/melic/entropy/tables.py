@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from musiclib.codecs.neural.entropy.kernel import (
+from musiclib.codecs.melic.entropy.kernel import (
     APM_CELLS,
     APM_SHIFT,
     COUNT_BITS,

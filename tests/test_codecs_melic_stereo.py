@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from musiclib.audio import rms_db
-from musiclib.codecs.neural import describe
-from musiclib.codecs.neural.analysis import choose_angle, rotate
+from musiclib.codecs.melic import describe
+from musiclib.codecs.melic.analysis import choose_angle, rotate
 from musiclib.metrics import si_sdr
 from tests.codec_signals import music, tone
-from tests.neural_fixture import RATE, codec
+from tests.melic_fixture import RATE, codec
 
 
 def there_and_back(audio, kbps=None, **options):

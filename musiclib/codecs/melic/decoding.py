@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from musiclib.audio import FloatArray
-from musiclib.codecs.neural.analysis import Overlap, rotate
-from musiclib.codecs.neural.bitstream import Reader
-from musiclib.codecs.neural.entropy import FrameDecoder
-from musiclib.codecs.neural.model import Model, one_thread, start_thread
+from musiclib.codecs.melic.analysis import Overlap, rotate
+from musiclib.codecs.melic.bitstream import Reader
+from musiclib.codecs.melic.entropy import FrameDecoder
+from musiclib.codecs.melic.model import Model, one_thread, start_thread
 from musiclib.errors import BitstreamError
 from musiclib.models.transform import Spectrum, dequantise
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from musiclib.audio import FloatArray, resampled_length
 from musiclib.audio.resampling import StreamResampler
-from musiclib.codecs.neural.bitstream import ANGLES, BLOCK_FRAMES
+from musiclib.codecs.melic.bitstream import ANGLES, BLOCK_FRAMES
 from musiclib.mdct import SIZE, frames_to_coefficients, windowed_pieces
 from musiclib.models.transform import choose_levels, quantise
 

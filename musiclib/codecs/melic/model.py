@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from musiclib.audio import FloatArray
-from musiclib.codecs.neural.bitstream import MODEL_BYTES, Header
-from musiclib.codecs.neural.entropy import ContextTables
+from musiclib.codecs.melic.bitstream import MODEL_BYTES, Header
+from musiclib.codecs.melic.entropy import ContextTables
 from musiclib.errors import BitstreamError, CheckpointError
 from musiclib.models import Restorer
 from musiclib.models.restorer import SpectrumBatch, spectrum_batch
