@@ -144,7 +144,8 @@ def mean(
         value: What is averaged, first within an artist, then over artists.
         unit: Column with the artist.
         clip: Column with the clip.
-        bounds: Lowest and highest possible value. By default those of the group's `metric`.
+        bounds: Lowest and highest possible value. By default those of the group's `metric`, where
+            that is what is averaged.
         confidence: Coverage of the intervals.
         fewest: Artists that an interval needs.
 
@@ -162,7 +163,7 @@ def mean(
     for key, part in _groups(tidy, by):
         lacking = part.loc[part["value"].isna(), "clip"].nunique()
         known, clips = part.dropna(subset="value"), part["clip"].nunique()
-        scale = _known_scale(part)
+        scale = _known_scale(part, value)
         limits = bounds or (scale.bounds if scale else None)
         found, note = _judged(known, lacking, clips, limits, confidence, fewest)
         keys.append(key)
@@ -221,11 +222,11 @@ def compare(
         MusiclibError: As `mean`; or there is no pair, a system is not in the table, it has several
             values for one clip, or nobody said what a difference is worth.
     """
-    tidy = _tidy(table, by, value, unit, clip, "system")
+    tidy, chosen = _tidy(table, by, value, unit, clip, "system"), list(pairs)
     keys, rows, scales = [], [], []
     for key, part in _groups(tidy, by):
-        scale = _scale(part, smallest, higher_is_better)
-        for first, second in pairs:
+        scale = _scale(part, value, smallest, higher_is_better)
+        for first, second in chosen:
             gaps = _of(part, first, ["value"])["value"] - _of(part, second, ["value"])["value"]
             known = gaps.dropna().reset_index()
             missing = len(gaps) - len(known)
@@ -328,11 +329,11 @@ def bd_rate(
     Raises:
         MusiclibError: As `compare`.
     """
-    tidy = _tidy(table, by, value, unit, clip, "system", "setting", "kbps")
+    tidy, chosen = _tidy(table, by, value, unit, clip, "system", "setting", "kbps"), list(pairs)
     keys, rows = [], []
     for key, part in _groups(tidy, by):
-        better = _scale(part, 0.0, higher_is_better).higher_is_better
-        for first, second in pairs:
+        better = _scale(part, value, 0.0, higher_is_better).higher_is_better
+        for first, second in chosen:
             keys.append({**key, "first": first, "second": second})
             rows.append(_saving(part, first, second, better, confidence, fewest))
     columns = ["difference", "low", "high", "p", "n", "clips", "missing", "note", "share"]
@@ -798,14 +799,17 @@ def _groups(
     return [(dict(zip(names, key, strict=True)), part) for key, part in grouped]
 
 
-def _known_scale(part: pd.DataFrame) -> Scale | None:
-    metrics = part["metric"].unique() if "metric" in part else []
-    return SCALES.get(str(metrics[0])) if len(metrics) == 1 else None
+def _known_scale(part: pd.DataFrame, value: str) -> Scale | None:
+    """Return the scale of a group's metric, if it is the metric that is asked for."""
+    metrics = [str(name) for name in part["metric"].unique()] if "metric" in part else []
+    return SCALES.get(metrics[0]) if len(metrics) == 1 and value in ("value", *metrics) else None
 
 
-def _scale(part: pd.DataFrame, smallest: float | None, higher_is_better: bool | None) -> Scale:
+def _scale(
+    part: pd.DataFrame, value: str, smallest: float | None, higher_is_better: bool | None
+) -> Scale:
     """Return the scale of a group's metric, but for what the caller says."""
-    known = _known_scale(part)
+    known = _known_scale(part, value)
     if known is None and (smallest is None or higher_is_better is None):
         raise MusiclibError(
             "Nobody has said what a difference is worth here. Give `smallest` and "

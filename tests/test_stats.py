@@ -15,7 +15,7 @@ from scipy import stats as scipy_stats
 
 from musiclib import stats
 from musiclib.errors import MusiclibError
-from musiclib.metrics import METRICS
+from musiclib.metrics import JUDGES, METRICS
 from musiclib.stats import MIN_ARTISTS, SCALES, Interval, mean_interval
 
 ENDS = ["low", "high"]
@@ -469,7 +469,25 @@ class TestCompare:
         known = stats.compare(unknown, [("a", "b")], smallest=1.0, higher_is_better=False)
         assert known.loc[0, "verdict"] == "worse"
 
-    def test_directions_are_those_of_the_metrics(self) -> None:
+    def test_every_group_gets_every_pair(self) -> None:
+        table = pd.concat([measured(), measured(metric="log_spectral_distance")])
+        found = stats.compare(table, (pair for pair in [("a", "b"), ("b", "a")]))
+        assert len(found) == 4
+        assert found["metric"].nunique() == 2
+
+    def test_another_value_is_not_judged_as_the_metric(self) -> None:
+        table = measured(metric="zimtohrli_mos").assign(value=3.0)
+        table["kbps"] = np.where(table["system"] == "a", 12.0, 24.0)
+        assert stats.mean(table, "system", value="kbps")["mean"].tolist() == [12.0, 24.0]
+        with pytest.raises(MusiclibError, match="smallest"):
+            stats.compare(table, [("a", "b")], value="kbps")
+        fewer = stats.compare(
+            table, [("a", "b")], value="kbps", smallest=1.0, higher_is_better=False
+        )
+        assert fewer.loc[0, "verdict"] == "better"
+
+    def test_every_judge_has_a_smallest_difference_and_a_direction(self) -> None:
+        assert set(JUDGES) <= set(SCALES)
         for name, metric in METRICS.items():
             if name in SCALES:
                 assert SCALES[name].higher_is_better == metric.higher_is_better
