@@ -35,8 +35,8 @@ _IDLE: Final = (
     "musiclib.cli.",
 )
 _IDLE_LIBRARIES: Final = (
-    *("brotli", "filelock", "joblib", "matplotlib", "platformdirs", "psutil", "requests"),
-    *("packaging", "pyyaml", "seaborn", "tornado", "tqdm"),
+    *("brotli", "filelock", "fonttools", "joblib", "matplotlib", "packaging", "pillow"),
+    *("platformdirs", "psutil", "pyyaml", "requests", "seaborn", "tornado", "tqdm"),
 )
 _TABLES: Final = (".csv", ".json", ".npz")
 _MOST_NAMED: Final = 6

@@ -201,3 +201,22 @@ def test_a_genre_that_is_not_there_is_left_out() -> None:
 def test_unasked_tracks_are_an_error() -> None:
     with pytest.raises(MusiclibError, match="validation"):
         system(told({"t0": "a"})).tracks("validation")
+
+
+def test_whole_tracks_score_as_their_pieces_do() -> None:
+    """Votes and means are all that scores take of pieces: kept, they give the same scores."""
+    generator = np.random.default_rng(1)
+    truth = {f"t{number}": GENRES[number % 3] for number in range(30)}
+    shares = {name: generator.dirichlet(np.ones(3), generator.integers(1, 8)) for name in truth}
+    found = system(guesses_of(0, {"test": list(truth)}, shares, GENRES))
+    pieces = found.table
+    own = pieces[list(GENRES)].to_numpy().argmax(axis=1)
+    hits = pd.Series(np.array(GENRES)[own] == pieces["track_id"].map(truth), dtype=float)
+    share = hits.groupby(pieces["track_id"]).mean()
+    by_genre = share.groupby(share.index.map(truth)).mean()
+    assert score(found, tracks(truth), how="pieces").balanced.mean == pytest.approx(by_genre.mean())
+    assert len(found.tracks("test", "pieces")) == len(pieces)
+    again = found.of_tracks
+    for how in ("mean", "vote", "pieces"):
+        kept, whole = (score(one, tracks(truth), how=how) for one in (again, found))
+        assert kept.balanced == whole.balanced

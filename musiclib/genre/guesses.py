@@ -62,7 +62,8 @@ class TrackGuesses:
         if how == "pieces":
             row, genre = np.nonzero(votes)
             found = keys.iloc[row].assign(guess=names[genre], confidence=shares[row, genre])
-            return found.loc[found.index.repeat(votes[row, genre])].reset_index(drop=True)
+            copies = np.repeat(np.arange(len(found)), votes[row, genre])
+            return found.iloc[copies].reset_index(drop=True)
         # Smaller than any difference of shares, so that it decides draws alone.
         level = values if how == "mean" else shares + 1e-6 * values
         confidence = values if how == "mean" else shares
