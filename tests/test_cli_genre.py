@@ -1,7 +1,5 @@
 """`musiclib genre` on a folder, and on an archive in the layout of FMA."""
 
-import csv
-import io
 import json
 from pathlib import Path
 
@@ -11,16 +9,7 @@ from musiclib.cli.main import main
 from tests.fma_server import Track, mp3_bytes, write_fma
 from tests.genre_fixture import write_genres
 
-EIGHT = (
-    "Electronic",
-    "Experimental",
-    "Folk",
-    "Hip-Hop",
-    "Instrumental",
-    "International",
-    "Pop",
-    "Rock",
-)
+GENRES = ("Electronic", "Folk", "Rock")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -32,12 +21,12 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory) -> Path:
-    """Eight genres that differ in pitch, four artists each with two tracks."""
+    """Three genres that differ in pitch, four artists each with two tracks."""
     tracks = [
-        Track(number, 100 + number // 2, EIGHT[number // 8], title=f"T{number}")
-        for number in range(64)
+        Track(number, 100 + number // 2, GENRES[number // 8], title=f"T{number}")
+        for number in range(24)
     ]
-    files = {t.number: mp3_bytes(200.0 * 1.5 ** (t.number // 8), 1.5) for t in tracks}
+    files = {t.number: mp3_bytes(200.0 * 3.0 ** (t.number // 8), 1.5) for t in tracks}
     return write_fma(tmp_path_factory.mktemp("fma"), tracks, files=files)
 
 
@@ -48,39 +37,23 @@ def run(capsys, *arguments):
 
 
 @pytest.mark.slow
-def test_the_experiment_runs_on_fma_small_by_parameters_alone(capsys, archive) -> None:
-    code, out, _ = run(
-        capsys, "--dataset", "fma_small", "--data-root", archive, "--profile", "smoke",
-        "--format", "csv",
-    )  # fmt: skip
-    assert code == 0
-    rows = {row["system"]: row for row in csv.DictReader(io.StringIO(out))}
-    # The genres of this archive differ in pitch, which every spectrum shows.
-    assert float(rows["log-mel, logistic"]["balanced"]) > 0.8
-    assert float(rows["deep-16, logistic"]["balanced"]) > 0.5
-    assert {row["group"] for row in rows.values()} >= {"baseline", "frozen", "fine-tuned"}
-    for row in rows.values():
-        assert float(row["low"]) <= float(row["balanced"]) <= float(row["high"])
-
-
-@pytest.mark.slow
-def test_text_and_json_tell_the_same(capsys, archive, tmp_path) -> None:
-    common = ["--dataset", "fma_small", "--data-root", archive, "--profile", "smoke"]
-    _, text, _ = run(capsys, *common)
-    assert "8 genres" in text
-    assert "chance 0.12" in text
-    assert "Best of the latents on validation tracks" in text
+def test_the_experiment_runs_on_fma_small_by_parameters_alone(capsys, archive, tmp_path) -> None:
+    source = ("--dataset", "fma_small", "--data-root", archive, "--profile", "smoke")
     target = tmp_path / "table.json"
-    code, out, err = run(capsys, *common, "--format", "json", "--out", target)
+    code, out, err = run(capsys, *source, "--format", "json", "--out", target)
     assert (code, out) == (0, "")
-    rows = json.loads(target.read_text())
+    rows = {row["system"]: row for row in json.loads(target.read_text())}
     assert f"{len(rows)} rows" in err
-    for row in rows:
-        assert row["system"] in text
-        assert f"{row['balanced']:.3f}" in text
-    code, _, err = run(capsys, *common, "--out", target)
+    # The genres of this archive differ in pitch, which every spectrum shows.
+    assert rows["log-mel, logistic"]["balanced"] > 0.8
+    assert rows["deep-16, logistic"]["balanced"] > 0.5
+    assert {row["group"] for row in rows.values()} >= {"baseline", "frozen", "fine-tuned"}
+    assert all(0.0 <= row["balanced"] <= 1.0 for row in rows.values())
+    before = target.read_bytes()
+    code, _, err = run(capsys, *source, "--out", target)
     assert code == 2
     assert "--force" in err
+    assert target.read_bytes() == before
 
 
 def test_one_genre_is_refused_with_a_remedy(capsys, tmp_path) -> None:

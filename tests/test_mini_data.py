@@ -84,8 +84,9 @@ def test_tags_do_not_tell_the_genre() -> None:
         assert tags["license"] == row["licence"]
 
 
-def test_every_clip_has_the_common_loudness() -> None:
-    for row in TRACKS:
+def test_clips_have_the_common_loudness() -> None:
+    # A few of each genre: checksums tell that all are what `scripts/` made, and its tests the rest.
+    for row in TRACKS[::9]:
         audio, _ = soundfile.read(MINI / row["file"], dtype="float32")
         assert loudness_lufs(audio, HOUSE_RATE) == pytest.approx(-24.0, abs=0.1), row["file"]
         assert float(np.max(np.abs(audio))) < 1.0, row["file"]

@@ -134,15 +134,6 @@ def test_files_of_the_codec_are_counted_and_tell_genres_apart(dataset, shown) ->
     assert len(frames.levels) == len(frames.values) == 95
 
 
-@pytest.mark.slow
-def test_side_by_side_gives_the_same_guesses(dataset, results) -> None:
-    few = [entry.make() for entry in few_systems(dataset)]
-    again = experiment.guess_in_parallel(few, dataset, results.runs, jobs=2)
-    assert list(again) == list(results.guesses)
-    for name, guesses in again.items():
-        pd.testing.assert_frame_equal(guesses.table, results.guesses[name].table)
-
-
 def test_one_genre_is_refused_with_a_remedy(dataset) -> None:
     with pytest.raises(DatasetError, match="two genres"):
         experiment.deal(dataset.select(genres=["tones"]))
@@ -154,14 +145,6 @@ def test_too_few_artists_mean_fewer_runs(dataset) -> None:
     test = dataset.tracks.index[dataset.tracks["split"] == "test"]
     assert len(experiment.deal(dataset)) == 5
     assert len(experiment.deal(dataset.select(track_ids=[*few, *test]))) < 5
-
-
-@pytest.mark.slow
-def test_every_system_of_the_book_works_on_a_readers_music(dataset) -> None:
-    found = experiment.run_experiment(dataset, "smoke")
-    groups = {system.group for system in found.systems}
-    assert groups >= {systems.RAW, systems.LATENT, systems.TUNED}
-    assert found.test(systems.MFCC_RICH).balanced.mean > 0.9
 
 
 def test_missing_numbers_are_filled_from_tracks_that_may_be_learned_from() -> None:
