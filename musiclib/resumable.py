@@ -162,8 +162,10 @@ def _executor(jobs: int, scheduler: str | None) -> Iterator[Executor]:
     executor = get_reusable_executor(max_workers=jobs, reuse=False, env=threads)
     try:
         yield executor
-    finally:
+    except BaseException:
         executor.shutdown(wait=True, kill_workers=True)
+        raise
+    executor.shutdown(wait=True)
 
 
 @contextlib.contextmanager
