@@ -9,7 +9,7 @@ from musiclib.audio import HOUSE_RATE, FloatArray
 from musiclib.codecs.melic.entropy import ContextTables, FrameEncoder
 from musiclib.codecs.melic.entropy.baselines import StaticTables, raw_bits, unmixed
 from musiclib.codecs.melic.entropy.training import TrainedTables, train_tables
-from musiclib.codecs.melic.model import TABLES
+from musiclib.codecs.melic.model import TABLES, open_model
 from musiclib.datasets import open_dataset
 from musiclib.errors import CheckpointError, TrainingError
 from musiclib.models.transform import Frames, Setting, analyse
@@ -120,3 +120,20 @@ def test_files_of_something_else_are_refused(tmp_path: Path, trained: TrainedTab
         for load in (ContextTables.load, StaticTables.load):
             with pytest.raises(CheckpointError, match="tables"):
                 load(path)
+
+
+def test_a_training_of_ones_own_wins_over_the_shipped_model(tmp_path, monkeypatch):
+    monkeypatch.delenv("MUSICLIB_CHECKPOINTS", raising=False)
+    shipped = open_model()
+    with pytest.raises(CheckpointError, match=r"has no codec-tables\.npz"):
+        open_model(tmp_path)
+    mine = ContextTables.untrained().rounded(20)
+    mine.save(tmp_path / TABLES)
+    alone = open_model(tmp_path)
+    assert alone.checkpoint is None
+    assert alone.tables.digest == mine.digest
+    monkeypatch.setenv("MUSICLIB_CHECKPOINTS", str(tmp_path))
+    both = open_model()
+    assert both.tables.digest == mine.digest
+    assert both.identity(True)[2:] == shipped.identity(True)[2:]
+    assert both.identity(True) != shipped.identity(True)
