@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from functools import partial
@@ -160,12 +161,15 @@ def _executor(jobs: int, scheduler: str | None) -> Iterator[Executor]:
 
     threads = dict.fromkeys(_THREAD_VARIABLES, "1")
     executor = get_reusable_executor(max_workers=jobs, reuse=False, env=threads)
-    try:
-        yield executor
-    except BaseException:
-        executor.shutdown(wait=True, kill_workers=True)
-        raise
-    executor.shutdown(wait=True)
+    with warnings.catch_warnings():
+        # Workers that have grown large are replaced, which is as it should be.
+        warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
+        try:
+            yield executor
+        except BaseException:
+            executor.shutdown(wait=True, kill_workers=True)
+            raise
+        executor.shutdown(wait=True)
 
 
 @contextlib.contextmanager
