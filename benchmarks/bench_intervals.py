@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -64,7 +63,7 @@ def intervals(
     ties = (np.sum(means < mean) + 0.5 * np.sum(means == mean)) / DRAWS
     bias = norm.ppf(np.clip(ties, 1 / DRAWS, 1 - 1 / DRAWS))
     gaps = values - mean
-    skewness = np.sum(gaps**3) / (6.0 * max(np.sum(gaps**2), 1e-300) ** 1.5)
+    skewness = np.sum(gaps**3) / (6.0 * max(float(np.sum(gaps**2)), 1e-30) ** 1.5)
     shifted = bias + norm.ppf(TAILS)
     places = norm.cdf(bias + shifted / (1.0 - skewness * shifted))
     return {
@@ -97,5 +96,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("error")
     main()

@@ -8,9 +8,10 @@ within each artist first, and each artist counts once.
 (J. W. Tukey, 1958; B. Efron and R. J. Tibshirani, "An introduction to the bootstrap", 1993,
 chapter 11). A quantity with limits, such as an accuracy, is judged on the scale of its logit, one
 that is only positive on that of its logarithm, so that an interval never leaves what is possible.
-Percentile and BCa bootstraps are too narrow for a few dozen artists: of intervals that should hold
-the truth 95 times in 100, percentiles hold it 88 times for 8 artists and 92 for 14, as
-`benchmarks/bench_intervals.py` shows; t holds it 93 to 97 times there.
+Percentile and BCa bootstraps are too narrow for so few. Of intervals that should hold the truth 95
+times in 100, percentiles hold it 87 to 90 times for 8 artists, and these 94 to 97 times
+(`benchmarks/bench_intervals.py`, for quantities like those of the book; means of a quantity whose
+largest values are many times its median would need more artists).
 
 **p values** are those of a sign-flip test: had two systems nothing to tell them apart, each
 artist's difference could as well be the other way round. Those of one table are corrected together
