@@ -1,8 +1,10 @@
+import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
 from musiclib.stft import StftConfig
-from musiclib.studies.spectrograms import choice, phase, representation
+from musiclib.studies.spectrograms import choice, figures, phase, representation
 
 RATE = 24_000
 HOUSE = StftConfig()
@@ -152,3 +154,17 @@ def test_window_trials_have_a_row_for_each_clip_and_window():
     assert table["window"].tolist() == [512, 1024]
     assert table["kept_mos"].between(1, 5).all()
     assert (table["kept_si_sdr"] > 10).all()
+
+
+def test_windows_are_drawn_with_means_and_intervals():
+    values = np.random.default_rng(0).uniform(2.0, 4.0, (2, 9))
+    rows = [
+        {"clip": str(clip), "window": window, "kept_mos": value, "rebuilt_mos": value - 1.0}
+        for window, part in zip((512, 1024), values, strict=True)
+        for clip, value in enumerate(part)
+    ]
+    figure, axes = figures.window_choice(pd.DataFrame(rows))
+    np.testing.assert_allclose(axes[0].lines[0].get_ydata(), values.mean(axis=1))
+    low, high = axes[0].collections[0].get_segments()[0][:, 1]
+    assert low < values[0].mean() < high
+    plt.close(figure)

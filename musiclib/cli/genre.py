@@ -22,7 +22,7 @@ EPILOG = """\
 Classifiers learn genre from the latents of trained autoencoders, from MFCCs, from log-mel spectra,
 from samples and from the whole numbers in files of Melic, in five runs with different
 training tracks, and are scored on test tracks by artists that none of them has heard. Scores are
-balanced accuracies, means over the runs, with 95 %% intervals over tracks. The best system on
+balanced accuracies, means over the runs, with 95 %% intervals over artists. The best system on
 latents is the one with the best validation score; the lines below the table compare it with the
 others.
 

@@ -24,7 +24,7 @@ def rate_distortion(
     title: str | None = None,
     axes: Axes | None = None,
 ) -> tuple[Figure, Axes]:
-    """Quality over bitrate: a curve per codec, with 95 % intervals over clips.
+    """Quality over bitrate: a curve per codec, with 95 % intervals.
 
     Used by the introduction and by every chapter that compares codecs.
 

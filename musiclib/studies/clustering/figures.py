@@ -40,7 +40,7 @@ def agreement(table: pd.DataFrame) -> tuple[Figure, AxesArray]:
         table: From :func:`~musiclib.studies.clustering.summary.comparison`.
 
     Returns:
-        The figure and its axes, `(3,)`: dots with 95 % intervals over tracks; a grey stroke is
+        The figure and its axes, `(3,)`: dots with 95 % intervals over artists; a grey stroke is
         what dealt labels give on the same tracks.
     """
     methods = list(dict.fromkeys(table["method"]))

@@ -190,7 +190,7 @@ def known(table: pd.DataFrame, space: str, least: float = 0.5) -> tuple[str, str
         least: R2 from which a fact counts as given away; one whose interval reaches 0 is not.
 
     Returns:
-        Facts with an R2 of at least `least`, and facts that are not clearly above 0.
+        Facts with an R2 of at least `least`, and facts that are not settled to be above 0.
     """
     part = table[table["space"] == space]
     strong = part[part["mean"] >= least].sort_values("mean", ascending=False)

@@ -65,7 +65,7 @@ def errors_and_differences(
 
 
 def gains(panels: Mapping[str, Mapping[str, pd.DataFrame]]) -> tuple[Figure, AxesArray]:
-    """Gain over PCA in groups of clips, bins or frames, with 95 % intervals over clips.
+    """Gain over PCA in groups of clips, bins or frames, with 95 % intervals over artists.
 
     Args:
         panels: By title, for each family a table ``group``, ``mean``, ``low``, ``high``.

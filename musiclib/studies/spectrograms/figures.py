@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from musiclib.audio import FloatArray
 from musiclib.figures.panels import AxesArray
 from musiclib.figures.style import WIDTH
+from musiclib.stats import mean_interval
 from musiclib.stft import StftConfig
 
 GREY, BLUE, VERMILION, GREEN = "#7f7f7f", "#0072b2", "#d55e00", "#009e73"
@@ -176,10 +177,10 @@ def compaction(
 
 
 def window_choice(table: pd.DataFrame) -> tuple[Figure, AxesArray]:
-    """What each window length gives, with 95 % intervals over clips.
+    """What each window length gives, with 95 % intervals.
 
     Args:
-        table: From :func:`musiclib.studies.spectrograms.phase.window_trials`.
+        table: From :func:`musiclib.studies.spectrograms.phase.window_trials`, one clip an artist.
 
     Returns:
         The figure and its axes, shape ``(2,)``.
@@ -187,10 +188,11 @@ def window_choice(table: pd.DataFrame) -> tuple[Figure, AxesArray]:
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.4))
     titles = {"kept_mos": "Largest cells kept", "rebuilt_mos": "Phase rebuilt"}
     for panel, (column, title) in zip(axes, titles.items(), strict=True):
-        sns.pointplot(
-            table, x="window", y=column, errorbar=("ci", 95), seed=0, ax=panel, color=BLUE
-        )
+        values = {window: part[column] for window, part in table.groupby("window")}
+        found = [mean_interval(part, bounds=(1.0, 5.0)) for part in values.values()]
+        places = range(len(found))
+        panel.vlines(places, [one.low for one in found], [one.high for one in found], color=BLUE)
+        panel.plot(places, [one.mean for one in found], "o-", color=BLUE)
         panel.set(title=title, xlabel="Window (samples)", ylabel="Zimtohrli MOS")
-        labels = [f"{window:,}" for window in sorted(table["window"].unique())]
-        panel.set_xticks(range(len(labels)), labels)
+        panel.set_xticks(places, [f"{window:,}" for window in values])
     return figure, axes
