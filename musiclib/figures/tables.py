@@ -29,8 +29,8 @@ def rate_distortion(
     Used by the introduction and by every chapter that compares codecs.
 
     Args:
-        table: One row a system and setting, with means: columns ``codec``, ``kbps``, the metric, and
-            its interval in ``<metric>_low`` and ``<metric>_high``.
+        table: One row a system and setting, with means: columns ``codec``, ``kbps``, the metric,
+            and its interval in ``<metric>_low`` and ``<metric>_high``.
         metric: A key of :data:`musiclib.metrics.METRICS`, or another column of this form.
         codecs: Codecs to draw, in the order of the legend; all by default.
         title: Title of the axes.
