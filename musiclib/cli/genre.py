@@ -104,5 +104,7 @@ def _as_text(table: pd.DataFrame, results: Results) -> str:
     out.write(shown.to_string(index=False, float_format=lambda value: f"{value:.3f}"))
     out.write(f"\n\nBest of the latents on validation tracks: {results.best_latent}\n")
     for one in results.comparisons:
-        out.write(f"  {one.difference:+.3f} against {one.second}: {one.verdict}, p = {one.p_holm:.3f}\n")
+        out.write(
+            f"  {one.difference:+.3f} against {one.second}: {one.verdict}, p = {one.p_holm:.3f}\n"
+        )
     return out.getvalue()
