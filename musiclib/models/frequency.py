@@ -222,9 +222,9 @@ class FrequencyAutoencoder(Autoencoder):
         if self.config.bottleneck.kind == "plain":
             return 1.0
         if name in ("reduce.weight", "expand.weight"):
-            return float(self.reduce.weight[0].numel()) ** -0.5
+            return float(self.reduce.weight[0].numel()) ** -0.5  # type: ignore[no-any-return]
         if name.startswith("quantiser.") and not name.endswith("codebook"):
-            return float(self.config.latent) ** -0.5
+            return float(self.config.latent) ** -0.5  # type: ignore[no-any-return]
         return 1.0
 
     def inputs(self, audio: Tensor) -> Tensor:
