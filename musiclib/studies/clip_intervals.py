@@ -27,9 +27,7 @@ def clip_difference(
     """Mean of `first - second` over the same clips, and its 95 % interval."""
     left, right = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if left.shape != right.shape:
-        raise MusiclibError(
-            f"Paired values need the same clips: {left.shape}, {right.shape}."
-        )
+        raise MusiclibError(f"Paired values need the same clips: {left.shape}, {right.shape}.")
     return mean_interval(left - right, fewest=2)
 
 
