@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
+from scipy.stats import ttest_ind
 
 from musiclib.audio import HOUSE_RATE, FloatArray
 from musiclib.datasets import Dataset
@@ -25,7 +26,6 @@ from musiclib.training import Checkpoint, new_model
 from musiclib.training.trained import trained
 
 SHORTEST_S, QUIETEST = 0.5, 1e-3
-RESAMPLES = 4000
 CONTROLS: dict[str, tuple[str, ...]] = {
     "pca-16": ("deep-16", "deep-scratch-16", "lstm-16", "vae-16", "wideband-64"),
     "downsampling": ("waveform-8", "waveform-8-scratch"),
@@ -93,16 +93,13 @@ def errors_db(model: Autoencoder, clips: Sequence[FloatArray]) -> npt.NDArray[np
 
 
 def difference_of_parts(
-    train: npt.NDArray[np.float64], validation: npt.NDArray[np.float64], seed: int = 0
+    train: npt.NDArray[np.float64], validation: npt.NDArray[np.float64]
 ) -> Interval:
-    """Mean over validation minus mean over training, with a 95 % bootstrap interval.
-
-    The tracks of both parts are drawn independently (Efron and Tibshirani, 1993, chapter 8).
+    """Mean over validation minus mean over training, with Welch's 95 % interval.
 
     Args:
         train: A value for each training track.
         validation: A value for each validation track.
-        seed: Seed of the draws.
 
     Returns:
         The difference; the ends are NaN where a part has a single track.
@@ -110,15 +107,8 @@ def difference_of_parts(
     difference = float(validation.mean() - train.mean())
     if min(len(train), len(validation)) < 2:
         return Interval(difference, np.nan, np.nan, len(train) + len(validation))
-    generator = np.random.default_rng(seed)
-
-    def means(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        drawn = generator.integers(0, len(values), (RESAMPLES, len(values)))
-        found: npt.NDArray[np.float64] = values[drawn].mean(axis=1)
-        return found
-
-    low, high = np.percentile(means(validation) - means(train), [2.5, 97.5])
-    return Interval(difference, float(low), float(high), len(train) + len(validation))
+    ends = ttest_ind(validation, train, equal_var=False).confidence_interval()
+    return Interval(difference, float(ends.low), float(ends.high), len(train) + len(validation))
 
 
 def overfitting(
@@ -134,7 +124,7 @@ def overfitting(
         dataset: As :func:`musiclib.training.trained.trained` takes it.
         profile: Likewise.
         parts: From :func:`parts_of`.
-        seed: Of a training, and of the bootstrap.
+        seed: Of a training.
         controls: Models by their control.
 
     Returns:
@@ -145,10 +135,10 @@ def overfitting(
     rows: dict[str, dict[str, object]] = {}
     for control, names in controls.items():
         base = _measured(_control(control, dataset, profile, seed), parts)
-        rows[control] = _row("", base, None, seed)
+        rows[control] = _row("", base, None)
         for name in names:
             found = _measured(trained(name, dataset, profile, seed).build(), parts)
-            rows[name] = _row(control, found, base, seed)
+            rows[name] = _row(control, found, base)
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("name")
 
 
@@ -181,14 +171,14 @@ def _measured(model: Autoencoder, parts: Parts) -> Errors:
     return errors_db(model, parts.train), errors_db(model, parts.validation)
 
 
-def _row(control: str, found: Errors, base: Errors | None, seed: int) -> dict[str, object]:
+def _row(control: str, found: Errors, base: Errors | None) -> dict[str, object]:
     train, validation = found
     return {
         "control": control,
         "train": float(train.mean()),
         "validation": float(validation.mean()),
-        "difference": difference_of_parts(train, validation, seed),
+        "difference": difference_of_parts(train, validation),
         "beyond_control": None
         if base is None
-        else difference_of_parts(train - base[0], validation - base[1], seed),
+        else difference_of_parts(train - base[0], validation - base[1]),
     }
