@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from musiclib.audio import load, save
-from musiclib.cli.evaluate import parse_codecs
 from musiclib.cli.main import main
+from musiclib.codecs.specs import parse_codecs
 from musiclib.errors import CodecError
 from tests.codec_signals import music as chords
 from tests.latent_fixture import RATE, checkpoints, music
@@ -84,9 +84,8 @@ def test_evaluate_takes_models(capsys, tmp_path, shipped):
     )  # fmt: skip
     rows = json.loads(out)
     assert code == 0
-    assert [row["label"] for row in rows] == [
-        "waveform step -12", "waveform step -4", "waveform 8 kbps",
-    ]  # fmt: skip
+    assert [row["setting"] for row in rows] == ["step -12", "step -4", "8 kbps"]
+    assert {row["system"] for row in rows} == {"waveform"}
     assert all(finer["kbps"] > coarser["kbps"] for finer, coarser in pairwise(rows[:2]))
     assert rows[2]["kbps"] <= 8
 
