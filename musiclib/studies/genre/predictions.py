@@ -144,7 +144,8 @@ def measure(parameters: Parameters, item: Item) -> pd.DataFrame:
     """
     study = _studies(parameters)[str(item["study"])]
     (run,) = (run for run in study.runs if run.number == item["run"])
-    system = _made(parameters, str(item["study"]), str(item["system"]))
+    (entry,) = (one for one in study.entries if one.name == item["system"])
+    system = _made(entry)
     pieces = study.learn(system, study.dataset, run)
     pieces = pieces[pieces["part"].isin(study.parts)].reset_index(drop=True)
     table = Guesses(system.name, pieces, run.genres).of_tracks.table
@@ -204,7 +205,7 @@ def _studies(parameters: Parameters) -> dict[str, Study]:
     return studies(parameters.music, parameters.profile, parameters.seed)
 
 
-@lru_cache(maxsize=4)
-def _made(parameters: Parameters, study: str, system: str) -> System:
-    (entry,) = (one for one in _studies(parameters)[study].entries if one.name == system)
+@lru_cache(maxsize=32)
+def _made(entry: Entry) -> System:
+    """Make a system once for all its runs and studies: it keeps the statistics of all pieces."""
     return entry.make()
