@@ -144,8 +144,7 @@ def measure(parameters: Parameters, item: Item) -> pd.DataFrame:
     """
     study = _studies(parameters)[str(item["study"])]
     (run,) = (run for run in study.runs if run.number == item["run"])
-    (entry,) = (one for one in study.entries if one.name == item["system"])
-    system = _made(entry)
+    system = _made(parameters, str(item["study"]), str(item["system"]))
     pieces = study.learn(system, study.dataset, run)
     pieces = pieces[pieces["part"].isin(study.parts)].reset_index(drop=True)
     table = Guesses(system.name, pieces, run.genres).of_tracks.table
@@ -205,7 +204,7 @@ def _studies(parameters: Parameters) -> dict[str, Study]:
     return studies(parameters.music, parameters.profile, parameters.seed)
 
 
-@lru_cache(maxsize=32)
-def _made(entry: Entry) -> System:
-    """Make a system once for all its runs and studies: it keeps the statistics of all pieces."""
+@lru_cache(maxsize=4)
+def _made(parameters: Parameters, study: str, system: str) -> System:
+    (entry,) = (one for one in _studies(parameters)[study].entries if one.name == system)
     return entry.make()
