@@ -214,6 +214,7 @@ def on_a_phone(page) -> Iterator[str]:
     """What is wrong in a small window."""
     width, height = SIZES["phone"]
     page.set_viewport_size({"width": width, "height": height})
+    page.reload(wait_until="load")  # scripts look at the window's size when a page opens
     yield from (f"phone: no picture {source}" for source in page.evaluate(SCROLL))
     yield from (f"phone: too wide: {part}" for part in page.evaluate(OVERFLOW))
     # Contrast takes most of the time, and depends on the theme alone.
