@@ -317,7 +317,9 @@ def measure(
     with one.alone():
         items = one.items(one.asked(BUNDLED))
         results = _results(one, items, jobs, scheduler, progress)
-        one.keep(items, results, verified=[])
+        seconds = round(sum(result["seconds"] for result in results))
+        measured = {"date": date.today().isoformat(), "seconds": seconds, **machine()}
+        one.keep(items, results, measured, verified=[])
     return sum(result["rows"] for result in results)
 
 
@@ -381,7 +383,8 @@ def verify(
         measured = sum(int(result["rows"]) for result in results)
         entry = {"date": date.today().isoformat(), "items": len(again), "rows": measured}
         merged = [found[key_of(item)] for item in items]
-        one.keep(items, merged, verified=[*told["verified"], {**entry, **machine()}])
+        told["verified"].append({**entry, **machine()})
+        one.keep(items, merged, told["measured"], told["verified"])
     return measured
 
 
@@ -510,7 +513,13 @@ class _Evidence:
             )
         return _parsed(told["columns"], data.decode())
 
-    def keep(self, items: Sequence[Item], results: Sequence[Any], verified: list[Any]) -> None:
+    def keep(
+        self,
+        items: Sequence[Item],
+        results: Sequence[Mapping[str, Any]],
+        measured: Mapping[str, Any],
+        verified: Sequence[Mapping[str, Any]],
+    ) -> None:
         """Write the table, then its record, and remove what only the run needed."""
         columns, text = _joined(results, str(self.code))
         by = Provenance()
@@ -526,11 +535,7 @@ class _Evidence:
             "tolerance": {name: asdict(one) for name, one in experiment.tolerance.items()},
             "tolerance of other floats": asdict(FLOATS),
             "sample": f"some quick items at every build, about {CHECK_SECONDS:g} s of work",
-            "measured": {
-                "date": date.today().isoformat(),
-                "seconds": round(sum(result["seconds"] for result in results)),
-                **machine(),
-            },
+            "measured": measured,
             "verified": verified,
             "data": data_digest(self.asked(BUNDLED).music),
             **{kind: dict(sorted(found.items())) for kind, found in asdict(by).items()},

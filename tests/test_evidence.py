@@ -355,14 +355,18 @@ def test_only_quick_items_are_sampled(tmp_path, here):
 
 def test_verifying_renews_what_only_looks_stale(folder, here):
     edit(folder, 'len(item["system"]) + math', 'sum(1 for _ in item["system"]) + math')
+    measured = {"date": "2020-02-02", "seconds": 9}
+    change_record(folder, measured=measured)
     before = (folder / f"{NAME}.csv").read_bytes()
     rows = evidence.verify(NAME, folder=folder)
     # Each of two systems and four clips is in it.
     assert 4 * 2 <= rows < 16
     assert (folder / f"{NAME}.csv").read_bytes() == before
     assert len(evidence.read(NAME, folder=folder)) == 16
-    (entry,) = evidence.record(NAME, folder=folder)["verified"]
+    record = evidence.record(NAME, folder=folder)
+    (entry,) = record["verified"]
     assert entry["rows"] == rows
+    assert record["measured"] == measured
     assert {line.split()[0] for line in seen(folder)} == {"one", "three"}
     assert len({line.split()[1] for line in seen(folder)}) == 4
 
