@@ -104,9 +104,15 @@ class FactorisedPrior(nn.Module):
 
 
 class VectorQuantiser(nn.Module):
-    """One codebook in a space of few dimensions, which vectors `(..., C)` are projected to."""
+    """One codebook in a space of few dimensions, which vectors `(..., C)` are projected to.
+
+    Codes and projections see residuals divided by `scale`, their spread at the start, so that the
+    optimizer, which moves weights by about the learning rate whatever their size, treats the first
+    stage, where residuals are large, and the last alike.
+    """
 
     use: Tensor
+    scale: Tensor
 
     def __init__(self, channels: int, codes: int, dimension: int) -> None:
         super().__init__()
@@ -114,6 +120,12 @@ class VectorQuantiser(nn.Module):
         self.expand = nn.Linear(dimension, channels)
         self.codebook = nn.Parameter(torch.randn(codes, dimension))
         self.register_buffer("use", torch.ones(codes))
+        self.register_buffer("scale", torch.ones(()))
+
+    def project(self, residual: Tensor) -> Tensor:
+        """Return residuals `(..., C)` in the space of the codes, `(..., d)`."""
+        low: Tensor = self.reduce(residual / self.scale)
+        return low
 
     def nearest(self, low: Tensor) -> Tensor:
         """Return the index of the code with the most similar direction, `(...)` of `(..., d)`."""
@@ -122,7 +134,7 @@ class VectorQuantiser(nn.Module):
 
     def lookup(self, index: Tensor) -> Tensor:
         """Return what a code adds to the latent: `(..., C)` for indices `(...)`."""
-        added: Tensor = self.expand(F.embedding(index, self.codebook))
+        added: Tensor = self.scale * self.expand(F.embedding(index, self.codebook))
         return added
 
     def forward(self, residual: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -130,15 +142,18 @@ class VectorQuantiser(nn.Module):
 
         Returns:
             What the code adds `(B, L, C)`, with the gradient of its input (straight through); its
-            index `(B, L)`; and two losses `(B,)`: how far the code is from the projected residual
-            (moves the code) and the same with the gradient to the residual (commitment).
+            index `(B, L)`; and two losses `(B,)` in units of the residual: how far the code is from
+            the projected residual (moves the code) and the same with the gradient to the residual
+            (commitment).
         """
-        low = self.reduce(residual)
+        low = self.project(residual)
         index = self.nearest(low)
         code = F.embedding(index, self.codebook)
-        towards_code = (low.detach() - code).square().mean(dim=(1, 2))
-        towards_latent = (low - code.detach()).square().mean(dim=(1, 2))
-        added = self.expand(low + (code - low).detach())
+        # A mean over the channels of the residual, of which the codes span a few.
+        power = self.scale.square() * low.shape[-1] / residual.shape[-1]
+        towards_code = power * (low.detach() - code).square().mean(dim=(1, 2))
+        towards_latent = power * (low - code.detach()).square().mean(dim=(1, 2))
+        added = self.scale * self.expand(low + (code - low).detach())
         if self.training and torch.is_grad_enabled():
             self._restart_dead(low.detach().flatten(0, -2), index.flatten())
         return added, index, towards_code, towards_latent
@@ -168,12 +183,12 @@ class VectorQuantiser(nn.Module):
         _, vectors = torch.linalg.eigh((centred.T @ centred / len(centred)).double())
         plane = vectors.flip(1)[:, :dimension].to(residual)
         low = centred @ plane
-        # The optimizer moves codes of any codebook at the same pace, so all get the same spread.
         scale = low.square().mean().sqrt().clamp(min=1e-6)
-        self.reduce.weight.copy_(plane.T / scale)
+        self.scale.copy_(scale)
+        self.reduce.weight.copy_(plane.T)
         self.reduce.bias.copy_(-(mean @ plane) / scale)
-        self.expand.weight.copy_(plane * scale)
-        self.expand.bias.copy_(mean)
+        self.expand.weight.copy_(plane)
+        self.expand.bias.copy_(mean / scale)
         low = low / scale
         self.codebook.copy_(low[torch.randint(len(low), (codes,), generator=generator)])
         for _ in range(CENTROID_PASSES):
@@ -217,7 +232,7 @@ class ResidualVectorQuantiser(nn.Module):
         left, found = latent.transpose(1, 2), []
         for stage in self.stages:
             assert isinstance(stage, VectorQuantiser)
-            index = stage.nearest(stage.reduce(left))
+            index = stage.nearest(stage.project(left))
             left = left - stage.lookup(index)
             found.append(index)
         return torch.stack(found, dim=1)

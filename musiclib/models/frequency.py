@@ -118,20 +118,32 @@ class Refiner(nn.Module):
         return correction[..., : self.bins, :frames]
 
 
-class Expansion(nn.ConvTranspose2d):
-    """Transposed convolution `(B, C, 1, L)` to `(B, 1, F, T)` with kernels as long as its stride.
+class Reduction(nn.Conv2d):
+    """Convolution `(B, 1, F, T)` to `(B, C, 1, L)` with kernels as long as its stride.
 
-    Nothing overlaps, so it is one matrix product. PyTorch's algorithm expects overlaps and takes
-    ten times as long.
+    Nothing overlaps, so it is one matrix product. PyTorch's algorithm expects overlaps and takes a
+    multiple of the time.
     """
+
+    def __init__(self, channels: int, kernel: tuple[int, int]) -> None:
+        super().__init__(1, channels, kernel, kernel)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `(B, 1, F, T)` to `(B, C, 1, L)`; T must be a multiple of the kernel's length."""
+        bins, group = self.kernel_size
+        groups = x.reshape(len(x), bins, -1, group).transpose(2, 3).flatten(1, 2)  # (B, F * group, L)
+        products = (self.weight.flatten(1) @ groups).unsqueeze(2)
+        return products if self.bias is None else products + self.bias[:, None, None]
+
+
+class Expansion(nn.ConvTranspose2d):
+    """Transposed convolution `(B, C, 1, L)` to `(B, 1, F, T)`: one matrix product as well."""
 
     def __init__(self, channels: int, kernel: tuple[int, int]) -> None:
         super().__init__(channels, 1, kernel, kernel)
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Map `(B, C, 1, L)` to `(B, 1, F, T)`."""
-        if torch.is_grad_enabled():  # trainings keep to what the shipped models were trained with
-            return super().forward(x, output_size)
         products = self.weight.flatten(1).T @ x.squeeze(2)  # (B, F * group, L)
         split = products.reshape(len(x), *self.kernel_size, -1).transpose(2, 3)
         joined: Tensor = split.reshape(len(x), 1, self.kernel_size[0], -1)
@@ -153,7 +165,7 @@ class FrequencyAutoencoder(Autoencoder):
         )
         self.encoder_net = Refiner(bins, config.width, config.blocks) if config.blocks else None
         self.decoder_net = Refiner(bins, config.width, config.blocks) if config.blocks else None
-        self.reduce = nn.Conv2d(1, config.latent, (bins, group), (bins, group))
+        self.reduce = Reduction(config.latent, (bins, group))
         self.expand = Expansion(config.latent, (bins, group))
         spread = (bins * group) ** -0.5
         nn.init.normal_(self.reduce.weight, std=spread)
