@@ -131,7 +131,8 @@ class Reduction(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """Map `(B, 1, F, T)` to `(B, C, 1, L)`; T must be a multiple of the kernel's length."""
         bins, group = self.kernel_size
-        groups = x.reshape(len(x), bins, -1, group).transpose(2, 3).flatten(1, 2)  # (B, F * group, L)
+        # (B, F, L * group) to (B, F * group, L)
+        groups = x.reshape(len(x), bins, -1, group).transpose(2, 3).flatten(1, 2)
         products = (self.weight.flatten(1) @ groups).unsqueeze(2)
         return products if self.bias is None else products + self.bias[:, None, None]
 
@@ -144,6 +145,7 @@ class Expansion(nn.ConvTranspose2d):
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Map `(B, C, 1, L)` to `(B, 1, F, T)`."""
+        del output_size  # no other is possible
         products = self.weight.flatten(1).T @ x.squeeze(2)  # (B, F * group, L)
         split = products.reshape(len(x), *self.kernel_size, -1).transpose(2, 3)
         joined: Tensor = split.reshape(len(x), 1, self.kernel_size[0], -1)
