@@ -111,6 +111,9 @@ codec: $(STAMP) ## train codecs on music from Debian's packages (5 GiB), into bu
 	@$(BIN)/musiclib train --list | awk '$$2 == "debian" { print $$1 }' | xargs -P "$(JOBS)" -I{} \
 		$(BIN)/musiclib train {} --dataset debian --data-root "$(or $(DATA_ROOT),build/data)" \
 		--profile "$(PROFILE)" --seed "$(SEED)" --threads 1 --out build/codec/{}
+	@for seed in 1 2; do $(BIN)/musiclib train rate-18 --seed $$seed --dataset debian --data-root "$(or $(DATA_ROOT),build/data)" \
+		--profile "$(PROFILE)" --threads 1 --out build/codec/rate-18-seed-$$seed; done
+	@$(BIN)/musiclib train codec-tables --dataset mini --profile "$(PROFILE)" --out build/codec/codec-tables-hour
 
 evidence: $(STAMP) ## measure the book's kept tables: NAMES="one two", or all that are stale
 	@$(BIN)/musiclib evidence measure $(NAMES) --jobs "$(JOBS)" $(if $(SCHEDULER),--scheduler "$(SCHEDULER)")

@@ -233,6 +233,15 @@ def _all() -> Iterator[Recipe]:
             _COMPRESSING,
             CORPUS,
         )
+    priced = replace(wideband, bottleneck=Bottleneck("rate", rate_weight=0.018))
+    yield Recipe(
+        "rate-18-linear",
+        "rate-18 without its convolutions: principal components, and their price",
+        replace(priced, blocks=0),
+        replace(_COMPRESSING, steps=0),
+        CORPUS,
+    )
+    yield Recipe("rate-18-hour", "rate-18, trained on the bundled hour", priced, _COMPRESSING)
     # Of a stage of 1,024 codes a frame of 43 ms makes 234 bits a second, so 26 reach 6 kbps.
     yield Recipe(
         "rvq",
@@ -280,6 +289,12 @@ def _all() -> Iterator[Recipe]:
         RestorerConfig(),
         _RESTORER,
         CORPUS,
+    )
+    yield Recipe(
+        f"{RESTORER}-hour",
+        f"{RESTORER}, trained on the bundled hour",
+        RestorerConfig(),
+        _RESTORER,
     )
     for name, (words, config) in RESTORER_VARIANTS.items():
         yield Recipe(
