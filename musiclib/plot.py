@@ -150,7 +150,8 @@ def forest(
     """Draw differences from a reference, one a row, each with its interval and its numbers.
 
     A row whose interval leaves the reference out is drawn in black with a full mark. The others,
-    which are not settled, are grey with an open one.
+    which are not settled, are grey with an open one; so are rows without an interval, whose bounds
+    are NaN.
 
     Args:
         table: One row for each difference, from top to bottom.
@@ -181,15 +182,16 @@ def forest(
         if row is None:
             continue
         middle, bottom, top = (float(table[column].iloc[row]) for column in (value, low, high))
-        settled = not bottom <= reference <= top
+        settled = bottom > reference or top < reference
         colour = _INK if settled else _GREY
         axes.plot([bottom, top], [place, place], color=colour, linewidth=2.0, zorder=2)
         face = colour if settled else "white"
         axes.plot(middle, place, "o", color=colour, markerfacecolor=face, markersize=8, zorder=3)
         numbers = f"{_number(middle, digits)}{_unit(unit)}"
-        interval = f"[{_number(bottom, digits)}, {_number(top, digits)}]"
+        if not np.isnan([bottom, top]).any():
+            numbers += f"  [{_number(bottom, digits)}, {_number(top, digits)}]"
         axes.text(
-            1.02, place, f"{numbers}  {interval}", transform=at_right, va="center",
+            1.02, place, numbers, transform=at_right, va="center",
             fontsize=_LABEL_POINTS, color=colour,
         )  # fmt: skip
     axes.set_yticks(range(len(lines)), [text for text, _ in lines])

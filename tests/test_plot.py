@@ -158,6 +158,14 @@ def test_forest_with_another_reference_settles_by_it():
     assert all(filled for _, filled in marks(axes).values())
 
 
+def test_forest_leaves_a_row_without_interval_unsettled():
+    table = differences()
+    table.loc[0, ["low", "high"]] = np.nan
+    _, axes = plot.forest(table, unit="%")
+    assert marks(axes)[0] == (-15.1, False)
+    assert "\u221215.1\u00a0%" in texts(axes)
+
+
 def test_forest_groups_rows_under_headings():
     _, axes = plot.forest(differences(), group="part")
     shown = [label.get_text() for label in axes.get_yticklabels()]
