@@ -55,11 +55,11 @@ _WIDEBAND = replace(_FREQUENCY, segment_s=2.048, batch_size=6)
 # Trained to compress, on a corpus in which a training hears hardly anything twice.
 _COMPRESSING = replace(
     _WIDEBAND,
-    steps=4000,
+    steps=2500,
     validate_every=500,
     validation_segments=96,
     checkpoint_every=250,
-    prepare_batches=200,
+    prepare_batches=100,
 )
 _WAVEFORM = TrainConfig(
     steps=1500,
@@ -74,7 +74,7 @@ _WAVEFORM = TrainConfig(
     checkpoint_every=250,
 )
 _WAVEFORM_COMPRESSING = replace(
-    _WAVEFORM, steps=4000, validate_every=500, validation_segments=192, prepare_batches=48
+    _WAVEFORM, steps=2500, validate_every=500, validation_segments=192, prepare_batches=48
 )
 _FRAMES = TrainConfig(
     steps=1500,
