@@ -32,7 +32,7 @@ JUDGES = ("two_f_mushra", "zimtohrli_mos")
 MELIC, AUTOENCODER = "Melic", "Spectrogram autoencoder"
 HISTOGRAM, MIXING = "histogram", "mixing"
 HOURS = (1, 29)
-SETTINGS = {MELIC: (80, 105, 130, 155, 180, 205), AUTOENCODER: (-8, -4, 0, 4, 8, 12)}
+SETTINGS = {MELIC: (80, 105, 130, 155, 180, 205), AUTOENCODER: (-8, -5, -2, 1, 4, 7)}
 AUTOENCODERS = {1: "rate-18-hour", 29: "rate-18"}
 
 
