@@ -252,8 +252,8 @@ def _all() -> Iterator[Recipe]:
     )
     yield Recipe(
         "waveform-rate",
-        "convolutions over samples at 24 kHz, trained for rate: 0.5 dB of noise pay for 1 kbps",
-        WaveformConfig(bottleneck=Bottleneck("rate", rate_weight=0.5)),
+        "convolutions over samples at 24 kHz, trained for rate: 2 dB of noise pay for 1 kbps",
+        WaveformConfig(bottleneck=Bottleneck("rate", rate_weight=2.0)),
         _WAVEFORM_COMPRESSING,
         CORPUS,
     )
