@@ -1,1 +1,0 @@
-"""What the chapter on training computes: histories of all models, and how repeatable they are."""
