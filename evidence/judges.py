@@ -66,7 +66,7 @@ CODECS: dict[str, tuple[str, ...]] = {
     "Downsampling": ("downsample:16",),
     "Melic": ("melic:3", "melic:12", "melic:24"),
     "Melic without network": tuple(f"melic:{kbps},restore=false" for kbps in (3, 12, 24)),
-    "Spectrogram autoencoder": ("autoencoder/rate-150:s0", "autoencoder/rate-18:s0"),
+    "Spectrogram autoencoder": ("autoencoder/rate-150:s4", "autoencoder/rate-18:s-2"),
     "Residual vector quantiser": ("autoencoder/rvq:s-6", "autoencoder/rvq:s-26"),
     "First autoencoder": ("autoencoder/wideband-64:s-6", "autoencoder/wideband-64:s-22"),
 }
