@@ -79,7 +79,14 @@ def measure(parameters: Parameters, item: Item) -> pd.DataFrame:
     slow = clip.track_id in parameters.slow_clips.tracks.index
     slow = slow and system not in (*NOT_SLOWLY, *SEEDS)
     metrics = [*METRICS, *(SLOW if slow else ())]
-    return evaluate({system: str(item["codec"])}, clip, metrics, excerpt_s=SLOW)
+    found = evaluate({system: str(item["codec"])}, clip, metrics, excerpt_s=SLOW)
+    return found.assign(setting=setting(str(item["codec"]), found["setting"].iloc[0]))
+
+
+def setting(codec: str, asked: str) -> str:
+    """Return a setting with its model in front, since a system may have several."""
+    model = codec.partition(":")[0].partition("/")[2]
+    return f"{model}, {asked}" if model else asked
 
 
 def measurable(item: Item) -> bool:
