@@ -1,0 +1,1 @@
+"""Experiments of the chapter on Melic: against other codecs, and against itself."""
