@@ -34,7 +34,7 @@ FRAME_LATENTS = (4, 8, 16, 32, 64, 100)
 SCRATCH_LATENTS = (4, 16, 64)
 WIDEBAND_LATENTS = (64,)
 # What a training pays for one kbps, in thousandths of the variance of log magnitudes: models for
-# about 6, 3, 1.5 and 0.6 kbps.
+# about 5, 2.4, 0.8 and 0.3 kbps.
 RATE_WEIGHTS = (6, 18, 50, 150)
 RESTORER = "codec-restorer"
 CORPUS = "debian"
