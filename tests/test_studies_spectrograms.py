@@ -26,6 +26,21 @@ def strokes(seconds: float = 1.0) -> np.ndarray:
     return out
 
 
+def music(seconds: float = 1.5) -> np.ndarray:
+    chord = sum(tone(hertz, seconds) / 3 for hertz in (220.0, 330.0, 5000.0))
+    fading = np.linspace(1.0, 0.2, len(chord))
+    return (chord * fading).astype(np.float32)
+
+
+def level(audio: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(audio.astype(np.float64) ** 2)))
+
+
+def loudest_hertz(audio: np.ndarray) -> float:
+    spectrum = np.abs(np.fft.rfft(audio * np.hanning(len(audio)), 16 * len(audio)))
+    return float(np.argmax(spectrum)) * RATE / (16 * len(audio))
+
+
 def test_transforms_can_be_undone_and_the_mdct_needs_one_value_a_sample():
     table = representation.round_trip_table(noise(), [StftConfig(1024, 256), StftConfig(512, 256)])
     assert (table["error_db"] < -110).all()
@@ -122,6 +137,26 @@ def test_other_phases_keep_magnitudes_better_than_waveforms():
     assert (table["si_sdr"] < 0).all()
     assert (table["spectral_convergence_db"] < 0).all()
     assert table.loc["Phases of white noise", "spectral_convergence_db"] < -4
+
+
+@pytest.mark.parametrize("kind", ["random", "zero", "noise"])
+def test_other_phases_lose_the_waveform_and_keep_the_pitch(kind):
+    clip = tone(1000.0)
+    other = phase.replace_phase(clip, HOUSE, kind, seed=3)
+    assert abs(float(np.dot(other, clip))) < 0.7 * float(np.dot(clip, clip))
+    assert loudest_hertz(other) == pytest.approx(1000.0, abs=60.0)
+    assert level(other) == pytest.approx(level(clip), rel=1e-3)
+
+
+def test_random_phases_cancel_in_part_unless_the_level_is_kept():
+    clip = music()
+    raw = phase.replace_phase(clip, HOUSE, "random", keep_level=False)
+    assert -8.0 < 20 * np.log10(level(raw) / level(clip)) < -4.0
+
+
+def test_other_phases_of_silence_are_silence():
+    silent = np.zeros(RATE, dtype=np.float32)
+    assert not phase.replace_phase(silent, HOUSE, "random").any()
 
 
 def test_more_mel_bands_lose_less():

@@ -4,17 +4,57 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+import scipy.signal
 
-from musiclib.audio import FloatArray
+from musiclib.audio import FloatArray, resample
 from musiclib.metrics import METRICS
 from musiclib.models import Autoencoder
 from musiclib.stats import Interval, mean_interval
 from musiclib.studies.autoencoders.denoising import format_interval, over_artists
 from musiclib.studies.autoencoders.running import DoubleArray, rebuilt_waveform
-from musiclib.studies.metric.baseline import downsample
 
 LOSS_METRICS = ("si_sdr", "log_spectral_distance", "zimtohrli_mos")
 DOWNSAMPLING = "downsampling"
+
+
+def downsample(audio: FloatArray, sample_rate: int, factor: int) -> FloatArray:
+    """Keep one sample in ``factor`` and interpolate back: the original report's baseline.
+
+    Args:
+        audio: Samples, shape ``(N,)``.
+        sample_rate: In Hz, a multiple of ``factor``.
+        factor: 1 returns a copy.
+
+    Returns:
+        Samples, shape ``(N,)``, without anything above ``sample_rate / (2 * factor)``.
+
+    Raises:
+        ValueError: If the sample rate is not a multiple of the factor.
+    """
+    if sample_rate % factor:
+        raise ValueError(f"{sample_rate} Hz cannot be divided by {factor}: choose a factor of it")
+    if factor == 1:
+        return audio.copy()
+    low = resample(audio, sample_rate, sample_rate // factor)
+    back = resample(low, sample_rate // factor, sample_rate)
+    return np.pad(back, (0, max(0, len(audio) - len(back))))[: len(audio)]
+
+
+def energy_above(audio: FloatArray, sample_rate: int, cutoff_hz: float) -> float:
+    """Share of a clip's energy above a frequency.
+
+    Args:
+        audio: Samples, shape ``(N,)``.
+        sample_rate: In Hz.
+        cutoff_hz: In Hz.
+
+    Returns:
+        Between 0 and 1.
+    """
+    frequencies, power = scipy.signal.welch(
+        audio.astype(np.float64), fs=sample_rate, nperseg=min(2048, len(audio)), detrend=False
+    )
+    return float(power[frequencies > cutoff_hz].sum() / power.sum())
 
 
 def versions(

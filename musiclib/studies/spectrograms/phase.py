@@ -4,6 +4,7 @@ Used by the chapter on spectrograms. Clips are float32, mono, shape ``(N,)``; ma
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +13,10 @@ import torch
 
 from musiclib.audio import FloatArray
 from musiclib.metrics import log_spectral_distance, si_sdr, zimtohrli_mos
-from musiclib.stft import StftConfig, griffin_lim, spectral_convergence
-from musiclib.studies.distortions import PhaseKind, replace_phase
+from musiclib.stft import StftConfig, griffin_lim, istft, spectral_convergence, stft
 from musiclib.studies.spectrograms.representation import audio_of, keep_largest, spectrum_of
+
+PhaseKind = Literal["random", "zero", "noise"]
 
 PHASE_LABELS: dict[PhaseKind, str] = {
     "random": "Random phases",
@@ -24,6 +26,49 @@ PHASE_LABELS: dict[PhaseKind, str] = {
 
 HEARD = ("log_spectral_distance", "si_sdr", "zimtohrli_mos")
 """Columns of :func:`compare` that stand beside the players."""
+
+
+def replace_phase(
+    audio: FloatArray,
+    config: StftConfig,
+    kind: PhaseKind,
+    seed: int = 0,
+    *,
+    keep_level: bool = True,
+) -> FloatArray:
+    """Keep the STFT's magnitudes, throw its phases away and transform back.
+
+    Overlapping frames whose phases do not fit together cancel in part, so that the result is
+    softer than the clip, by about 6 dB for random phases. The level is given back unless asked
+    otherwise, so that phase alone is judged.
+
+    Args:
+        audio: Samples, shape ``(N,)``.
+        config: Window and hop length.
+        kind: ``"random"`` draws every phase by itself, ``"zero"`` sets all to zero, ``"noise"``
+            takes the phases of white noise's own STFT, which fit together from frame to frame.
+        seed: Of the random phases.
+        keep_level: Whether to scale the result to the clip's RMS value.
+
+    Returns:
+        Samples, shape ``(N,)``.
+    """
+    magnitude = stft(torch.from_numpy(audio), config).abs()
+    rng = np.random.default_rng(seed)
+    if kind == "zero":
+        phase = torch.zeros_like(magnitude)
+    elif kind == "random":
+        angles = rng.uniform(-np.pi, np.pi, tuple(magnitude.shape)).astype(np.float32)
+        phase = torch.from_numpy(angles)
+    else:
+        white = rng.standard_normal(len(audio)).astype(np.float32)
+        phase = stft(torch.from_numpy(white), config).angle()
+    sound = istft(torch.polar(magnitude, phase), config, len(audio)).numpy().astype(np.float32)
+    level = np.sqrt(np.mean(np.square(sound, dtype=np.float64)))
+    if not keep_level or level == 0.0:
+        return sound
+    wanted = np.sqrt(np.mean(np.square(audio, dtype=np.float64)))
+    return np.asarray(sound * (wanted / level), dtype=np.float32)
 
 
 def spectral_convergence_db(
