@@ -51,7 +51,7 @@ def test_each_part_of_the_coder_pays(trained: TrainedTables, frames: Frames) -> 
     for seed in range(8):
         counted.count(analyse(_tune(seed), Setting(GAIN)), GAIN)
     static = counted.bits(frames, GAIN)
-    alone = _cost(unmixed(trained.tables, 9, 11), frames)
+    alone = _cost(unmixed(trained.tables), frames)
     best = _cost(trained.tables, frames)
     assert best < alone < raw
     assert best < static < raw

@@ -12,7 +12,6 @@ import pandas as pd
 from musiclib.codecs.melic.entropy import ContextTables, FrameEncoder
 from musiclib.codecs.melic.entropy.baselines import StaticTables, raw_bits, unmixed
 from musiclib.codecs.melic.model import Model
-from musiclib.studies.codec.material import STATIC_TABLES
 from musiclib.studies.codec_anatomy.material import Coded
 from musiclib.training.trained import shipped_folder
 
@@ -26,9 +25,6 @@ WORDS: Mapping[str, str] = {
     MIXED: "the mixer as it is shipped",
     AGAIN: "the mixer, same music a second time",
 }
-# Contexts that stand alone in the comparison: steps of neighbouring levels; what the neighbours'
-# sizes lead to expect, with the ratio of envelope to step.
-_LEVEL_CONTEXT, _VALUE_CONTEXT = 1, 11
 
 Double = npt.NDArray[np.float64]
 
@@ -96,7 +92,7 @@ def guesses(file: Coded, model: Model) -> Guesses:
 
 def static_tables() -> StaticTables:
     """The shipped tables that do not adapt, counted on the music of the training."""
-    return StaticTables.load(shipped_folder() / STATIC_TABLES)
+    return StaticTables.load(shipped_folder() / "codec-tables-static.npz")
 
 
 def length_table(file: Coded, model: Model, static: StaticTables) -> pd.DataFrame:
@@ -113,7 +109,7 @@ def length_table(file: Coded, model: Model, static: StaticTables) -> pd.DataFram
     """
     frames, gain = file.frames, file.gain
     numbers = frames.levels[None], frames.values[None], gain
-    alone = FrameEncoder(unmixed(model.tables, _LEVEL_CONTEXT, _VALUE_CONTEXT))
+    alone = FrameEncoder(unmixed(model.tables))
     found = {
         RAW: raw_bits(frames),
         STATIC: static.bits(frames, gain),

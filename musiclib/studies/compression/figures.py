@@ -18,7 +18,7 @@ from musiclib.figures.style import CODEC_COLOURS, WIDTH, codec_colour, codec_mar
 from musiclib.figures.tables import metric_label
 from musiclib.studies.compression.limits import local_spectra
 from musiclib.studies.compression.rates import title
-from musiclib.studies.metric.baseline import ORIGINAL_REPORT
+from musiclib.studies.compression.report import ORIGINAL_REPORT
 
 GREY, BLACK, BLUE, PURPLE = "#7f7f7f", "#1a1a1a", "#0072b2", CODEC_COLOURS["autoencoder"]
 SYSTEM_STYLES: dict[str, dict[str, Any]] = {

@@ -22,6 +22,10 @@ _TABLES = 256 // GAINS_PER_TABLE
 _STEPS, _SIZES = 2 * LARGEST_LEVEL + 1, UNARY + 1
 # A step of everything is expected this often before anything was counted.
 _PRIOR = 0.5
+# The contexts that do best alone on validation music. Of levels: the last steps of this band and of
+# the one below, and how long ago this one changed. Of values: how large this bin was lately, and
+# the ratio of envelope to step.
+_LEVEL_CONTEXT, _VALUE_CONTEXT = 8, 9
 
 
 def raw_bits(frames: Frames) -> float:
@@ -95,13 +99,15 @@ class StaticTables:
         return tables
 
 
-def unmixed(tables: ContextTables, of_levels: int, of_values: int) -> ContextTables:
+def unmixed(
+    tables: ContextTables, of_levels: int = _LEVEL_CONTEXT, of_values: int = _VALUE_CONTEXT
+) -> ContextTables:
     """Adaptive contexts without mixing: one context each for levels and values, which still adapts.
 
     Args:
         tables: Trained or untrained ones.
-        of_levels: Number of the context for levels.
-        of_values: Number of the context for values.
+        of_levels: Number of the context for levels; by default the one that does best alone.
+        of_values: Number of the context for values, likewise.
     """
     still = np.array([0, 0, 0, tables.constants.learning[3]], np.int32)
     blank = ContextTables.untrained()

@@ -1,1 +1,0 @@
-"""Experiments of the chapter on Melic: against other codecs, and against itself."""
