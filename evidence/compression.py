@@ -1,7 +1,8 @@
 """Compression: every codec of the book on every test clip, as files, by every judge.
 
-What is coded is the whole clip, mono at 24 kHz. The 2f-model, Zimtohrli and the diagnostics hear
-all of it; ViSQOL, which is slow, hears the first ten seconds of one clip an artist.
+What is coded is the whole clip, mono at 24 kHz. The 2f-model and the diagnostics hear every clip as
+a whole; Zimtohrli, which takes six times as long, one clip an artist; and ViSQOL, which is slower
+still, the first ten seconds of that.
 """
 
 import pandas as pd
@@ -12,10 +13,10 @@ from musiclib.datasets import EXCERPT_S
 from musiclib.evaluate import TOLERANCE, evaluate
 from musiclib.evidence import BUNDLED, Experiment, Item, Parameters
 
-METRICS = ("two_f_mushra", "zimtohrli_mos", "si_sdr", "log_spectral_distance")
-SLOW = {"visqol_mos": EXCERPT_S}
-NOT_SLOWLY = ("AAC-LC (FFmpeg)", "MP3", "Vorbis", "Principal components")
-"""Systems that ViSQOL does not hear: no comparison asks it about them."""
+METRICS = ("two_f_mushra", "si_sdr", "log_spectral_distance")
+SLOW = ("zimtohrli_mos", "visqol_mos")
+NOT_SLOWLY = ("AAC-LC (FFmpeg)", "MP3", "Vorbis", "Waveform autoencoder", "Principal components")
+"""Systems that slow judges do not hear: no comparison asks about them."""
 
 _FINE = (1, 1.5, 2, 3, 4, 6, 9, 12, 16, 24, 32, 48)
 _STAGES = (2, 4, 6, 9, 13, 17, 21, 26)
@@ -79,7 +80,8 @@ def measure(parameters: Parameters, item: Item) -> pd.DataFrame:
     slow = clip.track_id in parameters.slow_clips.tracks.index
     slow = slow and system not in (*NOT_SLOWLY, *SEEDS)
     metrics = [*METRICS, *(SLOW if slow else ())]
-    found = evaluate({system: str(item["codec"])}, clip, metrics, excerpt_s=SLOW)
+    codec = {system: str(item["codec"])}
+    found = evaluate(codec, clip, metrics, excerpt_s={"visqol_mos": EXCERPT_S})
     return found.assign(setting=setting(str(item["codec"]), found["setting"].iloc[0]))
 
 
