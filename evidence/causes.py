@@ -28,7 +28,8 @@ from musiclib.models.restorer import spectrum_batch
 from musiclib.models.transform import Setting, dequantise, quantised, synthesise
 from musiclib.training.trained import shipped_folder
 
-JUDGES = ("two_f_mushra", "zimtohrli_mos")
+JUDGES: dict[str, float | None] = {"two_f_mushra": None, "zimtohrli_mos": EXCERPT_S}
+"""With the seconds that each hears: all of a clip, or, where that takes long, the beginning."""
 MELIC, AUTOENCODER = "Melic", "Spectrogram autoencoder"
 HISTOGRAM, MIXING = "histogram", "mixing"
 HOURS = (1, 29)
@@ -123,8 +124,10 @@ def _model(hours: int) -> tuple[Model, StaticTables]:
 
 
 def _judged(judge: str, clip: Clip, sound: FloatArray) -> float:
+    seconds = JUDGES[judge]
+    stop = None if seconds is None else round(seconds * clip.sample_rate)
     try:
-        return METRICS[judge](clip.audio, sound, clip.sample_rate)
+        return METRICS[judge](clip.audio[:stop], sound[:stop], clip.sample_rate)
     except AudioError:  # silence, on a reader's music
         return math.nan
 

@@ -30,7 +30,8 @@ from musiclib.models.restorer import spectrum_batch
 from musiclib.models.transform import Frames, Setting, dequantise, quantised, synthesise
 from musiclib.training.trained import shipped_folder, trained
 
-JUDGES = ("two_f_mushra", "zimtohrli_mos")
+JUDGES: dict[str, float | None] = {"two_f_mushra": None, "zimtohrli_mos": EXCERPT_S}
+"""With the seconds that each hears: all of a clip, or, where that takes long, the beginning."""
 GAINS = (80, 105, 130, 155, 180, 205)  # about 21, 14, 7.5, 4, 2 and 1 kbps
 BASE = "Melic without network"
 NETWORKS = {
@@ -129,8 +130,10 @@ def _network(name: str, parameters: Parameters) -> torch.nn.Module:
 
 
 def _judged(judge: str, reference: FloatArray, sound: FloatArray, sample_rate: int) -> float:
+    seconds = JUDGES[judge]
+    stop = None if seconds is None else round(seconds * sample_rate)
     try:
-        return METRICS[judge](reference, np.asarray(sound), sample_rate)
+        return METRICS[judge](reference[:stop], np.asarray(sound)[:stop], sample_rate)
     except AudioError:  # silence, on a reader's music
         return math.nan
 
