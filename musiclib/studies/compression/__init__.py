@@ -1,1 +1,0 @@
-"""Experiments of the chapter on compression: autoencoders against codecs, and against a limit."""
