@@ -70,7 +70,7 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row for each codec setting in the order of the table: `codec`, `setting`, `label`,
-        `clips`, `kbps` (mean), and for each metric its mean under the metric's name and the
+        `kbps` (mean), and for each metric its mean under the metric's name and the
         interval's ends in `<metric>_low` and `<metric>_high` (NaN for fewer than eight artists).
 
     Raises:
@@ -84,7 +84,6 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
             "codec": codec,
             "setting": setting,
             "label": label,
-            "clips": len(group),
             "kbps": float(group["kbps"].mean()),
         }
         for metric in (name for name in METRICS if name in table):
