@@ -5,11 +5,8 @@ codec share the settings of its quantiser. Rates count the coded numbers, withou
 file; those of histograms in Melic are ideal code lengths, all others bytes.
 """
 
-import math
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-
-import torch
 
 from musiclib.audio import FloatArray
 from musiclib.codecs.latent import AutoencoderCodec, open_checkpoint
@@ -19,13 +16,10 @@ from musiclib.codecs.melic.entropy.baselines import StaticTables
 from musiclib.codecs.melic.model import Model, one_thread
 from musiclib.codecs.payload import payload_bytes
 from musiclib.datasets import EXCERPT_S, Clip
-from musiclib.errors import AudioError
-from musiclib.evaluate import TOLERANCE, align
+from musiclib.evaluate import TOLERANCE, align, judge
 from musiclib.evidence import BUNDLED, Experiment, Item, Parameters
-from musiclib.mdct import imdct, mdct
-from musiclib.metrics import METRICS
-from musiclib.models.restorer import spectrum_batch
-from musiclib.models.transform import Setting, dequantise, quantised, synthesise
+from musiclib.mdct import mdct
+from musiclib.models.transform import Setting, quantised, synthesise
 from musiclib.training.trained import shipped_folder
 
 JUDGES: dict[str, float | None] = {"two_f_mushra": None, "zimtohrli_mos": EXCERPT_S}
@@ -54,24 +48,23 @@ def measure(parameters: Parameters, item: Item) -> Iterator[dict[str, object]]:
     clip = parameters.music.clip(str(item["clip"]), duration_s=longest)
     codec, setting = str(item["codec"]), int(item["setting"])
     for bits, network, sound in (_melic if codec == MELIC else _autoencoder)(clip, setting):
-        heard = {judge: _judged(judge, clip, sound) for judge in JUDGES}
+        heard = judge(JUDGES, clip, sound)
         for (hours, entropy), spent in bits.items():
-            for judge, value in heard.items():
-                yield {
-                    "codec": codec,
-                    "system": name(codec, hours, entropy, network),
-                    "music_hours": hours,
-                    "entropy": entropy,
-                    "network": network,
-                    "setting": f"{'gain' if codec == MELIC else 'step'} {setting}",
-                    "clip": clip.track_id,
-                    "artist": clip.unit,
-                    "genre": clip.genre,
-                    "seconds": clip.seconds,
-                    "kbps": spent / clip.seconds / 1000.0,
-                    "metric": judge,
-                    "value": value,
-                }
+            about = {
+                "codec": codec,
+                "system": name(codec, hours, entropy, network),
+                "music_hours": hours,
+                "entropy": entropy,
+                "network": network,
+                "setting": f"{'gain' if codec == MELIC else 'step'} {setting}",
+                "clip": clip.track_id,
+                "artist": clip.unit,
+                "genre": clip.genre,
+                "seconds": clip.seconds,
+                "kbps": spent / clip.seconds / 1000.0,
+            }
+            for said in heard:
+                yield {**about, "metric": said["metric"], "value": said["value"]}
 
 
 def name(codec: str, hours: int, entropy: str, network: bool) -> str:
@@ -93,13 +86,11 @@ def _melic(clip: Clip, gain: int) -> Iterator[tuple[Bits, bool, FloatArray]]:
         bits[hours, HISTOGRAM] = histogram.bits(frames, gain)
         bits[hours, MIXING] = 8.0 * len(written)
     yield bits, False, synthesise(frames, gain, len(clip.audio))
-    decoded = dequantise(frames.values, frames.levels, gain)
-    batch = spectrum_batch([decoded], [frames.levels])
     for hours in HOURS:
-        with one_thread(), torch.inference_mode():
-            repaired = _model(hours)[0].restorer(batch)[0].numpy()
+        with one_thread():
+            sound = _model(hours)[0].restorer.synthesise(frames, gain, len(clip.audio))
         own = {cell: spent for cell, spent in bits.items() if cell[0] == hours}
-        yield own, True, imdct(repaired, len(clip.audio))
+        yield own, True, sound
 
 
 def _autoencoder(clip: Clip, step: int) -> Iterator[tuple[Bits, bool, FloatArray]]:
@@ -115,21 +106,11 @@ def _autoencoder(clip: Clip, step: int) -> Iterator[tuple[Bits, bool, FloatArray
 @lru_cache(maxsize=2)
 def _model(hours: int) -> tuple[Model, StaticTables]:
     """Return tables and network of Melic, and histograms, that learned from as much music."""
-    folder = shipped_folder()
     if hours == HOURS[-1]:
-        return open_model(), StaticTables.load(folder / "codec-tables-static.npz")
-    tables = ContextTables.load(folder / "codec-tables-hour.npz")
-    histogram = StaticTables.load(folder / "codec-tables-hour-static.npz")
+        return open_model(), StaticTables.shipped()
+    tables = ContextTables.load(shipped_folder() / "codec-tables-hour.npz")
+    histogram = StaticTables.shipped("codec-tables-hour-static")
     return Model(tables, open_checkpoint("codec-restorer-hour")), histogram
-
-
-def _judged(judge: str, clip: Clip, sound: FloatArray) -> float:
-    seconds = JUDGES[judge]
-    stop = None if seconds is None else round(seconds * clip.sample_rate)
-    try:
-        return METRICS[judge](clip.audio[:stop], sound[:stop], clip.sample_rate)
-    except AudioError:  # silence, on a reader's music
-        return math.nan
 
 
 EXPERIMENT = Experiment(items, measure, TOLERANCE, seeded=False, digits=6)

@@ -81,14 +81,7 @@ def measure(parameters: Parameters, item: Item) -> pd.DataFrame:
     slow = slow and system not in (*NOT_SLOWLY, *SEEDS)
     metrics = [*METRICS, *(SLOW if slow else ())]
     codec = {system: str(item["codec"])}
-    found = evaluate(codec, clip, metrics, excerpt_s=dict.fromkeys(SLOW, EXCERPT_S))
-    return found.assign(setting=setting(str(item["codec"]), found["setting"].iloc[0]))
-
-
-def setting(codec: str, asked: str) -> str:
-    """Return a setting with its model in front, since a system may have several."""
-    model = codec.partition(":")[0].partition("/")[2]
-    return f"{model}, {asked}" if model else asked
+    return evaluate(codec, clip, metrics, excerpt_s=dict.fromkeys(SLOW, EXCERPT_S))
 
 
 def measurable(item: Item) -> bool:

@@ -6,11 +6,9 @@ the header of a file: bytes that the entropy coder wrote, and for the three simp
 ideal code lengths.
 """
 
-import math
 from collections.abc import Iterator
 from functools import lru_cache
 
-import numpy as np
 import torch
 
 from musiclib.audio import FloatArray
@@ -19,16 +17,13 @@ from musiclib.codecs.melic.entropy import ContextTables, FrameEncoder
 from musiclib.codecs.melic.entropy.baselines import StaticTables, raw_bits, unmixed
 from musiclib.codecs.melic.model import one_thread
 from musiclib.datasets import EXCERPT_S
-from musiclib.errors import AudioError
-from musiclib.evaluate import TOLERANCE
+from musiclib.evaluate import TOLERANCE, judge
 from musiclib.evidence import BUNDLED, Experiment, Item, Parameters
-from musiclib.mdct import imdct, mdct
-from musiclib.metrics import METRICS
+from musiclib.mdct import mdct
 from musiclib.models import Restorer
 from musiclib.models.learned_transform import LearnedTransform
-from musiclib.models.restorer import spectrum_batch
-from musiclib.models.transform import Frames, Setting, dequantise, quantised, synthesise
-from musiclib.training.trained import shipped_folder, trained
+from musiclib.models.transform import Frames, Setting, quantised, synthesise
+from musiclib.training.trained import trained
 
 JUDGES: dict[str, float | None] = {"two_f_mushra": None, "zimtohrli_mos": EXCERPT_S}
 """With the seconds that each hears: all of a clip, or, where that takes long, the beginning."""
@@ -56,7 +51,7 @@ def measure(parameters: Parameters, item: Item) -> Iterator[dict[str, object]]:
     longest = parameters.seconds if parameters == BUNDLED else min(parameters.seconds, EXCERPT_S)
     clip = parameters.music.clip(str(item["clip"]), duration_s=longest)
     for bits, sound in variants(clip.audio, gain, parameters):
-        heard = {judge: _judged(judge, clip.audio, sound, clip.sample_rate) for judge in JUDGES}
+        heard = judge(JUDGES, clip, sound)
         for system, spent in bits.items():
             about = {
                 "codec": "melic",
@@ -68,7 +63,8 @@ def measure(parameters: Parameters, item: Item) -> Iterator[dict[str, object]]:
                 "seconds": clip.seconds,
                 "kbps": spent / clip.seconds / 1000.0,
             }
-            yield from ({**about, "metric": judge, "value": heard[judge]} for judge in JUDGES)
+            for said in heard:
+                yield {**about, "metric": said["metric"], "value": said["value"]}
 
 
 def variants(
@@ -86,7 +82,7 @@ def variants(
     coders = {
         BASE: written(frames, tables),
         "Raw indices": raw_bits(frames),
-        "Static histogram": static_tables().bits(frames, gain),
+        "Static histogram": StaticTables.shipped().bits(frames, gain),
         "One adaptive context": alone.cost(frames.levels[None], frames.values[None], gain),
         "Mixing from nothing": written(frames, blank),
     }
@@ -94,7 +90,9 @@ def variants(
     for system, name in NETWORKS.items():
         network = _network(name, parameters)
         assert isinstance(network, Restorer)
-        yield {system: coders[BASE]}, restored(network, frames, gain, length)
+        with one_thread():
+            repaired = network.synthesise(frames, gain, length)
+        yield {system: coders[BASE]}, repaired
     for system, setting in (
         ("No dead zone", Setting(gain, dead_zone=0.0)),
         ("Scale factors not smoothed", Setting(gain, smoothing=0.0)),
@@ -110,32 +108,9 @@ def variants(
     yield {"Learned transform, mixing from nothing": written(other, blank)}, sound
 
 
-def restored(network: Restorer, frames: Frames, gain: int, length: int) -> FloatArray:
-    """Decode whole numbers to samples with a network."""
-    decoded = dequantise(frames.values, frames.levels, gain)
-    with one_thread(), torch.inference_mode():
-        repaired = network(spectrum_batch([decoded], [frames.levels]))
-    return imdct(repaired[0].numpy(), length)
-
-
-@lru_cache(maxsize=1)
-def static_tables() -> StaticTables:
-    """Return histograms of the music that the tables were trained on."""
-    return StaticTables.load(shipped_folder() / "codec-tables-static.npz")
-
-
 @lru_cache(maxsize=8)
 def _network(name: str, parameters: Parameters) -> torch.nn.Module:
     return trained(name, parameters.music).build_any().float()
-
-
-def _judged(judge: str, reference: FloatArray, sound: FloatArray, sample_rate: int) -> float:
-    seconds = JUDGES[judge]
-    stop = None if seconds is None else round(seconds * sample_rate)
-    try:
-        return METRICS[judge](reference[:stop], np.asarray(sound)[:stop], sample_rate)
-    except AudioError:  # silence, on a reader's music
-        return math.nan
 
 
 EXPERIMENT = Experiment(items, measure, TOLERANCE, seeded=False, digits=6)

@@ -70,12 +70,18 @@ def autoencoder(parameters: Parameters, latent: int) -> FrequencyAutoencoder:
 @lru_cache
 def linear(latent: int) -> FrequencyAutoencoder:
     """Return the best linear map to so many values: where the training of the other one began."""
+    widest = max(FACTORS.values())
     made = recipe(f"frequency-{latent}")
     model = build_model(replace(made.model, blocks=0))
     assert isinstance(model, FrequencyAutoencoder)
-    batches = Music.open(open_dataset(), RATE).batches(made.training)
-    with torch.no_grad():
-        model.prepare(islice(batches, made.training.prepare_batches))
+    if latent == widest:
+        batches = Music.open(open_dataset(), RATE).batches(made.training)
+        with torch.no_grad():
+            model.prepare(islice(batches, made.training.prepare_batches))
+    else:  # the first of the same components
+        cut = {"reduce.weight": latent, "expand.weight": latent}
+        solved = linear(widest).state_dict()
+        model.load_state_dict({name: part[: cut.get(name)] for name, part in solved.items()})
     return model.eval()
 
 

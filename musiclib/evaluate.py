@@ -99,6 +99,33 @@ def evaluate(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def judge(
+    heard: Mapping[str, float | None], clip: Clip, estimate: FloatArray
+) -> list[dict[str, object]]:
+    """Measure what became of a clip.
+
+    Args:
+        heard: Keys of `musiclib.metrics.METRICS` with the seconds from the start that each hears,
+            None for all.
+        clip: The original.
+        estimate: Samples `(N,)` at its rate, aligned with it.
+
+    Returns:
+        For each metric what it is called, `metric`; its `value`, NaN where it is not defined; and
+        the `reason` for that, else empty.
+    """
+    said: list[dict[str, object]] = []
+    for name, seconds in heard.items():
+        stop = None if seconds is None else round(seconds * clip.sample_rate)
+        value, reason = math.nan, ""
+        try:
+            value = METRICS[name](clip.audio[:stop], estimate[:stop], clip.sample_rate)
+        except AudioError as error:
+            reason = str(error)
+        said.append({"metric": name, "value": value, "reason": reason})
+    return said
+
+
 def align(
     decoded: FloatArray, decoded_rate: int, reference: FloatArray, sample_rate: int
 ) -> FloatArray:
@@ -171,7 +198,8 @@ def _named(codecs: Codecs) -> Named:
     for name, one in pairs:
         for codec in parse_codecs(one) if isinstance(one, str) else [one]:
             system, setting = _names(codec)
-            found.append((name or system, setting, codec))
+            # A system that the caller named may have several models, so they stay in the setting.
+            found.append((name, codec.setting, codec) if name else (system, setting, codec))
     if not found:
         raise MusiclibError("There are no codecs to compare. Name at least one.")
     keys = [(system, setting) for system, setting, _ in found]
@@ -255,12 +283,5 @@ def _measured(
             "payload_bytes": payload,
             "kbps": bitrate_kbps(len(data), clip.seconds),
         }
-        for name, seconds in heard.items():
-            stop = None if seconds is None else round(seconds * clip.sample_rate)
-            value, reason = math.nan, ""
-            try:
-                value = METRICS[name](clip.audio[:stop], estimate[:stop], clip.sample_rate)
-            except AudioError as error:
-                reason = str(error)
-            rows.append({**about, "metric": name, "value": value, "reason": reason})
+        rows += [{**about, **said} for said in judge(heard, clip, estimate)]
     return rows

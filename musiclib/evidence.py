@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 FOLDER_VARIABLE: Final = "MUSICLIB_EVIDENCE"
 VERIFIED_SHARE: Final = 0.1
 """Share of a table's items that `verify` measures again."""
-CHECK_SECONDS: Final = 20.0
+CHECK_SECONDS: Final = 10.0
 """What `check_sample` may cost, by the processor time that its items once took, in seconds."""
 
 Item: TypeAlias = Mapping[str, str | int | float]

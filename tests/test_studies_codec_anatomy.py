@@ -190,7 +190,7 @@ def test_the_mixer_beats_simpler_codes(file: material.Coded, model: Model) -> No
     # A model without training is an untrained one.
     assert kbps[entropy.MIXED] == pytest.approx(kbps[entropy.UNTRAINED])
     assert entropy.saved(table, entropy.AGAIN, entropy.RAW) > 50.0
-    shipped = entropy.static_tables()
+    shipped = StaticTables.shipped()
     assert shipped.bits(file.frames, file.gain) < 8.0 * SECONDS * 1000.0 * kbps[entropy.RAW]
 
 

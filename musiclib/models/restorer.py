@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from musiclib.audio import FloatArray
 from musiclib.errors import ModelError
-from musiclib.mdct import mdct
+from musiclib.mdct import imdct, mdct
 from musiclib.models.base import Losses, Model, ModelConfig
 from musiclib.models.hearing import similarity_loss
 from musiclib.models.losses import log_spectral_distance_db, noise_to_signal_db
@@ -26,6 +27,7 @@ from musiclib.models.transform import (
     EDGES,
     LARGEST_GAIN,
     N_BANDS,
+    Frames,
     Setting,
     Spectrum,
     dequantise,
@@ -183,6 +185,12 @@ class Restorer(Model):
         gain = noise.clamp(_SMALLEST_NOISE, _LARGEST_NOISE).exp() * NOISE
         repaired: Tensor = batch.coded + batch.scale * correction + batch.noise * gain
         return repaired
+
+    @torch.no_grad()
+    def synthesise(self, frames: Frames, gain: int, n_samples: int) -> FloatArray:
+        """Samples `(N,)` of what was sent, repaired."""
+        spectrum = dequantise(frames.values, frames.levels, gain)
+        return imdct(self(spectrum_batch([spectrum], [frames.levels]))[0].numpy(), n_samples)
 
     def audio(self, spectra: Tensor) -> Tensor:
         """Samples `(B, (T - 1) * 256)` of spectra `(B, T, 256)`."""

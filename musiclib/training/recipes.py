@@ -224,24 +224,27 @@ def _all() -> Iterator[Recipe]:
         latent=256,
         erb_exponent=0.5,
     )
-    for weight in RATE_WEIGHTS:
+    priced = {
+        weight: replace(wideband, bottleneck=Bottleneck("rate", rate_weight=weight / 1000))
+        for weight in RATE_WEIGHTS
+    }
+    for weight, compressing in priced.items():
         yield Recipe(
             f"rate-{weight}",
             "2-D convolutions over log spectrograms at 24 kHz, trained for rate: "
             f"{weight / 1000:g} of squared error pays for 1 kbps",
-            replace(wideband, bottleneck=Bottleneck("rate", rate_weight=weight / 1000)),
+            compressing,
             _COMPRESSING,
             CORPUS,
         )
-    priced = replace(wideband, bottleneck=Bottleneck("rate", rate_weight=0.018))
     yield Recipe(
         "rate-18-linear",
         "rate-18 without its convolutions: principal components, and their price",
-        replace(priced, blocks=0),
+        replace(priced[18], blocks=0),
         replace(_COMPRESSING, steps=0),
         CORPUS,
     )
-    yield Recipe("rate-18-hour", "rate-18, trained on the bundled hour", priced, _COMPRESSING)
+    yield Recipe("rate-18-hour", "rate-18, trained on the bundled hour", priced[18], _COMPRESSING)
     # Of a stage of 1,024 codes a frame of 43 ms makes 234 bits a second, so 26 reach 6 kbps.
     yield Recipe(
         "rvq",
@@ -283,19 +286,16 @@ def _all() -> Iterator[Recipe]:
         WaveformConfig(factor=8, spine=False),
         replace(_WAVEFORM, steps=2500),
     )
-    yield Recipe(
+    restorer = Recipe(
         RESTORER,
         "the codec's network: repairs decoded spectra",
         RestorerConfig(),
         _RESTORER,
         CORPUS,
     )
-    yield Recipe(
-        f"{RESTORER}-hour",
-        f"{RESTORER}, trained on the bundled hour",
-        RestorerConfig(),
-        _RESTORER,
-    )
+    yield restorer
+    words = f"{RESTORER}, trained on the bundled hour"
+    yield replace(restorer, name=f"{RESTORER}-hour", description=words, dataset="mini")
     for name, (words, config) in RESTORER_VARIANTS.items():
         yield Recipe(
             f"{RESTORER}-{name}",

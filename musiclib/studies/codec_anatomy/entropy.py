@@ -13,7 +13,6 @@ from musiclib.codecs.melic.entropy import ContextTables, FrameEncoder
 from musiclib.codecs.melic.entropy.baselines import StaticTables, raw_bits, unmixed
 from musiclib.codecs.melic.model import Model
 from musiclib.studies.codec_anatomy.material import Coded
-from musiclib.training.trained import shipped_folder
 
 RAW, STATIC, ALONE = "raw", "static", "alone"
 UNTRAINED, MIXED, AGAIN = "untrained", "mixed", "again"
@@ -88,11 +87,6 @@ def guesses(file: Coded, model: Model) -> Guesses:
     chance = np.exp2(-spent[..., 0])
     zero = np.where(frames.values == 0, chance, 1.0 - chance)
     return Guesses(frames.values, zero, spent.sum(axis=-1), 0)
-
-
-def static_tables() -> StaticTables:
-    """The shipped tables that do not adapt, counted on the music of the training."""
-    return StaticTables.load(shipped_folder() / "codec-tables-static.npz")
 
 
 def length_table(file: Coded, model: Model, static: StaticTables) -> pd.DataFrame:

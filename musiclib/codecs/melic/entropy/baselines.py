@@ -15,6 +15,7 @@ from musiclib.codecs.melic.entropy.tables import ContextTables
 from musiclib.errors import CheckpointError
 from musiclib.files import replace_file
 from musiclib.models.transform import N_BANDS, Frames, band_of_bin
+from musiclib.training.trained import shipped_folder
 
 GAINS_PER_TABLE = 16
 _TABLES = 256 // GAINS_PER_TABLE
@@ -74,6 +75,11 @@ class StaticTables:
             + np.count_nonzero(frames.values)
             + tail
         )
+
+    @classmethod
+    def shipped(cls, name: str = "codec-tables-static") -> StaticTables:
+        """Return the counts of the music that the coder's tables, shipped beside, learned from."""
+        return cls.load(shipped_folder() / f"{name}.npz")
 
     def save(self, path: str | Path) -> None:
         """Write a file, whole or not at all."""
