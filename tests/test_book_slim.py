@@ -162,6 +162,7 @@ def slimmed(tmp_path: Path, head: str, body: str) -> BeautifulSoup:
 @pytest.mark.parametrize(
     ("name", "body"),
     [
+        ("labels-result.js", "<div data-ml-labels></div>"),
         ("map.js", "<figure data-ml-map></figure>"),
         ("player.js", '<audio src="a.flac"></audio>'),
         ("blind.js", '<div class="ml-comparison"></div>'),

@@ -1,6 +1,7 @@
 """What a reader hears: players and comparisons of sounds on a page."""
 
 from musiclib.listen.comparison import Row, comparison
+from musiclib.listen.labels import label_test
 from musiclib.listen.map import MapPoint, latent_map
 from musiclib.listen.media import MediaStore, encode_flac, page_store
 from musiclib.listen.player import Rendered, player
@@ -14,6 +15,7 @@ __all__ = [
     "Sound",
     "comparison",
     "encode_flac",
+    "label_test",
     "latent_map",
     "page_store",
     "player",

@@ -11,6 +11,7 @@ from musiclib.book.pages.page import Facts, SitePage
 # What a file serves: a pattern of its name, and a selector of the elements that need it. An empty
 # selector stands for what no page of a static site needs.
 NEEDED_FOR = (
+    (r"labels[\w-]*\.(js|css)", "[data-ml-labels]"),
     (r"map[\w-]*\.(js|css)", "[data-ml-map]"),
     (r"(listen|player|blind|stage)[\w-]*\.(js|css)", "audio, video, .ml-player, .ml-comparison"),
     (r"explorer[\w-]*\.(js|css)", ".mx"),

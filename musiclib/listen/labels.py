@@ -1,0 +1,218 @@
+"""Labels put to the test: a reader labels tracks by ear, and sees how often the book agrees.
+
+Without a script it is a list of tracks with the browser's own players, and the book's labels are
+folded away below it. Where ``labels.js`` runs, one track at a time is heard and labelled. Titles,
+artists and labels are shown at the end, beside the reader's own.
+"""
+
+import hashlib
+import itertools
+import json
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from musiclib.errors import AudioError
+from musiclib.listen.map_parts import words
+from musiclib.listen.media import MediaStore, inline_assets, page_store
+from musiclib.listen.player import Rendered, audio_element
+from musiclib.listen.sound import Sound, escape
+
+GUESS: Final = "guess"
+"""Evidence of a label that nobody documented; every other evidence counts as documented."""
+
+MOST_TRACKS: Final = 20
+"""Tracks of one test: few readers label more."""
+
+_ASSETS: Final = ("labels.css", "labels-result.js", "labels.js")
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Track:
+    """A sound with what is said of it at the end; labels are numbers of choices."""
+
+    sound: Sound
+    artist: str
+    truth: int
+    evidence: str
+    prediction: int | None
+
+    @property
+    def guessed(self) -> bool:
+        return self.evidence.casefold() == GUESS
+
+
+def label_test(
+    sounds: Sequence[Sound],
+    choices: Sequence[str],
+    truth: Sequence[str],
+    evidence: Sequence[str],
+    *,
+    artists: Sequence[str] | None = None,
+    predictions: Sequence[str] | None = None,
+    title: str = "Which genre is this?",
+    seed: int = 0,
+    store: MediaStore | None = None,
+) -> Rendered:
+    """A test in which a reader labels tracks by ear and compares the labels with the book's.
+
+    Tracks come one by one, without title, artist and label. At the end a table shows how often
+    the reader and the book agree, for documented and for guessed labels, and every track is listed
+    with all that is known of it.
+
+    Args:
+        sounds: The tracks, 2 to 20 of them. The label of each is its title, shown at the end.
+        choices: Genres to choose from, such as "folk_world", shown as "folk world". Digits choose
+            the first nine.
+        truth: The book's label of each track, one of the choices.
+        evidence: What each of these labels rests on in a word or two, such as "tag" or "credits".
+            The label is counted as a guess where this is :data:`GUESS`, and as documented
+            elsewhere.
+        artists: Artist of each track; empty where it has none.
+        predictions: What a classifier says of each track, one of the choices.
+        title: Words above the test.
+        seed: Seed of the order in which the tracks come. A reader who starts again gets the order
+            of the next seed.
+        store: Where sounds go; by default where the environment says.
+
+    Returns:
+        An object that a notebook shows as HTML. Names of the files say nothing about the tracks.
+        Where sounds are embedded, the script is part of the page too.
+
+    Raises:
+        AudioError: If there are too few or too many sounds, if a list has another length than
+            `sounds`, if choices are blank or the same, if a label is not among the choices, if
+            evidence is blank, or if a sound cannot be played.
+    """
+    names = _distinct(choices)
+    tracks = _tracks(sounds, names, truth, evidence, artists, predictions)
+    random.Random(seed).shuffle(tracks)  # else a list in order of genre would tell the labels
+    store = store or page_store()
+    shown = [words(name) for name in names]
+    data = {
+        "choices": shown,
+        "seed": seed,
+        "tracks": [
+            {
+                "title": track.sound.label,
+                "artist": track.artist,
+                "truth": track.truth,
+                "evidence": track.evidence,
+                "guessed": track.guessed,
+                "prediction": track.prediction,
+            }
+            for track in tracks
+        ],
+    }
+    title_id = f"ml-labels-{next(_numbers)}"
+    players = [
+        audio_element(track.sound, f"Track {number}", _file_name(track.sound), store)[0]
+        for number, track in enumerate(tracks, start=1)
+    ]
+    html = (
+        f'<div class="ml-labels" data-ml-labels="{escape(json.dumps(data))}" role="group" '
+        f'aria-labelledby="{title_id}">'
+        f'<p class="ml-labels-title" id="{title_id}">{escape(title)}</p>'
+        f"{_plain(tracks, shown, players)}</div>"
+    )
+    html += inline_assets(*_ASSETS) if store.embeds else ""
+    text = f"Label test of {len(tracks)} tracks: {title}\n  Choices: {', '.join(shown)}"
+    return Rendered(html, text)
+
+
+def _file_name(sound: Sound) -> str:
+    """A name that tells nothing, and stays the same in every run."""
+    samples = np.ascontiguousarray(sound.audio, dtype=np.float32)
+    return f"track-{hashlib.sha256(samples.tobytes()).hexdigest()[:12]}"
+
+
+def _plain(tracks: Sequence[_Track], choices: Sequence[str], players: Sequence[str]) -> str:
+    """What needs no script: the sounds, and the labels folded away."""
+    sounds = "".join(
+        f"<li><span>Track {number}</span>{player}</li>"
+        for number, player in enumerate(players, start=1)
+    )
+    labels = "".join(f"<li>{escape(_answer(track, choices))}</li>" for track in tracks)
+    return (
+        '<div class="ml-labels-plain"><p class="ml-note">Listen to each track, and decide what it '
+        f"is: {escape(', '.join(choices))}. The book's labels are below the list.</p>"
+        f'<ol class="ml-labels-sounds">{sounds}</ol>'
+        f"<details><summary>The book's labels</summary><ol>{labels}</ol></details></div>"
+    )
+
+
+def _answer(track: _Track, choices: Sequence[str]) -> str:
+    name = ", ".join(part for part in (track.sound.label, track.artist) if part)
+    answer = f"{name}: {choices[track.truth]} ({track.evidence})"
+    if track.prediction is None:
+        return answer
+    return f"{answer}; the classifier says {choices[track.prediction]}"
+
+
+def _distinct(choices: Sequence[str]) -> list[str]:
+    names = list(choices)
+    if len(names) < 2:
+        raise AudioError(f"a label test needs at least two choices, not {names}: name the genres")
+    if any(not name.strip() for name in names):
+        raise AudioError(f"a choice of a label test is blank: give each a name, not {names}")
+    counts = Counter(words(name) for name in names)
+    twice = [name for name, count in counts.items() if count > 1]
+    if twice:
+        raise AudioError(f"choices of a label test look the same: {twice}. Name each genre once.")
+    return names
+
+
+def _tracks(
+    sounds: Sequence[Sound],
+    choices: list[str],
+    truth: Sequence[str],
+    evidence: Sequence[str],
+    artists: Sequence[str] | None,
+    predictions: Sequence[str] | None,
+) -> list[_Track]:
+    count = len(sounds)
+    if not 2 <= count <= MOST_TRACKS:
+        raise AudioError(
+            f"a label test has 2 to {MOST_TRACKS} sounds, not {count}: "
+            + ("add some" if count < 2 else "draw a sample of them")
+        )
+    columns = {"truth": truth, "evidence": evidence, "artists": artists, "predictions": predictions}
+    for name, column in columns.items():
+        if column is not None and len(column) != count:
+            raise AudioError(
+                f"`{name}` of a label test has the length {len(column)}, but there are {count} "
+                "sounds: give one for each sound"
+            )
+    by = [""] * count if artists is None else artists
+    said = [None] * count if predictions is None else predictions
+    tracks = []
+    for sound, label, reason, artist, guess in zip(sounds, truth, evidence, by, said, strict=True):
+        if not reason.strip():
+            raise AudioError(
+                f"the label of {sound.label!r} has no evidence: say what it rests on, "
+                f'such as "tag", or "{GUESS}" if nobody knows'
+            )
+        tracks.append(
+            _Track(
+                sound,
+                artist.strip(),
+                _number(label, "label", sound, choices),
+                reason.strip(),
+                None if guess is None else _number(guess, "prediction", sound, choices),
+            )
+        )
+    return tracks
+
+
+def _number(label: str, kind: str, sound: Sound, choices: list[str]) -> int:
+    if label not in choices:
+        raise AudioError(
+            f"the {kind} {label!r} of {sound.label!r} is not among the choices "
+            f"{', '.join(choices)}: add it to them, or leave the sound out"
+        )
+    return choices.index(label)

@@ -1,0 +1,351 @@
+/*
+ * Label tests ([data-ml-labels]): one track at a time, heard and labelled without its title. Without
+ * this script a test is a list of sounds with the book's labels folded away. Nothing is kept but in
+ * memory. `labels-result.js` shows what came of it.
+ *
+ * Keys, while the focus is in a test: 1 to 9 choose a label, 0 skips, space starts and stops, the left
+ * arrow goes back, the right one on to what was answered already. A button keeps its space.
+ */
+(() => {
+  "use strict";
+
+  const shared = (globalThis.MusiclibLabels ??= {});
+  const { make, isLabel, count, capital } = shared;
+  const ENOUGH = 5; // labels after which the result may be asked for
+  const FAILED = "This track cannot be played. Try again, or skip it.";
+
+  /** The numbers below `length` in an order that the seed decides, the same in every browser. */
+  function shuffled(length, seed) {
+    let state = seed >>> 0;
+    // A linear congruential generator; its high bits are good enough to deal cards.
+    const draw = () => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return state / 2 ** 32;
+    };
+    for (let warm = 0; warm < 8; warm += 1) draw(); // seeds in a row would begin alike
+    const order = Array.from({ length }, (_, index) => index);
+    for (let last = length - 1; last > 0; last -= 1) {
+      const other = Math.floor(draw() * (last + 1));
+      [order[last], order[other]] = [order[other], order[last]];
+    }
+    return order;
+  }
+
+  class LabelTest {
+    constructor(root) {
+      this.root = root;
+      const { choices, seed, tracks } = JSON.parse(root.dataset.mlLabels);
+      const plain = root.querySelector(".ml-labels-plain");
+      const players = [...plain.querySelectorAll("audio")];
+      this.choices = choices;
+      this.seed = seed;
+      this.pool = tracks.map((track, index) => ({ ...track, audio: players[index] }));
+      this.enough = Math.min(ENOUGH, tracks.length);
+      this.current = null; // the track that plays, or is to play
+      this.wanted = false;
+      this.build();
+      this.listen();
+      plain.hidden = true;
+      root.setAttribute("data-on", "");
+      this.begin();
+    }
+
+    build() {
+      const { root } = this;
+      this.desk = make("div", { class: "ml-labels-desk" }, root);
+      const intro =
+        "Listen, then choose a genre. Titles, artists and the book's labels come at the end. " +
+        "Your labels stay on this page.";
+      make("p", { class: "ml-note" }, this.desk, intro);
+      this.buildProgress(this.desk);
+      this.buildBar(this.desk);
+      const group = make("div", { class: "ml-labels-choices", role: "group", "aria-label": "Genre" }, this.desk);
+      this.buttons = this.choices.map((name, index) => {
+        const button = this.button(capital(name), () => this.answer(index), group, { "aria-pressed": "false" });
+        if (index < 9) button.prepend(make("kbd", { "aria-hidden": "true" }, null, String(index + 1)));
+        return button;
+      });
+      this.buildEnds(this.desk);
+      this.alert = make("p", { class: "ml-labels-alert", role: "alert" }, this.desk);
+      this.sheet = make("div", { class: "ml-labels-result", hidden: "" }, root);
+      this.status = make("span", { class: "ml-hidden", role: "status" }, root);
+    }
+
+    buildProgress(parent) {
+      const line = make("div", { class: "ml-labels-line" }, parent);
+      this.head = make("p", { class: "ml-labels-count", tabindex: "-1" }, line);
+      this.tally = make("p", { class: "ml-note" }, line);
+      const steps = make("div", { class: "ml-labels-steps", "aria-hidden": "true" }, parent);
+      this.steps = this.pool.map(() => make("span", {}, steps));
+    }
+
+    buildBar(parent) {
+      const bar = make("div", { class: "ml-labels-bar" }, parent);
+      this.playButton = this.button("", () => this.toggle(), bar, { class: "ml-labels-main ml-labels-play" });
+      make("span", { class: "ml-labels-sign", "aria-hidden": "true" }, this.playButton);
+      this.playText = make("span", {}, this.playButton, "Play");
+      this.clock = make("span", { class: "ml-labels-clock" }, bar);
+      this.backButton = this.button("Back", () => this.back(), bar, { class: "ml-labels-back" });
+      this.onButton = this.button("Forward", () => this.forward(), bar, { class: "ml-labels-forward" });
+    }
+
+    buildEnds(parent) {
+      const ends = make("div", { class: "ml-labels-ends" }, parent);
+      this.skipButton = this.button("Don't know, skip", () => this.answer(null), ends);
+      this.skipButton.prepend(make("kbd", { "aria-hidden": "true" }, null, "0"));
+      this.endButton = this.button("Show result", () => this.finish(), ends);
+      this.endNote = make("span", { class: "ml-note" }, ends);
+      const digits = Math.min(this.choices.length, 9);
+      const keys =
+        `Keys, once the focus is here: 1 to ${digits} choose, 0 skips, space plays and pauses, ` +
+        "the left arrow goes back.";
+      make("p", { class: "ml-note ml-labels-keys" }, parent, keys);
+    }
+
+    button(text, act, parent, attributes = {}) {
+      const button = make("button", { type: "button", ...attributes }, parent);
+      if (text) make("span", {}, button, text);
+      button.addEventListener("click", (event) => {
+        act();
+        // After a click the space bar plays, rather than choose the same genre once more.
+        if (event.detail > 0 && !this.desk.hidden) this.playButton.focus({ preventScroll: true });
+      });
+      return button;
+    }
+
+    listen() {
+      this.root.addEventListener("keydown", (event) => this.onKey(event));
+      for (const track of this.pool) {
+        const { audio } = track;
+        audio.addEventListener("playing", () => track === this.current && this.render());
+        audio.addEventListener("timeupdate", () => track === this.current && this.tick());
+        audio.addEventListener("pause", () => {
+          if (track !== this.current || !audio.paused) return;
+          this.wanted = false; // something else on the page may have stopped it
+          this.render();
+        });
+        audio.addEventListener("error", () => track === this.current && this.fail(FAILED));
+      }
+      // One sound at a time: player.js tells how. Notebooks have no player.js, so a test sees to it
+      // that media elements stop each other there too.
+      document.addEventListener("ml:start", (event) => this.onStart(event.detail.source));
+      document.addEventListener("play", (event) => this.onStart(event.target), true);
+    }
+
+    /** Something on the page began to sound. */
+    onStart(source) {
+      if (!this.root.contains(source)) this.pause();
+    }
+
+    onKey(event) {
+      if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
+      const { key } = event;
+      const once = !event.repeat && !this.desk.hidden; // a key that is held down labels one track
+      if (key === " ") {
+        if (event.target.closest("button")) return;
+        this.toggle();
+      } else if (/^[0-9]$/.test(key) && Number(key) <= this.choices.length) {
+        if (once) this.answer(key === "0" ? null : Number(key) - 1);
+      } else if (key === "ArrowLeft") {
+        if (once) this.back();
+      } else if (key === "ArrowRight") {
+        if (once) this.forward();
+      } else return;
+      event.preventDefault();
+      event.stopPropagation(); // the theme would turn the page
+    }
+
+    /** Start with the first track of an order. */
+    begin() {
+      this.tracks = shuffled(this.pool.length, this.seed).map((index) => this.pool[index]);
+      this.labels = Array(this.tracks.length).fill(undefined);
+      this.at = 0;
+      this.desk.hidden = false;
+      this.sheet.hidden = true;
+      this.sheet.replaceChildren();
+      this.result = null;
+      this.cue(this.tracks[0]);
+    }
+
+    again() {
+      this.pause();
+      this.seed += 1;
+      this.begin();
+      this.head.focus();
+      this.say(`Started again, in another order. ${this.place}.`);
+    }
+
+    get place() {
+      return `Track ${this.at + 1} of ${this.tracks.length}`;
+    }
+
+    get labelled() {
+      return this.labels.filter(isLabel).length;
+    }
+
+    say(text) {
+      this.status.textContent = text;
+    }
+
+    /** Give the track a label, or null for none, and go on to the next one. */
+    answer(label) {
+      this.labels[this.at] = label;
+      const words = label === null ? "Skipped" : capital(this.choices[label]);
+      if (this.at + 1 === this.tracks.length) {
+        this.finish();
+        return;
+      }
+      this.at += 1;
+      this.cue(this.tracks[this.at]);
+      this.say(`${words}. ${this.place}.`);
+    }
+
+    back() {
+      if (this.at > 0) this.revisit(this.at - 1);
+    }
+
+    /** To the next track, if this one has been answered. */
+    forward() {
+      const last = this.at + 1 === this.tracks.length;
+      if (!last && this.labels[this.at] !== undefined) this.revisit(this.at + 1);
+    }
+
+    revisit(at) {
+      this.at = at;
+      this.cue(this.tracks[at]);
+      const label = this.labels[at];
+      const words = isLabel(label) ? ` Your label: ${this.choices[label]}.` : "";
+      this.say(`${this.place}.${words}`);
+    }
+
+    /** Change to the start of another track, which goes on sounding if the last one did. */
+    cue(track) {
+      const last = this.current;
+      this.current = track;
+      if (last && last !== track) last.audio.pause();
+      if (track.audio.readyState > 0) track.audio.currentTime = 0;
+      this.alert.textContent = "";
+      if (this.wanted) this.play();
+      else this.render();
+    }
+
+    play() {
+      const track = this.current;
+      this.wanted = true;
+      this.alert.textContent = "";
+      this.announce();
+      const { audio } = track;
+      audio.loop = true;
+      audio.preload = "auto";
+      if (audio.error) audio.load(); // once more: a failed network may be back
+      audio.play().then(
+        () => track === this.current && this.prepare(),
+        (error) => {
+          // Another was started before this one began, or it was stopped.
+          if (error.name === "AbortError" || track !== this.current || !this.wanted) return;
+          this.fail(error.name === "NotAllowedError" ? "The browser refuses to start it. Press play again." : FAILED);
+        },
+      );
+      this.render();
+    }
+
+    /** Load the track that comes next, so that it starts at once. */
+    prepare() {
+      const next = this.desk.hidden ? null : this.tracks[this.at + 1];
+      if (next) next.audio.preload = "auto";
+    }
+
+    announce() {
+      document.dispatchEvent(new CustomEvent("ml:start", { detail: { source: this.root } }));
+      for (const other of document.querySelectorAll("audio, video")) {
+        if (!this.root.contains(other)) other.pause();
+      }
+    }
+
+    pause() {
+      this.wanted = false;
+      this.current.audio.pause();
+      this.render();
+    }
+
+    toggle() {
+      if (this.wanted) this.pause();
+      else this.play();
+    }
+
+    fail(words) {
+      this.pause();
+      if (this.result) this.result.fail(this.current, words);
+      else this.alert.textContent = words;
+    }
+
+    finish() {
+      if (this.at + 1 < this.tracks.length && this.labelled < this.enough) return;
+      this.pause();
+      this.desk.hidden = true;
+      this.sheet.hidden = false;
+      this.result = new shared.Result(this.sheet, this.choices, this.tracks, this.labels, {
+        play: (track) => this.playInResult(track),
+        again: () => this.again(),
+      });
+      this.say(this.result.summary);
+      this.result.head.focus();
+    }
+
+    playInResult(track) {
+      if (track === this.current) {
+        this.toggle();
+        return;
+      }
+      this.wanted = true;
+      this.cue(track);
+    }
+
+    render() {
+      if (this.result) {
+        this.result.show(this.wanted ? this.current : null);
+        return;
+      }
+      const { at, labels, labelled, enough } = this;
+      const skipped = labels.filter((label) => label === null).length;
+      this.head.textContent = this.place;
+      this.tally.textContent = `${labelled} labelled${skipped ? `, ${skipped} skipped` : ""}`;
+      this.steps.forEach((step, index) => {
+        step.dataset.step = labels[index] === undefined ? "open" : isLabel(labels[index]) ? "labelled" : "skipped";
+        step.toggleAttribute("data-now", index === at);
+      });
+      this.buttons.forEach((button, index) => button.setAttribute("aria-pressed", String(index === labels[at])));
+      this.playText.textContent = this.wanted ? "Pause" : "Play";
+      this.playButton.toggleAttribute("data-playing", this.wanted);
+      this.backButton.disabled = at === 0;
+      this.onButton.hidden = labels[at] === undefined || at + 1 === labels.length;
+      const gone = [this.backButton, this.onButton].find((button) => button.disabled || button.hidden);
+      if (gone && gone === document.activeElement) this.playButton.focus();
+      this.endButton.disabled = labelled < enough;
+      const missing = enough - labelled;
+      this.endNote.textContent = missing > 0 ? `The result needs ${count(missing, "more label")}.` : "";
+      this.tick();
+    }
+
+    /** Show where the sound is. */
+    tick() {
+      const { audio } = this.current;
+      const length = Number(audio.dataset.seconds);
+      const text = `${Math.min(audio.currentTime, length).toFixed(1)} / ${length.toFixed(1)} s`;
+      if (this.clock.textContent !== text) this.clock.textContent = text;
+      cancelAnimationFrame(this.frame);
+      if (this.wanted && !this.result) this.frame = requestAnimationFrame(() => this.tick());
+    }
+  }
+
+  Object.assign(shared, { shuffled });
+
+  function run() {
+    for (const root of document.querySelectorAll("[data-ml-labels]:not([data-on])")) {
+      root.mlLabels = new LabelTest(root);
+    }
+  }
+
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", run);
+  else run();
+})();
