@@ -7,7 +7,8 @@ import re
 import pandas as pd
 import pytest
 
-from musiclib.datasets import debian_music, open_dataset
+from musiclib.datasets import debian_music, open_dataset, shared_artists
+from musiclib.errors import DatasetError
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,32 @@ def test_validation_is_by_the_artists_of_the_bundled_validation_part(pieces):
     assert set(bundled.loc[bundled["split"] == "validation", "artist_group"]) == validation
     assert not validation & train
     assert 0.05 < (split == "validation").mean() < 0.25
+
+
+def test_an_encoder_for_a_fold_hears_none_of_its_artists(pieces):
+    dealt = debian_music.bundled_folds()
+    assert len(dealt) == 180
+    assert dealt["artist_group"].nunique() == 93
+    for number, tested in dealt.groupby("fold"):
+        found = debian_music.split_pieces(f"fold-{number}")
+        assert not set(found["artist_group"]) & set(tested["artist_group"])
+        # Whoever else made music is heard.
+        left_out = pieces.index.difference(found.index)
+        assert set(pieces.loc[left_out, "artist_group"]) <= set(tested["artist_group"])
+        hours = found.groupby("split")["duration_s"].sum() / 3600
+        assert hours["train"] > 22
+        assert hours["validation"] > 1.5
+        assert shared_artists(found) == []
+
+
+def test_an_encoder_apart_hears_none_of_the_bundled_artists():
+    found = debian_music.split_pieces("apart")
+    assert not set(found["artist_group"]) & set(open_dataset("mini").tracks["artist_group"])
+    assert found["duration_s"].sum() / 3600 == pytest.approx(8.2, abs=0.1)
+    assert 0.05 < (found["split"] == "validation").mean() < 0.25
+    assert shared_artists(found) == []
+    with pytest.raises(DatasetError, match="fold-5"):
+        debian_music.split_pieces("fold-6")
 
 
 def test_all_bundled_training_clips_are_cut_from_pieces_of_the_list(pieces):

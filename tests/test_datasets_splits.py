@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musiclib.datasets import shared_artists, split_tracks, with_validation
+from musiclib.datasets import (
+    folds,
+    scored_genres,
+    shared_artists,
+    split_tracks,
+    with_validation,
+)
 from musiclib.errors import DatasetError
 
 pytestmark = pytest.mark.filterwarnings("ignore:genre:UserWarning")
@@ -135,3 +141,33 @@ def test_bad_arguments_are_refused():
     ):
         with pytest.raises(DatasetError):
             call()
+
+
+@settings(max_examples=40, deadline=None)
+@given(tables, st.integers(2, 6), st.integers(0, 1000))
+def test_every_artist_is_in_one_fold(tracks, count, seed):
+    if tracks["artist_group"].nunique() < 2 or tracks["genre"].value_counts().max() < 2:
+        with pytest.raises(DatasetError, match="add music by others"):
+            folds(tracks, count, seed)
+        return
+    number = folds(tracks, count, seed)
+    assert list(number.index) == list(tracks.index)
+    assert (number.groupby(tracks["artist_group"]).nunique() == 1).all()
+    assert 2 <= number.nunique() <= count
+    assert number.between(1, count).all()
+    mixed = tracks.sample(frac=1.0, random_state=1)
+    assert folds(mixed, count, seed).sort_index().equals(number.sort_index())
+
+
+def test_folds_are_of_a_size_and_hold_all_genres():
+    tracks = corpus()
+    shares = pd.crosstab(folds(tracks), tracks["genre"], normalize="columns")
+    assert shares.to_numpy() == pytest.approx(0.2, abs=0.06)
+
+
+def test_scored_genres_are_large_and_by_several_artists():
+    sizes = {"a": 40, "b": 20, "c": 19, "d": 40, "unknown": 60}
+    genres = [genre for genre, size in sizes.items() for _ in range(size)]
+    groups = ["one" if genre == "d" else str(place) for place, genre in enumerate(genres)]
+    assert scored_genres(table(genres, groups)) == ["a", "b"]
+    assert scored_genres(table(["a"] * 5, list("12345"))) == []

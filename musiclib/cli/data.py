@@ -74,7 +74,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", help="folder of the data (default: see the data set)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the split (default: 0)")
-    parser.add_argument("--split", choices=("official", "70-30"), help="which split to use")
+    parser.add_argument("--split", metavar="NAME", help="official or 70-30; of debian see `train`")
 
 
 def _list(args: argparse.Namespace) -> int:

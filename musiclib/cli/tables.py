@@ -26,7 +26,7 @@ def train_tables(args: argparse.Namespace) -> int:
 
     from musiclib.datasets import open_dataset
 
-    dataset = open_dataset(args.dataset, args.data_root, args.seed)
+    dataset = open_dataset(args.dataset, args.data_root, args.seed, args.split)
 
     from tqdm import tqdm
 

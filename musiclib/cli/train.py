@@ -53,6 +53,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--data-root", metavar="FOLDER", help="folder of the data set")
     parser.add_argument(
+        "--split", metavar="NAME", help="of debian: apart, or fold-1 to fold-5 (default: official)"
+    )
+    parser.add_argument(
         "--profile",
         choices=PROFILES,
         default="mini",
@@ -102,7 +105,7 @@ def _train(args: argparse.Namespace) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("default", UserWarning)
         warnings.showwarning = _show_warning  # at once: a training takes its time
-        dataset = open_dataset(args.dataset, args.data_root, args.seed)
+        dataset = open_dataset(args.dataset, args.data_root, args.seed, args.split)
         # The loop takes seconds to import, so what can be refused has been refused before.
         import torch
 

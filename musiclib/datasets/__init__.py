@@ -19,7 +19,13 @@ from musiclib.datasets.fma import DESCRIPTIONS, download_fma, open_fma
 from musiclib.datasets.folder import open_folder
 from musiclib.datasets.gathering import Gathered, download_debian
 from musiclib.datasets.segments import SegmentBatch, random_segments, read_segment, segments
-from musiclib.datasets.splits import shared_artists, split_tracks, with_validation
+from musiclib.datasets.splits import (
+    folds,
+    scored_genres,
+    shared_artists,
+    split_tracks,
+    with_validation,
+)
 from musiclib.datasets.table import COLUMNS, SPLITS, UNKNOWN
 from musiclib.datasets.tracks import Clip, Dataset
 from musiclib.errors import DatasetError
@@ -43,11 +49,13 @@ __all__ = [
     "cache_root",
     "download_debian",
     "download_fma",
+    "folds",
     "measured_clips",
     "one_clip_an_artist",
     "open_dataset",
     "random_segments",
     "read_segment",
+    "scored_genres",
     "segments",
     "shared_artists",
     "split_tracks",
@@ -75,14 +83,19 @@ def open_dataset(
             80/10/10). `"70-30"`: stratified by genre and artist-disjoint, made with `seed`
             (the default for all others). Both have 15 % of the training part as validation
             where the data bring none. No artist group is in two parts of one split. `debian`
-            has one split, `"official"`, into training and validation; its test part is that of
-            `mini`. `killer` is all test part.
+            is split into training and validation; its test part is that of `mini`, or, for
+            cross-validation, one of its folds (`"fold-1"` to `"fold-5"`) or all of it
+            (`"apart"`). `killer` is all test part.
 
     Raises:
         DatasetError: The name or split is unknown, the data are not there, or damaged.
     """
     if name not in DATASET_NAMES:
         raise DatasetError(f"unknown data set {name!r}; choose one of {', '.join(DATASET_NAMES)}")
+    if name == "debian":
+        if split == "70-30":
+            raise DatasetError("debian has no test part, so no split 70-30; use 'official'")
+        return open_debian(data_root, seed, split or "official")
     if split not in (None, "official", "70-30"):
         raise DatasetError(f"unknown split {split!r}; choose 'official' or '70-30'")
     if name == "mini":
@@ -91,10 +104,6 @@ def open_dataset(
         if split == "70-30":
             raise DatasetError("killer is all test part, so it has no split 70-30; use 'official'")
         return open_killer(data_root, seed)
-    if name == "debian":
-        if split == "70-30":
-            raise DatasetError("debian has no test part, so no split 70-30; use 'official'")
-        return open_debian(data_root, seed)
     if name == "folder":
         if split == "official":
             raise DatasetError("a folder has no official split; use '70-30'")

@@ -35,9 +35,10 @@ def cache_root() -> Path:
 
 
 def cache_folder(dataset: TracksInFolder, sample_rate: int) -> Path:
-    """Return the folder for a data set's folder and a rate; its parts share it."""
+    """Return the folder for a data set's folder and a rate; its parts and splits share it."""
     key = hashlib.sha256(os.fsencode(dataset.root.resolve())).hexdigest()[:12]
-    return cache_root() / "audio" / f"{dataset.name}-{key}-{sample_rate}"
+    name = dataset.name.partition("-")[0]  # what follows names a split
+    return cache_root() / "audio" / f"{name}-{key}-{sample_rate}"
 
 
 class AudioCache:

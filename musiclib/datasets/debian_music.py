@@ -3,6 +3,9 @@
 The bundled music is 30 s excerpts. Here are the whole pieces that its training clips were cut from,
 and all others of the same survey of Debian 12, without those by artists of its test part. Two
 tables of the package say which pieces, and from which versions of which packages.
+
+For cross-validation over all of the bundled music there are further splits, which leave out the
+artists of one of its folds, or all of its artists.
 """
 
 from __future__ import annotations
@@ -13,8 +16,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from musiclib.datasets.bundled import DATA_VARIABLE
-from musiclib.datasets.splits import OFFICIAL_SEED, VALIDATION_FRACTION, with_validation
+from musiclib.datasets.bundled import DATA_VARIABLE, open_mini
+from musiclib.datasets.splits import (
+    FOLDS,
+    OFFICIAL_SEED,
+    VALIDATION_FRACTION,
+    folds,
+    scored_genres,
+    with_validation,
+)
 from musiclib.datasets.table import Split, skipped_table
 from musiclib.datasets.tracks import Dataset
 from musiclib.errors import DatasetError
@@ -22,6 +32,8 @@ from musiclib.errors import DatasetError
 NAME = "debian"
 DESCRIPTION = "music from Debian's packages: 572 whole pieces, 31 hours, to train codecs on"
 DOWNLOAD_SIZE = "5.2 GiB"
+OFFICIAL, APART = "official", "apart"
+SPLITS = (OFFICIAL, APART, *(f"fold-{number}" for number in range(1, FOLDS + 1)))
 TABLES = Path(__file__).with_name("tables")
 _NUMBERS = {"duration_s": float, "bytes": int, "sample_rate": int, "channels": int}
 
@@ -44,7 +56,9 @@ class TrainingMusic(Dataset):
         return super().part(split)
 
 
-def open_debian(data_root: str | Path | None = None, seed: int = 0) -> Dataset:
+def open_debian(
+    data_root: str | Path | None = None, seed: int = 0, split: str = OFFICIAL
+) -> Dataset:
     """Open the downloaded pieces.
 
     The validation part is all pieces by the artists of the bundled music's validation part, the
@@ -61,12 +75,16 @@ def open_debian(data_root: str | Path | None = None, seed: int = 0) -> Dataset:
         data_root: Folder that holds `debian/`, or that folder itself; by default the
             environment variable `MUSICLIB_DATA`.
         seed: Seed of random choices later on.
+        split: `"official"`; `"fold-1"` to `"fold-5"`: the same without the artists of that one of
+            the `bundled_folds`; `"apart"`: without any artist of the bundled music, 15 % of it for
+            validation. The name of the data set says which.
 
     Raises:
-        DatasetError: There is no such folder, or none of the pieces is in it.
+        DatasetError: There is no such folder, or none of the pieces is in it; or the split is
+            unknown.
     """
     root = _find_root(data_root)
-    pieces = with_parts(read_pieces())
+    pieces = split_pieces(split)
     there = pd.Series([(root / path).is_file() for path in pieces["path"]], index=pieces.index)
     get = f"`musiclib data download {NAME} --root {root.parent}`"
     if not there.any():
@@ -74,7 +92,38 @@ def open_debian(data_root: str | Path | None = None, seed: int = 0) -> Dataset:
     reason = f"the file is missing; run {get} again"
     skipped = [(key, path, reason) for key, path in pieces.loc[~there, "path"].items()]
     tracks = pieces[there]
-    return TrainingMusic(NAME, root, tracks, DESCRIPTION, skipped_table(skipped), seed)
+    name = NAME if split == OFFICIAL else f"{NAME}-{split}"
+    return TrainingMusic(name, root, tracks, DESCRIPTION, skipped_table(skipped), seed)
+
+
+def split_pieces(split: str = OFFICIAL) -> pd.DataFrame:
+    """Return the list of pieces with a column `split`; see `open_debian`.
+
+    Raises:
+        DatasetError: The split is unknown, or the bundled music is not there to be kept apart from.
+    """
+    if split not in SPLITS:
+        raise DatasetError(f"unknown split {split!r} of {NAME}; choose one of {', '.join(SPLITS)}")
+    pieces = with_parts(read_pieces())
+    if split == OFFICIAL:
+        return pieces
+    if split == APART:
+        bundled = open_mini().tracks["artist_group"]
+        pieces = pieces[~pieces["artist_group"].isin(bundled)].assign(split="train")
+        return with_validation(pieces, VALIDATION_FRACTION, OFFICIAL_SEED)
+    dealt = bundled_folds()
+    held_out = dealt.loc[dealt["fold"] == int(split.rpartition("-")[2]), "artist_group"]
+    return pieces[~pieces["artist_group"].isin(held_out)]
+
+
+def bundled_folds() -> pd.DataFrame:
+    """Return the tracks of the bundled music's `scored_genres` with their `fold`, from 1 on.
+
+    The same whatever the seed: encoders of the book were trained without one of them.
+    """
+    tracks = open_mini().tracks
+    tracks = tracks[tracks["genre"].isin(scored_genres(tracks))]
+    return tracks.assign(fold=folds(tracks, FOLDS, OFFICIAL_SEED))
 
 
 def with_parts(pieces: pd.DataFrame) -> pd.DataFrame:

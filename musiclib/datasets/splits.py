@@ -22,6 +22,8 @@ VALIDATION_FRACTION = 0.15
 # Of the validation parts of `mini` and `debian`. No other seed may move them: tracks that shipped
 # models were trained on would then pass for tracks that they never heard.
 OFFICIAL_SEED = 0
+FOLDS = 5
+SMALLEST_SHARE = 0.5
 _STARTS = 10
 _GOOD_ENOUGH = 0.005  # tracks off the wanted shares, as a part of all
 
@@ -95,6 +97,60 @@ def with_validation(
     tracks = tracks.copy()
     tracks.loc[_cut(train, fraction, seed, "validation"), "split"] = "validation"
     return tracks
+
+
+def scored_genres(tracks: pd.DataFrame) -> list[str]:
+    """Return the genres on which a score makes sense, in alphabetical order.
+
+    Args:
+        tracks: Table with columns `genre` and `artist_group`.
+
+    Returns:
+        Genres with at least half as many tracks as the largest, by at least two artists; "unknown"
+        is no genre. Empty where fewer than two are left.
+    """
+    known = tracks[tracks["genre"] != "unknown"]
+    counts = known["genre"].value_counts()
+    artists = known.groupby("genre")["artist_group"].nunique()
+    large = counts.index[counts >= SMALLEST_SHARE * counts.max()]
+    genres = sorted(str(genre) for genre in large if artists[genre] > 1)
+    return genres if len(genres) > 1 else []
+
+
+def folds(tracks: pd.DataFrame, count: int = FOLDS, seed: int = 0) -> pd.Series:
+    """Deal tracks into folds for cross-validation, stratified by genre, each artist in one fold.
+
+    Args:
+        tracks: Table with columns `genre` and `artist_group`.
+        count: Number of folds; no more are made than there are artists in all, or tracks of the
+            largest genre.
+        seed: Seed of the dealing; equal seeds give equal folds, whatever the order of rows.
+
+    Returns:
+        Numbers from 1 on, with the index of `tracks`.
+
+    Raises:
+        DatasetError: There are tracks of fewer than two artists, so that there is nobody else to
+            learn from.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    ordered = tracks.sort_index()
+    artists = ordered["artist_group"].nunique()
+    count = min(count, artists, int(ordered["genre"].value_counts().max()) if artists else 0)
+    if count < 2:
+        raise DatasetError(
+            f"{len(tracks)} tracks of {artists} artist groups cannot be dealt into folds that "
+            "share no artist; add music by others"
+        )
+    number = pd.Series(0, index=ordered.index, name="fold")
+    deal = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of genres smaller than the number of folds
+        parts = list(deal.split(ordered, ordered["genre"], ordered["artist_group"]))
+    for place, (_, held_out) in enumerate(parts):
+        number.iloc[held_out] = place + 1
+    return number.reindex(tracks.index)
 
 
 def shared_artists(tracks: pd.DataFrame) -> list[str]:

@@ -12,6 +12,7 @@ from musiclib.latents.pooling import MEAN_STD, RICH, SEVEN, Pooled, Statistic, p
 from musiclib.latents.representations import (
     AutoencoderLatents,
     QuantisedLatents,
+    RandomLatents,
     Representation,
 )
 from musiclib.latents.samples import TrackSamples, samples
@@ -31,6 +32,7 @@ __all__ = [
     "Mfcc",
     "Pooled",
     "QuantisedLatents",
+    "RandomLatents",
     "Representation",
     "Sequences",
     "Source",

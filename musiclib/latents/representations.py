@@ -19,7 +19,7 @@ import torch
 from musiclib.audio import FloatArray
 from musiclib.codecs.latent import AutoencoderCodec
 from musiclib.files import code_digest
-from musiclib.models import Autoencoder
+from musiclib.models import Autoencoder, as_autoencoder
 from musiclib.training import Checkpoint
 
 
@@ -159,6 +159,41 @@ class AutoencoderLatents(Representation):
             levelled, _ = self.model.levelled(torch.tensor(audio, dtype=torch.float32)[None])
             latent: FloatArray = self.model.encode(self.model.inputs(levelled))[0].numpy()
         return latent
+
+
+@dataclass(frozen=True, eq=False)
+class RandomLatents(AutoencoderLatents):
+    """The latents of the same network before it has learned anything, as a control.
+
+    All weights are random numbers. The normalisation of spectra is that of the trained model, since
+    it comes from the music's statistics and not from learning.
+
+    Attributes:
+        seed: Seed of the weights.
+    """
+
+    seed: int = 0
+
+    @cached_property
+    def model(self) -> Autoencoder:
+        """The model, ready to encode."""
+        from musiclib.training import new_model  # brings the loop, which takes seconds to import
+
+        found = as_autoencoder(new_model(self.checkpoint.model_config, self.seed))
+        spectrogram = getattr(found, "spectrogram", None)
+        if spectrogram is not None:
+            trained = self.checkpoint.build().get_submodule("spectrogram")
+            spectrogram.load_state_dict(trained.state_dict())
+        return found.eval()
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Name of the model, marked."""
+        return f"{self.checkpoint.path.stem}-random"
+
+    def settings(self) -> dict[str, Any]:
+        """Configuration and seed."""
+        return {**super().settings(), "random": self.seed}
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,6 +22,7 @@ from musiclib.models.base import (
 )
 from musiclib.models.bottleneck import Bottleneck
 from musiclib.models.denoising import Corruption
+from musiclib.models.filterbank import FilterbankAutoencoder, FilterbankConfig
 from musiclib.models.frames import (
     DeepAutoencoder,
     DeepConfig,
@@ -43,6 +44,7 @@ MODELS: dict[str, type[Model]] = {
     for model in (
         FrequencyAutoencoder,
         WaveformAutoencoder,
+        FilterbankAutoencoder,
         PcaAutoencoder,
         ShallowAutoencoder,
         DeepAutoencoder,
@@ -61,6 +63,8 @@ __all__ = [
     "Corruption",
     "DeepAutoencoder",
     "DeepConfig",
+    "FilterbankAutoencoder",
+    "FilterbankConfig",
     "FrameAutoencoder",
     "FrequencyAutoencoder",
     "FrequencyConfig",

@@ -44,6 +44,7 @@ class WaveformConfig(ModelConfig):
         width: Channels of the residual units.
         blocks: Residual units on each side.
         spine: Whether there is a linear path from samples to samples.
+        first_scale: Factor of the random numbers that the first layer's filters start from.
         l2_weight: Weight of `losses.relative_l2`.
         time_weight: Weight of `losses.noise_to_signal_db`.
         spectral_weight: Weight of `losses.spectral_distance`.
@@ -61,6 +62,7 @@ class WaveformConfig(ModelConfig):
     width: int = 192
     blocks: int = 3
     spine: bool = True
+    first_scale: float = 1.0
     l2_weight: float = 0.0
     time_weight: float = 1.0
     spectral_weight: float = 0.0
@@ -130,6 +132,8 @@ class WaveformAutoencoder(Autoencoder):
             config.filters, 1, config.kernel, config.first_stride, padding=edge, bias=False
         )
 
+        with torch.no_grad():
+            self.analysis.weight.mul_(config.first_scale)
         self.spine_in: nn.Conv1d | None = None
         self.spine_out: nn.ConvTranspose1d | None = None
         if config.spine:
