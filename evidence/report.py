@@ -79,9 +79,10 @@ def linear(latent: int) -> FrequencyAutoencoder:
         with torch.no_grad():
             model.prepare(islice(batches, made.training.prepare_batches))
     else:  # the first of the same components
-        cut = {"reduce.weight": latent, "expand.weight": latent}
         solved = linear(widest).state_dict()
-        model.load_state_dict({name: part[: cut.get(name)] for name, part in solved.items()})
+        for name in ("reduce.weight", "expand.weight"):
+            solved[name] = solved[name][:latent]
+        model.load_state_dict(solved)
     return model.eval()
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from musiclib.models import (
     Autoencoder,
     DeepConfig,
+    FilterbankConfig,
     FrequencyConfig,
     LstmConfig,
     ModelConfig,
@@ -41,9 +42,10 @@ SMALL: dict[str, ModelConfig] = {
             log_spectral_weight=0.2,
             spectral_weight=0.5,
         ),
+        FilterbankConfig(sample_rate=RATE, filters=24, kernel=80, hop=16),
         PcaConfig(**_FRAMES),
         ShallowConfig(**_FRAMES),
-        DeepConfig(**_FRAMES, hidden=(32, 24)),
+        DeepConfig(**_FRAMES, hidden=(32, 24), norm=True),
         LstmConfig(**_FRAMES, hidden=24),
         VaeConfig(**_FRAMES, hidden=(32, 24)),
     )

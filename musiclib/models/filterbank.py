@@ -109,6 +109,8 @@ class FilterbankAutoencoder(Autoencoder):
         return TYPICAL_RMS * output[..., :length]
 
     def loss(self, target: Tensor, reconstruction: Reconstruction) -> Losses:
-        """Noise-to-signal ratio in dB."""
-        total = losses.noise_to_signal_db(target[:, 0], reconstruction.output[:, 0].float())
-        return Losses(total, {"noise_to_signal_db": total.detach()})
+        """Noise-to-signal ratio in dB; relative squared error is reported too."""
+        first, second = target[:, 0].float(), reconstruction.output[:, 0].float()
+        total = losses.noise_to_signal_db(first, second)
+        error = losses.relative_l2(first, second)
+        return Losses(total, {"noise_to_signal_db": total.detach(), "l2": error.detach()})

@@ -80,6 +80,8 @@ class DeepConfig(FrameConfig):
         spine: Whether linear maps run beside the hidden layers on both sides. They start as
             principal components. `hidden=(128,), activation="tanh", spine=False` is the plain deep
             autoencoder of the literature.
+        norm: Whether hidden layers are normalised (Ba, Kiros and Hinton, "Layer normalization",
+            2016), which lets deep networks learn from random numbers several times as fast.
     """
 
     kind: ClassVar[str] = "frames_deep"
@@ -87,6 +89,7 @@ class DeepConfig(FrameConfig):
     hidden: tuple[int, ...] = (512, 256)
     activation: str = "gelu"
     spine: bool = True
+    norm: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -227,8 +230,8 @@ class DeepAutoencoder(FrameAutoencoder):
     def __init__(self, config: DeepConfig) -> None:
         super().__init__(config)
         bins, latent = config.stft.n_bins, config.latent
-        self.encoder = dense((bins, *config.hidden, latent), config.activation)
-        self.decoder = dense((latent, *config.hidden[::-1], bins), config.activation)
+        self.encoder = dense((bins, *config.hidden, latent), config.activation, config.norm)
+        self.decoder = dense((latent, *config.hidden[::-1], bins), config.activation, config.norm)
         self.spine = Spine(bins, latent) if config.spine else None
         if config.spine:
             shrink(self.encoder)
@@ -268,12 +271,14 @@ class Spine(nn.Module):
             self.expand.weight.copy_((vectors * spread if whiten else vectors).T)
 
 
-def dense(sizes: tuple[int, ...], activation: str) -> nn.Sequential:
+def dense(sizes: tuple[int, ...], activation: str, norm: bool = False) -> nn.Sequential:
     """Linear layers of the given sizes with an activation between each two."""
     layers: list[nn.Module] = []
     for first, second in itertools.pairwise(sizes):
-        layers += [nn.Linear(first, second), ACTIVATIONS[activation]()]
-    return nn.Sequential(*layers[:-1])
+        if layers:
+            layers += [*([nn.LayerNorm(first)] if norm else []), ACTIVATIONS[activation]()]
+        layers.append(nn.Linear(first, second))
+    return nn.Sequential(*layers)
 
 
 def shrink(net: nn.Sequential) -> None:

@@ -15,6 +15,7 @@ from musiclib.models import (
     Bottleneck,
     Corruption,
     DeepConfig,
+    FilterbankConfig,
     FrequencyConfig,
     LearnedTransformConfig,
     LstmConfig,
@@ -75,6 +76,16 @@ _WAVEFORM = TrainConfig(
 )
 _WAVEFORM_COMPRESSING = replace(
     _WAVEFORM, steps=2500, validate_every=500, validation_segments=192, prepare_batches=48
+)
+# A step costs a twentieth of those above, and a filter has a long way to go.
+_FILTERBANK = replace(
+    _WAVEFORM,
+    steps=6000,
+    batch_size=8,
+    learning_rate=1e-2,
+    validate_every=500,
+    checkpoint_every=500,
+    prepare_batches=8,
 )
 _FRAMES = TrainConfig(
     steps=1500,
@@ -285,6 +296,28 @@ def _all() -> Iterator[Recipe]:
         "waveform-8 without a linear path, all filters from random numbers",
         WaveformConfig(factor=8, spine=False),
         replace(_WAVEFORM, steps=2500),
+    )
+    # Three ways in which a first layer could come to sinusoids by itself.
+    yield Recipe(
+        "waveform-8-tiny",
+        "waveform-8-scratch with first filters from tiny numbers, under weight decay",
+        WaveformConfig(factor=8, spine=False, first_scale=0.01),
+        replace(_WAVEFORM, steps=2500, weight_decay=0.5),
+        CORPUS,
+    )
+    yield Recipe(
+        "waveform-8-critical",
+        "waveform-8-scratch with 64 first filters every 64 samples, so that it must choose",
+        WaveformConfig(factor=8, spine=False, filters=64),
+        replace(_WAVEFORM, steps=2500),
+        CORPUS,
+    )
+    yield Recipe(
+        "filterbank",
+        "64 filters every 64 samples and nothing else, trained for rate: 0.3 dB pay for 1 kbps",
+        FilterbankConfig(bottleneck=Bottleneck("rate", rate_weight=0.3)),
+        _FILTERBANK,
+        CORPUS,
     )
     restorer = Recipe(
         RESTORER,
