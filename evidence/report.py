@@ -80,7 +80,7 @@ def linear(latent: int) -> FrequencyAutoencoder:
             model.prepare(islice(batches, made.training.prepare_batches))
     else:  # the first of the same components
         solved = linear(widest).state_dict()
-        for name in ("reduce.weight", "expand.weight"):
+        for name in ("reduce.weight", "reduce.bias", "expand.weight"):
             solved[name] = solved[name][:latent]
         model.load_state_dict(solved)
     return model.eval()

@@ -121,3 +121,53 @@ def test_values_that_are_not_finite_are_refused():
     pieces.values[0, 0] = np.nan
     with pytest.raises(DatasetError, match="not finite"):
         crossval.predict_fold(pieces, tracks, 1)
+
+
+def coins(tracks: pd.DataFrame, shares: dict[str, float], seed: int) -> pd.DataFrame:
+    """Return systems that get each artist's tracks right together, with a probability each."""
+    draw = np.random.default_rng(seed)
+    artists = tracks["artist_group"].unique()
+    hits = {name: pd.Series(draw.random(len(artists)) < p, artists) for name, p in shares.items()}
+    return pd.DataFrame(
+        {name: tracks["artist_group"].map(hit) for name, hit in hits.items()}
+    ).astype(float)
+
+
+def test_comparisons_of_equal_systems_are_rarely_settled():
+    tracks = corpus(artists=40)
+    settled = [
+        crossval.compare(coins(tracks, {"a": 0.7, "b": 0.7}, seed), [("a", "b")], tracks)[
+            "verdict"
+        ][0]
+        in ("better", "worse")
+        for seed in range(60)
+    ]
+    assert np.mean(settled) < 0.12
+
+
+def test_what_is_called_visible_is_seen_four_times_in_five():
+    tracks = corpus(artists=60)
+    gap = 0.25
+    found = [
+        crossval.compare(
+            coins(tracks, {"a": 0.5 + gap, "b": 0.5}, seed), [("a", "b")], tracks
+        ).iloc[0]
+        for seed in range(40)
+    ]
+    visible = np.mean([row["visible"] for row in found])
+    power = np.mean([row["verdict"] == "better" for row in found])
+    # Of a difference a little larger, or smaller, than the visible one, the power says which.
+    assert (power > 0.8) == (gap > visible) or abs(power - 0.8) < 0.15
+    assert all(row["n"] == 60 for row in found)
+
+
+def test_comparisons_of_a_table_are_corrected_together():
+    tracks = corpus(artists=40)
+    hits = coins(tracks, {"a": 0.9, "b": 0.6, "c": 0.5}, 1)
+    pairs = [("a", "b"), ("a", "c"), ("b", "c")]
+    found = crossval.compare(hits, pairs, tracks)
+    assert (found["p_holm"] >= found["p"]).all()
+    alone = crossval.compare(hits, pairs[:1], tracks).iloc[0]
+    assert alone["p"] == alone["p_holm"] == found["p"][0]
+    turned = crossval.compare(hits, [("b", "a")], tracks).iloc[0]
+    assert turned["difference"] == pytest.approx(-found["difference"][0])
