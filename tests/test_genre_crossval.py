@@ -171,3 +171,15 @@ def test_comparisons_of_a_table_are_corrected_together():
     assert alone["p"] == alone["p_holm"] == found["p"][0]
     turned = crossval.compare(hits, [("b", "a")], tracks).iloc[0]
     assert turned["difference"] == pytest.approx(-found["difference"][0])
+
+
+def test_a_small_folder_is_dealt_so_that_each_genre_can_be_learned():
+    index = pd.Index([f"t{n}" for n in range(6)], name="track_id")
+    small = pd.DataFrame({"genre": list("aabbcc"), "artist_group": list("123456")}, index)
+    for seed in range(20):
+        dealt = crossval.deal(small, seed)
+        assert (dealt.groupby("genre")["fold"].nunique() == 2).all()
+    large = corpus().drop(columns="fold")
+    assert crossval.deal(large, 3)["fold"].equals(folds(large, seed=3))
+    with pytest.raises(DatasetError, match="no two genres"):
+        crossval.deal(small.assign(genre="a"))

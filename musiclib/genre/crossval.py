@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from musiclib.datasets import folds, scored_genres
 from musiclib.errors import DatasetError
 from musiclib.genre.scores import balanced_interval
 from musiclib.latents import Pooled
@@ -26,10 +27,39 @@ STRENGTHS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 """What is tried for the constant C; the smallest regularises most."""
 
 _LEAST: Final = 1e-9
+_ATTEMPTS: Final = 20
 
 Features = Callable[[int], Pooled]
 """Vectors of the pieces of all tracks, by the fold that is tested: an encoder may be trained for
 each fold, on music without its artists."""
+
+
+def deal(tracks: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Deal the tracks of the scored genres into folds in which each genre can be learned.
+
+    Args:
+        tracks: Table with `genre` and `artist_group`; index `track_id`.
+        seed: Seed of the dealing.
+
+    Returns:
+        The tracks of `musiclib.datasets.scored_genres` with their `fold`.
+
+    Raises:
+        DatasetError: There are no two such genres, or one always falls into a single fold, so that
+            nothing of it would be left to learn from.
+    """
+    genres = scored_genres(tracks)
+    if not genres:
+        raise DatasetError("there are no two genres of similar size by several artists; add music")
+    scored = tracks[tracks["genre"].isin(genres)]
+    for attempt in range(_ATTEMPTS):
+        dealt = scored.assign(fold=folds(scored, seed=seed + 1_000 * attempt))
+        there = dealt.groupby("genre")["fold"].nunique()
+        if there.min() > 1:
+            return dealt
+    raise DatasetError(
+        f"all tracks of {there.idxmin()} fall into one fold: add music of this genre by others"
+    )
 
 
 def classifier(strength: float) -> Pipeline:
