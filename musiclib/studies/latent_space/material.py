@@ -38,12 +38,11 @@ LABELS: Final[Mapping[str, str]] = {
     "deep-16": "deep-16",
     "pca-16": "pca-16",
     "frequency-128": "frequency-128",
-    "waveform-8": "waveform-8",
     "log-mel": "log-mel",
     "mfcc": "MFCC",
 }
-"""The spaces and what a reader sees: latents of four models, and two that no model made."""
-LATENTS: Final = ("deep-16", "pca-16", "frequency-128", "waveform-8")
+"""The spaces and what a reader sees: latents of three models, and two that no model made."""
+LATENTS: Final = ("deep-16", "pca-16", "frequency-128")
 
 
 @dataclass(frozen=True, eq=False)
