@@ -117,8 +117,10 @@ def predict_fold(
     """
     genres = sorted(tracks["genre"].unique())
     held_out = tracks["fold"] == fold
-    scores = [_inner(pieces, tracks[~held_out], strength, genres) for strength in strengths]
-    strength = strengths[int(np.argmax(np.round(scores, 9)))]
+    strength = strengths[0]
+    if len(strengths) > 1:
+        scores = [_inner(pieces, tracks[~held_out], one, genres) for one in strengths]
+        strength = strengths[int(np.argmax(np.round(scores, 9)))]
     train, test = (pieces.part(tracks.index[part]) for part in (~held_out, held_out))
     logs = predict(train, test, strength, genres)
     return logs.assign(strength=strength)[["strength", *genres]]
