@@ -114,6 +114,10 @@ codec: $(STAMP) ## train codecs on music from Debian's packages (5 GiB), into bu
 	@for seed in 1 2; do $(BIN)/musiclib train rate-18 --seed $$seed --dataset debian --data-root "$(or $(DATA_ROOT),build/data)" \
 		--profile "$(PROFILE)" --threads 1 --out build/codec/rate-18-seed-$$seed; done
 	@$(BIN)/musiclib train codec-tables --dataset mini --profile "$(PROFILE)" --out build/codec/codec-tables-hour
+	@for name in rate-18 rvq waveform-rate pca-16 pca-64; do $(BIN)/musiclib train $$name --split apart --dataset debian --data-root "$(or $(DATA_ROOT),build/data)" \
+		--profile "$(PROFILE)" --threads "$(JOBS)" --out build/codec/$$name-apart || exit 1; done
+	@for fold in 1 2 3 4 5; do $(BIN)/musiclib train pca-64 --split fold-$$fold --seed $$fold --dataset debian --data-root "$(or $(DATA_ROOT),build/data)" \
+		--profile "$(PROFILE)" --out build/codec/pca-64-fold-$$fold || exit 1; done
 
 evidence: $(STAMP) ## measure the book's kept tables: NAMES="one two", or all that are stale
 	@$(BIN)/musiclib evidence measure $(NAMES) --jobs "$(JOBS)" $(if $(SCHEDULER),--scheduler "$(SCHEDULER)")

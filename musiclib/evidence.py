@@ -12,7 +12,8 @@ a clip and a codec's setting) and a function from an item to rows of a tidy tabl
 - `verify` measures a tenth again where only code changed, and renews the digests if all agrees.
 
 Kept rows are measured in processes that do nothing else, with a cache of their own that was empty
-at first: nothing that older code left in the usual one takes part.
+at first: nothing that older code left in the usual one takes part. Trained models are an exception:
+see `Experiment.trains`.
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
 FOLDER_VARIABLE: Final = "MUSICLIB_EVIDENCE"
 VERIFIED_SHARE: Final = 0.1
 """Share of a table's items that `verify` measures again."""
+TRAINING_S: Final = "training_s"
+"""Column of experiments that train: seconds that the training took when it was made."""
 CHECK_SECONDS: Final = 10.0
 """What `check_sample` may cost, by the processor time that its items once took, in seconds."""
 
@@ -139,6 +142,9 @@ class Experiment:
         dataset: A data set of the experiment's own; by default the chapter's.
         seeded: Whether rows depend on the chapter's seed.
         digits: Significant digits that are kept of floats.
+        trains: Whether it trains models for hours. Then it is measured with the usual cache, where
+            a training is known by its settings, seed and music: one that is there already is not
+            made again, one that was interrupted goes on. By default it has a cache of its own.
         notes: What else a reader should know, such as versions of commands.
     """
 
@@ -150,6 +156,7 @@ class Experiment:
     dataset: str = ""
     seeded: bool = True
     digits: int = 9
+    trains: bool = False
     notes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -243,6 +250,30 @@ def check_sample(
         item = told["items"][number][0]
         _compare(one, item, table.iloc[parts[number]], _measured(one, asked, item), told)
     return sum(told["items"][number][1] for number in chosen)
+
+
+def expected_hours(
+    name: str, parameters: Parameters = BUNDLED, folder: str | Path | None = None
+) -> float:
+    """Return how long it takes to measure an experiment live, in hours of one core.
+
+    Each piece of work is expected to take what those of its kind took for the kept table on the
+    machine that `record` names. Where it is about all music at once, and not about a clip, that
+    grows with the number of tracks.
+    """
+    one = _Evidence.of(name, folder)
+    asked, told = one.asked(parameters), one.read_record()
+    kept: list[tuple[dict[str, Any], float]] = [(item, cost) for item, _, cost in told["items"]]
+    known = {field: {item[field] for item, _ in kept} for field in kept[0][0]}
+    growth = 1.0
+    if not {"clip", "track_id"} & known.keys():
+        growth = max(1.0, len(asked.music) / len(one.asked(BUNDLED).music))
+    total = 0.0
+    for item in one.items(asked):
+        same = [f for f, value in item.items() if value in known.get(f, ())]
+        alike = [cost for other, cost in kept if all(other[f] == item[f] for f in same)]
+        total += float(np.mean(alike or [cost for _, cost in kept]))
+    return growth * total / 3600.0
 
 
 def record(name: str, folder: str | Path | None = None) -> dict[str, Any]:
@@ -593,7 +624,10 @@ def _measured(one: _Evidence, asked: Parameters, item: Item) -> dict[str, Any]:
         raise EvidenceError(f"{one.name}, {_words(item)}: no rows came of it")
     columns = {str(name): _kind(table[name]) for name in table}
     text = _as_csv(table, one.experiment.digits)
-    return _result(columns, text, len(table), _processor_seconds() - started, asdict(Provenance()))
+    seconds = _processor_seconds() - started
+    if TRAINING_S in table:  # a training that was found in the cache has its cost all the same
+        seconds = max(seconds, float(table[TRAINING_S].max()))
+    return _result(columns, text, len(table), seconds, asdict(Provenance()))
 
 
 def _processor_seconds() -> float:
@@ -636,7 +670,7 @@ def _results(
     if journal.dropped:  # what made those may have left something in the cache
         shutil.rmtree(one.cache, ignore_errors=True)
     results = work_through(
-        partial(_traced, one, asked, str(one.cache)),
+        partial(_traced, one, asked, None if one.experiment.trains else str(one.cache)),
         items,
         journal,
         jobs=jobs,
@@ -669,6 +703,13 @@ def _live(one: _Evidence, asked: Parameters, jobs: int | None) -> pd.DataFrame:
             key = hashlib.sha256(f"{one.folder} {asked}".encode()).hexdigest()[:16]
             path = cache_root() / "evidence" / f"{one.name}-{key}.jsonl"
             path.parent.mkdir(parents=True, exist_ok=True)
+            if one.record.is_file() and not path.exists():
+                hours = expected_hours(one.name, asked, one.folder)
+                sys.stdout.write(
+                    f"{one.name}: {len(items)} pieces of work, about {hours:.2g} hours of one core "
+                    f"in {jobs} processes; an interrupted run goes on where it stopped.\n"
+                )
+                sys.stdout.flush()
             with FileLock(path.with_suffix(".lock")):  # a second chapter waits, and finds it done
                 journal = _journal(one, path, asked)
                 results = work_through(

@@ -1,4 +1,4 @@
-"""Music whose genre can be heard by a computer, and sources and runs for classifiers."""
+"""Music whose genre can be heard by a computer, and sources for classifiers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from musiclib.audio import FloatArray, save
-from musiclib.genre import Run
 
 RATE = 8_000
 GENRES = ("calm", "rough")
@@ -48,12 +47,9 @@ class Tracks:
     def fingerprint(self) -> str:
         return "made"
 
-    def run(self, number: int = 0) -> Run:
-        train = [name for name in self.tracks.index if self.tracks.loc[name, "split"] == "train"]
-        test = [name for name in self.tracks.index if self.tracks.loc[name, "split"] == "test"]
-        held = set(train[number::5])
-        rest = tuple(name for name in train if name not in held)
-        return Run(number, rest, tuple(sorted(held)), tuple(test), GENRES)
+    def part(self, test: bool) -> list[str]:
+        """Return the tracks to be tested, or those to learn from."""
+        return list(self.tracks.index[(self.tracks["split"] == "test") == test])
 
 
 def write_genres(root: Path, per_genre: int = 8, seconds: float = 2.0) -> Path:

@@ -422,6 +422,33 @@ def test_a_smoke_run_is_live_small_and_in_this_process(folder):
     assert not list(folder.glob(".*.jsonl"))
 
 
+def test_a_long_run_says_beforehand_what_it_costs(folder, here, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MUSICLIB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    told = json.loads((folder / f"{NAME}.json").read_text())
+    items = [[item, rows, 3600.0 * len(item["system"])] for item, rows, _ in told["items"]]
+    change_record(folder, items=items)
+    # Names of three and five letters, and four clips each.
+    assert evidence.expected_hours(NAME, folder=folder) == pytest.approx(4 * 3 + 4 * 5)
+    evidence.read(NAME, Parameters(seed=1), folder=folder)
+    assert "8 pieces of work, about 32 hours of one core" in capsys.readouterr().out
+    evidence._LIVE.clear()
+    evidence.read(NAME, Parameters(seed=1), folder=folder)  # it is there by now
+    assert capsys.readouterr().out == ""
+
+
+def test_a_training_that_is_found_costs_what_it_cost(tmp_path, here):
+    (tmp_path / f"{NAME}.py").write_text(
+        DECLARATION.replace('"value": quality / 3', '"training_s": 500.0, "value": quality / 3')
+        .replace('"value": math.nan', '"training_s": 500.0, "value": math.nan')
+        .replace('{"quality": Within(0.01)})', '{"quality": Within(0.01)}, trains=True)')
+    )
+    evidence.measure(NAME, folder=tmp_path)
+    assert not (tmp_path / f".{NAME}.cache").exists()
+    told = json.loads((tmp_path / f"{NAME}.json").read_text())
+    assert {cost for _, _, cost in told["items"]} == {500.0}
+
+
 def test_another_seed_is_live_unless_it_does_not_matter(folder, here, tmp_path, monkeypatch):
     monkeypatch.setenv("MUSICLIB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

@@ -183,3 +183,35 @@ def test_a_small_folder_is_dealt_so_that_each_genre_can_be_learned():
     assert crossval.deal(large, 3)["fold"].equals(folds(large, seed=3))
     with pytest.raises(DatasetError, match="no two genres"):
         crossval.deal(small.assign(genre="a"))
+
+
+def test_hits_and_scores_are_those_of_plain_counting():
+    tracks = corpus(artists=30, tracks=2)
+    generator = np.random.default_rng(0)
+    guess = generator.choice(["g0", "g1", "g2"], len(tracks))
+    logs = pd.DataFrame(np.log(0.1), tracks.index, ["g0", "g1", "g2"])
+    for name, genre in zip(tracks.index, guess, strict=True):
+        logs.loc[name, genre] = np.log(0.8)
+    perfect = pd.DataFrame(
+        {genre: np.where(tracks["genre"] == genre, 0.0, -5.0) for genre in ("g0", "g1", "g2")},
+        tracks.index,
+    )
+    tables = [one.assign(system=name).reset_index() for name, one in (("x", logs), ("y", perfect))]
+    found = crossval.hits(pd.concat(tables), tracks)
+    assert list(found.columns) == ["x", "y"]
+    assert found["x"].reindex(tracks.index).eq(guess == tracks["genre"]).all()
+    scored = crossval.scores(found, tracks).set_index("system")
+    by_genre = pd.Series(guess == tracks["genre"], tracks.index).groupby(tracks["genre"]).mean()
+    assert scored.loc["x", "mean"] == pytest.approx(by_genre.mean())
+    assert scored.loc["x", "low"] < scored.loc["x", "mean"] < scored.loc["x", "high"]
+    assert scored.loc["y", "mean"] == 1.0
+    assert set(scored["n"]) == {30}
+
+
+def test_balanced_accuracy_weighs_genres_equally():
+    genres = pd.Series(["a"] * 9 + ["b"])
+    found = crossval.balanced_interval([1.0] * 9 + [0.0], genres, pd.Series(range(10)))
+    assert found.mean == 0.5
+    assert found.n == 10
+    alone = crossval.balanced_interval([1.0] * 10, genres, pd.Series(["one"] * 10))
+    assert np.isnan(alone.low)  # a single artist has no interval

@@ -14,6 +14,7 @@ from tests.listen_fixture import RATE, Page, alone, files, tone
 __all__ = ["alone", "files"]
 pytestmark = pytest.mark.usefixtures("alone")
 
+LINE = {"PCA": np.column_stack([np.arange(8), np.zeros(8)])}
 GENRES = ("orchestral", "folk_world", "chiptune")
 
 
@@ -184,6 +185,34 @@ def test_layouts_come_with_their_places_and_notes(files):
     assert "PCA" in page.text
 
 
+def test_paths_lie_on_the_grid_of_their_layout(files):
+    line = np.column_stack([np.arange(8), np.zeros(8)])
+    out = line[0] + [[0.0, 0.0], [0.0, 7.0]]  # upwards, as far as the points lie apart
+    page = Page(
+        shown(layouts={"PCA": line, "UMAP": line}, paths={"PCA": [out, *[np.zeros((0, 2))] * 7]})
+    )
+    pca, umap = (a for a in page.all("input") if "data-xy" in a)
+    assert pca["data-paths"] == "0 1000 0 0,,,,,,,"
+    assert [int(n) for n in pca["data-xy"].split()][1::2] == [1000] * 8  # room for the path
+    assert [int(n) for n in umap["data-xy"].split()][1::2] == [0] * 8
+    assert "data-paths" not in umap
+    found = places(shown(layouts={"PCA": line}, paths={"PCA": [out, *[np.zeros((0, 2))] * 7]}))
+    assert len(set(found[:, 1])) == 1
+    assert found[0, 1] > 400  # below the room for the path
+
+
+def test_a_path_that_leaves_for_a_moment_does_not_take_all_room(files):
+    line = np.column_stack([np.arange(8), np.zeros(8)])
+    rests = np.linspace((0.0, 0.0), (7.0, 0.0), 100)
+    leaves = rests.copy()
+    leaves[50] = (-1000.0, 0.0)
+    page = Page(shown(layouts={"PCA": line}, paths={"PCA": [leaves, *[rests] * 7]}))
+    (pca,) = (a for a in page.all("input") if "data-xy" in a)
+    assert [int(n) for n in pca["data-xy"].split()][::2] == [round(1000 * n / 7) for n in range(8)]
+    walk = [int(n) for n in pca["data-paths"].split(",")[0].split()][::2]
+    assert (walk[0], walk[50], walk[-1]) == (0, 0, 1000)
+
+
 def test_shapes_and_fillings_repeat_what_colours_say(files):
     some = [point(i, split=("train", "test")[i % 2]) for i in range(6)]
     html = shown(some)
@@ -280,6 +309,11 @@ def test_a_map_has_text_where_there_is_no_html(files):
         ({"layouts": {"PCA": np.zeros((3, 2))}}, r"'PCA' has the shape \(3, 2\), not \(8, 2\)"),
         ({"layouts": {"PCA": np.full((8, 2), np.inf)}}, "'PCA' has places that are NaN"),
         ({"notes": {"PCA": "x"}}, "which are no layouts"),
+        ({"paths": {"PCA": []}}, "paths for .'PCA'., which are no layouts"),
+        ({"layouts": LINE, "paths": {"PCA": [np.eye(2)]}}, "1 paths for 8 points"),
+        ({"layouts": LINE, "paths": {"PCA": [np.eye(3)] * 8}}, r"path of 'Piece 0' .* \(3, 3\)"),
+        ({"layouts": LINE, "paths": {"PCA": [np.ones((1, 2))] * 8}}, "two steps or more"),
+        ({"layouts": LINE, "paths": {"PCA": [np.full((2, 2), np.nan)] * 8}}, "NaN or infinite"),
         ({"colour_by": ("mood",)}, "'mood' to colour by. There are: genre"),
         ({"seconds": 0.0}, "need a length"),
         ({"some": [point(i, split=f"part {i}") for i in range(4)]}, "up to 3 parts"),

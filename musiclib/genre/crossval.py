@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.special import stdtrit
 from sklearn.linear_model import LogisticRegression
@@ -19,9 +20,16 @@ from sklearn.preprocessing import StandardScaler
 
 from musiclib.datasets import folds, scored_genres
 from musiclib.errors import DatasetError
-from musiclib.genre.scores import balanced_interval
 from musiclib.latents import Pooled
-from musiclib.stats import SCALES, holm, sign_flip_p, verdict
+from musiclib.stats import (
+    SCALES,
+    Bounds,
+    Interval,
+    holm,
+    jackknife,
+    sign_flip_p,
+    verdict,
+)
 
 STRENGTHS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 """What is tried for the constant C; the smallest regularises most."""
@@ -150,6 +158,76 @@ def balanced_accuracy(prediction: pd.Series, genre: pd.Series) -> float:
     """Return the mean over genres of the share of their tracks that are predicted right."""
     right = prediction == genre.reindex(prediction.index)
     return float(right.groupby(genre.reindex(prediction.index)).mean().mean())
+
+
+def hits(predictions: pd.DataFrame, tracks: pd.DataFrame) -> pd.DataFrame:
+    """Return 1 where a system's prediction is right, 0 where it is not, or the mean of several.
+
+    Args:
+        predictions: `system`, `track_id`, and the log probability of each genre; a system may have
+            several rows for a track, from several dealings.
+        tracks: Table with `genre`; index `track_id`.
+
+    Returns:
+        A row a track, a column a system, in the order of the predictions.
+    """
+    genres = [str(genre) for genre in sorted(tracks["genre"].unique()) if genre in predictions]
+    right = (
+        predictions[genres].idxmax(axis=1)
+        == tracks["genre"].reindex(predictions["track_id"]).to_numpy()
+    )
+    table = predictions[["system", "track_id"]].assign(hit=right.astype(float))
+    wide = table.groupby(["track_id", "system"])["hit"].mean().unstack("system")
+    return wide[list(dict.fromkeys(predictions["system"]))]
+
+
+def scores(hits: pd.DataFrame, tracks: pd.DataFrame) -> pd.DataFrame:
+    """Return the balanced accuracy of each system.
+
+    Args:
+        hits: How well each system (a column) did on each track (`track_id`).
+        tracks: Table with `genre` and `artist_group`; index `track_id`.
+
+    Returns:
+        `system`, `mean`, and the ends `low` and `high` of its 95 % interval over `n` artists.
+    """
+    about = tracks.reindex(hits.index)
+    found = {
+        str(name): balanced_interval(hits[name], about["genre"], about["artist_group"])
+        for name in hits
+    }
+    rows = [(name, one.mean, one.low, one.high, one.n) for name, one in found.items()]
+    return pd.DataFrame(rows, columns=["system", "mean", "low", "high", "n"])
+
+
+def balanced_interval(
+    values: npt.ArrayLike,
+    genres: pd.Series,
+    artists: pd.Series,
+    bounds: Bounds | None = (0.0, 1.0),
+) -> Interval:
+    """Mean over genres of the mean over tracks, with a 95 % interval over artists.
+
+    Args:
+        values: Such as 1 for each track that is predicted right, and 0 for the others, `(N,)`.
+        genres: Genre of each track, `(N,)`.
+        artists: Its artist, `(N,)`.
+        bounds: Lowest and highest possible value; None for differences.
+
+    Returns:
+        The mean with its interval; a genre is left out with an artist who has it alone.
+    """
+    owners, names = pd.factorize(artists)
+    columns, labels = pd.factorize(genres)
+    sums = np.zeros((2, len(names), len(labels)))
+    np.add.at(sums[0], (owners, columns), np.asarray(values, dtype=np.float64))
+    np.add.at(sums[1], (owners, columns), 1.0)
+    totals = sums.sum(axis=1, keepdims=True)
+    rest, count = np.concatenate([totals, totals - sums], axis=1)
+    there = count > 0
+    shares = np.divide(rest, count, out=np.zeros(rest.shape), where=there)
+    means = shares.sum(axis=1) / np.maximum(there.sum(axis=1), 1)
+    return jackknife(means[0], means[1:], bounds=bounds)
 
 
 def compare(

@@ -1,10 +1,10 @@
-"""Learning and guessing with networks: one loop for all that recognise genre."""
+"""Networks that learn genre: one loop for all that read sequences, spectra or samples."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -14,14 +14,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from musiclib.errors import DatasetError, TrainingError
-from musiclib.genre.guesses import FloatMatrix, Part, guesses_of
-from musiclib.genre.protocol import SEGMENT_S, Run
-from musiclib.latents import Source, track_pieces
+from musiclib.latents import AutoencoderLatents, Sequences, Source, track_pieces
 from musiclib.latents.sources import channel_statistics, frames_in
+from musiclib.models.genre import LatentClassifier, Pooling, SequenceClassifier, SpectrogramCnn
 from musiclib.training import TrainConfig
 from musiclib.training.fabric import make_fabric, repeatable
 
-_GUESSED_TOGETHER = 32
+_PREDICTED_TOGETHER: Final = 32
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,7 @@ class Learning:
         weight_decay: Weight decay.
         smoothing: Label smoothing.
         seconds: Length of a piece.
-        encoder_rate: Learning rate of an encoder that is fine-tuned, or of a filterbank, as a share
-            of the other.
+        encoder_rate: Learning rate of an encoder that is fine-tuned, as a share of the other.
     """
 
     steps: int = 200
@@ -44,7 +42,7 @@ class Learning:
     learning_rate: float = 1e-2
     weight_decay: float = 0.1
     smoothing: float = 0.1
-    seconds: float = SEGMENT_S
+    seconds: float = 3.0
     encoder_rate: float = 0.1
 
     def __post_init__(self) -> None:
@@ -52,8 +50,12 @@ class Learning:
             raise TrainingError("steps, batch and learning_rate must be positive")
 
 
+CNN: Final = Learning(learning_rate=3e-3)
+TUNING: Final = Learning(steps=60, batch=8, learning_rate=5e-4, encoder_rate=0.2)
+
+
 class Normalised(nn.Module):
-    """A network behind a normalisation of its channels that training pieces give."""
+    """A network behind a normalisation of its channels that training tracks give."""
 
     mean: Tensor
     spread: Tensor
@@ -70,57 +72,102 @@ class Normalised(nn.Module):
         return scores
 
 
-def learn_and_guess(
-    make: Callable[[], nn.Module], source: Source, run: Run, learning: Learning | None = None
-) -> pd.DataFrame:
-    """Train a new network on a run's training tracks, and guess the others.
+def on_spectra(
+    found: Sequences, train: Sequence[str], seed: int, learning: Learning = CNN
+) -> Normalised:
+    """Return a convolutional network that has learned genre from log-mel spectra of tracks."""
+    make = lambda genres: SpectrogramCnn(found.channels, genres, "statistics")  # noqa: E731
+    return _learned(make, found, train, seed, learning)
+
+
+def on_latents(
+    found: Sequences,
+    train: Sequence[str],
+    seed: int,
+    pooling: Pooling = "statistics",
+    learning: Learning | None = None,
+) -> Normalised:
+    """Return a classifier that has learned genre from the sequences of tracks.
+
+    It sees what logistic regression sees: statistics over time. With the pooling `attention` it
+    weighs the frames of a piece as it finds best.
+    """
+    make = lambda genres: SequenceClassifier(found.channels, genres, found.frame_rate, pooling)  # noqa: E731
+    return _learned(make, found, train, seed, learning or Learning())
+
+
+def fine_tuned(
+    of: AutoencoderLatents,
+    found: Sequences,
+    sound: Source,
+    train: Sequence[str],
+    seed: int,
+    learning: Learning = TUNING,
+    first: Learning | None = None,
+) -> nn.Module:
+    """Train a classifier of latents, and then the encoder with it.
 
     Args:
-        make: Makes the network, from `(B, C, L)` to `(B, genres)`.
+        of: The latents.
+        found: Their sequences.
+        sound: The same tracks as samples at the encoder's rate, which the network reads.
+        train: Tracks to learn from.
+        seed: Of all that is random.
+        learning: How both learn together.
+        first: How the classifier learns before.
+    """
+    head = on_latents(found, train, seed, learning=first)
+    assert isinstance(head.network, SequenceClassifier)
+    encoder = of.checkpoint.build()
+    encoder.requires_grad_(True)
+    whole = LatentClassifier(encoder, head.network, head.mean.flatten(), head.spread.flatten())
+    return learn(whole, sound, train, seed, learning)
+
+
+def _learned(
+    make: Any, found: Sequences, train: Sequence[str], seed: int, learning: Learning
+) -> Normalised:
+    mean, spread = (torch.from_numpy(v).float() for v in channel_statistics(found, train))
+    genres = found.tracks.loc[list(train), "genre"].nunique()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = Normalised(make(genres), mean, spread)
+    learn(network, found, train, seed, learning)
+    return network
+
+
+def learn(
+    network: nn.Module, source: Source, train: Sequence[str], seed: int, learning: Learning
+) -> nn.Module:
+    """Train a network in place to tell the genres of tracks apart, in alphabetical order.
+
+    Pieces come from random places of the tracks, each track being equally likely. The loss weighs
+    genres by the inverse of their share, so that rare ones are not neglected.
+
+    Args:
+        network: From `(B, C, L)` to scores `(B, genres)`.
         source: What it reads.
-        run: Who learns from what. Its number seeds all that is random.
+        train: Tracks to learn from; those that cannot be read are left out.
+        seed: Of all that is random.
         learning: How.
 
     Returns:
-        Probabilities of pieces, as `musiclib.genre.guesses.guesses_of` makes them.
+        The network on the CPU, in evaluation mode.
 
     Raises:
-        DatasetError: A genre has no training tracks that can be read.
+        DatasetError: None of the tracks can be read.
         TrainingError: The loss is not finite any more.
     """
-    learning = learning or Learning()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(run.number)
-        network = Normalised(make(), *statistics(source, run.train))
-    return guess(learn(network, source, run, learning), source, run, learning.seconds)
-
-
-def statistics(source: Source, tracks: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """Return mean and standard deviation of each channel over tracks, two tensors `(C,)`."""
-    mean, spread = channel_statistics(source, tracks)
-    return torch.from_numpy(mean).float(), torch.from_numpy(spread).float()
-
-
-def learn(network: nn.Module, source: Source, run: Run, learning: Learning) -> nn.Module:
-    """Train a network in place.
-
-    Pieces come from random places of the training tracks, each track being equally likely. The loss
-    weighs genres by the inverse of their share, so that rare ones are not neglected.
-
-    Returns:
-        The network on the CPU, in evaluation mode.
-    """
-    names = [name for name in run.train if name in source]
-    truth = source.tracks.loc[names, "genre"]
-    counts = truth.value_counts().reindex(list(run.genres), fill_value=0)
-    if counts.min() == 0:
-        raise DatasetError(f"no training track of {counts.idxmin()} can be read: add music")
-    weights = torch.tensor(len(names) / (len(counts) * counts.to_numpy()), dtype=torch.float32)
-    labels = torch.tensor([run.genres.index(genre) for genre in truth])
+    names = [name for name in train if name in source]
+    if not names:
+        raise DatasetError("none of the tracks to learn genre from can be read: add music")
+    codes, _ = pd.factorize(source.tracks.loc[names, "genre"], sort=True)
+    labels, counts = torch.from_numpy(codes).long(), np.bincount(codes)
+    weights = torch.tensor(len(names) / (len(counts) * counts), dtype=torch.float32)
     fabric = _fabric(learning)
-    generator = np.random.default_rng(run.number)
+    generator = np.random.default_rng(seed)
     with repeatable(fabric):
-        torch.manual_seed(run.number)
+        torch.manual_seed(seed)
         optimizer = torch.optim.AdamW(_groups(network, learning))
         rates = [group["lr"] for group in optimizer.param_groups]
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, learning.steps)
@@ -145,26 +192,38 @@ def learn(network: nn.Module, source: Source, run: Run, learning: Learning) -> n
     return network.to("cpu").eval()
 
 
-def guess(network: nn.Module, source: Source, run: Run, seconds: float = SEGMENT_S) -> pd.DataFrame:
-    """Return probabilities of all pieces of a run's validation and test tracks."""
-    found = {}
-    parts: dict[Part, Sequence[str]] = {"validation": run.validation, "test": run.test}
-    for names in parts.values():
-        for name in names:
-            if name in source:
-                found[name] = _probabilities(network, source, name, seconds)
-    return guesses_of(run.number, parts, found, run.genres)
+def predict(
+    network: nn.Module,
+    source: Source,
+    names: Sequence[str],
+    genres: Sequence[str],
+    seconds: float = 3.0,
+) -> pd.DataFrame:
+    """Return log probabilities as `musiclib.genre.crossval.predict` does.
+
+    Args:
+        network: One that has learned these genres.
+        source: What it reads.
+        names: Tracks.
+        genres: In alphabetical order.
+        seconds: Length of a piece.
+
+    Returns:
+        Mean over a track's pieces: index `track_id`, a column a genre.
+    """
+    rows = {name: _log_shares(network, source, name, seconds) for name in names if name in source}
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(genres))
+    return table.rename_axis("track_id")
 
 
-def _probabilities(network: nn.Module, source: Source, name: str, seconds: float) -> FloatMatrix:
+def _log_shares(network: nn.Module, source: Source, name: str, seconds: float) -> Any:
     pieces = [piece for _, piece in track_pieces(source, seconds, name)]
-    batches = [
-        torch.from_numpy(np.stack(pieces[first : first + _GUESSED_TOGETHER]))
-        for first in range(0, len(pieces), _GUESSED_TOGETHER)
-    ]
+    logs = []
     with torch.inference_mode():
-        shares = torch.cat([network(batch).softmax(dim=1) for batch in batches])
-    return shares.double().numpy()
+        for first in range(0, len(pieces), _PREDICTED_TOGETHER):
+            batch = torch.from_numpy(np.stack(pieces[first : first + _PREDICTED_TOGETHER]))
+            logs.append(network(batch).log_softmax(dim=1).clamp(min=np.log(1e-9)))
+    return torch.cat(logs).double().mean(dim=0).numpy()
 
 
 def _random_piece(
@@ -180,20 +239,15 @@ def _random_piece(
 
 
 def _groups(network: nn.Module, learning: Learning) -> list[dict[str, Any]]:
-    """Parameters with their learning rates: what starts from something known goes slower."""
-    named = list(network.named_parameters())
-    slow = [p for name, p in named if _is_slow(name)]
-    fast = [p for name, p in named if not _is_slow(name)]
+    """Parameters with their learning rates: an encoder that was trained before goes slower."""
+    named = [(n, p) for n, p in network.named_parameters() if p.requires_grad]
+    fast = [parameter for name, parameter in named if not name.startswith("model.")]
+    slow = [parameter for name, parameter in named if name.startswith("model.")]
     rate, decay = learning.learning_rate, learning.weight_decay
     groups = [{"params": fast, "lr": rate, "weight_decay": decay}]
-    slow = [parameter for parameter in slow if parameter.requires_grad]
     if slow:
         groups.append({"params": slow, "lr": rate * learning.encoder_rate, "weight_decay": 0.0})
     return groups
-
-
-def _is_slow(name: str) -> bool:
-    return name.startswith("model.") or ".bank." in f".{name}"
 
 
 def _fabric(learning: Learning) -> Fabric:

@@ -1,323 +1,209 @@
-"""Systems: what is shown of a track, and who guesses from it."""
+"""Systems: what a classifier is shown of a track.
+
+Each gives vectors of pieces of three seconds for the fold that is tested. Encoders have heard no
+artist of that fold: they were trained without it (`by fold`), or without any artist of the bundled
+music.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import io
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Final
 
 import numpy as np
 import pandas as pd
-import torch
-from torch import nn
 
-from musiclib.datasets import Dataset, cache_root
-from musiclib.files import code_digest, replace_file
-from musiclib.genre import classical, networks
-from musiclib.genre.classical import Kind
-from musiclib.genre.guesses import Guesses
-from musiclib.genre.networks import Learning
-from musiclib.genre.protocol import SEGMENT_S, Run
+from musiclib.codecs.latent import open_checkpoint
+from musiclib.datasets import Dataset
+from musiclib.datasets.debian_music import bundled_folds
+from musiclib.evidence import BUNDLED, Parameters
+from musiclib.genre.crossval import deal
 from musiclib.latents import (
     RICH,
     AutoencoderLatents,
+    Bands,
+    CodedFrames,
+    LogMel,
+    Mfcc,
     Pooled,
+    QuantisedLatents,
+    RandomLatents,
     Representation,
-    Source,
-    Statistic,
-    bands,
+    Sequences,
     fit_filterbank,
     pooled,
-    samples,
     sequences,
 )
-from musiclib.models.genre import (
-    LatentClassifier,
-    Pooling,
-    SequenceClassifier,
-    SpectrogramCnn,
-    WaveformCnn,
-)
+from musiclib.training import Checkpoint, trained
 
-FINE_TUNING = Learning(steps=60, batch=16, learning_rate=2e-3, weight_decay=0.1, encoder_rate=0.2)
-_CODE = ("genre", "latents", "models", "datasets/segments.py")
+PIECE_S: Final = 3.0
+
+DEALINGS: Final = 5
+"""How often artists are dealt anew, so that the luck of one dealing counts less."""
 
 
-class System(ABC):
-    """A way to guess genre.
+@dataclass(frozen=True)
+class System:
+    """A system.
 
     Attributes:
-        name: Unique name, which a reader sees.
-        group: `baseline`, `frozen`, `fine-tuned`, ...: what it is compared with.
+        pieces: Vectors of the pieces of all tracks, for the fold that is tested, or for the number
+            of a dealing, from 1 on, where they do not change with the fold.
+        by_fold: Whether they differ from fold to fold.
+        learns: Whether an encoder was trained for them.
     """
 
-    name: str
-    group: str
+    pieces: Callable[[Parameters, int], Pooled]
+    by_fold: bool = False
+    learns: bool = False
 
-    @abstractmethod
-    def settings(self) -> dict[str, Any]:
-        """All that the guesses depend on besides the tracks, as JSON values or their text."""
-
-    @abstractmethod
-    def sources(self, dataset: Dataset) -> list[Source]:
-        """What it reads of the tracks."""
-
-    @abstractmethod
-    def learn_and_guess(self, dataset: Dataset, run: Run) -> pd.DataFrame:
-        """Learn from the training tracks of a run and guess its other tracks."""
+    def changes(self, parameters: Parameters) -> bool:
+        """Return whether the pieces differ from fold to fold; then artists are dealt once only."""
+        return self.by_fold or (self.learns and parameters.profile != "mini")
 
 
-@dataclass(frozen=True, eq=False)
-class Statistics(System):
-    """Statistics of pieces and a classical classifier.
-
-    Attributes:
-        name: Unique name.
-        group: What it is compared with.
-        representations: What is taken statistics of; several are put side by side.
-        kind: The classifier.
-        statistics: The statistics.
-        seconds: Length of a piece.
-    """
-
-    name: str
-    group: str
-    representations: tuple[Representation, ...]
-    kind: Kind = "logistic"
-    statistics: tuple[Statistic, ...] = RICH
-    seconds: float = SEGMENT_S
-    _pooled: dict[str, Pooled] = field(default_factory=dict, repr=False)
-
-    def settings(self) -> dict[str, Any]:
-        """Representations, classifier and statistics."""
-        keys = [representation.key for representation in self.representations]
-        return {"keys": keys, "kind": self.kind, "of": self.statistics, "seconds": self.seconds}
-
-    def sources(self, dataset: Dataset) -> list[Source]:
-        """The sequences."""
-        return [sequences(representation, dataset) for representation in self.representations]
-
-    def pieces(self, dataset: Dataset) -> Pooled:
-        """Return the vectors of all pieces, computed once."""
-        found = self.sources(dataset)
-        key = " ".join(source.fingerprint() for source in found)
-        if key not in self._pooled:
-            self._pooled.clear()
-            self._pooled[key] = _side_by_side(
-                [pooled(source, self.seconds, self.statistics) for source in found]
-            )
-        return self._pooled[key]
-
-    def learn_and_guess(self, dataset: Dataset, run: Run) -> pd.DataFrame:
-        """See `musiclib.genre.classical.learn_and_guess`."""
-        return classical.learn_and_guess(self.pieces(dataset), run, self.kind)
-
-
-def _side_by_side(tables: Sequence[Pooled]) -> Pooled:
-    """Join vectors of the same pieces; rounding may have left one source a piece more at an end."""
-    if len(tables) == 1:
-        return tables[0]
-    numbered = [
-        table.rows.assign(piece=table.rows.groupby("track_id").cumcount()) for table in tables
-    ]
-    keys = [pd.MultiIndex.from_frame(rows[["track_id", "piece"]]) for rows in numbered]
-    common = keys[0][np.logical_and.reduce([keys[0].isin(other) for other in keys])]
-    places = [key.get_indexer(common) for key in keys]
-    values = np.concatenate([t.values[at] for t, at in zip(tables, places, strict=True)], axis=1)
-    rows = tables[0].rows.iloc[places[0]].reset_index(drop=True)
-    return Pooled(values, rows, " + ".join(table.name for table in tables))
-
-
-@dataclass(frozen=True, eq=False)
-class TrackTable(System):
-    """One vector a track that was made elsewhere, for example of simple descriptors.
-
-    Attributes:
-        name: Unique name.
-        group: What it is compared with.
-        table: Numbers; index `track_id`.
-        kind: The classifier.
-    """
-
-    name: str
-    group: str
-    table: pd.DataFrame
-    kind: Kind = "forest"
-
-    def settings(self) -> dict[str, Any]:
-        """Classifier and numbers."""
-        content = hashlib.sha256(self.table.to_csv().encode()).hexdigest()
-        return {"kind": self.kind, "table": content}
-
-    def sources(self, dataset: Dataset) -> list[Source]:  # noqa: ARG002
-        """None: the numbers are there."""
-        return []
-
-    def learn_and_guess(self, dataset: Dataset, run: Run) -> pd.DataFrame:
-        """See `musiclib.genre.classical.learn_and_guess`."""
-        there = dataset.tracks.loc[
-            [name for name in dataset.tracks.index if name in self.table.index]
-        ]
-        rows = there[["genre", "split", "artist_group"]].assign(start_s=0.0)
-        rows = rows.rename_axis("track_id").reset_index()
-        values = self.table.loc[rows["track_id"]].to_numpy(np.float32)
-        return classical.learn_and_guess(Pooled(values, rows, self.name), run, self.kind)
-
-
-@dataclass(frozen=True, eq=False)
-class Network(System):
-    """A network from scratch: on frozen latents, on log-mel spectra, or on samples.
-
-    Attributes:
-        name: Unique name.
-        group: What it is compared with.
-        representation: What it reads; None for samples.
-        architecture: `sequence`, `filterbank` (for latents that swing), `spectrogram`, `waveform`.
-        pooling: Over time.
-        learning: How it learns.
-        sample_rate: Of samples, in Hz.
-    """
-
-    name: str
-    group: str
-    representation: Representation | None
-    architecture: str = "sequence"
-    pooling: Pooling = "statistics"
-    learning: Learning = field(default_factory=Learning)
-    sample_rate: int = 8_000
-
-    def settings(self) -> dict[str, Any]:
-        """Input, architecture and learning."""
-        return {
-            "key": self.representation.key if self.representation else self.sample_rate,
-            "architecture": self.architecture,
-            "pooling": self.pooling,
-            "learning": asdict(self.learning),
-        }
-
-    def sources(self, dataset: Dataset) -> list[Source]:
-        """Sequences or samples."""
-        if self.representation is None:
-            return [samples(dataset, self.sample_rate)]
-        return [sequences(self.representation, dataset)]
-
-    def make(self, source: Source, run: Run) -> nn.Module:
-        """Return a new network; a filterbank starts as principal components of training tracks."""
-        genres = len(run.genres)
-        if self.architecture == "waveform":
-            return WaveformCnn(genres, self.pooling)
-        if self.architecture == "spectrogram":
-            return SpectrogramCnn(source.channels, genres, self.pooling)
-        if self.architecture != "filterbank":
-            return SequenceClassifier(source.channels, genres, source.frame_rate, self.pooling)
-        return SequenceClassifier(
-            source.channels,
-            genres,
-            source.frame_rate,
-            self.pooling,
-            filterbank=torch.from_numpy(fit_filterbank(source, run.train).kernels),
-            stride=bands.STRIDE,
-            shrink=bands.SHRINK,
-        )
-
-    def learn_and_guess(self, dataset: Dataset, run: Run) -> pd.DataFrame:
-        """See `musiclib.genre.networks.learn_and_guess`."""
-        (source,) = self.sources(dataset)
-        make = lambda: self.make(source, run)  # noqa: E731
-        return networks.learn_and_guess(make, source, run, self.learning)
-
-
-@dataclass(frozen=True, eq=False)
-class FineTuned(System):
-    """A classifier of latents, and then its encoder trained with it.
-
-    Attributes:
-        name: Unique name.
-        group: What it is compared with.
-        frozen: The classifier that training starts from, on an autoencoder's latents.
-        learning: How both learn together.
-    """
-
-    name: str
-    group: str
-    frozen: Network
-    learning: Learning = FINE_TUNING
-
-    @cached_property
-    def representation(self) -> AutoencoderLatents:
-        """The latents."""
-        found = self.frozen.representation
-        assert isinstance(found, AutoencoderLatents)
-        return found
-
-    def settings(self) -> dict[str, Any]:
-        """Those of the frozen one, and the learning."""
-        return {"frozen": self.frozen.settings(), "learning": asdict(self.learning)}
-
-    def sources(self, dataset: Dataset) -> list[Source]:
-        """Latents, and samples."""
-        return [*self.frozen.sources(dataset), samples(dataset, self.representation.sample_rate)]
-
-    def learn_and_guess(self, dataset: Dataset, run: Run) -> pd.DataFrame:
-        """Train the classifier on latents, then the whole on samples, and guess."""
-        latents, sound = self.sources(dataset)
-        mean, spread = networks.statistics(latents, run.train)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(run.number)
-            head = self.frozen.make(latents, run)
-        start = networks.Normalised(head, mean, spread)
-        networks.learn(start, latents, run, self.frozen.learning)
-        assert isinstance(start.network, SequenceClassifier)
-        encoder = self.representation.checkpoint.build()
-        encoder.requires_grad_(True)
-        whole = LatentClassifier(encoder, start.network, mean, spread)
-        networks.learn(whole, sound, run, self.learning)
-        return networks.guess(whole, sound, run, self.learning.seconds)
-
-
-def guess_all(system: System, dataset: Dataset, runs: Sequence[Run]) -> Guesses:
-    """Let a system learn and guess in every run.
-
-    What a run gives is kept in the cache folder; an interrupted experiment goes on, and a repeated
-    one is done at once.
+@lru_cache(maxsize=8)
+def dealt(parameters: Parameters, dealing: int = 0) -> pd.DataFrame:
+    """Return the tracks of the genres that are scored, with their `fold`.
 
     Args:
-        system: The system.
-        dataset: The tracks.
-        runs: Who learns from what.
+        parameters: Of a chapter.
+        dealing: 0: the folds that encoders are trained for; 1, 2, ...: others.
+
+    Raises:
+        DatasetError: There are no two genres that can be told apart without their artists.
     """
-    prints = [source.fingerprint() for source in system.sources(dataset)]
-    tables = []
-    for run in runs:
-        path = _path(system, prints, run)
-        if not path.exists():
-            table = system.learn_and_guess(dataset, run)
-            data = table.to_csv(index=False, float_format="%.6g").encode()
-            replace_file(path, data)
-        # Read back even when just made, so that both ways give the same digits.
-        tables.append(pd.read_csv(io.BytesIO(path.read_bytes()), dtype={"track_id": str}))
-    return Guesses(system.name, pd.concat(tables, ignore_index=True), runs[0].genres)
+    if dealing == 0 and replace(parameters, profile="mini", seed=0) == BUNDLED:
+        return bundled_folds()
+    return deal(parameters.music.tracks, parameters.seed + dealing)
 
 
-def _path(system: System, prints: Sequence[str], run: Run) -> Path:
-    values = [type(system).__name__, repr(system.settings()), *prints, repr(run)]
-    key = hashlib.sha256("\n".join([code_digest(*_CODE), *values]).encode()).hexdigest()[:24]
-    return cache_root() / "genre" / f"{key}.csv"
+@lru_cache(maxsize=4)
+def scored(parameters: Parameters) -> Dataset:
+    """Return these tracks as a data set."""
+    return parameters.music.select(track_ids=list(dealt(parameters).index))
 
 
-def with_learning(system: System, steps: int) -> System:
-    """Return the same system with at most so many steps of its networks, for quick tests."""
-    if isinstance(system, Network):
-        short = replace(system.learning, steps=min(steps, system.learning.steps))
-        return replace(system, learning=short)
-    if isinstance(system, FineTuned):
-        frozen = with_learning(system.frozen, steps)
-        assert isinstance(frozen, Network)
-        short = replace(system.learning, steps=min(steps, system.learning.steps), batch=4)
-        return replace(system, frozen=frozen, learning=short)
-    return system
+def without(parameters: Parameters, fold: int) -> Dataset:
+    """Return the music of some parameters, with a fold for its test part and one for validation."""
+    number = dealt(parameters)["fold"].reindex(parameters.music.tracks.index)
+    following = fold % int(number.max()) + 1
+    part = number.map({fold: "test", following: "validation"}).fillna("train")
+    held_out = parameters.music.tracks["artist_group"].isin(
+        parameters.music.tracks["artist_group"][number == fold]
+    )
+    part = part.mask(held_out, "test")
+    return replace(parameters.music, tracks=parameters.music.tracks.assign(split=part))
+
+
+def encoder(parameters: Parameters, name: str, fold: int, by_fold: bool = False) -> Checkpoint:
+    """Return an autoencoder that has heard no artist of a fold.
+
+    Args:
+        parameters: With the profile `mini` it is a shipped one. Else it is trained on the music of
+            the parameters without the fold.
+        name: Of its recipe.
+        fold: The fold.
+        by_fold: Whether, of shipped ones, it is the one that has heard the artists of the others.
+    """
+    if parameters.profile == "mini":
+        own = by_fold and parameters == BUNDLED
+        return open_checkpoint(f"{name}-fold-{fold}" if own else f"{name}-apart")
+    return trained(name, without(parameters, fold), parameters.profile, fold)
+
+
+def shown(representation: Representation) -> System:
+    """Return a system that is shown mean, deviation and changes of sequences."""
+    return System(lambda parameters, _: _pooled(representation, parameters))
+
+
+def _pooled(representation: Representation, parameters: Parameters) -> Pooled:
+    return pooled(sequences(representation, scored(parameters)), PIECE_S, RICH)
+
+
+def latents(name: str, *, by_fold: bool = False, step: int | None = None) -> System:
+    """Return a system that is shown latents; with a step, whole numbers as a file holds them."""
+
+    def statistics(parameters: Parameters, fold: int) -> Pooled:
+        found = encoder(parameters, name, fold, by_fold)
+        of = AutoencoderLatents(found) if step is None else QuantisedLatents(found, step)
+        return _pooled(of, parameters)
+
+    return System(statistics, by_fold, learns=True)
+
+
+def untrained(name: str, swings: bool = False) -> System:
+    """Return a system that is shown latents of the same network with random weights.
+
+    Each dealing of artists has random weights of its own.
+    """
+
+    def statistics(parameters: Parameters, number: int) -> Pooled:
+        of = RandomLatents(encoder(parameters, name, number), number)
+        return _banded(of, parameters) if swings else _pooled(of, parameters)
+
+    return System(statistics, learns=True)
+
+
+def in_bands(name: str) -> System:
+    """Return a system that is shown energies of latents that swing, in principal bands."""
+
+    def statistics(parameters: Parameters, fold: int) -> Pooled:
+        return _banded(AutoencoderLatents(encoder(parameters, name, fold)), parameters)
+
+    return System(statistics, learns=True)
+
+
+def _banded(of: Representation, parameters: Parameters) -> Pooled:
+    found = sequences(of, scored(parameters))
+    bank = fit_filterbank(found, list(found.tracks.index))  # it sees no label
+    return _pooled(Bands(of, bank), parameters)
+
+
+def of_tracks(make: Callable[[Dataset], pd.DataFrame], name: str) -> System:
+    """Return a system that is shown a row of numbers a track; what is missing becomes a median."""
+
+    def statistics(parameters: Parameters, fold: int) -> Pooled:  # noqa: ARG001
+        tracks = dealt(parameters)
+        table = make(scored(parameters)).reindex(tracks.index).astype(float)
+        table = table.replace([np.inf, -np.inf], np.nan)
+        table = table.fillna(table.median()).dropna(axis=1)
+        rows = tracks[["genre", "split", "artist_group"]].assign(start_s=0.0)
+        rows = rows.rename_axis("track_id").reset_index()
+        return Pooled(table.to_numpy(np.float32), rows, name)
+
+    return System(statistics)
+
+
+BEST: Final = "rate-18"
+"""The autoencoder on which fine-tuning and attention are tried."""
+
+SYSTEMS: Final[dict[str, System]] = {
+    "MFCC": shown(Mfcc()),
+    "Log-mel": shown(LogMel()),
+    "Principal components, 16": latents("pca-16"),
+    "Principal components, 64": latents("pca-64"),
+    "Principal components, 64, by fold": latents("pca-64", by_fold=True),
+    "Random deep encoder, 64": untrained("deep-64"),
+    "Deep autoencoder, 16": latents("deep-16"),
+    "Deep autoencoder, 64": latents("deep-64"),
+    "Deep autoencoder, 64, by fold": latents("deep-64", by_fold=True),
+    "Random spectrogram encoder": untrained(BEST),
+    "Spectrogram autoencoder": latents(BEST),
+    "Random waveform encoder": untrained("waveform-rate", swings=True),
+    "Waveform autoencoder": in_bands("waveform-rate"),
+    "Residual vector quantiser": latents("rvq", step=-26),
+    "Melic": shown(CodedFrames(130)),
+}
+"""Systems that hear the sound, by what a reader calls them."""
+
+QUICK: Final = ("MFCC", "Log-mel", "Principal components, 16", "Random deep encoder, 64")
+"""Those that a few steps of training say something of."""
+
+
+def best_latents(parameters: Parameters, fold: int) -> tuple[AutoencoderLatents, Sequences]:
+    """Return the latents for fine-tuning and attention, and their sequences."""
+    of = AutoencoderLatents(encoder(parameters, BEST, fold))
+    return of, sequences(of, scored(parameters))

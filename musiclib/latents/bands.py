@@ -23,12 +23,13 @@ from musiclib.audio import FloatArray
 from musiclib.errors import DatasetError
 from musiclib.latents.representations import Derived, Representation
 from musiclib.latents.sources import Source, channel_statistics
-from musiclib.models.genre import BAND_FLOOR
 
 WINDOW: Final = 8
 STRIDE: Final = 2
 SHRINK: Final = 4
 BANDS: Final = 64
+BAND_FLOOR: Final = 1e-2
+"""Added to energies before the logarithm, where their mean over all directions is 1."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,8 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from musiclib.latents.quality import NOTHING, distances, grouped_interval, nearest, ratio_interval
-from musiclib.stats import Interval
+from musiclib.latents.quality import distances, same_nearest
 
 Array = npt.NDArray[np.float64]
 Labels = Sequence[Any] | npt.NDArray[Any]
@@ -56,13 +55,14 @@ def ridge_probe(
     from sklearn.linear_model import Ridge
     from sklearn.preprocessing import StandardScaler
 
-    scaler = StandardScaler().fit(np.asarray(training, dtype=np.float64))
-    x, wanted = scaler.transform(training), np.asarray(truth, dtype=np.float64)
+    given, asked = (np.asarray(values, dtype=np.float64) for values in (training, test))
+    scaler = StandardScaler().fit(given)
+    x, wanted = scaler.transform(given), np.asarray(truth, dtype=np.float64)
     centre, spread = wanted.mean(axis=0), np.maximum(wanted.std(axis=0), 1e-9)
     y = (wanted - centre) / spread
     alphas = _best_alphas(x, y, np.asarray(groups))
     fitted = Ridge(alpha=alphas, solver="cholesky").fit(x, y)
-    predicted = fitted.predict(scaler.transform(test)).reshape(-1, y.shape[1])
+    predicted = fitted.predict(scaler.transform(asked)).reshape(-1, y.shape[1])
     return Probe(predicted * spread + centre, centre, alphas)
 
 
@@ -82,41 +82,6 @@ def _best_alphas(x: Array, y: Array, groups: npt.NDArray[Any]) -> Array:
             errors[number] += np.square(guess - y[held]).sum(axis=0)
     best: Array = scaled[errors.argmin(axis=0)]
     return best
-
-
-def r2_interval(truth: npt.ArrayLike, probe: Probe, groups: Labels) -> Interval:
-    """Share of the squared error of the training mean that a probe removes.
-
-    Args:
-        truth: Targets of the test points, `(M, T)`.
-        probe: Their predictions.
-        groups: Artists of the test points, `(M,)`, over which the interval is.
-
-    Returns:
-        R2 over all targets together. The training mean has exactly 0; a probe can be below.
-    """
-    wanted = np.asarray(truth, dtype=np.float64)
-    total = np.square(wanted - probe.baseline).sum(axis=1)
-    rest = np.square(wanted - probe.predicted).sum(axis=1)
-    return ratio_interval(total - rest, total, groups)
-
-
-def r2_difference(truth: npt.ArrayLike, first: Probe, second: Probe, groups: Labels) -> Interval:
-    """R2 of one probe minus that of another on the same points.
-
-    Args:
-        truth: As for :func:`r2_interval`.
-        first: One probe.
-        second: Another one.
-        groups: Artists of the test points.
-
-    Returns:
-        The difference; it is clear where the interval leaves out 0.
-    """
-    wanted = np.asarray(truth, dtype=np.float64)
-    total = np.square(wanted - first.baseline).sum(axis=1)
-    gain = np.square(wanted - second.predicted) - np.square(wanted - first.predicted)
-    return ratio_interval(gain.sum(axis=1), total, groups)
 
 
 def tempo_hits(
@@ -139,41 +104,28 @@ def tempo_hits(
     return hits
 
 
-def identification(
+def identified(
     values: npt.ArrayLike,
     tracks: Labels,
     starts_s: npt.ArrayLike,
     apart_s: float,
     labels: Labels,
-    artists: Labels,
-    across_tracks: bool = False,
-) -> tuple[Interval, float]:
-    """Whether the nearest other piece has the same label.
+) -> tuple[Array, Array]:
+    """Return whether the nearest other piece has the same label.
 
     Args:
         values: Standardised vectors of pieces, `(N, D)`.
         tracks: Track of each piece, `(N,)`.
         starts_s: Where each piece starts in its track, in seconds, `(N,)`.
-        apart_s: Pieces of one track count only if their starts are further apart than this.
-        labels: What is to be found: the track itself, or its package.
-        artists: Artist of each piece, `(N,)`.
-        across_tracks: Leave out all pieces of the same track.
+        apart_s: Pieces of one track count only if their starts are further apart than this;
+            infinity: none of them counts.
+        labels: What is to be found: the track itself, its artist, or its soundtrack.
 
     Returns:
-        Share of the pieces that have it right, with an interval over artists, and the share by
-        blind choice. Pieces that no other one shares its label with are left out.
+        1 or 0 for each piece, and the share that a blind choice would have, `(N,)` each; NaN where
+        no piece that counts has the label.
     """
-    names, kinds = np.asarray(tracks), np.asarray(labels)
-    places = np.asarray(starts_s, dtype=np.float64)
-    together = np.equal.outer(names, names)
+    names, places = np.asarray(tracks), np.asarray(starts_s, dtype=np.float64)
     close = np.abs(np.subtract.outer(places, places)) <= apart_s
-    allowed = ~together if across_tracks else ~(together & close)
-    same = np.equal.outer(kinds, kinds)
-    right = (same & allowed).sum(axis=1)
-    usable = right > 0
-    if not usable.any():
-        return NOTHING, float("nan")
-    found = nearest(distances(values), allowed, 1)
-    hits = np.array([float(same[row, near[0]]) for row, near in enumerate(found) if usable[row]])
-    chance = float((right[usable] / allowed[usable].sum(axis=1)).mean())
-    return grouped_interval(hits, np.asarray(artists)[usable], bounds=(0.0, 1.0)), chance
+    allowed = ~(np.equal.outer(names, names) & close)
+    return same_nearest(distances(values), labels, allowed)

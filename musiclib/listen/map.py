@@ -2,7 +2,7 @@
 
 Without any script it is a picture whose points have names, and a list of the sounds. Where
 ``map.js`` runs, a point plays when it is clicked, arrow keys move between points, and
-colours and layouts can be chosen.
+colours and layouts can be chosen. A point that has a path walks along it while its sound plays.
 """
 
 import itertools
@@ -75,6 +75,7 @@ def latent_map(
     colour_by: Sequence[str] = ("genre", "artist", "loudness"),
     layouts: Mapping[str, npt.ArrayLike] | None = None,
     notes: Mapping[str, str] | None = None,
+    paths: Mapping[str, Sequence[npt.ArrayLike]] | None = None,
     seconds: float = 4.0,
     store: MediaStore | None = None,
 ) -> Rendered:
@@ -92,6 +93,10 @@ def latent_map(
             ``{"PCA": xy, "UMAP": xy}``, shape ``(points, 2)``: one is shown at a time. Without
             them, points are at their own ``x`` and ``y``.
         notes: A few words for each layout by its name, such as "k-NN purity 0.61".
+        paths: Where each point is while its sound plays, by the name of a layout: an array
+            ``(steps, 2)`` a point, at equal distances of time from the start of the sound that is
+            heard to its end, or ``(0, 2)`` for a point that stays. Where ``map.js`` runs, a point
+            that plays walks along it. The outermost hundredth of steps is drawn at the edge.
         seconds: Longest sound; what follows is left out.
         store: Where sounds go; by default where the environment says.
 
@@ -100,10 +105,11 @@ def latent_map(
         they are played; elsewhere they are embedded at a lower bitrate, with the script.
 
     Raises:
-        AudioError: If there is no point, if a place is missing or not finite, if a layout does not
-            fit the points, if `colour_by` names what no point has, or if a sound cannot be played.
+        AudioError: If there is no point, if a place is missing or not finite, if a layout or its
+            paths do not fit the points, if `colour_by` names what no point has, or if a sound
+            cannot be played.
     """
-    placed = _layouts(points, layouts, notes or {})
+    placed = _layouts(points, layouts, notes or {}, paths or {})
     if seconds <= 0:
         raise AudioError(f"sounds of a map need a length, not {seconds} s")
     part_styles([point.split for point in points])  # refuse before files are written
@@ -233,6 +239,7 @@ def _layouts(
     points: Sequence[MapPoint],
     layouts: Mapping[str, npt.ArrayLike] | None,
     notes: Mapping[str, str],
+    paths: Mapping[str, Sequence[npt.ArrayLike]],
 ) -> list[Layout]:
     if not points:
         raise AudioError("a map needs at least one point")
@@ -240,9 +247,12 @@ def _layouts(
         layouts = {"": [_place(point) for point in points]}
     if not layouts:
         raise AudioError("a map needs at least one layout, or points with x and y")
-    unknown = sorted(set(notes) - set(layouts))
-    if unknown:
-        raise AudioError(f"there are notes for {unknown}, which are no layouts: {list(layouts)}")
+    for kind, given in (("notes", notes), ("paths", paths)):
+        unknown = sorted(set(given) - set(layouts))
+        if unknown:
+            raise AudioError(
+                f"there are {kind} for {unknown}, which are no layouts: {list(layouts)}"
+            )
     placed = []
     for name, values in layouts.items():
         places = np.asarray(values, dtype=np.float64)
@@ -252,5 +262,28 @@ def _layouts(
             )
         if not np.isfinite(places).all():
             raise AudioError(f"the layout {name!r} has places that are NaN or infinite")
-        placed.append(Layout(name, map_parts.whole(places), notes.get(name, "")))
+        grid, walks = map_parts.whole(places, _paths(points, name, paths.get(name)))
+        placed.append(Layout(name, grid, notes.get(name, ""), walks))
     return placed
+
+
+def _paths(
+    points: Sequence[MapPoint], layout: str, given: Sequence[npt.ArrayLike] | None
+) -> list[npt.NDArray[np.float64]]:
+    if given is None:
+        return []
+    if len(given) != len(points):
+        raise AudioError(
+            f"the layout {layout!r} has {len(given)} paths for {len(points)} points: give each "
+            "point one, of shape (0, 2) where it stays"
+        )
+    walks = [np.asarray(path, dtype=np.float64) for path in given]
+    for point, path in zip(points, walks, strict=True):
+        if path.ndim != 2 or path.shape[1] != 2 or len(path) == 1:
+            raise AudioError(
+                f"the path of {point.title!r} in {layout!r} has the shape {path.shape}, not "
+                "(steps, 2) with two steps or more, or none"
+            )
+        if not np.isfinite(path).all():
+            raise AudioError(f"the path of {point.title!r} in {layout!r} is NaN or infinite")
+    return walks

@@ -15,6 +15,7 @@ WIDTH: Final = 720
 HEIGHT: Final = 504
 MARGIN: Final = 18
 _GRID: Final = 1000
+_OUTSIDE: Final = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,11 +27,20 @@ class Layout:
         places: Whole numbers, shape ``(points, 2)``: to the right and downwards, as :func:`whole`
             gives them.
         note: A few words about it.
+        paths: Where each point walks while its sound plays, shape ``(steps, 2)`` on the same grid;
+            none at all, or one a point, without steps for those that stay.
     """
 
     name: str
     places: npt.NDArray[np.int64]
     note: str = ""
+    paths: Sequence[npt.NDArray[np.int64]] = ()
+
+    @property
+    def extent(self) -> npt.NDArray[np.int64]:
+        """How far points and paths reach to the right and downwards."""
+        most: npt.NDArray[np.int64] = np.concatenate([self.places, *self.paths]).max(axis=0)
+        return most
 
 
 def words(name: str) -> str:
@@ -38,25 +48,37 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def whole(places: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+def whole(
+    places: npt.NDArray[np.float64], paths: Sequence[npt.NDArray[np.float64]] = ()
+) -> tuple[npt.NDArray[np.int64], list[npt.NDArray[np.int64]]]:
     """Places on a grid of 1,000 steps, which take a few characters each.
 
     Args:
         places: To the right and upwards, shape ``(points, 2)``.
+        paths: More of them, shape ``(steps, 2)`` each. All but the outermost hundredth of their
+            steps has room; those lie on the edge.
 
     Returns:
-        To the right and downwards, from 0. One step is as long in both directions, so distances
-        keep their proportions.
+        Both to the right and downwards, from 0. One step of the grid is as long in both directions,
+        so distances keep their proportions.
     """
-    turned = places * (1.0, -1.0)
-    shifted = turned - turned.min(axis=0)
-    return np.asarray(np.round(shifted / (shifted.max() or 1.0) * _GRID), dtype=np.int64)
+    turned = np.concatenate([places, *paths]) * (1.0, -1.0)
+    framed, steps = np.split(turned, [len(places)])
+    if len(steps):
+        least = np.quantile(steps, _OUTSIDE, axis=0, method="lower", keepdims=True)
+        most = np.quantile(steps, 1.0 - _OUTSIDE, axis=0, method="higher", keepdims=True)
+        framed = np.concatenate([framed, least, most])
+    low, high = framed.min(axis=0), framed.max(axis=0)
+    shifted = np.clip(turned, low, high) - low
+    grid = np.asarray(np.round(shifted / ((high - low).max() or 1.0) * _GRID), dtype=np.int64)
+    first, *rest = np.split(grid, np.cumsum([len(places), *map(len, paths)])[:-1])
+    return first, rest
 
 
 def controls(key: str, layouts: Sequence[Layout], colourings: Sequence[Colouring]) -> str:
     """Choices of layout and colour. They are hidden, since they do nothing without the script."""
     chosen = [
-        f'data-xy="{_numbers(one.places.ravel())}" data-note="{escape(one.note)}" '
+        f'data-xy="{_numbers(one.places.ravel())}" {_paths(one)}data-note="{escape(one.note)}" '
         f'value="{escape(one.name)}"'
         for one in layouts
     ]
@@ -72,6 +94,12 @@ def controls(key: str, layouts: Sequence[Layout], colourings: Sequence[Colouring
         + _choice(f"{key}-colour", "Colour", coloured, [one.label for one in colourings])
         + "</div>"
     )
+
+
+def _paths(layout: Layout) -> str:
+    if not layout.paths:
+        return ""
+    return f'data-paths="{",".join(_numbers(path.ravel()) for path in layout.paths)}" '
 
 
 def _choice(name: str, title: str, attributes: Sequence[str], labels: Sequence[str]) -> str:
@@ -106,7 +134,7 @@ def plot(
     Returns:
         HTML with inline SVG.
     """
-    extent = layout.places.max(axis=0)
+    extent = layout.extent
     room = np.array([WIDTH, HEIGHT]) - 2 * MARGIN
     scale = float((room / np.maximum(extent, 1)).min())
     corner = (np.array([WIDTH, HEIGHT]) - scale * extent) / 2

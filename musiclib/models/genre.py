@@ -1,4 +1,4 @@
-"""Networks that recognise genre: from sequences (latents), from spectrograms, from samples.
+"""Networks that recognise genre: from sequences (latents), from spectrograms.
 
 All end the same way: statistics of their features over time, dropout, one linear layer. So what
 differs between two of them is what they are fed.
@@ -11,15 +11,12 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from musiclib.errors import ModelError
 from musiclib.models.base import Autoencoder
 
 Pooling = Literal["statistics", "attention"]
 LAGS_S = (0.02, 0.04, 0.08, 0.16, 0.32)
-BAND_FLOOR = 1e-2
-"""Added to energies in bands before the logarithm, where their mean over all directions is 1."""
 _SMALLEST = 1e-4
 _ATTENTION_WIDTH = 16
 
@@ -106,12 +103,7 @@ class Ending(nn.Module):
 
 
 class SequenceClassifier(nn.Module):
-    """Genre from a sequence `(B, C, L)` by its statistics alone.
-
-    `filterbank` is for sequences that swing like a waveform, whose sign says nothing. Convolutions
-    find energies in bands of the sequence first, and their logarithms go on. It is what a
-    spectrogram does with samples, with bands that are learned from where they start.
-    """
+    """Genre from a sequence `(B, C, L)` by its statistics alone."""
 
     def __init__(
         self,
@@ -120,9 +112,6 @@ class SequenceClassifier(nn.Module):
         frame_rate: float,
         pooling: Pooling = "statistics",
         dropout: float = 0.5,
-        filterbank: Tensor | None = None,
-        stride: int = 1,
-        shrink: int = 1,
     ) -> None:
         """Make a classifier.
 
@@ -132,52 +121,16 @@ class SequenceClassifier(nn.Module):
             frame_rate: Frames in a second.
             pooling: Over time.
             dropout: Share of statistics that are dropped in training.
-            filterbank: First weights of the bands, `(bands, C, kernel)`; None for no bands.
-            stride: Distance in frames between places where the bands are taken.
-            shrink: Energies that are averaged into one behind the filterbank.
         """
         super().__init__()
-        if min(channels, classes, stride, shrink) < 1 or not frame_rate > 0.0:
+        if min(channels, classes) < 1 or not frame_rate > 0.0:
             raise ModelError("sizes and rates of a classifier must be positive")
-        self.bank: nn.Conv1d | None = None
-        self.shrink = shrink
-        if filterbank is None:
-            rate, inner = frame_rate, channels
-        else:
-            inner, _, kernel = filterbank.shape
-            if filterbank.shape[1] != channels:
-                raise ModelError(
-                    f"the filterbank is for {filterbank.shape[1]} channels, not {channels}"
-                )
-            self.bank = nn.Conv1d(channels, inner, kernel, stride, bias=False)
-            self.bank.weight = nn.Parameter(filterbank.clone())
-            rate = frame_rate / (stride * shrink)
-        self.ending = Ending(inner, classes, pooling, lags_at(rate), dropout)
-
-    def features(self, x: Tensor) -> Tensor:
-        """Return what is pooled, `(B, C', L')`."""
-        if self.bank is None:
-            return x
-        short = self.bank.kernel_size[0] - x.shape[-1]
-        energies = self.bank(F.pad(x, (0, max(0, short)))).float().square()
-        return torch.log(_averaged(energies, self.shrink) + BAND_FLOOR)
+        self.ending = Ending(channels, classes, pooling, lags_at(frame_rate), dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return scores `(B, classes)` before the softmax."""
-        scores: Tensor = self.ending(self.features(x))
+        scores: Tensor = self.ending(x)
         return scores
-
-
-def _log_energies(x: Tensor, shrink: int) -> Tensor:
-    """Return log energies of pairs of channels, `(B, 2 C, L)` to `(B, C, ceil(L / shrink))`."""
-    squares = x.float().square()
-    return torch.log(_averaged(squares[:, ::2] + squares[:, 1::2], shrink) + 1e-3)
-
-
-def _averaged(energies: Tensor, shrink: int) -> Tensor:
-    if shrink == 1:
-        return energies
-    return F.avg_pool1d(energies, min(shrink, energies.shape[-1]), ceil_mode=True)
 
 
 class SpectrogramCnn(nn.Module):
@@ -212,36 +165,6 @@ def _block(inner: int, outer: int, kernel: int, stride: int = 1) -> list[nn.Modu
         nn.BatchNorm2d(outer),
         nn.ReLU(),
     ]
-
-
-class WaveformCnn(nn.Module):
-    """Genre from samples `(B, 1, N)`, by 1-D convolutions from scratch.
-
-    A wide first layer with a large stride, as Dieleman and Schrauwen had ("End-to-end learning for
-    music audio", ICASSP 2014, section 3), then log energies, then two narrow layers.
-    """
-
-    def __init__(
-        self,
-        classes: int,
-        pooling: Pooling = "statistics",
-        width: int = 64,
-        kernel: int = 256,
-        stride: int = 64,
-    ) -> None:
-        super().__init__()
-        self.first = nn.Conv1d(1, 2 * width, kernel, stride, padding=(kernel - stride) // 2)
-        self.norm = nn.BatchNorm1d(width)
-        layers: list[nn.Module] = []
-        for _ in range(2):
-            layers += [nn.Conv1d(width, width, 3, padding=1), nn.BatchNorm1d(width), nn.ReLU()]
-        self.rest = nn.Sequential(*layers)
-        self.ending = Ending(width, classes, pooling, (), dropout=0.3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return scores `(B, classes)` before the softmax."""
-        scores: Tensor = self.ending(self.rest(self.norm(_log_energies(self.first(x), 4))))
-        return scores
 
 
 class LatentClassifier(nn.Module):

@@ -8,10 +8,17 @@
   const NEAR = { mouse: 22, touch: 34 }; // pixels from which a point can be picked
   const MARGIN = 22;
   const HINT = "Point at a mark to see its name, click it to hear it.";
+  const WALK_HINT = "Here it walks along its path while it plays.";
   const KEYS_HINT = "Keys, once the map has the focus: arrows to move, Enter to play, Escape to stop.";
 
   /** Numbers of an attribute. */
   const numbers = (text) => text.split(" ").map(Number);
+
+  /** Places of an attribute, two numbers each. */
+  function pairs(text) {
+    const all = text ? numbers(text) : [];
+    return Array.from({ length: all.length / 2 }, (_, index) => all.slice(2 * index, 2 * index + 2));
+  }
 
   /** A new element with attributes, in HTML or in SVG. */
   function make(name, attributes, parent, space = "http://www.w3.org/1999/xhtml") {
@@ -46,11 +53,15 @@
       this.kin = make("path", { class: "ml-kin", "aria-hidden": "true" }, this.svg, svg);
       this.svg.prepend(this.kin);
       const marks = make("g", { class: "ml-marks", "aria-hidden": "true" }, this.svg, svg);
+      this.path = make("path", { class: "ml-path" }, marks, svg);
       this.ring = make("circle", { class: "ml-ring", r: 12 }, marks, svg);
       this.wheel = make("g", { class: "ml-wheel" }, marks, svg);
       make("circle", { class: "ml-track", r: 15 }, this.wheel, svg);
       this.arc = make("circle", { class: "ml-arc", r: 15, pathLength: 1 }, this.wheel, svg);
       this.copy = make("g", { class: "ml-copy" }, this.wheel, svg); // the wheel hides the mark
+      this.walker = make("g", { class: "ml-walker", "data-none": "" }, marks, svg);
+      make("circle", { class: "ml-halo", r: 11 }, this.walker, svg);
+      this.twin = make("g", { class: "ml-copy" }, this.walker, svg);
       this.tip = make("div", { class: "ml-tip", "aria-hidden": "true", hidden: "" }, this.plot);
       this.line = make("p", { class: "ml-line" }, this.root);
       this.plot.after(this.line);
@@ -115,12 +126,16 @@
       this.showLine(at >= 0 ? at : playing);
       this.showTip(at);
       this.showKin(at);
+      this.showPath(at, playing);
+      if (playing < 0) this.walker.setAttribute("data-none", "");
     }
 
     showLine(index) {
       if (index < 0) {
-        const hasMouse = matchMedia("(hover: hover)").matches;
-        this.line.textContent = hasMouse ? `${HINT} ${KEYS_HINT}` : HINT;
+        const hints = [HINT];
+        if (this.paths && !this.isCalm()) hints.push(WALK_HINT);
+        if (matchMedia("(hover: hover)").matches) hints.push(KEYS_HINT);
+        this.line.textContent = hints.join(" ");
         return;
       }
       const [name, detail] = ["a, b", "span"].map((part) => this.items[index].querySelector(part));
@@ -132,13 +147,40 @@
 
     copyMark(index) {
       const colour = this.points[index].style.getPropertyValue("--ml-mark");
-      this.copy.style.setProperty("--ml-mark", colour);
-      this.copy.innerHTML = this.points[index].innerHTML;
+      for (const copy of [this.copy, this.twin]) {
+        copy.style.setProperty("--ml-mark", colour);
+        copy.innerHTML = this.points[index].innerHTML;
+      }
     }
 
     /** How much of the playing sound was heard, 0 to 1. */
     turn(share) {
       this.arc.style.strokeDashoffset = String(1 - share);
+      this.walk(share);
+    }
+
+    /** Whether the reader asked for as little motion as possible. */
+    isCalm() {
+      return matchMedia("(prefers-reduced-motion: reduce)").matches;
+    }
+
+    /** Lines along which points walk: the one that plays, and the one that is pointed at. */
+    showPath(...indices) {
+      const walks = [...new Set(indices)].map((index) => this.paths?.[index] ?? []);
+      const lines = walks.filter((steps) => steps.length).map((steps) => `M${steps.join("L")}`);
+      this.path.setAttribute("d", lines.join(""));
+    }
+
+    /** Put a copy of the playing point where it is by now: between two steps of its path. */
+    walk(share) {
+      const steps = this.paths?.[this.state.playing] ?? [];
+      const isWalking = steps.length > 0 && !this.isCalm();
+      this.walker.toggleAttribute("data-none", !isWalking);
+      if (!isWalking) return;
+      const at = Math.min(Math.max(share, 0), 1) * (steps.length - 1);
+      const step = Math.min(Math.floor(at), steps.length - 2);
+      const [x, y] = steps[step].map((from, axis) => from + (at - step) * (steps[step + 1][axis] - from));
+      this.walker.style.transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
     }
 
     put(mark, index) {
@@ -147,8 +189,10 @@
     }
 
     showTip(index) {
-      this.tip.hidden = index < 0;
-      if (index < 0) return;
+      // A walking point needs the room, and the line below the picture says what plays.
+      const isWalking = index === this.state.playing && this.paths?.[index]?.length > 0;
+      this.tip.hidden = index < 0 || isWalking;
+      if (this.tip.hidden) return;
       this.tip.textContent = this.names[index];
       const [x, y] = this.places[index];
       const half = this.tip.offsetWidth / 2;
@@ -172,15 +216,20 @@
       const width = this.plot.clientWidth;
       if (!width) return; // not in view
       const height = Math.round(width < 520 ? width : Math.min(0.7 * width, 620));
-      const grid = numbers((this.layouts.find((input) => input.checked) ?? this.layouts[0]).dataset.xy);
-      const pairs = this.points.map((_, index) => [grid[2 * index], grid[2 * index + 1]]);
-      const [right, below] = [0, 1].map((axis) => Math.max(...pairs.map((pair) => pair[axis])));
+      const { xy, paths } = (this.layouts.find((input) => input.checked) ?? this.layouts[0]).dataset;
+      const places = pairs(xy);
+      const walks = paths?.split(",").map(pairs) ?? [];
+      const [right, below] = [0, 1].map((axis) =>
+        [places, ...walks].flat().reduce((most, pair) => Math.max(most, pair[axis]), 0),
+      );
       const scale = Math.min(
         (width - 2 * MARGIN) / Math.max(right, 1),
         (height - 2 * MARGIN) / Math.max(below, 1),
       );
       const corner = [(width - scale * right) / 2, (height - scale * below) / 2];
-      this.places = pairs.map((pair) => pair.map((value, axis) => corner[axis] + scale * value));
+      const put = (pair) => pair.map((value, axis) => corner[axis] + scale * value);
+      this.places = places.map(put);
+      this.paths = paths === undefined ? null : walks.map((walk) => walk.map(put));
       this.svg.style.setProperty("--ml-size", width < 520 ? "0.8" : "1");
       this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
       this.svg.setAttribute("height", height);

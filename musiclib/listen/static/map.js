@@ -183,7 +183,7 @@
       } else if (last >= 0) this.view.say("Stopped");
     }
 
-    /** The wheel around the playing point shows how much of the sound was heard. */
+    /** The wheel around the playing point, and how far it walked, show how much was heard. */
     turn() {
       if (this.playing < 0) return;
       const share = this.audio.duration > 0 ? this.audio.currentTime / this.audio.duration : 0;

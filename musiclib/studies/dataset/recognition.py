@@ -10,8 +10,9 @@ from typing import Any, Final, Literal
 
 import pandas as pd
 
+from musiclib.datasets import scored_genres
 from musiclib.errors import DatasetError
-from musiclib.genre import balanced_interval, scored_genres
+from musiclib.genre import balanced_interval
 from musiclib.stats import Interval
 
 TREES: Final = 100

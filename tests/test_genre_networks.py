@@ -1,0 +1,135 @@
+"""Networks learn what can be learned, and the same thing twice."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from musiclib.errors import DatasetError, ModelError
+from musiclib.genre import networks
+from musiclib.genre.networks import Learning
+from musiclib.models import MODELS
+from musiclib.models.genre import (
+    Ending,
+    LatentClassifier,
+    SequenceClassifier,
+    SpectrogramCnn,
+    StatisticsPool,
+    lags_at,
+)
+from tests.genre_fixture import GENRES, Tracks
+from tests.training_fixture import TinyAutoencoder, tiny
+
+QUICK = Learning(steps=40, batch=8, seconds=2.0)
+
+
+@pytest.fixture(scope="module")
+def source() -> Tracks:
+    return Tracks()
+
+
+def accuracy(network, source) -> float:
+    found = networks.predict(network, source, source.part(True), GENRES, 2.0)
+    return float((found.idxmax(axis=1) == source.tracks["genre"].reindex(found.index)).mean())
+
+
+@pytest.mark.parametrize("pooling", ["statistics", "attention"])
+def test_a_network_learns_from_sequences(source, pooling) -> None:
+    network = networks.on_latents(source, source.part(False), 0, pooling, QUICK)
+    assert accuracy(network, source) >= 0.9
+
+
+def test_shuffled_labels_teach_nothing(source) -> None:
+    found = []
+    for seed in range(6):
+        mixed = Tracks()
+        mixed.tracks["genre"] = np.random.default_rng(seed).permutation(mixed.tracks["genre"])
+        network = networks.on_latents(mixed, mixed.part(False), 0, learning=QUICK)
+        found.append(accuracy(network, mixed))
+    assert 0.2 < np.mean(found) < 0.8
+
+
+def test_the_same_seed_gives_the_same_predictions(source) -> None:
+    def predicted(seed: int) -> pd.DataFrame:
+        network = networks.on_latents(source, source.part(False), seed, learning=QUICK)
+        return networks.predict(network, source, source.part(True), GENRES, 2.0)
+
+    assert predicted(1).equals(predicted(1))
+    assert not predicted(1).equals(predicted(2))
+
+
+def test_predictions_are_the_same_whether_a_processor_has_bfloat16(source, monkeypatch) -> None:
+    found = []
+    for native in (True, False):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda n=native: {"avx512_bf16": n})
+        network = networks.on_latents(source, source.part(False), 0, learning=QUICK)
+        found.append(networks.predict(network, source, source.part(True), GENRES, 2.0))
+    assert found[0].equals(found[1])
+
+
+def test_learning_leaves_the_generator_of_the_caller_alone(source) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    short = Learning(steps=2, batch=4, seconds=1.0)
+    networks.on_latents(source, source.part(False), 0, learning=short)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_without_any_track_to_learn_from_it_says_so(source) -> None:
+    with pytest.raises(DatasetError, match="add music"):
+        networks.learn(nn.Identity(), source, ["not there"], 0, QUICK)
+
+
+def test_tracks_shorter_than_a_piece_are_learned_from_and_predicted() -> None:
+    short = Tracks(frames=11)
+    network = networks.on_latents(short, short.part(False), 0, learning=QUICK)
+    found = networks.predict(network, short, short.part(True), GENRES, 2.0)
+    assert list(found.index) == short.part(True)
+    assert np.allclose(np.exp(found).sum(axis=1), 1.0)  # of the one piece
+
+
+def test_statistics_do_not_depend_on_the_order_of_frames_but_changes_do() -> None:
+    x = torch.randn(1, 2, 50, generator=torch.Generator().manual_seed(0)).cumsum(-1)
+    mixed = x[..., torch.randperm(50, generator=torch.Generator().manual_seed(1))]
+    plain, lagged = StatisticsPool(2, "statistics"), StatisticsPool(2, "statistics", (1,))
+    assert torch.allclose(plain(x), plain(mixed), atol=1e-4)
+    assert not torch.allclose(lagged(x)[:, 4:], lagged(mixed)[:, 4:], atol=0.1)
+
+
+def test_attention_weighs_frames_and_weights_sum_to_one() -> None:
+    pool = StatisticsPool(4, "attention").eval()
+    weights = pool.weights(torch.randn(3, 4, 30, generator=torch.Generator().manual_seed(0)))
+    assert torch.allclose(weights.sum(-1), torch.ones(3, 1))
+    assert weights.std() > 0.0
+
+
+def test_silence_and_single_frames_stay_finite() -> None:
+    for pooling in ("statistics", "attention"):
+        network = SequenceClassifier(4, 3, 90.0, pooling).eval()
+        assert torch.isfinite(network(torch.zeros(2, 4, 50))).all()
+        assert torch.isfinite(network(torch.ones(2, 4, 1))).all()
+    assert torch.isfinite(SpectrogramCnn(40, 3).eval()(torch.zeros(2, 40, 30))).all()
+
+
+def test_fine_tuning_reaches_the_encoder_and_not_the_decoder(monkeypatch) -> None:
+    monkeypatch.setitem(MODELS, "tiny", TinyAutoencoder)
+    model = tiny()
+    head = SequenceClassifier(model.latent_channels, 2, 250.0)
+    nn.init.normal_(head.ending.out.weight)
+    whole = LatentClassifier(model, head, torch.zeros(4), torch.ones(4))
+    whole(torch.randn(3, 1, 640)).square().sum().backward()
+    assert model.down.weight.grad.abs().sum() > 0.0
+    assert model.up.weight.grad is None
+
+
+def test_wrong_settings_are_refused() -> None:
+    with pytest.raises(ModelError, match="pooling"):
+        StatisticsPool(2, "median")
+    with pytest.raises(ModelError, match="lags"):
+        StatisticsPool(2, "statistics", (0,))
+    with pytest.raises(ModelError, match="positive"):
+        SequenceClassifier(0, 2, 10.0)
+    assert lags_at(15.6) == (1, 2, 5)
+    assert Ending(2, 3, "statistics", (1, 2), 0.0)(torch.randn(4, 2, 9)).shape == (4, 3)
