@@ -106,10 +106,14 @@ def measure(parameters: Parameters, item: Item) -> Iterator[dict[str, object]]:
     groups = {**{name: [name] for name in SOUND}, "chroma": list(PITCHES)}
     for task, columns in groups.items():
         wanted = truth[columns].to_numpy(np.float64)
-        rest, total = _errors(values, wanted, fold, artist)
+        predicted, usual = _predicted(values, wanted, fold, artist)
+        rest, total = (np.square(one - wanted).sum(axis=1) for one in (predicted, usual))
         yield from told(task, rest, total)
-    tempo = np.log2(truth[["tempo"]].to_numpy(np.float64))
-    yield from told("tempo", *_tempo(values, tempo, fold, artist, names))
+    wanted = np.log2(truth[["tempo"]].to_numpy(np.float64))
+    predicted, usual = _predicted(values, wanted, fold, artist)
+    # The pieces of a track speak with one voice.
+    together = pd.Series(predicted[:, 0]).groupby(names).transform("mean").to_numpy()
+    yield from told("tempo", *(_hits(wanted[:, 0], one) for one in (together, usual[:, 0])))
 
 
 def _across(
@@ -118,39 +122,29 @@ def _across(
     return identified(values, names, np.zeros(len(names)), np.inf, labels)
 
 
-def _errors(
+def _predicted(
     values: np.ndarray, wanted: np.ndarray, fold: np.ndarray, artist: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return squared errors of a linear map of the other folds, and of their mean."""
-    rest, total = np.full(len(values), np.nan), np.full(len(values), np.nan)
+    """Return what a linear map of the other folds says of each piece, and their mean.
+
+    Both are NaN where the truth is not known, or nothing is left to learn from.
+    """
+    predicted, usual = np.full(wanted.shape, np.nan), np.full(wanted.shape, np.nan)
     known = np.isfinite(wanted).all(axis=1)
     for number in np.unique(fold):
         train, test = known & (fold != number), known & (fold == number)
-        if not train.any() or not test.any():
-            continue
-        probe = ridge_probe(values[train], wanted[train], artist[train], values[test])
-        rest[test] = np.square(probe.predicted - wanted[test]).sum(axis=1)
-        total[test] = np.square(probe.baseline - wanted[test]).sum(axis=1)
-    return rest, total
+        if train.any() and test.any():
+            probe = ridge_probe(values[train], wanted[train], artist[train], values[test])
+            predicted[test], usual[test] = probe.predicted, probe.baseline
+    return predicted, usual
 
 
-def _tempo(
-    values: np.ndarray, wanted: np.ndarray, fold: np.ndarray, artist: np.ndarray, names: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return whether the tempo is within 4 %, octaves apart allowed, and for the usual tempo."""
-    hit, usual = np.full(len(values), np.nan), np.full(len(values), np.nan)
-    known = np.isfinite(wanted).all(axis=1)
-    for number in np.unique(fold):
-        train, test = known & (fold != number), known & (fold == number)
-        if not train.any() or not test.any():
-            continue
-        probe = ridge_probe(values[train], wanted[train], artist[train], values[test])
-        # The pieces of a track speak with one voice.
-        mean = pd.Series(probe.predicted[:, 0]).groupby(names[test]).transform("mean").to_numpy()
-        truth = np.exp2(wanted[test, 0])
-        hit[test] = tempo_hits(truth, np.exp2(mean))
-        usual[test] = tempo_hits(truth, np.full(len(truth), np.exp2(probe.baseline[0])))
-    return hit, usual
+def _hits(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Return whether tempi in octaves are within 4 %, octaves apart allowed; NaN if unknown."""
+    hit = np.full(len(truth), np.nan)
+    known = np.isfinite(truth) & np.isfinite(predicted)
+    hit[known] = tempo_hits(np.exp2(truth[known]), np.exp2(predicted[known]))
+    return hit
 
 
 def quick(item: Item) -> bool:
