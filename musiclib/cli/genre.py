@@ -57,15 +57,14 @@ def _genre(args: argparse.Namespace) -> int:
     if args.out is not None:
         check_output(None, args.out, args.force)
 
-    from musiclib.datasets import open_dataset
-
-    open_dataset(args.dataset, args.data_root, args.seed)  # what is not there is refused at once
-
     from musiclib.evidence import Parameters, read
+
+    parameters = Parameters(args.dataset, args.data_root, args.profile, args.seed)
+    _ = parameters.music  # what is not there is refused before networks are loaded
+
     from musiclib.genre import hits, scores
     from musiclib.genre.systems import dealt
 
-    parameters = Parameters(args.dataset, args.data_root, args.profile, args.seed)
     tracks = dealt(parameters)
     table = scores(hits(read("recognition", parameters, jobs=args.jobs), tracks), tracks)
     table = table.sort_values("mean", ascending=False, ignore_index=True)
