@@ -96,5 +96,5 @@ EXPERIMENT = Experiment(
     measurable=measurable,
     seeded=False,
     digits=6,
-    notes={"fdkaac": fdkaac_version() or "not installed"},
+    notes={"fdkaac": fdkaac_version()},
 )

@@ -145,7 +145,8 @@ class Experiment:
         trains: Whether it trains models for hours. Then it is measured with the usual cache, where
             a training is known by its settings, seed and music: one that is there already is not
             made again, one that was interrupted goes on. By default it has a cache of its own.
-        notes: What else a reader should know, such as versions of commands.
+        notes: What else a reader should know, such as versions of commands. What is empty on this
+            machine, since it has no such command, stays as it is kept.
     """
 
     items: Callable[[Parameters], Sequence[Item]]
@@ -535,6 +536,14 @@ class _Evidence:
             raise EvidenceError(f"{self.record} is of another version of musiclib: {remedy}")
         return told
 
+    def kept_notes(self) -> dict[str, str]:
+        """Return the notes of the kept record that the declaration still has."""
+        try:
+            kept = self.read_record()["notes"]
+        except EvidenceError:  # none yet, or a damaged one, which is replaced
+            kept = {}
+        return {name: kept[name] for name in self.experiment.notes if name in kept}
+
     def read_table(self, told: Mapping[str, Any]) -> pd.DataFrame:
         data = self.table.read_bytes() if self.table.is_file() else b""
         if hashlib.sha256(data).hexdigest() != told["table"]:
@@ -559,7 +568,7 @@ class _Evidence:
         experiment = self.experiment
         told = {
             "format": _FORMAT,
-            "notes": dict(experiment.notes),
+            "notes": {**self.kept_notes(), **{k: v for k, v in experiment.notes.items() if v}},
             "table": hashlib.sha256(text.encode()).hexdigest(),
             "rows": sum(result["rows"] for result in results),
             "columns": columns,

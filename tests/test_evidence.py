@@ -507,6 +507,28 @@ def test_wrong_declarations_are_told_of(tmp_path, here):
             evidence.read(name, folder=tmp_path)
 
 
+def test_what_a_missing_command_would_say_stays_as_it_is_kept(folder, here):
+    with_note = DECLARATION.replace("Within(0.01)})", 'Within(0.01)}, notes={"tool": "1.0"})')
+    path = folder / f"{NAME}.py"
+    path.write_text(with_note)
+    evidence.measure(NAME, folder=folder)
+    assert evidence.record(NAME, folder=folder)["notes"] == {"tool": "1.0"}
+    path.write_text(with_note.replace('"1.0"', '""') + "ADDED = 1\n")
+    evidence.verify(NAME, folder=folder)
+    assert evidence.record(NAME, folder=folder)["notes"] == {"tool": "1.0"}
+    path.write_text(with_note.replace('"1.0"', '"2.0"') + "ADDED = 2\n")
+    evidence.verify(NAME, folder=folder)
+    assert evidence.record(NAME, folder=folder)["notes"] == {"tool": "2.0"}
+
+
+def test_the_book_reads_its_tables_without_any_command_on_the_path(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    evidence._declared.cache_clear()
+    for name in evidence.names():
+        assert evidence.declaration(name).EXPERIMENT.items
+    evidence._declared.cache_clear()
+
+
 def test_the_command_measures_what_is_stale(folder, here, capsys):
     there = ["--folder", str(folder)]
     assert main(["evidence", "list", *there]) == 0

@@ -258,11 +258,13 @@ def fdkaac_available() -> bool:
 
 
 def fdkaac_version() -> str:
-    """Return the versions of the command and of its library, for provenance.
+    """Return the versions of the command and of its library, for provenance; empty without it.
 
     Raises:
-        CodecError: If the command is missing or fails.
+        CodecError: If the command fails.
     """
+    if not fdkaac_available():
+        return ""
     file = _fdkaac(np.zeros((1, 4 * FRAME), np.float32), 24_000, HE_AAC, 24_000)
     with reading(file, "mp4", "AAC") as container:
         encoder = str(container.metadata.get("encoder", ""))
