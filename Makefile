@@ -108,16 +108,18 @@ checkpoints: $(STAMP) ## train what learns from the bundled music from scratch, 
 
 codec: $(STAMP) ## train codecs on music from Debian's packages (5 GiB), into build/codec
 	@$(BIN)/musiclib data download debian --root "$(or $(DATA_ROOT),build/data)"
-	@$(BIN)/musiclib train --list | awk '$$2 == "debian" { print $$1 }' | xargs -P "$(JOBS)" -I{} \
+	@$(BIN)/musiclib train --list | awk '$$2 == "debian" { print $$1 }' | while read name; do \
+		ls checkpoints/$$name.safetensors musiclib/codecs/melic/weights/$$name.safetensors 2>/dev/null; done | \
+		xargs -n 1 basename -s .safetensors | xargs -P "$(JOBS)" -I{} \
 		$(BIN)/musiclib train {} --dataset debian --data-root "$(or $(DATA_ROOT),build/data)" \
 		--profile "$(PROFILE)" --seed "$(SEED)" --threads 1 --out build/codec/{}
 	@for seed in 1 2; do $(BIN)/musiclib train rate-18 --seed $$seed --dataset debian --data-root "$(or $(DATA_ROOT),build/data)" \
 		--profile "$(PROFILE)" --threads 1 --out build/codec/rate-18-seed-$$seed; done
 	@$(BIN)/musiclib train codec-tables --dataset mini --profile "$(PROFILE)" --out build/codec/codec-tables-hour
-	@for name in rate-18 rvq waveform-rate pca-16 pca-64; do $(BIN)/musiclib train $$name --split apart --dataset debian --data-root "$(or $(DATA_ROOT),build/data)" \
+	@for name in rate-18 rvq waveform-rate pca-16 pca-64 deep-16 deep-64; do $(BIN)/musiclib train $$name --split apart --dataset debian --data-root "$(or $(DATA_ROOT),build/data)" \
 		--profile "$(PROFILE)" --threads "$(JOBS)" --out build/codec/$$name-apart || exit 1; done
-	@for fold in 1 2 3 4 5; do $(BIN)/musiclib train pca-64 --split fold-$$fold --seed $$fold --dataset debian --data-root "$(or $(DATA_ROOT),build/data)" \
-		--profile "$(PROFILE)" --out build/codec/pca-64-fold-$$fold || exit 1; done
+	@for fold in 1 2 3 4 5; do for name in pca-64 deep-64; do $(BIN)/musiclib train $$name --split fold-$$fold --seed $$fold --dataset debian --data-root "$(or $(DATA_ROOT),build/data)" \
+		--profile "$(PROFILE)" --threads "$(JOBS)" --out build/codec/$$name-fold-$$fold || exit 1; done; done
 
 evidence: $(STAMP) ## measure the book's kept tables: NAMES="one two", or all that are stale
 	@$(BIN)/musiclib evidence measure $(NAMES) --jobs "$(JOBS)" $(if $(SCHEDULER),--scheduler "$(SCHEDULER)")

@@ -7,7 +7,6 @@ and the network of Melic have heard the other artists; the judges hear one clip 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -20,9 +19,9 @@ from musiclib.codecs.melic import MelicCodec
 from musiclib.datasets import EXCERPT_S, Clip
 from musiclib.evaluate import TOLERANCE, align, judge
 from musiclib.evidence import BUNDLED, Experiment, Item, Parameters, Within
-from musiclib.genre.crossval import predict_fold
+from musiclib.genre.crossval import cross_validate, hits
 from musiclib.genre.systems import BEST, DEALINGS, PIECE_S, dealt, encoder
-from musiclib.latents import RICH, CodedFrames, Pooled, pooled
+from musiclib.latents import RICH, CodedFrames, Held, pooled
 from musiclib.latents.probes import identified
 from musiclib.latents.spectral import levelled
 from musiclib.mdct import SIZE
@@ -34,36 +33,6 @@ SETTINGS: Final = {
     "Melic": (80, 105, 130, 155, 180, 205),  # gains
 }
 MODELS: Final = {"Spectrogram autoencoder": BEST, "Residual vector quantiser": "rvq"}
-
-
-@dataclass(frozen=True, eq=False)
-class Held:
-    """What the files of all tracks hold, as sequences."""
-
-    tracks: pd.DataFrame
-    values: dict[str, FloatArray]
-    frame_rate: float
-    name: str
-
-    @property
-    def channels(self) -> int:
-        """Values in a frame."""
-        return len(next(iter(self.values.values())))
-
-    def __contains__(self, track_id: object) -> bool:
-        return track_id in self.values
-
-    def length(self, track_id: str) -> int:
-        """Return the number of frames of a track."""
-        return self.values[track_id].shape[1]
-
-    def piece(self, track_id: str, start: int, length: int) -> FloatArray:
-        """Return frames of a track."""
-        return self.values[track_id][:, start : start + length]
-
-    def fingerprint(self) -> str:
-        """Return the name: they are made and forgotten here."""
-        return self.name
 
 
 def items(parameters: Parameters) -> list[Item]:
@@ -91,30 +60,16 @@ def measure(parameters: Parameters, item: Item) -> Iterator[dict[str, object]]:
             rows += [(name, str(one["metric"]), float(str(one["value"]))) for one in said]
     found = Held(tracks, values, _rate(str(item["system"])), str(item["system"]))
     pieces = pooled(found, PIECE_S, RICH)
-    scale = pieces.values.std(axis=0) + 1e-9
-    names = pieces.rows["track_id"].to_numpy()
-    hits, _ = identified(
-        (pieces.values - pieces.values.mean(axis=0)) / scale,
-        names,
-        pieces.rows["start_s"].to_numpy(),
-        1.01 * PIECE_S,
-        names,
-    )
-    shares = pd.Series(hits).groupby(names).mean().dropna()
+    names, starts = pieces.rows["track_id"].to_numpy(), pieces.rows["start_s"].to_numpy()
+    own, _ = identified(pieces.values, names, starts, 1.01 * PIECE_S, names)
+    shares = pd.Series(own).groupby(names).mean().dropna()
     rows += [(str(name), "track", float(value)) for name, value in shares.items()]
-    right = pd.concat([_right(pieces, parameters, dealing) for dealing in range(DEALINGS)])
-    genre = right.groupby(level=0).mean()
+    dealings = [dealt(parameters, number) for number in range(DEALINGS)]
+    said = pd.concat([cross_validate(lambda _: pieces, one) for one in dealings]).reset_index()
+    genre = hits(said.assign(system=""), tracks)[""]
     rows += [(str(name), "genre", float(value)) for name, value in genre.items()]
     for name, metric, value in rows:
         yield {**item, "track_id": name, "metric": metric, "value": value}
-
-
-def _right(pieces: Pooled, parameters: Parameters, dealing: int) -> pd.Series:
-    """Return 1 for tracks whose genre is predicted right, else 0."""
-    tracks = dealt(parameters, dealing)
-    parts = [predict_fold(pieces, tracks, int(fold)) for fold in tracks["fold"].unique()]
-    said = pd.concat(parts).drop(columns="strength").idxmax(axis=1)
-    return (said == tracks["genre"].reindex(said.index)).astype(float)
 
 
 def _coded(system: str, setting: int, clip: Clip) -> tuple:

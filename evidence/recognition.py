@@ -13,7 +13,7 @@ import pandas as pd
 from musiclib.datasets import Dataset
 from musiclib.evidence import Experiment, Item, Parameters, Within
 from musiclib.genre import networks
-from musiclib.genre.crossval import predict_fold
+from musiclib.genre.crossval import cross_validate
 from musiclib.genre.networks import Learning
 from musiclib.genre.systems import (
     DEALINGS,
@@ -102,17 +102,14 @@ def items(parameters: Parameters) -> list[Item]:
 def measure(parameters: Parameters, item: Item) -> pd.DataFrame:
     """Predict each fold after learning from all others."""
     system, tracks = str(item["system"]), dealt(parameters, int(item["dealing"]))
-    numbers = sorted(int(fold) for fold in tracks["fold"].unique())
     if system in NETWORKS:
-        parts = [learned(NETWORKS[system], parameters, tracks, fold) for fold in numbers]
+        folds = sorted(int(fold) for fold in tracks["fold"].unique())
+        found = pd.concat(learned(NETWORKS[system], parameters, tracks, fold) for fold in folds)
     else:
         of = {**SILENT, **SYSTEMS}[system]
         same = None if of.changes(parameters) else of.pieces(parameters, int(item["dealing"]) + 1)
-        parts = [
-            predict_fold(same or of.pieces(parameters, fold), tracks, fold).assign(fold=fold)
-            for fold in numbers
-        ]
-    found = pd.concat(parts).rename_axis("track_id").reset_index().assign(**item)
+        found = cross_validate(lambda fold: same or of.pieces(parameters, fold), tracks)
+    found = found.rename_axis("track_id").reset_index().assign(**item)
     return found[[*item, "fold", *found.columns.drop([*item, "fold"])]]
 
 

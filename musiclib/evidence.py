@@ -366,7 +366,7 @@ def verify(
 ) -> int:
     """Measure a tenth of a kept table again, and renew its digests if all of it agrees.
 
-    The sample holds every value of every field of the items (each codec, each clip) at least once.
+    The sample holds every word in every field of the items (each codec, each clip) at least once.
     Items that the declaration has got since are measured too and added; what it has no more is
     taken out.
 
@@ -820,15 +820,19 @@ def _compare(
 
 
 def _covering(items: Sequence[Item], seed: int) -> list[Item]:
-    """Draw a tenth of the items, and more until each value of each field is there."""
+    """Draw a tenth of the items, and more until each word in each field is there."""
+
+    def words(item: Item) -> set[tuple[str, str]]:
+        return {(name, value) for name, value in item.items() if isinstance(value, str)}
+
     order = np.random.default_rng(seed).permutation(len(items)).tolist()
     count = math.ceil(VERIFIED_SHARE * len(items))
     chosen = [items[number] for number in order[:count]]
-    seen = {pair for item in chosen for pair in item.items()}
+    seen = set().union(*map(words, chosen))
     for number in order[count:]:
-        if not seen.issuperset(items[number].items()):
+        if not seen >= words(items[number]):
             chosen.append(items[number])
-            seen.update(items[number].items())
+            seen |= words(items[number])
     return chosen
 
 

@@ -7,45 +7,31 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from musiclib.audio import FloatArray, save
+from musiclib.audio import save
+from musiclib.latents import Held
 
 RATE = 8_000
 GENRES = ("calm", "rough")
 
 
-class Tracks:
+class Tracks(Held):
     """Sequences in memory: genre `rough` changes from frame to frame, `calm` drifts."""
-
-    name = "made"
-    frame_rate = 20.0
-    channels = 3
 
     def __init__(self, per_genre: int = 12, frames: int = 200, seed: int = 0) -> None:
         generator = np.random.default_rng(seed)
-        rows, self.values = {}, {}
+        rows, values = {}, {}
         for genre in GENRES:
             for number in range(per_genre):
                 name = f"{genre}-{number}"
-                noise = generator.standard_normal((self.channels, frames))
+                noise = generator.standard_normal((3, frames))
                 if genre == "calm":
                     noise = np.cumsum(noise, axis=1) / 8
                     noise = (noise - noise.mean(axis=1, keepdims=True)) / noise.std()
-                self.values[name] = noise.astype(np.float32)
+                values[name] = noise.astype(np.float32)
                 split = "test" if number % 3 == 0 else "train"
                 rows[name] = {"genre": genre, "split": split, "artist_group": name}
-        self.tracks = pd.DataFrame.from_dict(rows, orient="index").rename_axis("track_id")
-
-    def __contains__(self, track_id: object) -> bool:
-        return track_id in self.values
-
-    def length(self, track_id: str) -> int:
-        return self.values[track_id].shape[1]
-
-    def piece(self, track_id: str, start: int, length: int) -> FloatArray:
-        return self.values[track_id][:, start : start + length]
-
-    def fingerprint(self) -> str:
-        return "made"
+        tracks = pd.DataFrame.from_dict(rows, orient="index").rename_axis("track_id")
+        super().__init__(tracks, values, 20.0, "made")
 
     def part(self, test: bool) -> list[str]:
         """Return the tracks to be tested, or those to learn from."""

@@ -34,25 +34,19 @@ class TestNeighbours:
 class TestIntervals:
     def test_artists_count_and_not_clips(self):
         values = np.repeat(np.arange(10) % 2 * 1.0, 10)
-        by_clip = quality.grouped_interval(values, np.arange(100))
-        by_artist = quality.grouped_interval(values, np.repeat(np.arange(10), 10))
+        by_clip = quality.ratio_interval(values, np.ones(100), np.arange(100))
+        by_artist = quality.ratio_interval(values, np.ones(100), np.repeat(np.arange(10), 10))
         assert by_clip.mean == by_artist.mean == 0.5
         assert by_artist.high - by_artist.low > 2 * (by_clip.high - by_clip.low)
         assert (by_clip.n, by_artist.n) == (100, 10)
 
     def test_with_one_point_an_artist_it_is_the_interval_of_a_mean(self):
         values = np.random.default_rng(0).uniform(0.2, 1.0, 12)
-        found = quality.grouped_interval(values, np.arange(12), (0.0, 1.0))
+        found = quality.ratio_interval(values, np.ones(12), np.arange(12), (0.0, 1.0))
         wanted = mean_interval(values, bounds=(0.0, 1.0))
         assert [found.mean, found.low, found.high] == pytest.approx(
             [wanted.mean, wanted.low, wanted.high]
         )
-
-    def test_missing_values_and_single_groups(self):
-        found = quality.grouped_interval([1.0, np.nan, 3.0], ["a", "b", "a"])
-        assert (found.mean, found.n) == (2.0, 1)
-        assert np.isnan(found.low)
-        assert np.isnan(quality.grouped_interval([np.nan], ["a"]).mean)
 
     def test_a_ratio_weighs_groups_by_their_denominator(self):
         owners = np.repeat(np.arange(10), 3)

@@ -100,6 +100,12 @@ class TestIdentification:
         assert hits.mean() == 1.0
         np.testing.assert_allclose(chance, 25 / 55)  # of 55 pieces of other tracks
 
+    def test_all_columns_weigh_the_same(self):
+        values, tracks, starts = self.pieces(0.1)
+        loud = np.hstack([values, 1e6 * np.random.default_rng(1).standard_normal((60, 1))])
+        hits, _ = probes.identified(loud, tracks, starts, 3.1, tracks)
+        assert hits.mean() > 0.9
+
     def test_nothing_to_find(self):
         hits, chance = probes.identified(np.eye(2), ["a", "b"], [0.0, 0.0], 3.1, ["a", "b"])
         assert np.isnan(hits).all()

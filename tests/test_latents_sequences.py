@@ -8,7 +8,6 @@ from musiclib.errors import DatasetError, ModelError
 from musiclib.latents import (
     MEAN_STD,
     RICH,
-    SEVEN,
     AutoencoderLatents,
     Bands,
     LogMel,
@@ -130,11 +129,10 @@ def test_a_changed_file_is_computed_anew(tmp_path, monkeypatch) -> None:
     before = sequences(Mfcc(), open_dataset("folder", root))
     name = next(name for name in before.tracks.index if "bursts-0" in before.tracks.path[name])
     other = next(name for name in before.tracks.index if "tones-0" in before.tracks.path[name])
-    first, prints = before[name], before.fingerprint()
+    first = before[name]
     (root / before.tracks.path[other]).replace(root / before.tracks.path[name])
     after = sequences(Mfcc(), open_dataset("folder", root))
     assert not np.allclose(after[name], first)
-    assert after.fingerprint() != prints
 
 
 def test_other_settings_have_other_keys(latents) -> None:
@@ -176,24 +174,7 @@ def test_pooled_rows_belong_to_their_tracks(music) -> None:
     assert len(means) == len(names) == len(music)
 
 
-def test_statistics_are_those_of_numpy_and_scipy() -> None:
-    from scipy import stats
-
-    piece = np.random.default_rng(0).gamma(2.0, size=(3, 400)).astype(np.float32)
-    found = statistics_of(piece, SEVEN, (1,)).reshape(7, 3)
-    expected = [
-        piece.mean(1),
-        piece.std(1),
-        stats.skew(piece, axis=1),
-        stats.kurtosis(piece, axis=1),
-        np.median(piece, axis=1),
-        piece.min(1),
-        piece.max(1),
-    ]
-    assert np.allclose(found, expected, atol=1e-3)
-
-
-@pytest.mark.parametrize("statistics", [MEAN_STD, RICH, SEVEN])
+@pytest.mark.parametrize("statistics", [MEAN_STD, RICH])
 def test_a_sequence_that_does_not_move_has_finite_statistics(statistics) -> None:
     still = np.ones((2, 30), np.float32)
     single = np.ones((2, 1), np.float32)

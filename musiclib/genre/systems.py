@@ -165,7 +165,8 @@ def _banded(of: Representation, parameters: Parameters) -> Pooled:
 def of_tracks(make: Callable[[Dataset], pd.DataFrame], name: str) -> System:
     """Return a system that is shown a row of numbers a track; what is missing becomes a median."""
 
-    def statistics(parameters: Parameters, fold: int) -> Pooled:  # noqa: ARG001
+    @lru_cache(maxsize=1)
+    def statistics(parameters: Parameters) -> Pooled:
         tracks = dealt(parameters)
         table = make(scored(parameters)).reindex(tracks.index).astype(float)
         table = table.replace([np.inf, -np.inf], np.nan)
@@ -174,7 +175,7 @@ def of_tracks(make: Callable[[Dataset], pd.DataFrame], name: str) -> System:
         rows = rows.rename_axis("track_id").reset_index()
         return Pooled(table.to_numpy(np.float32), rows, name)
 
-    return System(statistics)
+    return System(lambda parameters, _: statistics(parameters))
 
 
 BEST: Final = "rate-18"

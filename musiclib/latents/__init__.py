@@ -8,7 +8,7 @@ table = pooled(found, seconds=3.0)                # a vector for each piece
 
 from musiclib.latents.bands import Bands, Filterbank, fit_filterbank
 from musiclib.latents.coded import CodedFrames, band_values
-from musiclib.latents.pooling import MEAN_STD, RICH, SEVEN, Pooled, Statistic, pooled
+from musiclib.latents.pooling import MEAN_STD, RICH, Pooled, Statistic, pooled
 from musiclib.latents.representations import (
     AutoencoderLatents,
     QuantisedLatents,
@@ -17,17 +17,17 @@ from musiclib.latents.representations import (
 )
 from musiclib.latents.samples import TrackSamples, samples
 from musiclib.latents.sequences import Sequences, sequences, track_pieces
-from musiclib.latents.sources import Source
+from musiclib.latents.sources import Held, Source
 from musiclib.latents.spectral import LogMel, Mfcc
 
 __all__ = [
     "MEAN_STD",
     "RICH",
-    "SEVEN",
     "AutoencoderLatents",
     "Bands",
     "CodedFrames",
     "Filterbank",
+    "Held",
     "LogMel",
     "Mfcc",
     "Pooled",

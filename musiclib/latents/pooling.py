@@ -15,17 +15,7 @@ from musiclib.latents.sequences import track_pieces
 from musiclib.latents.sources import Source
 from musiclib.models.genre import lags_at
 
-Statistic = Literal["mean", "std", "logstd", "changes", "skew", "kurtosis", "median", "min", "max"]
-SEVEN: Final[tuple[Statistic, ...]] = (
-    "mean",
-    "std",
-    "skew",
-    "kurtosis",
-    "median",
-    "min",
-    "max",
-)
-"""The seven statistics of FMA's features (Defferrard et al., ISMIR 2017, section 5)."""
+Statistic = Literal["mean", "std", "logstd", "changes"]
 MEAN_STD: Final[tuple[Statistic, ...]] = ("mean", "std")
 RICH: Final[tuple[Statistic, ...]] = ("mean", "logstd", "changes")
 _FLOOR = 1e-3
@@ -70,8 +60,7 @@ def pooled(
         statistics: What is taken of each channel over the frames of a piece: `mean`; `std`, its
             standard deviation; `logstd`, the logarithm of that; `changes`, the logarithm of the
             standard deviation of its differences over 0.02 to 0.32 s, as far as the frames are
-            close enough and the piece is long enough for all tracks; `skew` and `kurtosis`, 0 for a
-            channel that does not move; `median`, `min` and `max`.
+            close enough and the piece is long enough for all tracks.
 
     Returns:
         Vectors of all pieces, in the order of the tracks.
@@ -107,12 +96,8 @@ def statistics_of(
             parts.append(piece.std(axis=1))
         elif name == "logstd":
             parts.append(np.log(piece.std(axis=1) + _FLOOR))
-        elif name == "changes":
-            parts.extend(_change(piece, lag) for lag in lags)
-        elif name in ("skew", "kurtosis"):
-            parts.append(_moment(piece, 3 if name == "skew" else 4))
         else:
-            parts.append(np.quantile(piece, {"min": 0.0, "median": 0.5, "max": 1.0}[name], axis=1))
+            parts.extend(_change(piece, lag) for lag in lags)
     vector: FloatArray = np.concatenate(parts).astype(np.float32)
     return vector
 
@@ -122,13 +107,3 @@ def _change(piece: FloatArray, lag: int) -> FloatArray:
         return np.full(len(piece), np.log(_FLOOR), np.float32)
     change: FloatArray = np.log((piece[:, lag:] - piece[:, :-lag]).std(axis=1) + _FLOOR)
     return change
-
-
-def _moment(piece: FloatArray, order: int) -> FloatArray:
-    """Third standardised moment, or the fourth above that of a normal distribution."""
-    centred = piece - piece.mean(axis=1, keepdims=True)
-    spread = centred.std(axis=1)
-    still = spread < 1e-6
-    found = (centred**order).mean(axis=1) / np.where(still, 1.0, spread) ** order
-    moment: FloatArray = np.where(still, 0.0, found - (3.0 if order == 4 else 0.0))
-    return moment

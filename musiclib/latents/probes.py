@@ -111,10 +111,10 @@ def identified(
     apart_s: float,
     labels: Labels,
 ) -> tuple[Array, Array]:
-    """Return whether the nearest other piece has the same label.
+    """Return whether the nearest other piece has the same label, all columns weighing the same.
 
     Args:
-        values: Standardised vectors of pieces, `(N, D)`.
+        values: Vectors of pieces, `(N, D)`, whose columns are standardised here.
         tracks: Track of each piece, `(N,)`.
         starts_s: Where each piece starts in its track, in seconds, `(N,)`.
         apart_s: Pieces of one track count only if their starts are further apart than this;
@@ -128,4 +128,6 @@ def identified(
     names, places = np.asarray(tracks), np.asarray(starts_s, dtype=np.float64)
     close = np.abs(np.subtract.outer(places, places)) <= apart_s
     allowed = ~(np.equal.outer(names, names) & close)
-    return same_nearest(distances(values), labels, allowed)
+    vectors = np.asarray(values)
+    standard = (vectors - vectors.mean(axis=0)) / (vectors.std(axis=0) + 1e-9)
+    return same_nearest(distances(standard), labels, allowed)

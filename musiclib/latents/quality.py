@@ -69,25 +69,6 @@ def same_nearest(
     return np.where(usable, hits, np.nan), np.where(usable, chance, np.nan)
 
 
-def grouped_interval(
-    values: npt.ArrayLike, groups: Labels, bounds: Bounds | None = None
-) -> Interval:
-    """Mean with a 95 % interval over groups of points.
-
-    Args:
-        values: One number a point, `(N,)`; those that are NaN are left out.
-        groups: Whose points belong together, such as artists, `(N,)`.
-        bounds: Lowest and highest possible value.
-
-    Returns:
-        The mean over points; `n` is the number of groups. NaN ends for too few of them, NaN
-        throughout where no value is left.
-    """
-    array = np.asarray(values, dtype=np.float64)
-    kept = np.isfinite(array)
-    return ratio_interval(array[kept], np.ones(kept.sum()), np.asarray(groups)[kept], bounds)
-
-
 def ratio_interval(
     tops: npt.ArrayLike, bottoms: npt.ArrayLike, groups: Labels, bounds: Bounds | None = None
 ) -> Interval:

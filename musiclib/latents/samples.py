@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -51,11 +50,6 @@ class TrackSamples:
         stop = min(start + length, self.length(track_id))
         samples = self.cache.segment(track_id, start, stop - start)
         return samples[None] * np.float32(self._gain(track_id))
-
-    def fingerprint(self) -> str:
-        """Return a digest of rate and files."""
-        named = [f"{track_id}\t{self.cache.version(track_id)}" for track_id in self.tracks.index]
-        return hashlib.sha256("\n".join([self.name, *named]).encode()).hexdigest()[:24]
 
     def _gain(self, track_id: str) -> float:
         # The peak of the whole track, as for its latents.

@@ -104,12 +104,6 @@ class Sequences:
         """Return frames `start` to `start + length` of a track, `(C, length)`."""
         return self._values(track_id)[:, start : start + length].astype(np.float32)
 
-    def fingerprint(self) -> str:
-        """Return a digest of what they are: representation, tracks and their files."""
-        named = [f"{track_id}\t{self.files[track_id].stem}" for track_id in self.tracks.index]
-        text = "\n".join([self.representation.key, *named])
-        return hashlib.sha256(text.encode()).hexdigest()[:24]
-
     def select(self, tracks: pd.DataFrame) -> Sequences:
         """Return the sequences of the tracks of a table, with that table's columns.
 

@@ -1,9 +1,10 @@
-"""What a classifier reads pieces from: sequences on disk, or samples."""
+"""What a classifier reads pieces from: sequences on disk or in memory, or samples."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -42,8 +43,39 @@ class Source(Protocol):
     def piece(self, track_id: str, start: int, length: int) -> FloatArray:
         """Frames `start` to `start + length` of a track, `(C, length)`."""
 
-    def fingerprint(self) -> str:
-        """Digest of all that is in it."""
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """Sequences in memory.
+
+    Attributes:
+        tracks: The tracks table; index `track_id`.
+        values: Sequence of each track, `(C, L)`; as many channels for all.
+        frame_rate: Frames in a second.
+        name: Short name.
+    """
+
+    tracks: pd.DataFrame
+    values: Mapping[str, FloatArray]
+    frame_rate: float
+    name: str
+
+    @property
+    def channels(self) -> int:
+        """Values in a frame."""
+        return len(next(iter(self.values.values())))
+
+    def __contains__(self, track_id: object) -> bool:
+        return track_id in self.values
+
+    def length(self, track_id: str) -> int:
+        """Return the number of frames of a track."""
+        frames: int = self.values[track_id].shape[1]
+        return frames
+
+    def piece(self, track_id: str, start: int, length: int) -> FloatArray:
+        """Return frames `start` to `start + length` of a track, `(C, length)`."""
+        return self.values[track_id][:, start : start + length]
 
 
 def frames_in(source: Source, seconds: float) -> int:

@@ -80,16 +80,13 @@ class DeepConfig(FrameConfig):
         spine: Whether linear maps run beside the hidden layers on both sides. They start as
             principal components. `hidden=(128,), activation="tanh", spine=False` is the plain deep
             autoencoder of the literature.
-        norm: Whether hidden layers are normalised (Ba, Kiros and Hinton, "Layer normalization",
-            2016), which lets deep networks learn from random numbers several times as fast.
     """
 
     kind: ClassVar[str] = "frames_deep"
 
-    hidden: tuple[int, ...] = (512, 256)
+    hidden: tuple[int, ...] = (512,)
     activation: str = "gelu"
     spine: bool = True
-    norm: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -138,6 +135,10 @@ class FrameAutoencoder(Autoencoder):
     def latent_frames(self, n_samples: int) -> int:
         """Return the number of frames for a clip of `n_samples` samples."""
         return self.config.stft.frames(n_samples)
+
+    def pace(self, name: str) -> float:
+        """Principal components move in proportion to the size of their weights."""
+        return float(self.config.stft.n_bins) ** -0.5 if name.startswith("spine.") else 1.0
 
     def prepare(self, batches: Iterable[Tensor]) -> None:
         """Fit the normalisation and the principal components of frames."""
@@ -230,8 +231,8 @@ class DeepAutoencoder(FrameAutoencoder):
     def __init__(self, config: DeepConfig) -> None:
         super().__init__(config)
         bins, latent = config.stft.n_bins, config.latent
-        self.encoder = dense((bins, *config.hidden, latent), config.activation, config.norm)
-        self.decoder = dense((latent, *config.hidden[::-1], bins), config.activation, config.norm)
+        self.encoder = dense((bins, *config.hidden, latent), config.activation)
+        self.decoder = dense((latent, *config.hidden[::-1], bins), config.activation)
         self.spine = Spine(bins, latent) if config.spine else None
         if config.spine:
             shrink(self.encoder)
@@ -271,12 +272,12 @@ class Spine(nn.Module):
             self.expand.weight.copy_((vectors * spread if whiten else vectors).T)
 
 
-def dense(sizes: tuple[int, ...], activation: str, norm: bool = False) -> nn.Sequential:
+def dense(sizes: tuple[int, ...], activation: str) -> nn.Sequential:
     """Linear layers of the given sizes with an activation between each two."""
     layers: list[nn.Module] = []
     for first, second in itertools.pairwise(sizes):
         if layers:
-            layers += [*([nn.LayerNorm(first)] if norm else []), ACTIVATIONS[activation]()]
+            layers.append(ACTIVATIONS[activation]())
         layers.append(nn.Linear(first, second))
     return nn.Sequential(*layers)
 

@@ -31,8 +31,8 @@ from musiclib.training.config import TrainConfig
 PROFILES = ("smoke", "mini", "retrain")
 FREQUENCY_LATENTS = (512, 256, 128, 64, 32)
 WAVEFORM_FACTORS = (4, 8, 16, 32)
-FRAME_LATENTS = (4, 8, 16, 32, 64, 100)
-SCRATCH_LATENTS = (4, 16, 64)
+FRAME_LATENTS = (4, 8, 16, 32, 64)
+SCRATCH_LATENTS = (16, 64)
 WIDEBAND_LATENTS = (64,)
 # What a training pays for one kbps, in thousandths of the variance of log magnitudes: models for
 # about 5, 2.4, 0.8 and 0.3 kbps.
@@ -87,14 +87,29 @@ _FILTERBANK = replace(
     checkpoint_every=500,
     prepare_batches=8,
 )
+# Neighbouring frames share three quarters of their samples, and a second of music is much alike:
+# half of it teaches nearly as much.
 _FRAMES = TrainConfig(
-    steps=1500,
+    steps=2000,
+    batch_size=8,
+    segment_s=0.5,
+    learning_rate=3e-3,
+    weight_decay=1e-3,
+    precision="auto",
+    validate_every=250,
+    validation_segments=256,
+    checkpoint_every=500,
+    prepare_batches=128,
+)
+_FROM_SCRATCH = replace(_FRAMES, steps=6000, validate_every=500)
+_COMPONENTS = replace(
+    _FRAMES,
+    steps=0,
     batch_size=16,
     segment_s=1.0,
-    weight_decay=1e-3,
-    validate_every=250,
+    learning_rate=2e-3,
+    validate_every=500,
     validation_segments=192,
-    checkpoint_every=500,
     prepare_batches=64,
 )
 _RESTORER = TrainConfig(
@@ -352,21 +367,24 @@ def _frames(latent: int) -> Iterator[Recipe]:
     models: dict[str, tuple[str, ModelConfig]] = {
         "pca": ("principal components", PcaConfig(latent=latent)),
         "shallow": ("one layer on each side", ShallowConfig(latent=latent)),
-        "deep": ("hidden layers on each side", DeepConfig(latent=latent)),
+        "deep": ("a hidden layer on each side", DeepConfig(latent=latent)),
         "lstm": ("an LSTM layer on each side", LstmConfig(latent=latent)),
         "vae": ("deep, with a normal distribution for each value", VaeConfig(latent=latent)),
     }
     if latent in SCRATCH_LATENTS:
-        models["deep-scratch"] = (
-            "hidden layers on each side, without a linear path",
-            DeepConfig(latent=latent, spine=False),
-        )
+        words = "without a linear path"
+        models |= {
+            "deep-scratch": (f"deep, {words}", DeepConfig(latent=latent, spine=False)),
+            "lstm-scratch": (f"LSTM, {words}", LstmConfig(latent=latent, spine=False)),
+            "vae-scratch": (f"variational, {words}", VaeConfig(latent=latent, spine=False)),
+        }
     for name, (words, config) in models.items():
         yield Recipe(
             f"{name}-{latent}",
             f"single spectra of 513 bins to {latent} values: {words}",
             config,
-            replace(_FRAMES, steps=0) if name == "pca" else _FRAMES,
+            _COMPONENTS if name == "pca" else _FROM_SCRATCH if "scratch" in name else _FRAMES,
+            CORPUS,
         )
 
 

@@ -16,8 +16,8 @@ from musiclib.training.recipes import recipe
 FAMILY = {
     "pca": ("PCA", "{size} of 513 principal components", "the data, in one pass"),
     "shallow": ("shallow", "a layer with tanh, a linear layer", "random weights"),
-    "deep": ("deep", "two hidden layers a side, linear path", "PCA, on the linear path"),
-    "deep-scratch": ("deep, from scratch", "two hidden layers a side", "random weights"),
+    "deep": ("deep", "one hidden layer a side, linear path", "PCA, on the linear path"),
+    "deep-scratch": ("deep, from scratch", "one hidden layer a side", "random weights"),
     "lstm": ("LSTM", "an LSTM layer a side, linear path", "PCA, on the linear path"),
     "vae": ("VAE", "as deep; each value is a normal distribution", "PCA, on the linear path"),
 }

@@ -1,0 +1,164 @@
+"""Depth: what hidden layers, memory, noise and a start at principal components are worth.
+
+An item is a model of single spectra and the number of a training. The shipped model has the number
+0, and is tested on the test part. The trainings from 1 on have their number for a seed, and for the
+fold of the bundled music none of whose artists they have heard: they learned from about 25 hours of
+the corpus without it. So five trainings of a model differ in seed and music, and each artist is
+tested by one of them. On other music shipped models are tested, or all are trained on its own
+training part.
+
+The error on validation music is kept as it fell (`validation_db`). A track has the error of its log
+spectra in dB (`rmse_db`), and two parts of it that last, where the grain of spectra averages out:
+the root mean square of means over sixteen frames of one bin (`line_db`) and of eight (`patch_db`).
+For some models one track of each artist is written as files, and has the error of what these decode
+to (`file_db`). Tracks of another fold stand for artists that a training has heard.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import torch
+
+from musiclib.audio import FloatArray
+from musiclib.codecs.latent import AutoencoderCodec
+from musiclib.datasets import Clip, Dataset, open_dataset
+from musiclib.evidence import BUNDLED, TRAINING_S, Experiment, Item, Parameters, Within
+from musiclib.genre.systems import dealt
+from musiclib.models.frames import FrameAutoencoder
+from musiclib.models.losses import DB_PER_NEPER
+from musiclib.stft import log_magnitude
+from musiclib.training import Checkpoint, trained
+from musiclib.training.recipes import CORPUS
+
+SHIPPED: Final = ("pca-16", "shallow-16", "deep-16", "deep-scratch-16", "lstm-16", "vae-16")
+FIVE_TIMES: Final = {16: ("pca", "shallow", "deep", "vae"), 64: ("pca", "shallow", "deep")}
+STEPS: Final = (-20, -16, -12, -8, -4)
+"""Steps of the codec's quantiser, in quarters of an octave."""
+CODED: Final = ("pca", "deep", "deep-scratch", "lstm", "vae")
+CODED_S: Final = 10.0
+LASTING: Final = {"line_db": (1, 16), "patch_db": (8, 16)}
+"""Bins and frames over which an error is averaged: 23 or 188 Hz, 171 ms."""
+
+
+def items(parameters: Parameters) -> list[Item]:
+    """List models and trainings."""
+    if parameters.profile == "smoke":
+        return [{"model": f"{name}-16", "training": 1} for name in ("pca", "deep")]
+    shipped: list[Item] = [{"model": name, "training": 0} for name in SHIPPED]
+    if parameters.profile == "mini" and parameters != BUNDLED:
+        return shipped
+    names = [f"{name}-{size}" for size, some in FIVE_TIMES.items() for name in some]
+    often: list[Item] = [{"model": name, "training": k} for name in names for k in range(1, 6)]
+    return [*shipped, *often] if parameters == BUNDLED else often
+
+
+@lru_cache(maxsize=2)
+def lessons(parameters: Parameters, number: int) -> Dataset:
+    """Return what the models of a training learn from."""
+    if parameters == BUNDLED and number:
+        return open_dataset(CORPUS, split=f"fold-{number}")
+    return parameters.music
+
+
+def clips(parameters: Parameters) -> Dataset:
+    """Return one clip of each test artist, or all of music that has no test part."""
+    if (parameters.music.tracks["split"] == "test").any():
+        return parameters.slow_clips
+    return parameters.music  # shipped models have heard none of it
+
+
+def tested(parameters: Parameters, number: int, learned: Dataset) -> dict[bool, pd.DataFrame]:
+    """Return tracks by artists that a training has not heard, and as many by others."""
+    if parameters == BUNDLED and number:
+        tracks = dealt(parameters)
+        new = tracks[tracks["fold"] == number]
+        rest = tracks[tracks["fold"] == number % int(tracks["fold"].max()) + 1]
+    else:
+        new = clips(parameters).tracks
+        rest = parameters.music.tracks
+    training = learned.tracks["artist_group"][learned.tracks["split"] == "train"]
+    return {True: new, False: rest[rest["artist_group"].isin(training)].head(len(new))}
+
+
+def measure(parameters: Parameters, item: Item) -> Iterator[dict[str, object]]:
+    """Train a model, or find it trained, and measure it on artists that it has not heard."""
+    name, number = str(item["model"]), int(item["training"])
+    profile = parameters.profile if parameters.profile == "smoke" or not number else "retrain"
+    learned = lessons(parameters, number)
+    checkpoint = trained(name, learned, profile, number)
+    model = checkpoint.build()
+    assert isinstance(model, FrameAutoencoder)
+    coded = name.rpartition("-")[0] in CODED
+
+    about = {**item, TRAINING_S: float(checkpoint.record["wall_time_s"])}
+    validation = checkpoint.record["history"]["validation"]
+    for step, value in zip(validation["step"], validation["rmse_db"], strict=True):
+        row = {**about, "track_id": "", "artist": "", "new": True, "metric": "validation_db"}
+        yield {**row, "step": step, "kbps": np.nan, "value": value}
+    for new, tracks in tested(parameters, number, learned).items():
+        first = ~tracks["artist_group"].duplicated()
+        for track_id in map(str, tracks.index):
+            rate, longest = model.config.sample_rate, parameters.seconds
+            clip = parameters.music.clip(track_id, rate, duration_s=longest)
+            row = {**about, "track_id": track_id, "artist": clip.unit, "new": new}
+            for metric, value in errors(model, clip.audio).items():
+                yield {**row, "metric": metric, "step": 0, "kbps": np.nan, "value": value}
+            if new and coded and first[track_id]:
+                yield from ({**row, **told} for told in files(checkpoint, model, clip))
+
+
+def errors(model: FrameAutoencoder, audio: FloatArray) -> dict[str, float]:
+    """Return the error of log spectra in dB, and the parts of it that last."""
+    with torch.inference_mode():
+        levelled, _ = model.levelled(torch.from_numpy(audio)[None])
+        inputs = model.inputs(levelled)
+        error = (model(inputs).output - inputs)[0] * model.spectrogram.scale * DB_PER_NEPER
+    kinds = {"rmse_db": error}
+    kinds |= {name: averaged(error, *size) for name, size in LASTING.items()}
+    return {name: float(values.square().mean().sqrt()) for name, values in kinds.items()}
+
+
+def averaged(error: torch.Tensor, bins: int, frames: int) -> torch.Tensor:
+    """Return means over patches of a spectrogram `(F, T)`, without what its ends leave over."""
+    rows, columns = error.shape[0] // bins, error.shape[1] // frames
+    whole = error[: rows * bins, : columns * frames]
+    return whole.reshape(rows, bins, columns, frames).mean(dim=(1, 3))
+
+
+def files(
+    checkpoint: Checkpoint, model: FrameAutoencoder, clip: Clip
+) -> Iterator[dict[str, object]]:
+    """Write ten seconds as files of several sizes, and return the error of what they decode to."""
+    part = clip.audio[: round(CODED_S * clip.sample_rate)]
+    with torch.inference_mode():
+        levelled, gain = model.levelled(torch.from_numpy(part)[None])
+        target = model.spectrogram.logs(levelled)[0]
+        for step in STEPS:
+            codec = AutoencoderCodec(checkpoint, step=step)
+            data = codec.encode(part, clip.sample_rate)
+            decoded = torch.from_numpy(codec.decode_magnitudes(data)) * gain[0]
+            error = log_magnitude(decoded, model.spectrogram.offset) - target
+            yield {
+                "metric": "file_db",
+                "step": step,
+                "kbps": 8.0 * len(data) / (len(part) / clip.sample_rate) / 1000.0,
+                "value": float(error.square().mean().sqrt()) * DB_PER_NEPER,
+            }
+
+
+def quick(item: Item) -> bool:
+    """Whether it needs no corpus."""
+    return item["training"] == 0
+
+
+# A processor without arithmetic in bfloat16 trains in float32, and ends elsewhere.
+TOLERANCE = {
+    TRAINING_S: Within(absolute=1e9),
+    "kbps": Within(relative=0.03),
+    "*": Within(absolute=0.02, relative=0.01),
+}
+
+EXPERIMENT = Experiment(items, measure, TOLERANCE, quick, trains=True, seeded=False, digits=5)

@@ -1,1 +1,0 @@
-"""Experiments of the chapter that repeats a comparison of autoencoders of spectral frames."""
