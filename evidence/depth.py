@@ -44,11 +44,12 @@ LASTING: Final = {"line_db": (1, 16), "patch_db": (8, 16)}
 
 
 def items(parameters: Parameters) -> list[Item]:
-    """List models and trainings."""
+    """List models and trainings; where music is too little to train on, shipped models."""
+    enough = {"train", "validation", "test"} <= set(parameters.music.tracks["split"])
     if parameters.profile == "smoke":
-        return [{"model": f"{name}-16", "training": 1} for name in ("pca", "deep")]
+        return [{"model": f"{name}-16", "training": int(enough)} for name in ("pca", "deep")]
     shipped: list[Item] = [{"model": name, "training": 0} for name in SHIPPED]
-    if parameters.profile == "mini" and parameters != BUNDLED:
+    if parameters != BUNDLED and (parameters.profile == "mini" or not enough):
         return shipped
     names = [f"{name}-{size}" for size, some in FIVE_TIMES.items() for name in some]
     often: list[Item] = [{"model": name, "training": k} for name in names for k in range(1, 6)]
@@ -86,7 +87,7 @@ def tested(parameters: Parameters, number: int, learned: Dataset) -> dict[bool, 
 def measure(parameters: Parameters, item: Item) -> Iterator[dict[str, object]]:
     """Train a model, or find it trained, and measure it on artists that it has not heard."""
     name, number = str(item["model"]), int(item["training"])
-    profile = parameters.profile if parameters.profile == "smoke" or not number else "retrain"
+    profile = "mini" if not number else "smoke" if parameters.profile == "smoke" else "retrain"
     learned = lessons(parameters, number)
     checkpoint = trained(name, learned, profile, number)
     model = checkpoint.build()
