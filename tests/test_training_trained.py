@@ -80,7 +80,7 @@ def test_a_model_of_ones_own_stands_in_for_a_shipped_one(dataset, tmp_path, monk
     monkeypatch.delenv("MUSICLIB_CHECKPOINTS", raising=False)
     weights, tables = f"{RESTORER}.safetensors", "codec-tables.npz"
     assert find_shipped(weights) == PACKAGED / weights
-    assert {weights, tables, "codec-tables-static.npz", f"{NAME}.safetensors"} <= {
+    assert {weights, tables, "codec-tables-static.npz", "pca-16.safetensors"} <= {
         path.name for path in shipped_files()
     }
     monkeypatch.setenv("MUSICLIB_CHECKPOINTS", str(tmp_path))
@@ -98,7 +98,7 @@ def test_no_seed_brings_training_tracks_into_the_validation_part(seed, monkeypat
     """The record of a shipped model names its split by a checksum; every seed has that split."""
     monkeypatch.delenv("MUSICLIB_CHECKPOINTS", raising=False)
     mini = open_dataset("mini", seed=seed)
-    found = trained("pca-4", mini, "mini", seed)
+    found = trained("waveform-8", mini, "mini", seed)
     rate = found.model_config.sample_rate
     lengths = {}
     for track_id in mini.tracks.index:
@@ -113,10 +113,10 @@ def test_no_seed_brings_training_tracks_into_the_validation_part(seed, monkeypat
 def test_a_split_that_holds_out_what_a_shipped_model_knows_is_refused(monkeypatch):
     monkeypatch.delenv("MUSICLIB_CHECKPOINTS", raising=False)
     with pytest.raises(CheckpointError, match="tracks that this split of mini holds out"):
-        trained("pca-4", open_dataset("mini", split="70-30", seed=3))
+        trained("waveform-8", open_dataset("mini", split="70-30", seed=3))
     mini = open_dataset("mini")
-    trained("pca-4", mini.part("train"))
-    trained("pca-4", mini.select(per_genre=2))
+    trained("waveform-8", mini.part("train"))
+    trained("waveform-8", mini.select(per_genre=2))
 
 
 def test_a_missing_checkpoint_is_named(dataset, tmp_path):
