@@ -45,7 +45,7 @@ SMALL: dict[str, ModelConfig] = {
         FilterbankConfig(sample_rate=RATE, filters=24, kernel=80, hop=16),
         PcaConfig(**_FRAMES),
         ShallowConfig(**_FRAMES),
-        DeepConfig(**_FRAMES, hidden=(32, 24), norm=True),
+        DeepConfig(**_FRAMES, hidden=(32, 24)),
         LstmConfig(**_FRAMES, hidden=24),
         VaeConfig(**_FRAMES, hidden=(32, 24)),
     )

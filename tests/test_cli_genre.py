@@ -41,7 +41,7 @@ def test_the_experiment_runs_on_fma_small_by_parameters_alone(capsys, archive, t
     source = ("--dataset", "fma_small", "--data-root", archive, "--profile", "smoke")
     target = tmp_path / "table.json"
     code, out, err = run(capsys, *source, "--format", "json", "--out", target)
-    assert (code, out) == (0, "")
+    assert (code, out) == (0, ""), err
     rows = {row["system"]: row for row in json.loads(target.read_text())}
     assert f"{len(rows)} rows" in err
     # The genres of this archive differ in pitch, which every spectrum shows.

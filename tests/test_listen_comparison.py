@@ -168,3 +168,18 @@ def test_a_comparison_has_text_where_there_is_no_html():
     lines = comparison(rows(1), "Two systems").text.splitlines()
     assert lines[0] == "Comparison: Two systems"
     assert lines[1].startswith("  Clip 1: Reference (0.50 s); Opus 12 kbps (0.50 s, 13.0 kbps")
+
+
+def test_a_name_has_no_second_rate(files):
+    page = Page(comparison(rows(1), "x").html)
+    assert [cell["data-name"] for cell in page.all("td")] == ["Reference", "Opus", "MP3 <8>"]
+    plain = Row("a", [Sound("Reference", tone(), RATE), Sound("Sent at 8 kbps", tone(), RATE)])
+    named = Page(comparison([plain], "x").html).all("td")[1]
+    assert named["data-name"] == "Sent at 8 kbps"  # of which no rate was measured
+
+
+def test_how_sounds_were_made_is_said_once_on_a_page(files):
+    first, second = (Page(comparison(rows(1), "x").html).text for _ in range(2))
+    assert "Spectrograms" in first
+    assert "Spectrograms" not in second
+    assert "normalised" not in second

@@ -1,12 +1,13 @@
 """The same clips through several systems, side by side.
 
 Rows are clips and columns are systems, the reference first. The table is plain HTML with the
-browser's own players. Where ``player.js`` runs, each row becomes a stage: one large
-spectrogram with a cursor, buttons and keys that choose the system, its measured figures, and a
-blind test. Switching keeps the position to the sample, without a gap.
+browser's own players. Where ``player.js`` runs, each row becomes a stage: a tile for each system
+with its name, bitrate and measured figures, which plays it, one large spectrogram with a cursor,
+and a blind test. Switching keeps the position to the sample, without a gap.
 """
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -26,6 +27,7 @@ from musiclib.listen.sound import (
 )
 
 _numbers = itertools.count(1)
+_RATE_AT_END = re.compile(r"(?<=\S),? *\d+(\.\d+)? ?kbps$")
 _LEVELS = "Sounds are 16-bit FLAC at the levels that were measured: nothing is normalised."
 
 
@@ -37,11 +39,13 @@ class Row:
         title: Title of the clip, which also names its files.
         sounds: The clip through each system, the reference first.
         note: Words below the title, such as artist and genre.
+        tab: What the button says that shows this clip, by default its title.
     """
 
     title: str
     sounds: Sequence[Sound] = field(repr=False)
     note: str = ""
+    tab: str = ""
 
 
 def comparison(
@@ -49,6 +53,7 @@ def comparison(
     caption: str,
     *,
     spectrograms: bool = True,
+    tabs: bool = False,
     store: MediaStore | None = None,
 ) -> Rendered:
     """A table of players: a row for each clip, a column for each system.
@@ -58,10 +63,13 @@ def comparison(
         caption: Caption of the table: what is compared, and how the sounds were made.
         spectrograms: Whether to show each sound's spectrogram. All those of a clip share one
             colour scale and one frequency range, which are the reference's.
+        tabs: Whether to show one clip at a time, with a button for each. Without scripts all are
+            shown.
         store: Where sounds and pictures go; by default where the environment says.
 
     Returns:
-        An object that a notebook shows as HTML. Files are named ``<title>-<system>``.
+        An object that a notebook shows as HTML. Files are named ``<title>-<system>``. How sounds
+        and pictures were made is said once on a page.
 
     Raises:
         AudioError: If there are no clips, if they do not share their systems, or if two systems
@@ -80,9 +88,9 @@ def comparison(
         for index, row in enumerate(rows, start=1)
     )
     legend = _legend(rows) if spectrograms else ""
-    legend += f'<span class="ml-note">{_LEVELS}</span>'
+    legend = store.once(legend) + store.once(f'<span class="ml-note">{_LEVELS}</span>')
     html = (
-        '<div class="ml-comparison">'
+        f'<div class="ml-comparison"{" data-tabs" if tabs else ""}>'
         f'<table role="table" aria-labelledby="{caption_id}">'
         f'<caption id="{caption_id}">{escape(caption)}{legend}</caption>'
         f'<thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col">Clip</th>'
@@ -134,17 +142,20 @@ def _row_html(row: Row, group: str, spectrograms: bool, store: MediaStore) -> st
                 sample_rate=reference.sample_rate,
             )
             picture = picture_element(at_reference_rate, title, name, store, power)
-        facts = [("", _rate(sound, is_reference=column == 0)), *figure_pairs(sound)]
-        facts += [(clipping_text(sound, clipped), "")]
+        facts = [*figure_pairs(sound), (clipping_text(sound, clipped), "")]
         items = "".join(_fact(label, value) for label, value in facts if label or value)
+        if words := _rate(sound, is_reference=column == 0):
+            items = f'<li class="ml-bitrate">{words}</li>{items}'
         rate = _short_rate(sound, is_reference=column == 0)
         cells.append(
-            f'<td role="cell" data-label="{escape(sound.label)}" data-rate="{rate}">'
+            f'<td role="cell" data-label="{escape(sound.label)}" '
+            f'data-name="{escape(_name(sound))}" data-rate="{rate}">'
             f'{picture}{element}<ul class="ml-facts">{items}</ul></td>'
         )
     note = f'<span class="ml-note">{escape(row.note)}</span>' if row.note else ""
     return (
-        f'<tr role="row" id="{group}" data-ml-group data-systems="{len(row.sounds)}">'
+        f'<tr role="row" id="{group}" data-ml-group data-systems="{len(row.sounds)}" '
+        f'data-tab="{escape(row.tab or row.title)}">'
         f'<th role="rowheader" scope="row">'
         f'<span class="ml-title">{escape(row.title)}</span> {note}</th>{"".join(cells)}</tr>'
     )
@@ -154,6 +165,11 @@ def _fact(label: str, value: str) -> str:
     words = [escape(label)] if label else []
     words += [f"<b>{escape(value)}</b>"] if value else []
     return f"<li>{' '.join(words)}</li>"
+
+
+def _name(sound: Sound) -> str:
+    """The label without a bitrate at its end, where the measured one stands beside it."""
+    return _RATE_AT_END.sub("", sound.label) if sound.kbps is not None else sound.label
 
 
 def _rate(sound: Sound, *, is_reference: bool) -> str:

@@ -159,6 +159,7 @@ class MediaStore:
         self.folder = folder
         self.url = url
         self._digests: dict[str, str] = {}
+        self._said: set[str] = set()
 
     @property
     def embeds(self) -> bool:
@@ -187,6 +188,13 @@ class MediaStore:
             file_name = f"{slug(name)}-{digest[:12]}{suffix}"
         replace_file(self.folder / file_name, data)
         return f"{self.url.rstrip('/')}/{quote(file_name)}"
+
+    def once(self, words: str) -> str:
+        """Return some words, but in a page of files only the first time: once read is enough."""
+        if words in self._said and not self.embeds:
+            return ""
+        self._said.add(words)
+        return words
 
 
 _stores: dict[tuple[str | None, str | None], MediaStore] = {}

@@ -82,17 +82,22 @@ def clipping_text(sound: Sound, clipped: int) -> str:
 
 
 def figure_pairs(sound: Sound) -> list[tuple[str, str]]:
-    """Measured figures as names and values, such as "LSD" and "7.2 dB"."""
+    """Measured figures as names and values, such as "LSD" and "7.20 dB"."""
     from musiclib.metrics import METRICS
 
     pairs = []
     for name, value in sound.figures.items():
         metric = METRICS.get(name)
         label, unit = (metric.label, metric.unit) if metric else (name, "")
-        number = value if isinstance(value, str) else number_text(float(value), 2)
+        label = label.removeprefix("Predicted quality, ")  # there is little room beside a sound
+        number = value if isinstance(value, str) else _three_digits(float(value))
         # A number and its unit stay on one line.
         pairs.append((label, f"{number}\N{NO-BREAK SPACE}{unit}" if unit else number))
     return pairs
+
+
+def _three_digits(value: float) -> str:
+    return number_text(value, 1 if abs(value) >= 10 else 2)
 
 
 def figure_texts(sound: Sound) -> list[str]:

@@ -1,8 +1,8 @@
 /*
  * Blind A/B/X test in a row of a comparison. The listener picks two systems. They become A and B in
  * an order that chance decides, and in each trial X is one of them, again by chance. A, B and X switch
- * without a gap, and nothing on the page tells them apart: picture, figures and names are hidden until
- * the end. Nothing is kept but in memory, and both sounds are decoded before the first trial.
+ * without a gap, and nothing on the page tells them apart: pictures, figures and names are hidden until
+ * the end. The sound goes on from trial to trial, with A, so that no change from one X to the next is heard. Nothing is kept but in memory, and both sounds are decoded before the first trial.
  */
 (() => {
   "use strict";
@@ -60,7 +60,7 @@
     /** Everything that could tell what is heard. */
     hide(hidden) {
       const { stage } = this;
-      for (const part of [stage.group, stage.figures]) part.hidden = hidden;
+      stage.group.hidden = hidden;
       stage.view.blind(hidden);
       stage.element.toggleAttribute("data-blind", hidden);
       this.showSound(!hidden);
@@ -170,7 +170,7 @@
       this.button(end, () => (this.#trials.length ? this.reveal() : this.leave()), answers);
       const keys = "Keys: A, B and X to switch, space to start and stop.";
       this.add("p", { class: "ml-note ml-hint" }, this.panel, keys);
-      this.choose("A");
+      this.choose("A"); // going on with the next X would tell what this one was
       this.letters[0].focus();
       this.say(this.#trials.length ? `Answer noted. ${words}.` : `${words}.`);
     }
@@ -192,7 +192,6 @@
 
     answer(which) {
       this.#trials.push([this.#secret, which]);
-      this.stage.pause(); // going on with the next X would tell what this one was
       if (this.#trials.length < this.planned) this.nextTrial();
       else this.reveal();
     }

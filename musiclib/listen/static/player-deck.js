@@ -136,6 +136,7 @@
       this.tracks = sources.map((address) => ({ address, buffer: null, loading: null }));
       this.seconds = seconds;
       this.limit = Infinity; // seconds at which a blind test ends the sound
+      this.loop = true;
       this.hooks = hooks;
       this.chosen = 0;
       this.wanted = false; // whether it shall sound, as soon as it can
@@ -219,13 +220,14 @@
       this.watch();
     }
 
-    /** Stop at the end, also in a page that is not in view. */
+    /** Begin again or stop at the end, also in a page that is not in view. */
     watch() {
       clearTimeout(this.timer);
       this.timer = setTimeout(
         () => {
           if (!this.run) return;
           if (this.position < this.duration - 0.001) this.watch();
+          else if (this.loop) this.seek(0);
           else this.pause();
         },
         1000 * Math.max(this.duration - this.position, 0.01),

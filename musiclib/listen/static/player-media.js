@@ -27,11 +27,12 @@
       this.chosen = 0;
       this.wanted = false;
       this.at = 0;
+      this.loop = true;
       this.output = null;
       players.forEach((player, index) => {
         player.addEventListener("playing", () => hooks.changed());
         player.addEventListener("loadedmetadata", () => hooks.changed());
-        player.addEventListener("ended", () => index === this.chosen && this.pause());
+        player.addEventListener("ended", () => index === this.chosen && this.onEnd());
         player.addEventListener("pause", () => this.onPause(player));
         player.addEventListener("error", () => {
           const error = new shared.SoundError(REASONS[player.error?.code] ?? "it failed", false);
@@ -80,6 +81,15 @@
           this.hooks.failed(this.chosen, new shared.SoundError("the browser refuses to start it"));
           this.hooks.changed();
         });
+    }
+
+    onEnd() {
+      if (!this.loop || !this.wanted) {
+        this.pause();
+        return;
+      }
+      this.at = 0;
+      this.begin(this.player);
     }
 
     /** Something else on the page stopped it. */

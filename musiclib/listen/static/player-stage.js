@@ -1,12 +1,13 @@
 /*
- * Stages of the players: the spectrogram of the chosen system with a cursor that can be moved, its
- * figures, and what chooses another one. The page's own elements give all that is shown, and stay in
+ * Stages of the players: tiles that play a system and say what was measured of it, and the spectrogram
+ * of the chosen one with a cursor that can be moved. The page's own elements give all that is shown, and stay in
  * it, hidden. `player-deck.js` makes the sound, `player.js` the keys and the order among players.
  */
 (() => {
   "use strict";
 
   const shared = (globalThis.MusiclibPlayer ??= {});
+  const FEW = 4;
   const make = (...parts) => shared.make(...parts); // of a script that may come later
   let count = 0;
 
@@ -14,9 +15,11 @@
   function readSystem(audio) {
     const cell = audio.closest("td");
     const image = (cell ?? audio.parentElement).querySelector("img.ml-spectrogram");
-    const label = cell?.dataset.label ?? audio.closest("figure")?.querySelector(".ml-label")?.textContent;
-    const facts = cell ? [...cell.querySelectorAll(".ml-facts > li")] : [];
-    return { audio, image, facts, label: label ?? "Sound", rate: cell?.dataset.rate ?? "" };
+    const label = cell?.dataset.name ?? audio.closest("figure")?.querySelector(".ml-label")?.textContent;
+    const rate = cell?.dataset.rate ?? "";
+    // The bitrate stands beside the name.
+    const facts = cell ? [...cell.querySelectorAll(".ml-facts > li:not(.ml-bitrate)")] : [];
+    return { audio, image, facts, label: label ?? "Sound", rate };
   }
 
   class Stage {
@@ -63,12 +66,13 @@
       this.choices = this.systems.length > 1 ? this.buildChoices(stage) : [];
       this.view = new shared.View(stage, this.systems[0].image, this);
       this.slider = this.view.slider;
-      this.figures = make("ul", { class: "ml-figures ml-facts" }, stage);
       const bar = make("div", { class: "ml-bar" }, stage);
       this.button = make("button", { class: "ml-play", type: "button" }, bar);
       make("span", { class: "ml-sign", "aria-hidden": "true" }, this.button);
       this.buttonText = make("span", {}, this.button, "Play");
       this.clock = make("span", { class: "ml-time" }, bar);
+      this.loopButton = make("button", { class: "ml-button ml-loop", type: "button" }, bar, "Loop");
+      this.loopButton.addEventListener("click", () => this.setLoop(!this.deck.loop));
       this.note = make("span", { class: "ml-state" }, bar);
       this.bar = bar;
       this.alert = make("p", { class: "ml-alert", role: "alert" }, stage);
@@ -85,17 +89,38 @@
       const group = make("div", { class: "ml-systems", role: "radiogroup", "aria-label": "System" }, stage);
       this.group = group;
       const name = `ml-system-${(count += 1)}`;
-      return this.systems.map(({ label, rate }, index) => {
+      // A few systems have pictures in their tiles; of many there would be more pictures than sound.
+      const few = this.systems.length <= FEW;
+      group.dataset.count = few ? this.systems.length : "many";
+      return this.systems.map(({ label, rate, facts, image }, index) => {
         const choice = make("label", { class: "ml-system" }, group);
         const input = make("input", { type: "radio", name, value: index }, choice);
         input.checked = index === 0;
-        if (index < 10) make("kbd", { class: "ml-key", "aria-hidden": "true" }, choice, String(index));
+        if (few && image) {
+          const picture = make("span", { class: "ml-thumb", "aria-hidden": "true" }, choice);
+          const lazy = { loading: "lazy", decoding: "async", width: image.width, height: image.height };
+          make("img", { ...lazy, class: "ml-spectrogram", src: image.src, alt: "" }, picture);
+          make("span", { class: "ml-cursor" }, picture);
+          make("span", { class: "ml-sign" }, make("span", { class: "ml-disc" }, picture));
+        }
         const words = make("span", { class: "ml-what" }, choice);
-        make("span", { class: "ml-name" }, words, label);
+        const title = make("span", { class: "ml-name" }, words, label);
+        if (index < 10) make("kbd", { class: "ml-key", "aria-hidden": "true" }, title, String(index));
         make("span", { class: "ml-rate" }, words, rate);
-        input.addEventListener("change", () => this.choose(index));
+        for (const fact of facts) {
+          const line = make("span", { class: "ml-fact" }, words);
+          line.append(...[...fact.childNodes].map((node) => node.cloneNode(true)));
+        }
+        // A press on the system that is chosen already starts and stops it.
+        input.addEventListener("click", () => index === this.chosen && this.toggle());
+        input.addEventListener("change", () => this.pick(index));
         return choice;
       });
+    }
+
+    setLoop(on) {
+      this.deck.loop = on;
+      this.render();
     }
 
     toggle() {
@@ -120,6 +145,12 @@
     seek(value) {
       this.deck.seek(value);
       this.tick(true);
+    }
+
+    /** Choose a system and hear it. */
+    pick(index) {
+      this.choose(index);
+      if (!this.deck.wanted) this.play();
     }
 
     choose(index) {
@@ -155,23 +186,21 @@
 
     /** Go on with the page's audio elements. */
     useMedia() {
-      const { position, wanted, chosen } = this.deck;
+      const { position, wanted, chosen, loop } = this.deck;
       this.deck.pause();
       this.media = true;
       this.blind?.leave();
       this.deck = this.makeDeck();
+      this.deck.loop = loop;
       this.deck.choose(chosen);
       this.deck.seek(position);
       if (wanted) this.deck.play();
       this.render();
     }
 
-    /** The picture and the figures of the chosen system. */
+    /** The picture of the chosen system. */
     picture() {
-      const { image, facts } = this.systems[this.chosen];
-      this.view.show(image);
-      this.figures.replaceChildren(...facts.map((fact) => fact.cloneNode(true)));
-      this.figures.hidden = facts.length === 0;
+      this.view.show(this.systems[this.chosen].image);
     }
 
     get state() {
@@ -187,6 +216,7 @@
       if (this.blind) delete element.dataset.system;
       else element.dataset.system = this.chosen;
       this.buttonText.textContent = this.deck.wanted ? "Pause" : "Play";
+      this.loopButton.setAttribute("aria-pressed", String(this.deck.loop));
       this.choices.forEach((choice, index) => {
         choice.firstChild.checked = !this.blind && index === this.chosen;
         choice.toggleAttribute("data-failed", this.failures.has(index));
@@ -207,6 +237,7 @@
       const { duration } = this;
       const at = this.view.preview ?? this.position;
       this.view.move(at, duration, spoken);
+      this.element.style.setProperty("--ml-at", duration ? at / duration : 0);
       const text = `${shared.seconds(at)}${duration ? ` / ${shared.seconds(duration)}` : ""} s`;
       if (this.clock.textContent !== text) this.clock.textContent = text;
       cancelAnimationFrame(this.frame);

@@ -76,7 +76,10 @@
           if (!held) return;
           held = false;
           this.preview = undefined;
-          if (type === "pointerup") stage.seek(at(event));
+          if (type === "pointerup") {
+            stage.seek(at(event));
+            if (!stage.deck.wanted) stage.play();
+          }
           stage.tick();
         });
       }
@@ -110,7 +113,6 @@
 
     /** Move the cursor; `spoken`: also for screen readers, which would repeat it all the time. */
     move(at, duration, spoken) {
-      this.cursor.style.left = `${duration ? (100 * at) / duration : 0}%`;
       if (!spoken && document.activeElement === this.slider) return;
       this.slider.setAttribute("aria-valuemax", duration.toFixed(1));
       this.slider.setAttribute("aria-valuenow", at.toFixed(1));

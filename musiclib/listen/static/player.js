@@ -11,7 +11,7 @@
  * others. A widget that plays by an audio element inside its root needs nothing more.
  *
  * Keys, while the focus is in a row of a comparison or in a player: space starts and stops, the left
- * and right arrows move by two seconds, Home and End to the ends, 0 chooses the reference, 1 to 9 the
+ * and right arrows move by two seconds, Home and End to the ends, 0 plays the reference, 1 to 9 the
  * systems. Fields for text keep their keys, a button its space, the choice of systems its arrows.
  */
 (() => {
@@ -56,7 +56,7 @@
     } else if (stage.blind) {
       if (!stage.blind.onKey(key)) return;
     } else if (/^[0-9]$/.test(key) && stage.choices.length > Number(key)) {
-      stage.choose(Number(key));
+      stage.pick(Number(key));
       if (radio) stage.choices[stage.chosen].firstChild.focus();
     } else return;
     event.preventDefault();
@@ -76,14 +76,40 @@
     table.setAttribute("role", "group");
     for (const part of table.querySelectorAll("tbody, tr, tbody th")) part.setAttribute("role", "none");
     table.tHead.hidden = true;
-    addHint(table.caption);
+    if (comparison.matches("[data-tabs]")) addTabs(comparison, table);
+  }
+
+  /** Buttons of which each shows one row; what plays goes on with the same system of that row. */
+  function addTabs(comparison, table) {
+    const rows = [...table.querySelectorAll("tr[data-on]")];
+    if (rows.length < 2) return;
+    const bar = shared.make("div", { class: "ml-tabs", role: "group", "aria-label": "Clip" });
+    const show = (chosen) => {
+      const before = rows.find((row) => !row.hidden).querySelector(".ml-stage").mlStage;
+      rows.forEach((row, index) => (row.hidden = index !== chosen));
+      tabs.forEach((tab, index) => tab.setAttribute("aria-pressed", String(index === chosen)));
+      const now = rows[chosen].querySelector(".ml-stage").mlStage;
+      if (now === before) return;
+      const { wanted } = before.deck;
+      before.blind?.leave();
+      before.pause();
+      now.choose(before.chosen);
+      if (wanted) now.play();
+    };
+    const tabs = rows.map((row, index) => {
+      const tab = shared.make("button", { class: "ml-button", type: "button" }, bar, row.dataset.tab);
+      tab.addEventListener("click", () => show(index));
+      return tab;
+    });
+    table.before(bar);
+    show(0);
   }
 
   /** The keys are named only where they work. */
   function addHint(caption) {
     if (!caption) return;
     const text =
-      "Keys, once the focus is in a row: space to start and stop, left and right to move by 2 s, " +
+      "Keys, once the focus is in a player: space to start and stop, left and right to move by 2 s, " +
       "0 for the reference, digits for the systems.";
     shared.make("span", { class: "ml-note ml-hint" }, caption, text);
   }
@@ -108,7 +134,9 @@
   function run() {
     const roots = document.querySelectorAll("[data-ml-group]:not([data-on]), .ml-player:not([data-on])");
     for (const root of roots) begin(root);
-    document.querySelectorAll(".ml-comparison").forEach(adaptTable);
+    const comparisons = document.querySelectorAll(".ml-comparison");
+    comparisons.forEach(adaptTable);
+    addHint(comparisons[0]?.querySelector("caption"));
   }
 
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", run);
