@@ -14,6 +14,7 @@ from musiclib.book.pages.page import Facts, SitePage
 from musiclib.book.pages.reproducibility import fill_places
 from musiclib.book.pages.rerun import add_rerun_box, command, duration
 from musiclib.book.pages.tables import give_tables_their_files
+from musiclib.book.pages.terms import explain_terms
 from musiclib.book.pdf import link_pdf
 from musiclib.book.record import commit, fingerprint, run_record
 from musiclib.book.store import Stored
@@ -194,6 +195,33 @@ def test_a_fingerprint_depends_on_names_and_contents_alone(tmp_path: Path) -> No
 
 def test_a_folder_outside_of_git_has_no_commit(tmp_path: Path) -> None:
     assert commit(tmp_path) is None
+
+
+def test_the_first_mention_of_a_term_is_explained(facts: Facts) -> None:
+    (facts.html / "book" / "glossary.html").write_text(
+        '<dl class="glossary"><dt id="term-LSD">log-spectral distance</dt><dt id="term-1">LSD</dt>'
+        "<dd><p>Of log spectra, in dB.</p></dd>"
+        '<dt id="term-log">log</dt><dd><p>A logarithm.</p></dd></dl>'
+    )
+    made = page(
+        "<h1>LSD</h1><p>The <code>LSD</code> and a catalog, then the Log-spectral distance, "
+        "<em>LSD</em> and the log.</p><p>LSD again.</p>"
+    )
+    explain_terms(made, facts)
+    links = [(link.get_text(), link["href"], link["title"]) for link in made.soup.select("a")]
+    assert links == [
+        ("Log-spectral distance", "../../book/glossary.html#term-LSD", "Of log spectra, in dB."),
+        ("log", "../../book/glossary.html#term-log", "A logarithm."),
+    ]
+    assert made.soup.select_one("p").get_text() == (
+        "The LSD and a catalog, then the Log-spectral distance, LSD and the log."
+    )
+
+
+def test_without_a_glossary_the_text_stays(facts: Facts) -> None:
+    made = page("<p>The LSD.</p>")
+    explain_terms(made, facts)
+    assert not made.soup.select("a")
 
 
 def test_the_pdf_is_linked_where_one_is_made(facts: Facts) -> None:

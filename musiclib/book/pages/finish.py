@@ -19,6 +19,7 @@ from musiclib.book.pages.reproducibility import fill_places
 from musiclib.book.pages.rerun import add_rerun_box
 from musiclib.book.pages.social import describe, draw_card, list_pages
 from musiclib.book.pages.tables import give_tables_their_files
+from musiclib.book.pages.terms import explain_terms
 from musiclib.book.pdf import link_pdf
 from musiclib.book.slim.scripts import slim_scripts
 from musiclib.book.slim.site import slim_site
@@ -43,6 +44,7 @@ STEPS: tuple[Step, ...] = (
     fill_places,
     give_figures_their_twins,
     give_tables_their_files,
+    explain_terms,
     describe,
     add_rerun_box,
     add_launch_links,
