@@ -5,7 +5,7 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 
 from musiclib.book.layout import Book
-from musiclib.book.pages.accessible import SCROLLABLE, mend_theme
+from musiclib.book.pages.accessible import mend_theme
 from musiclib.book.pages.page import Facts, SitePage
 
 
@@ -19,17 +19,6 @@ def test_sidebar_is_a_landmark_with_a_name() -> None:
     sidebar = mended('<div id="pst-primary-sidebar">x</div>').div
     assert sidebar is not None
     assert (sidebar["role"], sidebar["aria-label"]) == ("complementary", "Book")
-
-
-def test_wide_figures_are_reached_by_the_keyboard_and_players_are_left_alone() -> None:
-    soup = mended(
-        '<figure class="align-default" id="a"><a><img src="a.png"/></a></figure>'
-        '<figure id="b"><img src="b.png"/><audio></audio></figure><figure id="c"></figure>'
-    )
-    marked = [figure["id"] for figure in soup.select(f"figure.{SCROLLABLE}")]
-    assert marked == ["a"]
-    assert soup.select("figure.align-default")
-    assert str(mended(str(soup))) == str(soup)
 
 
 def test_entries_of_the_bibliography_have_no_role_that_nothing_understands() -> None:

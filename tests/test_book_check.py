@@ -164,12 +164,30 @@ def test_pictures_that_load_late_weigh_only_when_the_reader_has_seen_them(site: 
     assert loaded_files(page, site, scrolled=False) == {site / "index.html"}
 
 
-def test_of_a_comparisons_pictures_the_first_one_of_each_row_weighs(site: Path) -> None:
+@pytest.mark.parametrize(("systems", "weighs"), [(5, 1), (4, 2)])
+def test_pictures_in_tiles_weigh_else_the_first_one_of_each_row(
+    site: Path, systems: int, weighs: int
+) -> None:
     cell = '<td><img src="{}" alt="x" loading="lazy"></td>'
     (site / "other.png").write_bytes(b"x" * 2000)
-    row = f"<tr data-ml-group>{cell.format('picture.png')}{cell.format('other.png')}</tr>"
+    cells = cell.format("picture.png") + cell.format("other.png")
+    row = f'<tr data-ml-group data-systems="{systems}">{cells}</tr>'
     page = Page(write_site(site, f"<table>{row}</table>") / "index.html")
-    assert loaded_files(page, site) == {site / "index.html", site / "picture.png"}
+    pictures = [site / "picture.png", site / "other.png"][:weighs]
+    assert loaded_files(page, site) == {site / "index.html", *pictures}
+
+
+def test_the_narrow_twin_of_a_figure_must_exist_and_does_not_weigh_twice(site: Path) -> None:
+    (site / "narrow.png").write_bytes(b"x" * 2000)
+    body = '<picture><source srcset="{}"><img src="picture.png" alt="x"></picture>'
+    there = write_site(site, body.format("narrow.png"))
+    assert loaded_files(Page(there / "index.html"), site) == {
+        site / "index.html",
+        site / "picture.png",
+    }
+    assert any(
+        "gone.png" in one for one in check_site(write_site(site, body.format("gone.png"))).findings
+    )
 
 
 def test_page_of_too_many_files_is_found(site: Path) -> None:

@@ -53,10 +53,15 @@ def test_a_figure_gets_its_dark_twin_and_its_svg(facts: Facts) -> None:
     name = hashlib.sha256(b"picture").hexdigest()
     folder = media(facts, "figures")
     Image.new("P", (96, 48)).save(folder / f"{name}-dark.png")
-    (folder / f"{name}.svg").write_text("<svg/>")
+    for kind in ("", "-narrow", "-narrow-dark"):
+        (folder / f"{name}{kind}.svg").write_text("<svg/>")
     made = page(figure(name))
     give_figures_their_twins(made, facts)
-    light, dark = made.soup.select("img")
+    light, dark = made.soup.select("picture > img")
+    phone = made.soup.select("picture > source")
+    assert ["dark" in str(source["srcset"]) for source in phone] == [False, True]
+    assert {source["media"] for source in phone} == {"(max-width: 36rem)"}
+    assert all((facts.html / "book" / "part" / str(one["srcset"])).is_file() for one in phone)
     assert light["alt"] == dark["alt"] == "A line"
     assert (light["width"], dark["height"]) == ("96", "48")
     assert "ml-light" in light["class"]

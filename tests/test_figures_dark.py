@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -159,7 +160,35 @@ def test_a_build_keeps_the_twins_under_the_hash_of_the_picture(tmp_path, monkeyp
     monkeypatch.setenv("MUSICLIB_MEDIA_DIR", str(tmp_path))
     name = hashlib.sha256(published_png(figure)).hexdigest()
     found = sorted(path.name for path in (tmp_path / "figures").iterdir())
-    assert found == [f"{name}-dark.png", f"{name}.svg"]
+    assert found == sorted(
+        f"{name}{kind}" for kind in ("-dark.png", ".svg", "-narrow.svg", "-narrow-dark.svg")
+    )
+
+
+def letters(text: bytes) -> float:
+    """Height in pixels of the page, in a column of a phone, of the letters of 10 points."""
+    width = float(re.search(rb'width="([0-9.]+)pt"', text)[1])
+    return 10 * 344 / width
+
+
+def test_a_narrow_twin_can_be_read_on_a_phone(tmp_path, monkeypatch):
+    figure, panels = plt.subplots(1, 2, figsize=(8, 3), sharey=True, layout="constrained")
+    for panel in panels:
+        panel.plot([0, 1], [0, 1])
+    panels[0].set_ylabel("Error")
+    monkeypatch.setenv("MUSICLIB_MEDIA_DIR", str(tmp_path))
+    places = [panel.get_subplotspec() for panel in panels]
+    name = hashlib.sha256(published_png(figure)).hexdigest()
+    text = (tmp_path / "figures" / f"{name}-narrow.svg").read_bytes()
+    assert letters((tmp_path / "figures" / f"{name}.svg").read_bytes()) < 7
+    assert letters(text) >= 11
+    # Both panels are as wide as the page, one below the other, and the figure is as it was.
+    corners = re.findall(rb'<g id="axes_\d">.*?<path d="M ([0-9.]+) ([0-9.]+)', text, re.DOTALL)
+    (left, top), (other, below) = ([float(part) for part in corner] for corner in corners)
+    assert left == pytest.approx(other, abs=30)
+    assert below > top + 100
+    assert tuple(figure.get_size_inches()) == (8, 3)
+    assert [panel.get_subplotspec() for panel in panels] == places
 
 
 def test_outside_a_build_no_file_is_written(tmp_path, monkeypatch):

@@ -13,6 +13,8 @@ NOT_FOUND = "404.html"
 """The page that a server shows for an address that does not exist."""
 DARK_TWIN = "ml-dark"
 """Class of a figure for the dark theme, which is hidden in the light one and not loaded there."""
+TILES = 4
+"""Up to so many systems a player shows all their pictures, in tiles; see `player-stage.js`."""
 
 _CSS_URL = re.compile(r"""url\(\s*['"]?([^'")]+)['"]?\s*\)""")
 _CSS_IMPORT = re.compile(r"""@import\s+['"](?P<address>[^'"]+)['"]""")
@@ -123,7 +125,9 @@ def _references(tag: Tag) -> Iterator[Reference]:
         elif key == "srcset":
             for candidate in text.split(","):
                 late = tag.get("loading") == "lazy"
-                yield Reference(where, candidate.split()[0], True, False, late)
+                # A browser loads one of a figure's pictures, and they weigh about the same.
+                one_of = name == "source" and tag.find_parent("picture") is not None
+                yield Reference(where, candidate.split()[0], not one_of, False, late)
         elif key.startswith("data-") and _FILE_DATA.match(text):
             yield Reference(where, text, eager=False, link=False)
         elif key == "style":
@@ -136,7 +140,8 @@ def _eager_source(tag: Tag) -> bool:
         return False  # a browser loads one of a figure's two pictures, and they weigh the same
     if tag.get("loading") == "lazy" and tag.find_parent("details", open=False):
         return False  # a browser loads it when the reader unfolds it
-    if tag.get("loading") == "lazy" and tag.find_parent("tr", attrs={"data-ml-group": True}):
+    row = tag.find_parent("tr", attrs={"data-ml-group": True})
+    if row is not None and tag.get("loading") == "lazy" and int(str(row["data-systems"])) > TILES:
         cell = tag.find_parent("td")
         if cell is not None and cell.find_previous_sibling("td") is not None:
             return False  # stages load the picture of a system when it is chosen

@@ -120,7 +120,7 @@ def _article(path: str, page: BeautifulSoup, names: Mapping[str, Chapter]) -> Ta
     for tag in article.select(_DROPPED):
         if tag.parent is not None:
             tag.decompose()
-    for tag in article.select(f"img.{DARK_TWIN}"):
+    for tag in article.select(f"img.{DARK_TWIN}, picture > source"):
         tag.decompose()
     for tag in article.select("details"):
         tag["open"] = ""

@@ -1,7 +1,10 @@
-"""What the book's build keeps beside each figure: its dark twin and its SVG.
+"""What the book's build keeps beside each figure: twins for the dark theme and for phones, an SVG.
 
 A notebook shows a figure as a PNG, and MyST-NB names the file by the hash of its bytes. So the
 twins have that hash in their names, and the site's last step finds them.
+
+On a phone a figure would be shrunk until nobody can read it. Its narrow twins are laid out anew,
+with letters of the same size: panels that stood side by side stand below each other.
 """
 
 import hashlib
@@ -11,19 +14,28 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
 from matplotlib.layout_engine import LayoutEngine
 
 from musiclib.figures.dark import GROUND, in_the_dark
-from musiclib.figures.picture import figure_png, figure_svg
+from musiclib.figures.picture import WHITE, Colour, figure_png, figure_svg
 from musiclib.files import replace_file
 
 MEDIA_DIR: Final = "MUSICLIB_MEDIA_DIR"
 """Name of the environment's variable that holds the folder of a chapter's media."""
 FOLDER: Final = "figures"
 """Folder of the twins below that of a chapter's media."""
-DARK_SUFFIX: Final = "-dark.png"
-SVG_SUFFIX: Final = ".svg"
+DARK: Final = "-dark"
+NARROW: Final = "-narrow"
+SVG: Final = ".svg"
+PNG: Final = ".png"
+NARROW_INCHES: Final = 4.3
+"""Width of narrow twins: letters of 10 points are 11 pixels high in a column of 344."""
+
+_SHOWN_SVG_BYTES = 80_000
+_NARROW_DPI = 160
 
 
 def published_png(figure: Figure) -> bytes:
@@ -34,7 +46,8 @@ def published_png(figure: Figure) -> bytes:
 
     Returns:
         The bytes of a PNG file. Where ``MUSICLIB_MEDIA_DIR`` is set, its folder ``figures`` then
-        has ``<sha256 of these bytes>-dark.png`` and ``<sha256 of these bytes>.svg``.
+        has ``NAME-dark.png``, ``NAME.svg``, and ``NAME-narrow`` and ``NAME-narrow-dark`` as SVG or
+        PNG, where ``NAME`` is the SHA-256 of these bytes.
     """
     light = figure_png(figure)
     if os.environ.get(MEDIA_DIR):
@@ -43,19 +56,77 @@ def published_png(figure: Figure) -> bytes:
 
 
 def write_twins(figure: Figure, light: bytes, folder: Path) -> None:
-    """Write a figure for the dark theme and as an SVG.
+    """Write a figure for the dark theme, as an SVG, and for narrow pages.
 
     Args:
         figure: The figure, drawn before.
         light: Its PNG, whose hash names the files.
-        folder: Folder that receives both; made when missing.
+        folder: Folder that receives the files; made when missing.
     """
     name = hashlib.sha256(light).hexdigest()
     folder.mkdir(parents=True, exist_ok=True)
     with _layout_as_it_is(figure):
         with in_the_dark(figure):
-            replace_file(folder / f"{name}{DARK_SUFFIX}", figure_png(figure, GROUND))
-        replace_file(folder / f"{name}{SVG_SUFFIX}", figure_svg(figure))
+            replace_file(folder / f"{name}{DARK}{PNG}", figure_png(figure, GROUND))
+        replace_file(folder / f"{name}{SVG}", figure_svg(figure))
+    with _narrow(figure), _layout_as_it_is(figure):
+        suffix, data = _small_picture(figure)
+        replace_file(folder / f"{name}{NARROW}{suffix}", data)
+        with in_the_dark(figure):
+            suffix, data = _small_picture(figure, GROUND)
+            replace_file(folder / f"{name}{NARROW}{DARK}{suffix}", data)
+
+
+def _small_picture(figure: Figure, ground: Colour = WHITE) -> tuple[str, bytes]:
+    """A figure as an SVG, or as a PNG where that is large."""
+    figure.set_facecolor("none" if ground != WHITE else "white")
+    drawn = figure_svg(figure)
+    if len(drawn) <= _SHOWN_SVG_BYTES:
+        return SVG, drawn
+    return PNG, figure_png(figure, ground)
+
+
+@contextmanager
+def _narrow(figure: Figure) -> Iterator[None]:
+    """Lay a figure out for a narrow page for as long as the block lasts."""
+    width, height = figure.get_size_inches()
+    dpi = figure.dpi
+    places = {axes: axes.get_subplotspec() for axes in figure.axes}
+    columns = _stack(figure)
+    try:
+        figure.set_size_inches(min(width, NARROW_INCHES), height * columns)
+        figure.set_dpi(_NARROW_DPI)
+        figure.draw_without_rendering()
+        yield
+    finally:
+        figure.set_dpi(dpi)
+        figure.set_size_inches(width, height)
+        for axes, place in places.items():
+            if place is not None:
+                axes.set_subplotspec(place)
+
+
+def _stack(figure: Figure) -> int:
+    """Put panels of a plain grid below each other; gives how many stood side by side."""
+    placed = [(axes, axes.get_subplotspec()) for axes in figure.axes]
+    grids = {place.get_gridspec() for _, place in placed if place is not None}
+    if len(grids) != 1 or any(place is None for _, place in placed):
+        return 1  # such as a panel with a scale of colours
+    columns = grids.pop().ncols
+    cells = [len(place.rowspan) * len(place.colspan) for _, place in placed if place is not None]
+    if columns == 1 or max(cells) > 1:
+        return 1
+    below = GridSpec(len(placed), 1, figure=figure)
+    for number, (axes, _) in enumerate(placed):
+        axes.set_subplotspec(below[number])
+        _label_all_sides(axes)
+    return columns
+
+
+def _label_all_sides(axes: Axes) -> None:
+    """Show the numbers that a panel shared with its former neighbour."""
+    axes.xaxis.set_tick_params(which="both", labelbottom=axes.axison)
+    axes.yaxis.set_tick_params(which="both", labelleft=axes.axison)
 
 
 @contextmanager

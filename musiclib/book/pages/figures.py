@@ -1,4 +1,4 @@
-"""Figures of a built page: their dark twins, and links to their SVG files."""
+"""Figures of a built page: their twins for the dark theme and for phones, and their SVG files."""
 
 from pathlib import Path, PurePosixPath
 
@@ -7,18 +7,21 @@ from PIL import Image
 
 from musiclib.book.loading import DARK_TWIN
 from musiclib.book.pages.page import Facts, SitePage
-from musiclib.figures.published import DARK_SUFFIX, FOLDER, SVG_SUFFIX
+from musiclib.figures.published import DARK as DARK_FILE
+from musiclib.figures.published import FOLDER, NARROW, PNG, SVG
 
 # Not the theme's own `only-light` and `only-dark`: these hide a caption beside the picture too.
 # With `dark-light` the theme leaves the picture's colours alone.
 LIGHT, DARK, AS_DRAWN = "ml-light", DARK_TWIN, "dark-light"
 """Classes by which `pages.css` shows one of two pictures and the theme filters neither."""
+PHONE = "(max-width: 36rem)"
+"""Where the narrow twins are shown."""
 
 
 def give_figures_their_twins(page: SitePage, facts: Facts) -> None:
-    """Put the dark picture beside each figure, and a link to its SVG into the caption.
+    """Put a figure's twins beside it, and a link to its SVG into the caption.
 
-    The chapter's run left both in the folder of its media, named by the hash that also names the
+    The chapter's run left them in the folder of its media, named by the hash that also names the
     picture. A figure without them, such as a drawing from elsewhere, is left as it is.
 
     Args:
@@ -30,14 +33,23 @@ def give_figures_their_twins(page: SitePage, facts: Facts) -> None:
     folder = PurePosixPath("_static", page.chapter.media_folder, FOLDER)
     for picture in page.soup.select("img[src]"):
         name = PurePosixPath(str(picture["src"])).stem
-        file = facts.html / folder / f"{name}{DARK_SUFFIX}"
+        file = facts.html / folder / f"{name}{DARK_FILE}{PNG}"
         if file.is_file():
-            _add_dark(page.soup, picture, file, f"{page.root}{folder}/{file.name}")
-        if (facts.html / folder / f"{name}{SVG_SUFFIX}").is_file():
-            _add_download(page.soup, picture, f"{page.root}{folder}/{name}{SVG_SUFFIX}")
+            dark = _add_dark(page.soup, picture, file, f"{page.root}{folder}/{file.name}")
+            for image, kind in ((picture, NARROW), (dark, NARROW + DARK_FILE)):
+                for suffix in (SVG, PNG):
+                    if (facts.html / folder / f"{name}{kind}{suffix}").is_file():
+                        _add_narrow(page.soup, image, f"{page.root}{folder}/{name}{kind}{suffix}")
+        if (facts.html / folder / f"{name}{SVG}").is_file():
+            _add_download(page.soup, picture, f"{page.root}{folder}/{name}{SVG}")
 
 
-def _add_dark(soup: BeautifulSoup, picture: Tag, file: Path, address: str) -> None:
+def _add_narrow(soup: BeautifulSoup, image: Tag, address: str) -> None:
+    source = soup.new_tag("source", media=PHONE, srcset=address)
+    image.wrap(soup.new_tag("picture")).insert(0, source)
+
+
+def _add_dark(soup: BeautifulSoup, picture: Tag, file: Path, address: str) -> Tag:
     dark = soup.new_tag("img", alt=str(picture.get("alt", "")), src=address)
     with Image.open(file) as opened:
         width, height = opened.size
@@ -48,6 +60,7 @@ def _add_dark(soup: BeautifulSoup, picture: Tag, file: Path, address: str) -> No
         # before it is there.
         image.attrs.update(width=str(width), height=str(height), loading="lazy")
     picture.insert_after(dark)
+    return dark
 
 
 def _add_download(soup: BeautifulSoup, picture: Tag, address: str) -> None:
