@@ -108,7 +108,7 @@ def measure(parameters: Parameters, item: Item) -> pd.DataFrame:
     else:
         of = {**SILENT, **SYSTEMS}[system]
         same = None if of.changes(parameters) else of.pieces(parameters, int(item["dealing"]) + 1)
-        found = cross_validate(lambda fold: same or of.pieces(parameters, fold), tracks)
+        found = cross_validate(lambda fold: same or of.pieces(parameters, int(fold)), tracks)
     found = found.rename_axis("track_id").reset_index().assign(**item)
     return found[[*item, "fold", *found.columns.drop([*item, "fold"])]]
 
