@@ -1,4 +1,4 @@
-"""Simple descriptors, on sounds whose answers are known."""
+"""Simple descriptors and encodings, on sounds whose answers are known."""
 
 import math
 from pathlib import Path
@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from musiclib.audio import FloatArray, save
+from musiclib.codecs import get_codec
 from musiclib.datasets import open_dataset
-from musiclib.studies.dataset import descriptors
+from musiclib.genre import descriptors
 
 RATE = 24_000
 
@@ -77,7 +78,7 @@ def test_short_clips_lack_only_what_they_cannot_have(samples: int) -> None:
 
 def test_silence_has_no_descriptors() -> None:
     values = descriptors.describe(np.zeros(RATE, dtype=np.float32), RATE)
-    assert set(values) == set(descriptors.KEYS)
+    assert set(values) == set(descriptors.DESCRIPTORS)
     assert all(math.isnan(value) for value in values.values())
 
 
@@ -86,7 +87,7 @@ def test_one_sample_of_sound_is_no_obstacle(place: int) -> None:
     audio = np.zeros(RATE, dtype=np.float32)
     audio[place] = 1.0
     values = descriptors.describe(audio, RATE)
-    assert set(values) == set(descriptors.KEYS)
+    assert set(values) == set(descriptors.DESCRIPTORS)
     assert math.isnan(values["centroid_hz"]) == (place == 23_999)
 
 
@@ -100,8 +101,23 @@ def test_all_of_a_folder(tmp_path: Path) -> None:
         (tmp_path / "low" / "0.flac").read_bytes()[:900] + bytes(500)
     )
     found = descriptors.describe_all(open_dataset("folder", tmp_path))
-    assert found.left_out["low/silent.wav"] == "silent"
-    assert "low/silent.wav" not in found.table.index
-    assert math.isnan(found.table.loc["low/short.wav", "loudness_lufs"])
-    assert found.table.loc["high/3.flac", "centroid_hz"] > 2000.0
-    assert len(found.table) + len(found.left_out) == 5
+    assert list(found.index) == ["high/3.flac", "low/0.flac", "low/short.wav"]
+    assert list(found) == list(descriptors.DESCRIPTORS)
+    assert found.loc["high/3.flac", "centroid_hz"] > 2000.0
+
+
+def test_how_the_sources_of_the_bundled_clips_were_encoded() -> None:
+    table = descriptors.encoding_table(open_dataset("mini"))
+    assert list(table) == list(descriptors.ENCODING)
+    assert table["sample_rate"].ge(32_000).all()
+
+
+@pytest.mark.filterwarnings("ignore:all . tracks are by one artist")
+def test_a_folder_is_its_own_source(tmp_path: Path) -> None:
+    (tmp_path / "high").mkdir()
+    save(tmp_path / "high" / "plain.flac", noise(2.0), RATE)
+    data = get_codec("mp3", kbps=64).encode(noise(2.0), RATE)
+    (tmp_path / "high" / "lossy.mp3").write_bytes(data)
+    table = descriptors.encoding_table(open_dataset("folder", tmp_path))
+    assert dict(table["codec"]) == {"high/lossy.mp3": "mp3", "high/plain.flac": "flac"}
+    assert table["sample_rate"].eq(RATE).all()
