@@ -14,6 +14,7 @@ from musiclib.datasets import Dataset
 from musiclib.evidence import Experiment, Item, Parameters, Within
 from musiclib.genre import networks
 from musiclib.genre.crossval import cross_validate
+from musiclib.genre.descriptors import describe_all, encoding_table
 from musiclib.genre.networks import Learning
 from musiclib.genre.systems import (
     DEALINGS,
@@ -26,8 +27,6 @@ from musiclib.genre.systems import (
     scored,
 )
 from musiclib.latents import LogMel, samples, sequences
-from musiclib.studies.dataset.descriptors import KEYS, describe_all
-from musiclib.studies.dataset.provenance import encoding_table
 
 SHORT: Final = Learning(steps=3, batch=4)
 
@@ -43,7 +42,7 @@ def metadata(music: Dataset) -> pd.DataFrame:
 
 def descriptors(music: Dataset) -> pd.DataFrame:
     """Return fifteen simple numbers of each track's sound."""
-    return describe_all(music, workers=1).table[list(KEYS)]
+    return describe_all(music, workers=1)
 
 
 SILENT: Final = {

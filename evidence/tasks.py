@@ -16,6 +16,7 @@ import pandas as pd
 from musiclib.audio import HOUSE_RATE, FloatArray, peak
 from musiclib.errors import AudioError
 from musiclib.evidence import Experiment, Item, Parameters, Within
+from musiclib.genre.descriptors import describe
 from musiclib.genre.systems import (
     PIECE_S,
     SYSTEMS,
@@ -24,7 +25,6 @@ from musiclib.genre.systems import (
 )
 from musiclib.latents.probes import identified, ridge_probe, tempo_hits
 from musiclib.models import PEAK
-from musiclib.studies.dataset.descriptors import describe
 
 SPACES: Final = tuple(name for name in SYSTEMS if not name.endswith("by fold"))
 """Whether two tracks lie side by side can only be asked in one space: no encoder by fold here."""

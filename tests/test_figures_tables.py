@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from musiclib import figures
-from musiclib.errors import DatasetError, MusiclibError
-from tests.figure_fixture import book_style, labels_of
+from musiclib.errors import MusiclibError
+from tests.figure_fixture import book_style
 
 __all__ = ["book_style"]
 pytestmark = pytest.mark.usefixtures("book_style")
@@ -74,61 +74,6 @@ def test_a_confusion_matrix_shows_shares_of_each_row_with_counts():
     assert [text.get_text() for text in axes.get_yticklabels()] == ["a b", "c"]
     with pytest.raises(ValueError, match="do not fit"):
         figures.confusion_matrix([[1, 2]], ["a", "b"])
-
-
-def tracks():
-    return pd.DataFrame(
-        {
-            "genre": ["ambient", "ambient", "ambient", "polka", "polka"],
-            "split": ["train", "train", "test", "train", "test"],
-            "bandwidth": [4.0, 5.0, 6.0, 9.0, 10.0],
-        }
-    )
-
-
-def test_genre_counts_add_up():
-    _, axes = figures.genre_counts(tracks())
-    widths = {container.get_label(): list(container.datavalues) for container in axes.containers}
-    assert [text.get_text() for text in axes.get_yticklabels()] == ["polka", "ambient"]
-    assert widths == {"train": [1, 2], "test": [1, 1]}
-    assert axes.get_xlabel() == "Tracks"
-
-
-def test_a_distribution_shows_every_track_in_its_genres_colour():
-    _, axes = figures.distribution(tracks(), "bandwidth", "Bandwidth (kHz)")
-    dots = np.concatenate([dots.get_offsets()[:, 0] for dots in axes.collections])
-    assert sorted(dots) == sorted(tracks()["bandwidth"])
-    colour = mpl.colors.to_hex(axes.collections[0].get_facecolors()[0])
-    assert colour == figures.GENRE_COLOURS["ambient"]
-    assert axes.get_xlabel() == "Bandwidth (kHz)"
-
-
-def test_a_histogram_counts_every_track():
-    _, axes = figures.distribution(tracks(), "bandwidth", "Bandwidth (kHz)", by_genre=False)
-    assert sum(bar.get_height() for bar in axes.patches) == 5
-    assert labels_of(axes) == ("Bandwidth (kHz)", "Tracks")
-
-
-def test_a_scatter_draws_the_two_columns():
-    _, axes = figures.descriptor_scatter(tracks(), "bandwidth", "bandwidth", "x (Hz)", "y (dB)")
-    assert sorted(axes.collections[0].get_offsets()[:, 1]) == sorted(tracks()["bandwidth"])
-    assert labels_of(axes) == ("x (Hz)", "y (dB)")
-
-
-def test_tables_without_what_is_drawn_are_refused():
-    with pytest.raises(DatasetError, match="split"):
-        figures.genre_counts(tracks().drop(columns="split"))
-    with pytest.raises(DatasetError, match="no track"):
-        figures.genre_counts(tracks().iloc[:0])
-    with pytest.raises(DatasetError, match="no track"):
-        figures.distribution(tracks().assign(bandwidth=np.nan), "bandwidth", "Bandwidth (kHz)")
-
-
-def test_tracks_without_a_value_are_left_out():
-    table = tracks()
-    table.loc[0, "bandwidth"] = np.nan
-    _, axes = figures.distribution(table, "bandwidth", "Bandwidth (kHz)")
-    assert sum(len(dots.get_offsets()) for dots in axes.collections) == 4
 
 
 def test_colours_are_distinct_and_do_not_depend_on_the_order():

@@ -108,6 +108,11 @@ def test_every_clip_says_what_its_label_is_worth() -> None:
     assert {row["confidence"] for row in TRACKS} == {"high", "medium", "low"}
 
 
+def test_the_readme_explains_every_column() -> None:
+    text = (MINI / "README.md").read_text(encoding="utf-8")
+    assert [name for name in TRACKS[0] if f"`{name}`" not in text] == []
+
+
 def test_every_licence_has_its_text() -> None:
     for licence in {part for row in TRACKS for part in row["licence"].split(" OR ")}:
         name = re.sub("-(only|or-later)$", "", licence)

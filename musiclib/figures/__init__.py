@@ -3,7 +3,6 @@
 Every function returns the figure and its axes. Call :func:`use_book_style` first.
 """
 
-from musiclib.figures.data import descriptor_scatter, distribution, genre_counts
 from musiclib.figures.data_frames import with_values
 from musiclib.figures.explain import (
     click_and_tones,
@@ -44,10 +43,7 @@ __all__ = [
     "codec_colour",
     "codec_marker",
     "confusion_matrix",
-    "descriptor_scatter",
-    "distribution",
     "genre_colours",
-    "genre_counts",
     "masking_threshold",
     "metric_bars",
     "quantisation",

@@ -1,4 +1,6 @@
-"""Simple descriptors of a clip: numbers that anybody could take without knowing about music.
+"""What is known of a track without learning: simple descriptors, and how its file was encoded.
+
+Descriptors are numbers that anybody could take without knowing about music.
 
 They are in the family of Tzanetakis and Cook ("Musical genre classification of audio signals",
 IEEE Transactions on Speech and Audio Processing 10(5), 2002, section III). All but the RMS level
@@ -6,9 +8,8 @@ do not change when the clip is made louder.
 """
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import joblib
 import numpy as np
@@ -16,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.fft
 
-from musiclib.audio import HOUSE_RATE, FloatArray, loudness_lufs, peak, rms_db
+from musiclib.audio import HOUSE_RATE, FloatArray, peak, probe, rms_db
 from musiclib.datasets import Dataset
 from musiclib.errors import AudioError
 
@@ -26,66 +27,33 @@ MEL_BANDS: Final = 64
 RANGE_DB: Final = 60.0
 BLOCK_S: Final = 0.4
 QUIETEST_DB: Final = -80.0
+ENCODING: Final = ("codec", "sample_rate", "channels", "bitrate_kbps", "bandwidth_hz")
 _BASS_HZ, _HIGHS_HZ = 200.0, 5000.0
-_BAND_EDGE_DB = 70.0
 
 Array = npt.NDArray[np.floating]
 
-
-@dataclass(frozen=True)
-class Descriptor:
-    """A number that describes a clip.
-
-    Attributes:
-        key: Column of the table.
-        label: What a figure calls it, with its unit.
-        family: Group of descriptors that measure nearly the same.
-        meaning: One line for a reader.
-    """
-
-    key: str
-    label: str
-    family: str
-    meaning: str
-
-
-LEVEL, BRIGHTNESS, NOISINESS, RHYTHM = "level and dynamics", "brightness", "noisiness", "rhythm"
-
-DESCRIPTORS: Final = (
-    Descriptor("rms_db", "RMS level (dB)", LEVEL, "root mean square of the samples"),
-    Descriptor("crest_db", "Crest factor (dB)", LEVEL, "largest sample over RMS"),
-    Descriptor(
-        "range_db", "Range of level (dB)", LEVEL, "loud over quiet 0.4 s blocks, 95th and 10th %"
-    ),
-    Descriptor("centroid_hz", "Spectral centroid (Hz)", BRIGHTNESS, "centre of the spectrum"),
-    Descriptor("spread_hz", "Spectral spread (Hz)", BRIGHTNESS, "its width around the centre"),
-    Descriptor("rolloff_hz", "Roll-off (Hz)", BRIGHTNESS, "85 % of the energy lies below"),
-    Descriptor(
-        "bandwidth_hz", "Bandwidth (Hz)", BRIGHTNESS, "highest frequency within 70 dB of the peak"
-    ),
-    Descriptor("bass_db", "Bass share (dB)", BRIGHTNESS, "energy below 200 Hz over all energy"),
-    Descriptor("highs_db", "Highs share (dB)", BRIGHTNESS, "energy above 5 kHz over all energy"),
-    Descriptor(
-        "crossings_hz", "Zero crossings (1/s)", NOISINESS, "changes of sign a second of the wave"
-    ),
-    Descriptor(
-        "flatness_db", "Spectral flatness (dB)", NOISINESS, "0 dB for white noise, low for tones"
-    ),
-    Descriptor(
-        "percussive", "Percussive share", NOISINESS, "energy in clicks rather than in held tones"
-    ),
-    Descriptor("onset_db", "Onset strength (dB)", RHYTHM, "mean rise of the bands, by frame"),
-    Descriptor("pulse", "Pulse", RHYTHM, "how regularly the rises repeat, at most 1"),
-    Descriptor("tempo_bpm", "Tempo (beats a minute)", RHYTHM, "most likely rate of the repetition"),
-)
-KEYS: Final = tuple(descriptor.key for descriptor in DESCRIPTORS)
-LABELS: Final = {descriptor.key: descriptor.label for descriptor in DESCRIPTORS}
-FAMILIES: Final = tuple(dict.fromkeys(descriptor.family for descriptor in DESCRIPTORS))
-
-
-def family(name: str) -> list[str]:
-    """Keys of the descriptors of a family."""
-    return [descriptor.key for descriptor in DESCRIPTORS if descriptor.family == name]
+DESCRIPTORS: Final = {
+    # level and dynamics
+    "rms_db": "root mean square of the samples, in dB",
+    "crest_db": "largest sample over the root mean square, in dB",
+    "range_db": "loud over quiet blocks of 0.4 s, the 95th over the 10th percentile, in dB",
+    # brightness
+    "centroid_hz": "centre of the spectrum",
+    "spread_hz": "its width around the centre",
+    "rolloff_hz": "85 % of the energy lies below",
+    "bandwidth_hz": "highest frequency within 70 dB of the peak",
+    "bass_db": "energy below 200 Hz over all energy",
+    "highs_db": "energy above 5 kHz over all energy",
+    # noisiness
+    "crossings_hz": "changes of sign a second of the wave",
+    "flatness_db": "0 dB for white noise, low for tones",
+    "percussive": "share of the energy in clicks rather than in held tones",
+    # rhythm
+    "onset_db": "mean rise of the bands from frame to frame",
+    "pulse": "how regularly the rises repeat, at most 1",
+    "tempo_bpm": "most likely rate of the repetition, in beats a minute",
+}
+"""What is measured of a clip, and what each of the numbers is."""
 
 
 def describe(audio: FloatArray, sample_rate: int) -> dict[str, float]:
@@ -96,7 +64,7 @@ def describe(audio: FloatArray, sample_rate: int) -> dict[str, float]:
         sample_rate: In Hz.
 
     Returns:
-        A value for each of :data:`KEYS`. What a clip has not got is NaN: everything for silence
+        A value for each of `DESCRIPTORS`. What a clip has not got is NaN: everything for silence
         (below -80 dB), tempo and pulse for clips below two seconds.
 
     Raises:
@@ -104,10 +72,10 @@ def describe(audio: FloatArray, sample_rate: int) -> dict[str, float]:
     """
     level = rms_db(audio)
     if level < QUIETEST_DB:
-        return dict.fromkeys(KEYS, math.nan)
+        return dict.fromkeys(DESCRIPTORS, math.nan)
     power = _spectrogram(audio)
     if not np.any(power):  # all the sound is in the last samples, which fill no frame
-        return dict.fromkeys(KEYS, math.nan)
+        return dict.fromkeys(DESCRIPTORS, math.nan)
     hertz = np.arange(power.shape[1]) * sample_rate / FRAME
     mel = np.maximum(power @ _mel_filters(sample_rate).T, 1e-20)
     values = {"rms_db": level, "crest_db": 20 * math.log10(peak(audio)) - level}
@@ -214,26 +182,12 @@ def _mel_filters(sample_rate: int) -> Array:
     return filters
 
 
-@dataclass(frozen=True, eq=False)
-class Described:
-    """Descriptors of a data set's clips.
-
-    Attributes:
-        table: Index `track_id`, columns :data:`KEYS`, `loudness_lufs`, `peak` and `seconds`. Only
-            clips with sound.
-        left_out: Why a track is not in the table; index `track_id`.
-    """
-
-    table: pd.DataFrame
-    left_out: pd.Series
-
-
 def describe_all(
     dataset: Dataset,
     seconds: float = 30.0,
     sample_rate: int = HOUSE_RATE,
     workers: int = 2,
-) -> Described:
+) -> pd.DataFrame:
     """Take the descriptors of every track, from the middle of it.
 
     Args:
@@ -243,34 +197,65 @@ def describe_all(
         workers: Number of threads.
 
     Returns:
-        The table, in the order of the data set, and the tracks that are left out of it.
+        Index `track_id` in the order of the data set, a column for each of `DESCRIPTORS`. Tracks
+        that are silent or cannot be decoded are left out.
     """
-    rows: list[dict[str, Any] | str] = joblib.Parallel(n_jobs=workers, prefer="threads")(
+    rows: list[dict[str, float] | None] = joblib.Parallel(n_jobs=workers, prefer="threads")(
         joblib.delayed(_row)(dataset, track_id, seconds, sample_rate)
         for track_id in dataset.tracks.index
     )
-    found = dict(zip(dataset.tracks.index, rows, strict=True))
-    good = {key: row for key, row in found.items() if isinstance(row, dict)}
-    columns = [*KEYS, "loudness_lufs", "peak", "seconds"]
-    table = pd.DataFrame.from_dict(good, orient="index", columns=columns)
-    bad = {key: row for key, row in found.items() if isinstance(row, str)}
-    return Described(table.rename_axis("track_id"), pd.Series(bad, dtype=object, name="reason"))
+    found = {key: row for key, row in zip(dataset.tracks.index, rows, strict=True) if row}
+    table = pd.DataFrame.from_dict(found, orient="index", columns=list(DESCRIPTORS))
+    return table.rename_axis("track_id")
 
 
 def _row(
     dataset: Dataset, track_id: str, seconds: float, sample_rate: int
-) -> dict[str, float] | str:
+) -> dict[str, float] | None:
     length = float(dataset.row(track_id)["duration_s"])
     start = max(0.0, (length - seconds) / 2) if math.isfinite(length) else 0.0
     try:
         clip = dataset.clip(track_id, sample_rate, start_s=start, duration_s=seconds)
         values = describe(clip.audio, sample_rate)
     except AudioError:
-        return "cannot be decoded"
-    if math.isnan(values["rms_db"]):
-        return "silent"
-    long_enough = clip.seconds >= BLOCK_S
-    values["loudness_lufs"] = loudness_lufs(clip.audio, sample_rate) if long_enough else math.nan
-    if not math.isfinite(values["loudness_lufs"]):
-        values["loudness_lufs"] = math.nan
-    return values | {"peak": peak(clip.audio), "seconds": clip.seconds}
+        return None
+    return None if math.isnan(values["rms_db"]) else values
+
+
+def header_table(dataset: Dataset, workers: int = 4) -> pd.DataFrame:
+    """Codec, rate, channels and bitrate of the files themselves, from their headers.
+
+    Returns:
+        Index `track_id`; codec as text, the others as numbers, NaN for files that fail.
+    """
+
+    def row(track_id: str) -> tuple[str, float, float, float]:
+        try:
+            info = probe(dataset.file(track_id))
+        except AudioError:
+            return "unknown", np.nan, np.nan, np.nan
+        bitrate = info.bitrate_kbps
+        # FFmpeg names its decoder, "mp3float", where the format is meant.
+        codec = info.codec.removesuffix("float")
+        return codec, info.sample_rate, info.channels, np.nan if bitrate is None else bitrate
+
+    rows = joblib.Parallel(n_jobs=workers, prefer="threads")(
+        joblib.delayed(row)(track_id) for track_id in dataset.tracks.index
+    )
+    return pd.DataFrame(rows, index=dataset.tracks.index, columns=list(ENCODING[:4]))
+
+
+def encoding_table(dataset: Dataset) -> pd.DataFrame:
+    """How the music was encoded where it came from.
+
+    Returns:
+        The `source_*` columns of the table where it has them, as `ENCODING` (codec as text,
+        the others as numbers); else `header_table`, since then the files are the source.
+    """
+    tracks = dataset.tracks
+    names = [name for name in ENCODING if f"source_{name}" in tracks]
+    if "codec" not in names:
+        return header_table(dataset)
+    table = tracks[[f"source_{name}" for name in names]].set_axis(names, axis=1)
+    numbers = [name for name in names if name != "codec"]
+    return table.assign(**{name: pd.to_numeric(table[name], errors="coerce") for name in numbers})
