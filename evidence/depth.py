@@ -34,7 +34,10 @@ from musiclib.training import Checkpoint, trained
 from musiclib.training.recipes import CORPUS
 
 SHIPPED: Final = ("pca-16", "shallow-16", "deep-16", "deep-scratch-16", "lstm-16", "vae-16")
-FIVE_TIMES: Final = {16: ("pca", "shallow", "deep", "vae"), 64: ("pca", "shallow", "deep")}
+FIVE_TIMES: Final = {
+    16: ("pca", "shallow", "deep", "deep-scratch", "lstm", "vae"),
+    64: ("pca", "shallow", "deep", "deep-scratch", "vae"),
+}
 STEPS: Final = (-20, -16, -12, -8, -4)
 """Steps of the codec's quantiser, in quarters of an octave."""
 CODED: Final = ("pca", "deep", "deep-scratch", "lstm", "vae")
