@@ -11,7 +11,6 @@ from musiclib.figures.explain import (
     quantise,
     stft_steps,
     stft_tradeoff,
-    windows,
 )
 from musiclib.figures.hearing import masking_threshold
 from musiclib.figures.signals import spectrum, waveform
@@ -64,6 +63,5 @@ __all__ = [
     "stft_tradeoff",
     "use_book_style",
     "waveform",
-    "windows",
     "with_values",
 ]
