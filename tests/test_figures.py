@@ -153,17 +153,6 @@ def test_errors_under_the_staircase_are_its_errors():
     assert grid[1, 0].lines[0].get_ydata() == pytest.approx(coded - sound)
 
 
-def test_a_window_that_fades_out_leaks_less():
-    _, (shapes, spectra) = figures.windows(("boxcar", "hann"), length=256)
-    assert shapes.lines[1].get_ydata()[0] == 0.0
-    boxcar, hann = spectra.lines
-    far = np.abs(boxcar.get_xdata()) > 4
-    assert hann.get_ydata()[far].max() < boxcar.get_ydata()[far].max() - 20
-    # The first side lobe of the rectangular window is 13 dB down.
-    side = (boxcar.get_xdata() > 1) & (boxcar.get_xdata() < 2)
-    assert boxcar.get_ydata()[side].max() == pytest.approx(-13.26, abs=0.1)
-
-
 def test_the_steps_end_in_the_column_of_the_spectrogram():
     _, panels = figures.stft_steps(tone(3000.0), RATE, at_s=0.5)
     level = panels[2].lines[0]

@@ -10,7 +10,6 @@ from musiclib.figures.explain import (
     quantise,
     stft_steps,
     stft_tradeoff,
-    windows,
 )
 from musiclib.figures.hearing import masking_threshold
 from musiclib.figures.signals import spectrum, waveform
@@ -60,6 +59,5 @@ __all__ = [
     "stft_tradeoff",
     "use_book_style",
     "waveform",
-    "windows",
     "with_values",
 ]

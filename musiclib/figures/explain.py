@@ -98,43 +98,6 @@ def quantisation(
     return figure, grid
 
 
-def windows(
-    names: Sequence[str] = ("boxcar", "hann", "blackman"),
-    length: int = 1024,
-    floor_db: float = -100.0,
-) -> tuple[Figure, AxesArray]:
-    """Window functions and the spectra that they give to a pure tone.
-
-    Used by the chapter on spectrograms: a window that fades out smears a tone less far.
-
-    Args:
-        names: Windows by the names of :func:`scipy.signal.get_window`.
-        length: Samples in the window.
-        floor_db: Lowest level drawn.
-
-    Returns:
-        The figure and its axes, shape ``(2,)``: shapes, and levels in dB relative to the peak over
-        the distance from the tone in bins (multiples of the sample rate over ``length``).
-    """
-    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.2))
-    zoom = 32  # points per bin, so that the lobes between the bins are seen
-    for name in names:
-        shape = get_window(name, length)
-        response = np.abs(np.fft.fft(shape, length * zoom))
-        level = 20.0 * np.log10(np.maximum(response / response.max(), 10.0 ** (floor_db / 20.0)))
-        span = np.arange(-8 * zoom, 8 * zoom + 1)
-        label = "rectangular" if name == "boxcar" else name.capitalize()
-        axes[0].plot(np.arange(length), shape, label=label)
-        axes[1].plot(span / zoom, level[span], label=label)
-    axes[0].set(xlabel="Sample", ylabel="Weight", title="Shape")
-    axes[1].set(
-        xlabel="Distance from the tone (bins)", ylabel="Level (dB)", title="Spectrum of a tone"
-    )
-    axes[1].set_ylim(floor_db, 3.0)
-    axes[0].legend(loc="lower center")
-    return figure, axes
-
-
 def stft_steps(
     audio: FloatArray,
     sample_rate: int,
@@ -144,8 +107,6 @@ def stft_steps(
     floor_db: float = -80.0,
 ) -> tuple[Figure, AxesArray]:
     """One column of a spectrogram from first principles: cut a frame, weight it, transform it.
-
-    Used by the chapter on spectrograms.
 
     Args:
         audio: Samples, shape ``(N,)`` or ``(C, N)`` (mixed to mono), at least one frame long.
@@ -213,8 +174,7 @@ def stft_tradeoff(
 ) -> tuple[Figure, AxesArray]:
     """The same sound through short and long windows: fine in time or fine in frequency.
 
-    Used by the introduction and by the chapter on spectrograms, for example with
-    :func:`click_and_tones`.
+    Used by the introduction, for example with :func:`click_and_tones`.
 
     Args:
         audio: Samples, shape ``(N,)`` or ``(C, N)`` (mixed to mono).
