@@ -40,6 +40,27 @@ def test_the_switch_changes_the_theme_and_is_remembered(visit, size):
     assert opened.problems == []
 
 
+@pytest.mark.parametrize("window", [(1440, 900), (390, 844)])
+def test_the_first_screen_has_tiles_that_play_on_one_click(visit, window):
+    opened = visit(CHAPTER, "desktop" if window[0] > 600 else "phone")
+    page = opened.page
+    page.set_viewport_size({"width": window[0], "height": window[1]})
+    tiles = page.locator(".ml-stage").first.locator(".ml-system")
+    assert tiles.count() == 4
+    for tile in tiles.all():
+        box = tile.bounding_box()
+        assert box["y"] + box["height"] <= window[1]
+        assert tile.locator("img").is_visible()
+    assert page.locator(".ml-tabs button").count() == 3
+    tiles.nth(2).click()
+    wait(page, "document.querySelector('.ml-stage').mlStage.playing")
+    tiles.nth(3).click()
+    wait(page, "(s => s.playing && s.chosen === 3)(document.querySelector('.ml-stage').mlStage)")
+    tiles.nth(3).click()
+    wait(page, "!document.querySelector('.ml-stage').mlStage.playing")
+    assert opened.problems == []
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_search_finds_a_word(visit, size):
     opened = visit(CHAPTER, size)
