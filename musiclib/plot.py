@@ -26,7 +26,7 @@ from matplotlib.axis import Axis
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, Locator, NullLocator
 from matplotlib.transforms import blended_transform_factory
 from scipy.optimize import isotonic_regression
 
@@ -43,6 +43,7 @@ _MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "p", "h", "<", ">")
 _GREY: Final = "#7f7f7f"
 _INK: Final = "#1a1a1a"
 _LABEL_POINTS: Final = 10
+_TICK_POINTS: Final = 34  # room for a number such as 0.125
 _CONTRAST: Final = 4.5  # of small text on its ground, by WCAG 2.2
 
 
@@ -368,12 +369,33 @@ def _styles(systems: pd.Series) -> dict[Any, dict[str, Any]]:
     }
 
 
+class _Factors(Locator):
+    """Ticks at powers of two or of four, or between them: as many as there is room for."""
+
+    def __init__(self, axes: Axes, *, across: bool) -> None:
+        self.axes = axes
+        self.across = across
+
+    def __call__(self) -> Sequence[float]:
+        return self.tick_values(*(self.axes.get_xlim() if self.across else self.axes.get_ylim()))
+
+    def tick_values(self, vmin: float, vmax: float) -> Sequence[float]:
+        pixels = self.axes.bbox.width if self.across else self.axes.bbox.height
+        figure = self.axes.get_figure(root=True)
+        assert figure is not None
+        room = 72.0 * pixels / figure.dpi / (_TICK_POINTS if self.across else 2 * _LABEL_POINTS)
+        low, high = np.log2(sorted((vmin, vmax)))
+        octaves = np.arange(np.ceil(low), np.floor(high) + 1)
+        if 2 * len(octaves) <= room:
+            between = 1.5 * 2.0 ** np.append(np.floor(low), octaves)
+            return sorted([*(2.0**octaves).tolist(), *between.tolist()])
+        step = next((one for one in (1, 2, 3, 4) if len(octaves) / one <= room), 8)
+        return [2.0**octave for octave in octaves.tolist() if octave % step == 0]
+
+
 def _tick_by_factors(axis: Axis) -> None:
-    """Ticks at powers of two, and between them where few fit, written without exponents."""
-    low, high = axis.get_view_interval()
-    powers = 2.0 ** np.arange(np.floor(np.log2(low)), np.ceil(np.log2(high)) + 1)
-    ticks = np.sort(np.concatenate([powers, 1.5 * powers])) if high < 20 * low else powers
-    axis.set_major_locator(FixedLocator(ticks.tolist()))
+    """Ticks by factors, written without exponents."""
+    axis.set_major_locator(_Factors(axis.axes, across=axis is axis.axes.xaxis))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 

@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import matplotlib.text
 import numpy as np
 import pandas as pd
@@ -242,3 +243,18 @@ def test_what_a_table_lacks_is_named(draw):
 def test_an_empty_table_is_refused():
     with pytest.raises(MusiclibError, match="no rows"):
         plot.forest(differences().iloc[:0])
+
+
+@pytest.mark.parametrize("width", [2.0, 2.5, 4.0, 8.0])
+@pytest.mark.parametrize("span", [(0.1, 20.0), (8.0, 64.0), (1000.0, 1500.0)])
+def test_numbers_of_a_logarithmic_axis_do_not_overlap(width, span):
+    figure, axes = plt.subplots(figsize=(width, 3))
+    table = pd.DataFrame({"system": "a", "kbps": span, "mean": [1.0, 2.0]})
+    plot.curves(table, "kbps", log_x=True, axes=axes)
+    figure.canvas.draw()
+    left, right = axes.get_xlim()
+    shown = [text for text in axes.get_xticklabels() if left <= text.get_position()[0] <= right]
+    boxes = [text.get_window_extent() for text in shown]
+    assert all(one.x1 < other.x0 for one, other in pairwise(boxes))
+    if span != (1000.0, 1500.0):
+        assert len(boxes) >= 2
