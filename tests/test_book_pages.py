@@ -114,6 +114,16 @@ def test_a_table_scrolls_in_a_named_region_with_scoped_headings(facts: Facts) ->
     assert [cell["scope"] for cell in made.soup.select("th")] == ["col", "row"]
 
 
+def test_a_long_table_is_folded_and_a_short_one_is_not(facts: Facts) -> None:
+    row = "<tr><th>Opus</th><td>7.4</td></tr>"
+    for rows, folds in ((10, 0), (11, 1)):
+        made = page(f"<table><tbody>{row * rows}</tbody></table>")
+        give_tables_their_files(made, facts)
+        assert len(made.soup.select("details > .ml-scroll > table")) == folds
+        assert len(values(facts, made)) == rows
+        assert not made.soup.select("details a[download]")  # the file is there without unfolding
+
+
 def test_a_numbered_table_has_its_link_in_the_caption(facts: Facts) -> None:
     caption = '<figcaption><p><span class="caption-number">Table 2 </span>Rates.</p></figcaption>'
     made = page(f'<figure id="tab-rates">{caption}{TABLE.format("")}</figure>')

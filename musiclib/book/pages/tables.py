@@ -18,11 +18,12 @@ TABLES = "_static/tables"
 _NO_DATA = frozenset(
     {"ml-comparison", "ml-player", "ml-explorer", "ml-map", "ml-no-file", "highlight"}
 )
+_MANY_ROWS = 10
 _THEME_SCROLLER = "pst-scrollable-table-container"
 
 
 def give_tables_their_files(page: SitePage, facts: Facts) -> None:
-    """Link each table of data to a CSV file, and let wide tables scroll within themselves.
+    """Link each table of data to a CSV file, let wide ones scroll and fold long ones.
 
     The file has the values as the chapter computed them where its run left them beside the
     table, else the table's own text.
@@ -58,6 +59,11 @@ def give_tables_their_files(page: SitePage, facts: Facts) -> None:
             region.insert_after(caption)
         what = named or f"table {number} of this page"
         add_download(page.soup, caption, f"{page.root}{target}", name, "CSV", what)
+        rows = len(table.select("tbody > tr"))
+        if rows > _MANY_ROWS:
+            fold = region.wrap(page.soup.new_tag("details"))
+            fold["class"] = "ml-long"
+            fold.insert(0, page.soup.new_tag("summary", string=f"All {rows} rows"))
 
 
 def _is_no_data(tag: Tag) -> bool:
