@@ -6,9 +6,11 @@ import re
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
+from musiclib import plot
 from musiclib.figures.dark import GROUND, INK, dark_colours, in_the_dark
 from musiclib.figures.picture import MAX_SVG_BYTES, figure_png, figure_svg
 from musiclib.figures.published import published_png
@@ -197,3 +199,16 @@ def test_outside_a_build_no_file_is_written(tmp_path, monkeypatch):
     figure, _ = plt.subplots(figsize=(2, 2))
     assert published_png(figure) == figure_png(figure)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_figure_of_many_words_is_only_as_narrow_as_they_allow(tmp_path, monkeypatch):
+    labels = ["the spectrogram autoencoder, fine-tuned, against log-mel spectrograms", "short"]
+    table = pd.DataFrame(
+        {"label": labels, "mean": [0.1, 0.2], "low": [0.0, 0.1], "high": [0.2, 0.3]}
+    )
+    figure, _ = plot.forest(table)
+    monkeypatch.setenv("MUSICLIB_MEDIA_DIR", str(tmp_path))
+    name = hashlib.sha256(published_png(figure)).hexdigest()
+    text = (tmp_path / "figures" / f"{name}-narrow.svg").read_bytes()
+    assert 5 < letters(text) < 11

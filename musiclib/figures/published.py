@@ -9,6 +9,7 @@ with letters of the same size: panels that stood side by side stand below each o
 
 import hashlib
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,9 +95,11 @@ def _narrow(figure: Figure) -> Iterator[None]:
     places = {axes: axes.get_subplotspec() for axes in figure.axes}
     columns = _stack(figure)
     try:
-        figure.set_size_inches(min(width, NARROW_INCHES), height * columns)
         figure.set_dpi(_NARROW_DPI)
-        figure.draw_without_rendering()
+        for narrow in (NARROW_INCHES, 1.2 * NARROW_INCHES, 1.5 * NARROW_INCHES, width):
+            figure.set_size_inches(min(width, narrow), height * columns)
+            if _has_room(figure):
+                break
         yield
     finally:
         figure.set_dpi(dpi)
@@ -104,6 +107,18 @@ def _narrow(figure: Figure) -> Iterator[None]:
         for axes, place in places.items():
             if place is not None:
                 axes.set_subplotspec(place)
+
+
+def _has_room(figure: Figure) -> bool:
+    """Lay a figure out; gives whether its panels have room beside their words."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="constrained_layout not applied")
+        try:
+            figure.draw_without_rendering()
+        except UserWarning:
+            return False
+    widest = max((axes.bbox.width for axes in figure.axes), default=figure.bbox.width)
+    return widest > 0.3 * figure.bbox.width
 
 
 def _stack(figure: Figure) -> int:
