@@ -184,6 +184,9 @@ def test_a_narrow_twin_can_be_read_on_a_phone(tmp_path, monkeypatch):
     text = (tmp_path / "figures" / f"{name}-narrow.svg").read_bytes()
     assert letters((tmp_path / "figures" / f"{name}.svg").read_bytes()) < 7
     assert letters(text) >= 11
+    dark = (tmp_path / "figures" / f"{name}-narrow-dark.svg").read_bytes()
+    assert b"#ffffff" in text
+    assert b"#ffffff" not in dark  # the page's own ground shows
     # Both panels are as wide as the page, one below the other, and the figure is as it was.
     corners = re.findall(rb'<g id="axes_\d">.*?<path d="M ([0-9.]+) ([0-9.]+)', text, re.DOTALL)
     (left, top), (other, below) = ([float(part) for part in corner] for corner in corners)

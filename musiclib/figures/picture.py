@@ -53,7 +53,7 @@ def figure_png(figure: Figure, ground: Colour = WHITE) -> bytes:
     return small.getvalue()
 
 
-def figure_svg(figure: Figure) -> bytes:
+def figure_svg(figure: Figure, ground: Colour = WHITE) -> bytes:
     """A figure as an SVG, the same bytes on every run.
 
     Clouds of thousands of marks, meshes and very long lines are embedded as pictures; all else
@@ -61,6 +61,8 @@ def figure_svg(figure: Figure) -> bytes:
 
     Args:
         figure: A matplotlib figure.
+        ground: Its ground. White stays opaque, any other is left out, so that the page's own ground
+            shows.
 
     Returns:
         The text of an SVG file. It is above :data:`MAX_SVG_BYTES` only where the lines alone are.
@@ -71,7 +73,8 @@ def figure_svg(figure: Figure) -> bytes:
             with mpl.rc_context({"svg.hashsalt": "musiclib", "svg.fonttype": "path"}):
                 # The date would differ from run to run; the creator line names another host.
                 metadata = {"Date": None, "Creator": "musiclib"}
-                figure.savefig(drawn, format="svg", dpi=dpi, metadata=metadata)
+                colour = "white" if ground == WHITE else "none"
+                figure.savefig(drawn, format="svg", dpi=dpi, metadata=metadata, facecolor=colour)
             text = _EMBEDDED.sub(_with_few_colours, drawn.getvalue())
             if len(text) <= MAX_SVG_BYTES:
                 break

@@ -80,8 +80,7 @@ def write_twins(figure: Figure, light: bytes, folder: Path) -> None:
 
 def _small_picture(figure: Figure, ground: Colour = WHITE) -> tuple[str, bytes]:
     """A figure as an SVG, or as a PNG where that is large."""
-    figure.set_facecolor("none" if ground != WHITE else "white")
-    drawn = figure_svg(figure)
+    drawn = figure_svg(figure, ground)
     if len(drawn) <= _SHOWN_SVG_BYTES:
         return SVG, drawn
     return PNG, figure_png(figure, ground)
