@@ -2,7 +2,8 @@
  * Blind A/B/X test in a row of a comparison. The listener picks two systems. They become A and B in
  * an order that chance decides, and in each trial X is one of them, again by chance. A, B and X switch
  * without a gap, and nothing on the page tells them apart: pictures, figures and names are hidden until
- * the end. The sound goes on from trial to trial, with A, so that no change from one X to the next is heard. Nothing is kept but in memory, and both sounds are decoded before the first trial.
+ * the end. The sound goes on from trial to trial, with A, so that no change from one X to the next is
+ * heard. Nothing is kept but in memory, and both sounds are decoded before the first trial.
  */
 (() => {
   "use strict";

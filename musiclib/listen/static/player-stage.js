@@ -1,7 +1,7 @@
 /*
  * Stages of the players: tiles that play a system and say what was measured of it, and the spectrogram
- * of the chosen one with a cursor that can be moved. The page's own elements give all that is shown, and stay in
- * it, hidden. `player-deck.js` makes the sound, `player.js` the keys and the order among players.
+ * of the chosen one with a cursor that can be moved. The page's own elements give all that is shown, and
+ * stay in it, hidden. `player-deck.js` makes the sound, `player.js` the keys and the order among players.
  */
 (() => {
   "use strict";
