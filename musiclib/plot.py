@@ -14,24 +14,30 @@ data frame of the same form will do. A system keeps its colour in all figures.
 =================== ===========================================================================
 """
 
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FuncFormatter, Locator, NullLocator
 from matplotlib.transforms import blended_transform_factory
 from scipy.optimize import isotonic_regression
 
 from musiclib.errors import MusiclibError
 from musiclib.figures.panels import figure_and_axes
+from musiclib.figures.published import when_narrow
 from musiclib.figures.spectrograms import spectrogram
 from musiclib.figures.style import series_styles
 from musiclib.figures.tables import confusion_matrix as confusion
@@ -43,6 +49,7 @@ _MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "p", "h", "<", ">")
 _GREY: Final = "#7f7f7f"
 _INK: Final = "#1a1a1a"
 _LABEL_POINTS: Final = 10
+_NARROW_LETTERS: Final = 44  # bold ones in a line of a narrow page
 _TICK_POINTS: Final = 34  # room for a number such as 0.125
 _CONTRAST: Final = 4.5  # of small text on its ground, by WCAG 2.2
 
@@ -179,6 +186,7 @@ def forest(
     figure, axes = figure_and_axes(axes, height=0.9 + 0.36 * len(lines))
     at_right = blended_transform_factory(axes.transAxes, axes.transData)
     axes.axvline(reference, color=_GREY, linewidth=1.0, zorder=1)
+    numbers: list[Text] = []
     for place, (_, row) in enumerate(lines):
         if row is None:
             continue
@@ -188,13 +196,12 @@ def forest(
         axes.plot([bottom, top], [place, place], color=colour, linewidth=2.0, zorder=2)
         face = colour if settled else "white"
         axes.plot(middle, place, "o", color=colour, markerfacecolor=face, markersize=8, zorder=3)
-        numbers = f"{_number(middle, digits)}{_unit(unit)}"
+        told = f"{_number(middle, digits)}{_unit(unit)}"
         if not np.isnan([bottom, top]).any():
-            numbers += f"  [{_number(bottom, digits)}, {_number(top, digits)}]"
-        axes.text(
-            1.02, place, numbers, transform=at_right, va="center",
-            fontsize=_LABEL_POINTS, color=colour,
-        )  # fmt: skip
+            told += f"  [{_number(bottom, digits)}, {_number(top, digits)}]"
+        written = axes.text(1.02, place, told, transform=at_right, va="center", color=colour)
+        written.set_fontsize(_LABEL_POINTS)
+        numbers.append(written)
     axes.set_yticks(range(len(lines)), [text for text, _ in lines])
     for tick, (_, row) in zip(axes.get_yticklabels(), lines, strict=True):
         tick.set_fontweight("bold" if row is None else "normal")
@@ -206,7 +213,42 @@ def forest(
     axes.set_xlabel(xlabel or value)
     if title:
         axes.set_title(title)
+    when_narrow(axes, partial(_words_above, axes, [text for text, _ in lines], numbers))
     return figure, axes
+
+
+@contextmanager
+def _words_above(axes: Axes, labels: Sequence[str], numbers: Sequence[Text]) -> Iterator[float]:
+    """Write the labels and numbers of a forest above its rows, where a page is narrow."""
+    weights = [tick.get_fontweight() for tick in axes.get_yticklabels()]
+    axes.set_yticks(range(len(labels)), [])
+    above: list[Artist] = []
+    for place, (label, weight) in enumerate(zip(labels, weights, strict=True)):
+        written = _above(axes, textwrap.fill(label, _NARROW_LETTERS), 0.0, place, "left")
+        written.set_fontweight(weight)
+        above.append(written)
+    for text in numbers:
+        text.set_visible(False)
+        written = _above(axes, text.get_text(), 1.0, text.get_position()[1], "right")
+        written.set_color(text.get_color())
+        above.append(written)
+    try:
+        yield 1.3
+    finally:
+        for artist in above:
+            artist.remove()
+        for text in numbers:
+            text.set_visible(True)
+        axes.set_yticks(range(len(labels)), labels)
+        for tick, weight in zip(axes.get_yticklabels(), weights, strict=True):
+            tick.set_fontweight(weight)
+
+
+def _above(axes: Axes, text: str, x: float, y: float, side: str) -> Annotation:
+    return axes.annotate(
+        text, (x, y), in_layout=False, xycoords=axes.get_yaxis_transform(), xytext=(0, 5),
+        textcoords="offset points", ha=side, va="bottom", fontsize=_LABEL_POINTS,
+    )  # fmt: skip
 
 
 def dots(

@@ -13,7 +13,7 @@ from PIL import Image
 from musiclib import plot
 from musiclib.figures.dark import GROUND, INK, dark_colours, in_the_dark
 from musiclib.figures.picture import MAX_SVG_BYTES, figure_png, figure_svg
-from musiclib.figures.published import published_png
+from musiclib.figures.published import NARROW_INCHES, published_png
 from tests.figure_fixture import book_style  # noqa: F401
 
 pytestmark = pytest.mark.usefixtures("book_style")
@@ -204,14 +204,32 @@ def test_outside_a_build_no_file_is_written(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+LONG = "the spectrogram autoencoder, fine-tuned, against log-mel spectrograms"
+
+
 @pytest.mark.filterwarnings("error")
 def test_a_figure_of_many_words_is_only_as_narrow_as_they_allow(tmp_path, monkeypatch):
-    labels = ["the spectrogram autoencoder, fine-tuned, against log-mel spectrograms", "short"]
-    table = pd.DataFrame(
-        {"label": labels, "mean": [0.1, 0.2], "low": [0.0, 0.1], "high": [0.2, 0.3]}
-    )
-    figure, _ = plot.forest(table)
+    figure, axes = plt.subplots(figsize=(8, 3), layout="constrained")
+    axes.barh([LONG, "short"], [0.1, 0.2])
     monkeypatch.setenv("MUSICLIB_MEDIA_DIR", str(tmp_path))
     name = hashlib.sha256(published_png(figure)).hexdigest()
     text = (tmp_path / "figures" / f"{name}-narrow.svg").read_bytes()
     assert 5 < letters(text) < 11
+
+
+@pytest.mark.filterwarnings("error")
+def test_on_a_phone_the_words_of_a_forest_stand_above_its_rows(tmp_path, monkeypatch):
+    table = pd.DataFrame(
+        {"label": [LONG, "short"], "mean": [0.1, 0.2], "low": [0.0, 0.1], "high": [0.2, 0.3]}
+    )
+    figure, axes = plot.forest(table)
+    usual = figure_png(figure)
+    monkeypatch.setenv("MUSICLIB_MEDIA_DIR", str(tmp_path))
+    name = hashlib.sha256(published_png(figure)).hexdigest()
+    text = (tmp_path / "figures" / f"{name}-narrow.svg").read_bytes()
+    assert letters(text) >= 11
+    frame = re.search(rb'<g id="axes_1">.*?<path d="M ([0-9.]+) \S+ \nL ([0-9.]+)', text, re.DOTALL)
+    left, right = (float(side) for side in frame.groups())
+    assert right - left > 0.9 * 72 * NARROW_INCHES
+    assert [label.get_text() for label in axes.get_yticklabels()] == [LONG, "short"]
+    assert figure_png(figure) == usual

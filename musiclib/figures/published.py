@@ -10,10 +10,11 @@ with letters of the same size: panels that stood side by side stand below each o
 import hashlib
 import os
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -37,6 +38,20 @@ NARROW_INCHES: Final = 4.3
 
 _SHOWN_SVG_BYTES = 80_000
 _NARROW_DPI = 160
+_NARROW_FORMS: WeakKeyDictionary[Axes, Callable[[], AbstractContextManager[float]]] = (
+    WeakKeyDictionary()
+)
+
+
+def when_narrow(axes: Axes, form: Callable[[], AbstractContextManager[float]]) -> None:
+    """Give a panel another form on narrow pages.
+
+    Args:
+        axes: The panel.
+        form: Makes a context within which the panel has that form; it gives how many times as
+            high the panel should then be.
+    """
+    _NARROW_FORMS[axes] = form
 
 
 def published_png(figure: Figure) -> bytes:
@@ -93,14 +108,20 @@ def _narrow(figure: Figure) -> Iterator[None]:
     dpi = figure.dpi
     places = {axes: axes.get_subplotspec() for axes in figure.axes}
     columns = _stack(figure)
+    forms = ExitStack()
+    higher = float(columns)
     try:
         figure.set_dpi(_NARROW_DPI)
+        for axes in figure.axes:
+            if form := _NARROW_FORMS.get(axes):
+                higher = max(higher, columns * forms.enter_context(form()))
         for narrow in (NARROW_INCHES, 1.2 * NARROW_INCHES, 1.5 * NARROW_INCHES, width):
-            figure.set_size_inches(min(width, narrow), height * columns)
+            figure.set_size_inches(min(width, narrow), height * higher)
             if _has_room(figure):
                 break
         yield
     finally:
+        forms.close()
         figure.set_dpi(dpi)
         figure.set_size_inches(width, height)
         for axes, place in places.items():
