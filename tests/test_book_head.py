@@ -53,6 +53,14 @@ def test_page_of_a_published_site_has_absolute_addresses(tmp_path: Path) -> None
     assert (said["og:title"], said["og:site_name"]) == ("A title", "A small book")
 
 
+def test_the_front_page_has_the_name_of_the_book_once(tmp_path: Path) -> None:
+    for heading, title in (("A small book", "A small book"), ("A title", "T - Book")):
+        soup = BeautifulSoup(PAGE.replace("A title", heading), "html.parser")
+        describe(SitePage(Path("book/x.html"), soup, None), facts(tmp_path))
+        assert soup.title is not None
+        assert soup.title.get_text() == title
+
+
 def test_page_without_a_known_address_has_none(tmp_path: Path) -> None:
     said = described(tmp_path, "<p>Words.</p>")
     assert said["description"] == said["og:description"] == "Words."

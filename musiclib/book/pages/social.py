@@ -38,6 +38,8 @@ def describe(page: SitePage, facts: Facts) -> None:
         return
     heading = soup.select_one("main h1")
     title = _words(heading) if heading else facts.config["title"]
+    if heading and title == facts.config["title"] and soup.title is not None:
+        soup.title.string = title  # the front page, which the theme calls by the book's name twice
     values: dict[str, str] = {"og:title": title, "og:type": "article"}
     values["og:site_name"] = facts.config["title"]
     if text := _description(soup):
