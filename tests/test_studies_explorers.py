@@ -1,11 +1,10 @@
-"""What the chapters' explorers show: more bits are better, narrower places and damage worse."""
+"""What the chapters' explorers show: more bits are better."""
 
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 
 from musiclib.codecs import supported_kbps
-from musiclib.datasets import open_dataset
 from musiclib.errors import DatasetError
 from musiclib.explore.page import page
 from musiclib.figures import levels
@@ -14,7 +13,6 @@ from musiclib.stft import StftConfig
 from musiclib.studies import explorers
 from musiclib.studies.explorers.measured import measure, thinned
 from musiclib.studies.explorers.windows import costs, region
-from musiclib.training.trained import trained
 
 RATE = 24_000
 NARROW = 8_000
@@ -38,23 +36,6 @@ def number(text: str) -> float:
 @pytest.fixture(scope="module")
 def codecs():
     return explorers.bitrates(music(RATE), RATE, "notes")
-
-
-@pytest.fixture(scope="module")
-def checkpoints():
-    return {size: trained(f"frequency-{size}", open_dataset("mini")) for size in (32, 128, 512)}
-
-
-@pytest.fixture(scope="module")
-def narrowing(checkpoints):
-    return explorers.bottleneck(checkpoints, music(NARROW), "notes")
-
-
-@pytest.fixture(scope="module")
-def repair(checkpoints):
-    data = open_dataset("mini")
-    own = {kind: trained(f"frequency-128-{kind}", data).build() for kind in ("masking", "gaussian")}
-    return explorers.repair(checkpoints[128].build(), own, music(NARROW), "notes")
 
 
 def fact(explorer, name, pane=0, **setting) -> float:
@@ -129,41 +110,6 @@ def test_a_part_of_a_spectrogram_has_a_tone_at_its_frequency_and_a_click_at_its_
         assert abs(above.argmax() / width - 0.25) <= window / RATE + 0.02
 
 
-def test_more_latents_do_not_hurt_and_rounding_makes_files_smaller(narrowing) -> None:
-    sizes = (32, 128, 512)
-    errors = [fact(narrowing, "Spectral RMSE", latents=size, rounding="exact") for size in sizes]
-    assert errors == sorted(errors, reverse=True)
-    for size in sizes:
-        real = [
-            fact(narrowing, "Real bitrate", latents=size, rounding=how)
-            for how in ("fine", "coarse", "crude")
-        ]
-        assert real == sorted(real, reverse=True)
-        nominal = narrowing.at({"latents": size, "rounding": "fine"}).facts["Nominal bitrate"]
-        assert number(nominal) > real[0]
-
-
-def test_without_rounding_there_is_no_file_to_measure(narrowing) -> None:
-    pane = narrowing.at({"latents": 32, "rounding": "exact"}).panes[0]
-    assert pane.facts["Real bitrate"] == "no file"
-
-
-@pytest.mark.parametrize("kind", ["masking", "gaussian"])
-def test_more_damage_hurts_everybody(repair, kind) -> None:
-    # A model that has always seen holes mends what is whole: only damage counts for the last one.
-    for pane, amounts in enumerate([(0, 20, 45, 80), (0, 20, 45, 80), (20, 45, 80)]):
-        errors = [
-            fact(repair, "Spectral RMSE", pane, kind=kind, percent=percent) for percent in amounts
-        ]
-        assert errors == sorted(errors)
-    assert fact(repair, "Spectral RMSE", 0, kind=kind, percent=0) == 0
-
-
-def test_the_model_that_learned_to_repair_does_so_where_half_is_gone(repair) -> None:
-    setting = {"kind": "masking", "percent": 60}
-    assert fact(repair, "Spectral RMSE", 2, **setting) < fact(repair, "Spectral RMSE", 1, **setting)
-
-
 @pytest.mark.parametrize(
     ("sound", "rate"),
     [
@@ -173,15 +119,11 @@ def test_the_model_that_learned_to_repair_does_so_where_half_is_gone(repair) -> 
     ],
     ids=["silence", "half a second", "a moment"],
 )
-def test_odd_clips_make_pages(checkpoints, repair, sound, rate, tmp_path) -> None:
+def test_odd_clips_make_pages(sound, rate, tmp_path) -> None:
     store = MediaStore(tmp_path, "media")
-    narrow = sound[:: rate // NARROW].copy()
-    plain = checkpoints[128].build()
     made = [
         explorers.windows(sound, rate, "A <b>", "smoke"),
         explorers.bitrates(sound, rate, "A <b>", "smoke"),
-        explorers.bottleneck(checkpoints, narrow, "A <b>", "smoke"),
-        explorers.repair(plain, {"masking": plain, "gaussian": plain}, narrow, "A <b>", "smoke"),
     ]
     for explorer in made:
         html = page(explorer, store).html
