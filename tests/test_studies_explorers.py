@@ -1,4 +1,4 @@
-"""What the chapters' explorers show: more bits are better, narrower places and damage worse."""
+"""What the chapters' explorers show: more bits are better, narrower places worse."""
 
 import numpy as np
 import pytest
@@ -48,13 +48,6 @@ def checkpoints():
 @pytest.fixture(scope="module")
 def narrowing(checkpoints):
     return explorers.bottleneck(checkpoints, music(NARROW), "notes")
-
-
-@pytest.fixture(scope="module")
-def repair(checkpoints):
-    data = open_dataset("mini")
-    own = {kind: trained(f"frequency-128-{kind}", data).build() for kind in ("masking", "gaussian")}
-    return explorers.repair(checkpoints[128].build(), own, music(NARROW), "notes")
 
 
 def fact(explorer, name, pane=0, **setting) -> float:
@@ -148,22 +141,6 @@ def test_without_rounding_there_is_no_file_to_measure(narrowing) -> None:
     assert pane.facts["Real bitrate"] == "no file"
 
 
-@pytest.mark.parametrize("kind", ["masking", "gaussian"])
-def test_more_damage_hurts_everybody(repair, kind) -> None:
-    # A model that has always seen holes mends what is whole: only damage counts for the last one.
-    for pane, amounts in enumerate([(0, 20, 45, 80), (0, 20, 45, 80), (20, 45, 80)]):
-        errors = [
-            fact(repair, "Spectral RMSE", pane, kind=kind, percent=percent) for percent in amounts
-        ]
-        assert errors == sorted(errors)
-    assert fact(repair, "Spectral RMSE", 0, kind=kind, percent=0) == 0
-
-
-def test_the_model_that_learned_to_repair_does_so_where_half_is_gone(repair) -> None:
-    setting = {"kind": "masking", "percent": 60}
-    assert fact(repair, "Spectral RMSE", 2, **setting) < fact(repair, "Spectral RMSE", 1, **setting)
-
-
 @pytest.mark.parametrize(
     ("sound", "rate"),
     [
@@ -173,15 +150,13 @@ def test_the_model_that_learned_to_repair_does_so_where_half_is_gone(repair) -> 
     ],
     ids=["silence", "half a second", "a moment"],
 )
-def test_odd_clips_make_pages(checkpoints, repair, sound, rate, tmp_path) -> None:
+def test_odd_clips_make_pages(checkpoints, sound, rate, tmp_path) -> None:
     store = MediaStore(tmp_path, "media")
     narrow = sound[:: rate // NARROW].copy()
-    plain = checkpoints[128].build()
     made = [
         explorers.windows(sound, rate, "A <b>", "smoke"),
         explorers.bitrates(sound, rate, "A <b>", "smoke"),
         explorers.bottleneck(checkpoints, narrow, "A <b>", "smoke"),
-        explorers.repair(plain, {"masking": plain, "gaussian": plain}, narrow, "A <b>", "smoke"),
     ]
     for explorer in made:
         html = page(explorer, store).html

@@ -2,7 +2,6 @@
 
 from musiclib.studies.explorers.bitrates import bitrates
 from musiclib.studies.explorers.bottleneck import bottleneck
-from musiclib.studies.explorers.repair import repair
 from musiclib.studies.explorers.windows import windows
 
-__all__ = ["bitrates", "bottleneck", "repair", "windows"]
+__all__ = ["bitrates", "bottleneck", "windows"]
