@@ -91,6 +91,16 @@ def test_asking_for_the_cost_changes_nothing(tables: ContextTables) -> None:
     assert asked.encode(levels, values, GAIN) == silent.encode(levels, values, GAIN)
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_trace_is_what_each_value_costs(tables: ContextTables, channels: int) -> None:
+    levels, values = _frames("musical", 24, channels)
+    spent = FrameEncoder(tables, channels).spend(levels, values, GAIN)
+    trace = FrameEncoder(tables, channels).trace(levels, values, GAIN)
+    assert trace.shape == (24, channels, 256, 2)
+    assert trace[..., 0].sum() == pytest.approx(spent[1])
+    assert trace[..., 1].sum() == pytest.approx(spent[2] + spent[3])
+
+
 def test_a_copy_goes_on_alone(tables: ContextTables) -> None:
     levels, values = _frames("musical", 24)
     first, second = slice(0, 12), slice(12, 24)
