@@ -87,7 +87,8 @@ def playing_curves(
         dots.append(("Original", original))
         places = np.vstack([places, (GRID, 0)])
     shapes = dict(zip(names, itertools.cycle(SHAPES), strict=False))
-    colours = Colouring("system", tuple(palette), tuple(of), tuple(names))
+    # The script knows what shapes stand for by this name.
+    colours = Colouring("genre", tuple(palette), tuple(of), tuple(names))
     titles, details, sources = [], [], []
     for _, sound in dots:
         encoded = encode_flac(sound.audio, sound.sample_rate)

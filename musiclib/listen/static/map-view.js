@@ -40,7 +40,7 @@
       this.layouts = [...root.querySelectorAll("input[data-xy]")];
       this.colourings = [...root.querySelectorAll("input[data-of]")];
       this.genres = numbers(this.svg.dataset.genres);
-      this.nearest = this.svg.dataset.nearest?.split(",").map(numbers) ?? [];
+      this.nearest = this.svg.dataset.nearest?.split(",").map((text) => (text ? numbers(text) : [])) ?? [];
       this.chosen = new Map(); // of each legend: the numbers of its entries that are not dimmed
       this.state = { hovered: -1, focused: -1, playing: -1 };
       this.build();
