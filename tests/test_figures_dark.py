@@ -215,3 +215,24 @@ def test_a_figure_of_many_words_is_only_as_narrow_as_they_allow(tmp_path, monkey
     name = hashlib.sha256(published_png(figure)).hexdigest()
     text = (tmp_path / "figures" / f"{name}-narrow.svg").read_bytes()
     assert 5 < letters(text) < 11
+
+
+def test_a_label_at_the_left_end_of_a_line_keeps_off_the_axis_of_a_narrow_twin():
+    from musiclib.figures.published import _narrow
+
+    kbps = [0.5, 1.0, 4.0, 16.0, 48.0]
+    table = pd.DataFrame({"system": "autoencoder", "kbps": kbps, "mean": [36, 38, 44, 58, 95]})
+    figure, axes = plot.curves(table, "kbps", log_x=True, label_at="left")
+    axes.set_xlim(left=0.22)
+    figure.draw_without_rendering()
+    (label,) = axes.texts
+    place = label.xyann
+    with _narrow(figure):
+        figure.draw_without_rendering()
+        box, frame = label.get_window_extent(), axes.bbox
+        assert box.x0 >= frame.x0 + 5
+        line = axes.transData.transform(axes.lines[0].get_xydata())
+        under = [y for x, y in line if box.x0 <= x <= box.x1]
+        assert len(under) >= 2
+        assert max(under) < box.y0
+    assert label.xyann == place

@@ -193,7 +193,7 @@ def plot(
     corner = (left, top) + (room - scale * extent) / 2
 
     def put(grid: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        return np.round(corner + scale * grid).astype(np.int64)
+        return np.asarray(np.round(corner + scale * grid), np.int64)
 
     places = put(layout.places)
     points = "".join(
