@@ -233,6 +233,6 @@ def test_a_label_at_the_left_end_of_a_line_keeps_off_the_axis_of_a_narrow_twin()
         assert box.x0 >= frame.x0 + 5
         line = axes.transData.transform(axes.lines[0].get_xydata())
         under = [y for x, y in line if box.x0 <= x <= box.x1]
-        assert len(under) >= 2
+        assert under
         assert max(under) < box.y0
     assert label.xyann == place
