@@ -72,6 +72,12 @@ def test_the_original_is_in_the_corner_and_no_dot_of_a_curve(files):
     assert html.count('class="ml-curve"') == 2
 
 
+def test_a_system_without_a_sound_is_left_out(files):
+    html = shown({**systems(), "MP3": []})
+    assert "MP3" not in html
+    assert html.count('class="ml-curve"') == 2
+
+
 def test_names_are_text_whatever_they_hold(files):
     nasty = '<b onload="x">&amp;</b>"'
     given = {nasty: [sound(nasty, 8.0, 20.0)]}

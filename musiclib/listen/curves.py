@@ -65,6 +65,7 @@ def playing_curves(
     Raises:
         AudioError: If there is no sound, or one without a bitrate above 0 or without the quality.
     """
+    systems = {system: sounds for system, sounds in systems.items() if sounds}
     dots = [(system, sound) for system, sounds in systems.items() for sound in sounds]
     for _, sound in dots:
         if not sound.kbps or not np.isfinite(float(sound.figures.get(quality, np.nan))):
