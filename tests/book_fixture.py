@@ -58,12 +58,19 @@ $$ (eq-square)
 TOC = """
 format: jb-book
 root: book/index
-options:
-  numbered: true
-chapters:
-  - file: book/chapter
-  - file: book/part/sound
-  - file: book/references
+parts:
+  - caption: One
+    numbered: 1
+    chapters:
+      - file: book/chapter
+  - caption: Two
+    numbered: 1
+    chapters:
+      - file: book/part/sound
+  - caption: Back matter
+    numbered: false
+    chapters:
+      - file: book/references
 """
 
 INDEX = """

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from bs4 import BeautifulSoup
 
 from musiclib.book.build import LONGEST, Options, _begun_first, build
@@ -63,20 +64,36 @@ def test_figure_has_number_caption_and_text(site: Path) -> None:
     assert figure is not None
     assert figure.img is not None
     assert figure.img["alt"] == "A line that rises from left to right."
-    assert "Fig. 1 A rising line." in figure.get_text(" ", strip=True).replace("  ", " ")
+    assert "Fig. 1.1 A rising line." in figure.get_text(" ", strip=True).replace("  ", " ")
     for name in ("book/index.html", "book/part/sound.html"):
         links = [link.get_text() for link in page(site, name).select('a[href$="#fig-line"]')]
-        assert links == ["Fig. 1"], name
+        assert links == ["Fig. 1.1"], name
 
 
 def test_a_table_has_a_number_a_caption_and_a_file(site: Path) -> None:
     figure = page(site, "book/chapter.html").select_one("figure#tab-rates")
     assert figure is not None
-    assert "Table 1 Rates of two systems." in figure.get_text(" ", strip=True).replace("  ", " ")
+    assert "Table 1.1 Rates of two systems." in figure.get_text(" ", strip=True).replace("  ", " ")
     links = page(site, "book/index.html").select('a[href$="#tab-rates"]')
-    assert [link.get_text() for link in links] == ["Table 1"]
+    assert [link.get_text() for link in links] == ["Table 1.1"]
     file = site / "_static" / "tables" / "chapter" / "tab-rates.csv"
     assert file.read_text(encoding="utf-8").splitlines()[1:] == ["Opus,7.50", "Autoencoder,3.25"]
+
+
+def test_chapters_are_numbered_in_reading_order_through_all_parts(site: Path) -> None:
+    entries = page(site, "book/index.html").select(".bd-docs-nav .toctree-l1 > a")
+    words = [" ".join(entry.get_text().split()) for entry in entries]
+    assert words == ["A small book", "1. What is here?", "2. What is here?", "References"]
+    heading = page(site, "book/part/sound.html").select_one("article h1")
+    assert heading is not None
+    assert heading.get_text().startswith("2. What is here?")
+
+
+def test_the_book_numbers_all_chapters_but_the_back_matter() -> None:
+    parts = yaml.safe_load((REPOSITORY / "_toc.yml").read_text("utf-8"))["parts"]
+    numbered = {part["caption"]: part["numbered"] for part in parts}
+    assert numbered.pop("Back matter") is False
+    assert set(numbered.values()) == {1}
 
 
 def test_a_chapter_says_how_to_run_it_again(site: Path) -> None:

@@ -164,14 +164,14 @@ def test_pictures_that_load_late_weigh_only_when_the_reader_has_seen_them(site: 
     assert loaded_files(page, site, scrolled=False) == {site / "index.html"}
 
 
-@pytest.mark.parametrize(("systems", "weighs"), [(5, 1), (4, 2)])
+@pytest.mark.parametrize(("tiles", "weighs"), [("", 1), ("data-tiles", 2)])
 def test_pictures_in_tiles_weigh_else_the_first_one_of_each_row(
-    site: Path, systems: int, weighs: int
+    site: Path, tiles: str, weighs: int
 ) -> None:
     cell = '<td><img src="{}" alt="x" loading="lazy"></td>'
     (site / "other.png").write_bytes(b"x" * 2000)
     cells = cell.format("picture.png") + cell.format("other.png")
-    row = f'<tr data-ml-group data-systems="{systems}">{cells}</tr>'
+    row = f"<tr data-ml-group {tiles}>{cells}</tr>"
     page = Page(write_site(site, f"<table>{row}</table>") / "index.html")
     pictures = [site / "picture.png", site / "other.png"][:weighs]
     assert loaded_files(page, site) == {site / "index.html", *pictures}

@@ -153,18 +153,6 @@ def test_errors_under_the_staircase_are_its_errors():
     assert grid[1, 0].lines[0].get_ydata() == pytest.approx(coded - sound)
 
 
-def test_the_steps_end_in_the_column_of_the_spectrogram():
-    _, panels = figures.stft_steps(tone(3000.0), RATE, at_s=0.5)
-    level = panels[2].lines[0]
-    assert level.get_xdata()[np.argmax(level.get_ydata())] == pytest.approx(3.0, abs=0.012)
-    assert panels[3].lines[0].get_xdata()[0] == pytest.approx(0.5, abs=1 / RATE)
-
-
-def test_a_sound_shorter_than_a_frame_has_no_steps():
-    with pytest.raises(AudioError, match="1024"):
-        figures.stft_steps(tone(seconds=0.01), RATE)
-
-
 def test_long_windows_part_tones_and_short_ones_part_clicks():
     sound = figures.click_and_tones(RATE)
     _, (short, long) = figures.stft_tradeoff(sound, RATE, sizes=(128, 2048))

@@ -233,3 +233,24 @@ def test_on_a_phone_the_words_of_a_forest_stand_above_its_rows(tmp_path, monkeyp
     assert right - left > 0.9 * 72 * NARROW_INCHES
     assert [label.get_text() for label in axes.get_yticklabels()] == [LONG, "short"]
     assert figure_png(figure) == usual
+
+
+def test_a_label_at_the_left_end_of_a_line_keeps_off_the_axis_of_a_narrow_twin():
+    from musiclib.figures.published import _narrow
+
+    kbps = [0.5, 1.0, 4.0, 16.0, 48.0]
+    table = pd.DataFrame({"system": "autoencoder", "kbps": kbps, "mean": [36, 38, 44, 58, 95]})
+    figure, axes = plot.curves(table, "kbps", log_x=True, label_at="left")
+    axes.set_xlim(left=0.22)
+    figure.draw_without_rendering()
+    (label,) = axes.texts
+    place = label.xyann
+    with _narrow(figure):
+        figure.draw_without_rendering()
+        box, frame = label.get_window_extent(), axes.bbox
+        assert box.x0 >= frame.x0 + 5
+        line = axes.transData.transform(axes.lines[0].get_xydata())
+        under = [y for x, y in line if box.x0 <= x <= box.x1]
+        assert under
+        assert max(under) < box.y0
+    assert label.xyann == place

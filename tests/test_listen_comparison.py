@@ -2,7 +2,9 @@
 
 import re
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from musiclib.errors import AudioError
 from musiclib.listen import Row, Sound, comparison, player
@@ -183,3 +185,36 @@ def test_how_sounds_were_made_is_said_once_on_a_page(files):
     assert "Spectrograms" in first
     assert "Spectrograms" not in second
     assert "normalised" not in second
+
+
+def test_stereo_stays_stereo_and_its_picture_is_that_of_the_mean(files):
+    left, right = tone(1000.0, 0.3), tone(3000.0, 0.1)
+    pair = np.stack([left, right])
+    sounds = [
+        Sound("Original", pair, RATE),
+        Sound("Copy", 0.5 * pair, RATE, kbps=24.0),
+        Sound("Low", np.stack([tone(1000.0, 0.3, rate=12_000)] * 2), 12_000, kbps=12.0),
+        Sound("Middle", 0.5 * (left + right), RATE, kbps=16.0),
+        Sound("Inverted", np.stack([left, -left]), RATE, kbps=16.0),
+    ]
+    html = comparison([Row("Pair", sounds)], "Two channels.").html
+    heard, _ = decoded((files / "pair-original.flac").read_bytes())
+    assert np.abs(heard - pair).max() <= 0.5 / 32_768 + 1e-9
+    assert decoded((files / "pair-low.flac").read_bytes())[0].shape == (2, 6_000)
+    assert decoded((files / "pair-middle.flac").read_bytes())[0].ndim == 1
+    assert "768 kbps as 16-bit PCM" in html
+
+    def picture(name):
+        (path,) = files.glob(f"pair-{name}.[wp][en][bg]*")
+        return np.asarray(Image.open(path).convert("L"), float)
+
+    middle, original = picture("middle"), picture("original")
+    assert np.array_equal(middle, original)
+    assert picture("inverted").std() == 0.0  # nothing is left of it in the mean
+
+
+def test_a_player_of_stereo_says_the_level_of_both_channels(files):
+    pair = np.stack([tone(level=0.2), tone(level=0.4)])
+    page = player(pair, RATE, "Pair", spectrogram=True)
+    assert "peak −8.0 dB" in page.html
+    assert decoded((files / "pair.flac").read_bytes())[0].shape == pair.shape

@@ -213,6 +213,14 @@ def test_a_path_that_leaves_for_a_moment_does_not_take_all_room(files):
     assert (walk[0], walk[50], walk[-1]) == (0, 0, 1000)
 
 
+def test_the_nearest_points_are_named_and_left_to_the_script_to_draw(files):
+    html = shown(nearest=[[(n + 1) % 8, (n + 2) % 8] for n in range(7)] + [[]])
+    assert 'data-nearest="1 2,2 3,3 4,4 5,5 6,6 7,7 0,"' in html
+    items = re.findall(r"<li>(.*?)</li>", html[html.index("<ol>") :])
+    assert ["nearest: Piece 1" in items[0], "nearest" in items[7]] == [True, False]
+    assert "data-nearest" not in shown()
+
+
 def test_shapes_and_fillings_repeat_what_colours_say(files):
     some = [point(i, split=("train", "test")[i % 2]) for i in range(6)]
     html = shown(some)
@@ -314,6 +322,8 @@ def test_a_map_has_text_where_there_is_no_html(files):
         ({"layouts": LINE, "paths": {"PCA": [np.eye(3)] * 8}}, r"path of 'Piece 0' .* \(3, 3\)"),
         ({"layouts": LINE, "paths": {"PCA": [np.ones((1, 2))] * 8}}, "two steps or more"),
         ({"layouts": LINE, "paths": {"PCA": [np.full((2, 2), np.nan)] * 8}}, "NaN or infinite"),
+        ({"nearest": [[1]]}, "each of the 8 points"),
+        ({"nearest": [[8]] * 8}, "each of the 8 points"),
         ({"colour_by": ("mood",)}, "'mood' to colour by. There are: genre"),
         ({"seconds": 0.0}, "need a length"),
         ({"some": [point(i, split=f"part {i}") for i in range(4)]}, "up to 3 parts"),

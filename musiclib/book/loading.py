@@ -13,8 +13,6 @@ NOT_FOUND = "404.html"
 """The page that a server shows for an address that does not exist."""
 DARK_TWIN = "ml-dark"
 """Class of a figure for the dark theme, which is hidden in the light one and not loaded there."""
-TILES = 4
-"""Up to so many systems a player shows all their pictures, in tiles; see `player-stage.js`."""
 
 _CSS_URL = re.compile(r"""url\(\s*['"]?([^'")]+)['"]?\s*\)""")
 _CSS_IMPORT = re.compile(r"""@import\s+['"](?P<address>[^'"]+)['"]""")
@@ -141,7 +139,7 @@ def _eager_source(tag: Tag) -> bool:
     if tag.get("loading") == "lazy" and tag.find_parent("details", open=False):
         return False  # a browser loads it when the reader unfolds it
     row = tag.find_parent("tr", attrs={"data-ml-group": True})
-    if row is not None and tag.get("loading") == "lazy" and int(str(row["data-systems"])) > TILES:
+    if row is not None and tag.get("loading") == "lazy" and not row.has_attr("data-tiles"):
         cell = tag.find_parent("td")
         if cell is not None and cell.find_previous_sibling("td") is not None:
             return False  # stages load the picture of a system when it is chosen

@@ -25,8 +25,8 @@ _STYLE = """
 .ml-book-title p { font-size: 12pt; }
 .ml-book-contents, article.ml-book-chapter { break-before: page; }
 .ml-book-contents > ol { columns: 2; }
-.ml-book-contents ol { padding-left: 1.4rem; }
-.ml-book-contents ol ol { font-size: 0.9em; list-style: none; }
+.ml-book-contents ol { padding-left: 1.4rem; list-style: none; } /* titles have numbers */
+.ml-book-contents ol ol { font-size: 0.9em; }
 .ml-book-contents li { margin: 0.1rem 0; break-inside: auto; }
 .ml-book-contents a { break-after: avoid; }
 """

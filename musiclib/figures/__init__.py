@@ -8,7 +8,6 @@ from musiclib.figures.explain import (
     click_and_tones,
     quantisation,
     quantise,
-    stft_steps,
     stft_tradeoff,
 )
 from musiclib.figures.hearing import masking_threshold
@@ -55,7 +54,6 @@ __all__ = [
     "spectrogram_grid",
     "spectrogram_thumbnail",
     "spectrum",
-    "stft_steps",
     "stft_tradeoff",
     "use_book_style",
     "waveform",

@@ -1,21 +1,16 @@
 """Pictures that explain sampling, quantisation and the STFT from first principles."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
-from scipy.signal import get_window
 
 from musiclib.audio import FloatArray, to_mono, validate
 from musiclib.errors import AudioError
 from musiclib.figures.panels import AxesArray, loudest_s
 from musiclib.figures.spectrograms import spectrogram
 from musiclib.figures.style import WIDTH
-
-if TYPE_CHECKING:
-    from musiclib.stft import StftConfig
 
 
 def quantise(audio: FloatArray, bits: int) -> FloatArray:
@@ -96,73 +91,6 @@ def quantisation(
     grid[1, 0].set_ylabel("Error")
     grid[0, 0].legend(loc="upper right")
     return figure, grid
-
-
-def stft_steps(
-    audio: FloatArray,
-    sample_rate: int,
-    config: "StftConfig | None" = None,
-    *,
-    at_s: float | None = None,
-    floor_db: float = -80.0,
-) -> tuple[Figure, AxesArray]:
-    """One column of a spectrogram from first principles: cut a frame, weight it, transform it.
-
-    Args:
-        audio: Samples, shape ``(N,)`` or ``(C, N)`` (mixed to mono), at least one frame long.
-        sample_rate: Samples a second.
-        config: STFT settings; the house settings (1024/256, Hann) by default.
-        at_s: Centre of the frame in seconds; the middle of the sound by default.
-        floor_db: Lowest level drawn.
-
-    Returns:
-        The figure and its axes, shape ``(4,)``: the frame in its surroundings, the frame times the
-        window, the magnitudes of its Fourier transform in dB, and the spectrogram with the column
-        that they become.
-
-    Raises:
-        AudioError: If the sound is shorter than a frame.
-    """
-    from musiclib.stft import StftConfig
-
-    config = config or StftConfig()
-    mono = to_mono(validate(audio))
-    size = config.n_fft
-    if mono.size < size:
-        raise AudioError(f"the sound has {mono.size} samples, a frame needs {size}")
-    centre = mono.size // 2 if at_s is None else round(at_s * sample_rate)
-    first = int(np.clip(centre - size // 2, 0, mono.size - size))
-    frame = mono[first : first + size]
-    weights = get_window(config.window, size)
-    figure, grid = plt.subplots(2, 2, figsize=(WIDTH, 5.6))
-    cut, weighted, transformed, placed = grid.ravel()
-
-    around = slice(max(first - size, 0), min(first + 2 * size, mono.size))
-    cut.plot(np.arange(around.start, around.stop) / sample_rate, mono[around], color="#7f7f7f")
-    cut.axvspan(first / sample_rate, (first + size) / sample_rate, color="#0072b2", alpha=0.2)
-    cut.set(xlabel="Time (s)", ylabel="Amplitude", title=f"1. Cut a frame of {size} samples")
-
-    milliseconds = 1000.0 * np.arange(size) / sample_rate
-    weighted.plot(milliseconds, frame * weights, color="#0072b2")
-    limit = max(float(np.abs(frame).max()), 1e-6)
-    weighted.plot(milliseconds, weights * limit, color="#d55e00", linestyle="--", label="window")
-    weighted.set(
-        xlabel="Time in the frame (ms)", ylabel="Amplitude", title="2. Multiply by the window"
-    )
-    weighted.legend(loc="lower right")
-
-    magnitude = np.abs(np.fft.rfft(frame * weights))
-    loudest = max(float(magnitude.max()), np.finfo(np.float32).tiny)
-    level = 20.0 * np.log10(np.maximum(magnitude / loudest, 10.0 ** (floor_db / 20.0)))
-    transformed.plot(np.fft.rfftfreq(size, 1.0 / sample_rate) / 1000.0, level, color="#0072b2")
-    transformed.set(xlabel="Frequency (kHz)", ylabel="Level (dB)", title="3. Fourier transform")
-    transformed.set_xlim(0.0, sample_rate / 2000.0)
-
-    spectrogram(
-        mono, sample_rate, config, floor_db=floor_db, axes=placed, title="4. One column of many"
-    )
-    placed.axvline((first + size / 2) / sample_rate, color="white", linewidth=1.5, linestyle="--")
-    return figure, grid.ravel()
 
 
 def stft_tradeoff(

@@ -20,6 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.layout_engine import LayoutEngine
+from matplotlib.text import Annotation, Text
 
 from musiclib.figures.dark import GROUND, in_the_dark
 from musiclib.figures.picture import WHITE, Colour, figure_png, figure_svg
@@ -38,6 +39,8 @@ NARROW_INCHES: Final = 4.3
 
 _SHOWN_SVG_BYTES = 80_000
 _NARROW_DPI = 160
+_GAP = 10  # pixels between an axis and a label inside
+_LIFT = 2.4  # heights of its letters by which such a label goes up
 _NARROW_FORMS: WeakKeyDictionary[Axes, Callable[[], AbstractContextManager[float]]] = (
     WeakKeyDictionary()
 )
@@ -119,7 +122,8 @@ def _narrow(figure: Figure) -> Iterator[None]:
             figure.set_size_inches(min(width, narrow), height * higher)
             if _has_room(figure):
                 break
-        yield
+        with _labels_off_the_axis(figure):
+            yield
     finally:
         forms.close()
         figure.set_dpi(dpi)
@@ -139,6 +143,27 @@ def _has_room(figure: Figure) -> bool:
             return False
     widest = max((axes.bbox.width for axes in figure.axes), default=figure.bbox.width)
     return widest > 0.3 * figure.bbox.width
+
+
+@contextmanager
+def _labels_off_the_axis(figure: Figure) -> Iterator[None]:
+    """Lift labels that would stand on the left axis: above the ends of their lines, inside."""
+    lifted: list[tuple[Annotation, tuple[float, float]]] = []
+    for axes in figure.axes:
+        for text in axes.texts:
+            if not isinstance(text, Annotation) or text.get_horizontalalignment() != "right":
+                continue
+            over = axes.bbox.x0 + _GAP - Text.get_window_extent(text).x0
+            if text.anncoords == "offset points" and 0 < over < 0.5 * axes.bbox.width:
+                lifted.append((text, text.xyann))
+                right, up = text.xyann
+                right += over * 72 / figure.dpi
+                text.xyann = (right, up + _LIFT * float(text.get_fontsize()))
+    try:
+        yield
+    finally:
+        for text, place in lifted:
+            text.xyann = place
 
 
 def _stack(figure: Figure) -> int:

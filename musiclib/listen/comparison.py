@@ -10,6 +10,7 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from musiclib.audio import resample
 from musiclib.errors import AudioError
@@ -25,6 +26,10 @@ from musiclib.listen.sound import (
     kbps_text,
     seconds_text,
 )
+
+TILES: Final = 4
+"""Up to so many systems a stage shows all their pictures, in tiles: of more there would be more
+pictures than sound."""
 
 _numbers = itertools.count(1)
 _RATE_AT_END = re.compile(r"(?<=\S),? *\d+(\.\d+)? ?kbps$")
@@ -153,8 +158,9 @@ def _row_html(row: Row, group: str, spectrograms: bool, store: MediaStore) -> st
             f'{picture}{element}<ul class="ml-facts">{items}</ul></td>'
         )
     note = f'<span class="ml-note">{escape(row.note)}</span>' if row.note else ""
+    tiles = " data-tiles" if len(row.sounds) <= TILES else ""
     return (
-        f'<tr role="row" id="{group}" data-ml-group data-systems="{len(row.sounds)}" '
+        f'<tr role="row" id="{group}" data-ml-group{tiles} data-systems="{len(row.sounds)}" '
         f'data-tab="{escape(row.tab or row.title)}">'
         f'<th role="rowheader" scope="row">'
         f'<span class="ml-title">{escape(row.title)}</span> {note}</th>{"".join(cells)}</tr>'

@@ -29,7 +29,7 @@ FILE_KBPS: Final = 48
 EMBEDDED_KBPS: Final = 24
 """Bitrate of sounds inside a page, which all load with it: 16 KB for 4 s."""
 
-_ASSETS: Final = ("map.css", "map-view.js", "map.js")
+ASSETS: Final = ("map.css", "map-view.js", "map.js")
 _FADE_SECONDS: Final = 0.02
 _numbers = itertools.count(1)
 
@@ -76,6 +76,7 @@ def latent_map(
     layouts: Mapping[str, npt.ArrayLike] | None = None,
     notes: Mapping[str, str] | None = None,
     paths: Mapping[str, Sequence[npt.ArrayLike]] | None = None,
+    nearest: Sequence[Sequence[int]] = (),
     seconds: float = 4.0,
     store: MediaStore | None = None,
 ) -> Rendered:
@@ -97,6 +98,8 @@ def latent_map(
             ``(steps, 2)`` a point, at equal distances of time from the start of the sound that is
             heard to its end, or ``(0, 2)`` for a point that stays. Where ``map.js`` runs, a point
             that plays walks along it. The outermost hundredth of steps is drawn at the edge.
+        nearest: For each point the numbers of those that are nearest to it in the whole space, the
+            nearest first. Where ``map.js`` runs, lines lead to them; the list names the nearest.
         seconds: Longest sound; what follows is left out.
         store: Where sounds go; by default where the environment says.
 
@@ -105,13 +108,18 @@ def latent_map(
         they are played; elsewhere they are embedded at a lower bitrate, with the script.
 
     Raises:
-        AudioError: If there is no point, if a place is missing or not finite, if a layout or its
-            paths do not fit the points, if `colour_by` names what no point has, or if a sound
-            cannot be played.
+        AudioError: If there is no point, if a place is missing or not finite, if a layout, its
+            paths or `nearest` do not fit the points, if `colour_by` names what no point has, or if
+            a sound cannot be played.
     """
     placed = _layouts(points, layouts, notes or {}, paths or {})
     if seconds <= 0:
         raise AudioError(f"sounds of a map need a length, not {seconds} s")
+    if nearest and (
+        len(nearest) != len(points)
+        or any(not 0 <= int(other) < len(points) for each in nearest for other in each)
+    ):
+        raise AudioError(f"`nearest` needs numbers of points for each of the {len(points)} points")
     part_styles([point.split for point in points])  # refuse before files are written
     store = store or page_store()
     kbps = EMBEDDED_KBPS if store.embeds else FILE_KBPS
@@ -127,7 +135,9 @@ def latent_map(
         f"{_lengths(points, cuts)}, coded as MP3 at {kbps} kbps: enough to find one's way, "
         "not to judge sound quality."
     )
-    html = _html(points, placed, colourings, sources, (caption, note), embedded=store.embeds)
+    html = _html(
+        points, placed, colourings, sources, (caption, note), nearest, embedded=store.embeds
+    )
     listed = [f"  {point.label}" for point in points]
     return Rendered(html, "\n".join([f"Map of {len(points)} sounds: {caption}", *listed]))
 
@@ -138,6 +148,7 @@ def _html(
     colourings: Sequence[Colouring],
     sources: Sequence[str],
     texts: tuple[str, str],
+    nearest: Sequence[Sequence[int]],
     *,
     embedded: bool,
 ) -> str:
@@ -150,19 +161,22 @@ def _html(
     titles = [point.title for point in points]
     labels = [point.label for point in points]
     tips = [f"{title}, {detail}" for title, detail in zip(titles, details, strict=True)]
+    near = [f"nearest: {titles[each[0]]}" if len(each) else "" for each in nearest]
     return "".join(
         [
             f'<figure class="ml-map" data-ml-map aria-labelledby="{key}-caption">',
             map_parts.controls(key, layouts, colourings),
             map_parts.layout_note(layouts[0]),
-            map_parts.plot(labels, tips, marks, layouts[0], colourings[0], genre.of),
+            map_parts.plot(
+                labels, tips, marks, layouts[0], colourings[0], genre.of, nearest=nearest
+            ),
             map_parts.genre_legend(genre, shapes),
             *(map_parts.legend(number, one) for number, one in enumerate(colourings)),
             map_parts.split_legend(styles),
-            map_parts.listing(titles, details, sources, embedded),
+            map_parts.listing(titles, details, sources, embedded, near),
             map_parts.caption(f"{key}-caption", *texts),
             "</figure>",
-            inline_assets(*_ASSETS) if embedded else "",
+            inline_assets(*ASSETS) if embedded else "",
         ]
     )
 

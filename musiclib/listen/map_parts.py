@@ -1,7 +1,7 @@
-"""The pieces of HTML that a map of sounds is made of."""
+"""The pieces of HTML that points which play are made of: maps of sounds, and dots on curves."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -14,7 +14,9 @@ from musiclib.listen.sound import escape
 WIDTH: Final = 720
 HEIGHT: Final = 504
 MARGIN: Final = 18
-_GRID: Final = 1000
+ROOM: Final = (44, 32, 22, 52)
+"""Pixels for the numbers of axes: left, top, right and bottom."""
+GRID: Final = 1000
 _OUTSIDE: Final = 0.01
 
 
@@ -41,6 +43,48 @@ class Layout:
         """How far points and paths reach to the right and downwards."""
         most: npt.NDArray[np.int64] = np.concatenate([self.places, *self.paths]).max(axis=0)
         return most
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Axes around points, whose places are then on a grid of 1,000 steps in either direction.
+
+    Attributes:
+        xlabel: What lies to the right.
+        ylabel: What lies upwards.
+        xticks: Places on the grid with their texts.
+        yticks: The same, downwards.
+        lines: Curves: colour, and places of shape ``(N, 2)``.
+    """
+
+    xlabel: str
+    ylabel: str
+    xticks: Mapping[int, str]
+    yticks: Mapping[int, str]
+    lines: Sequence[tuple[str, npt.NDArray[np.int64]]] = field(default=(), repr=False)
+
+    def draw(self, put: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.int64]]) -> str:
+        """SVG of grid, numbers and curves; `put` gives pixels, and scripts move them again."""
+        lines = [("ml-grid", "", np.array([(x, 0), (x, GRID)])) for x in self.xticks]
+        lines += [("ml-grid", "", np.array([(0, y), (GRID, y)])) for y in self.yticks]
+        lines += [("ml-curve", f' style="color: {colour}"', each) for colour, each in self.lines]
+        drawn = [
+            f'<path class="{kind}"{style} data-line="{_numbers(each.ravel())}" '
+            f'd="M{"L".join(f"{x} {y}" for x, y in put(each))}"/>'
+            for kind, style, each in lines
+        ]
+        below, beside = 'y="20" text-anchor="middle"', 'x="-8" dy=".35em" text-anchor="end"'
+        texts = [((x, GRID), below, text) for x, text in self.xticks.items()]
+        texts += [((0, y), beside, text) for y, text in self.yticks.items()]
+        texts += [((GRID // 2, GRID), 'y="42" text-anchor="middle"', self.xlabel)]
+        texts += [((0, 0), 'x="-34" y="-14"', self.ylabel)]
+        for place, how, text in texts:
+            ((x, y),) = put(np.array([place]))
+            drawn.append(
+                f'<text data-at="{_numbers(place)}" transform="translate({x} {y})" {how}>'
+                f"{escape(text)}</text>"
+            )
+        return f'<g class="ml-axes" aria-hidden="true">{"".join(drawn)}</g>'
 
 
 def words(name: str) -> str:
@@ -70,7 +114,7 @@ def whole(
         framed = np.concatenate([framed, least, most])
     low, high = framed.min(axis=0), framed.max(axis=0)
     shifted = np.clip(turned, low, high) - low
-    grid = np.asarray(np.round(shifted / ((high - low).max() or 1.0) * _GRID), dtype=np.int64)
+    grid = np.asarray(np.round(shifted / ((high - low).max() or 1.0) * GRID), dtype=np.int64)
     first, *rest = np.split(grid, np.cumsum([len(places), *map(len, paths)])[:-1])
     return first, rest
 
@@ -120,6 +164,10 @@ def plot(
     layout: Layout,
     colouring: Colouring,
     genres: Sequence[int],
+    *,
+    name: str = "",
+    nearest: Sequence[Sequence[int]] = (),
+    axes: Axes | None = None,
 ) -> str:
     """The picture of the points, each with its name.
 
@@ -130,15 +178,24 @@ def plot(
         layout: Where the points are.
         colouring: What colours they have.
         genres: Number of each point's genre in the legend.
+        name: What the picture is, by default a map.
+        nearest: For each point the numbers of those that are nearest, to which lines can lead.
+        axes: Axes and curves; by default none.
 
     Returns:
         HTML with inline SVG.
     """
-    extent = layout.extent
-    room = np.array([WIDTH, HEIGHT]) - 2 * MARGIN
-    scale = float((room / np.maximum(extent, 1)).min())
-    corner = (np.array([WIDTH, HEIGHT]) - scale * extent) / 2
-    places = np.round(corner + scale * layout.places).astype(int)
+    extent = np.array([GRID, GRID]) if axes else layout.extent
+    left, top, right, bottom = ROOM if axes else (MARGIN,) * 4
+    room = np.array([WIDTH - left - right, HEIGHT - top - bottom])
+    scales = room / np.maximum(extent, 1)
+    scale = scales if axes else scales.min()
+    corner = (left, top) + (room - scale * extent) / 2
+
+    def put(grid: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        return np.asarray(np.round(corner + scale * grid), np.int64)
+
+    places = put(layout.places)
     points = "".join(
         f'<g class="ml-point" role="img" aria-label="{escape(label)}" '
         f'transform="translate({x} {y})" color="{colouring.palette[colour]}">'
@@ -147,10 +204,15 @@ def plot(
             labels, tips, marks, places, colouring.of, strict=True
         )
     )
+    data = f'data-genres="{_numbers(genres)}"'
+    if nearest:
+        data += f' data-nearest="{",".join(map(_numbers, nearest))}"'
+    if axes:
+        data += f' data-axes="{_numbers(ROOM)}"'
     return (
         f'<div class="ml-plot"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="group" '
-        f'aria-label="Map of {_count(len(labels))}" fill="currentColor" stroke="currentColor" '
-        f'data-genres="{_numbers(genres)}">{points}</svg></div>'
+        f'aria-label="{escape(name) or f"Map of {_count(len(labels))}"}" fill="currentColor" '
+        f'stroke="currentColor" {data}>{axes.draw(put) if axes else ""}{points}</svg></div>'
     )
 
 
@@ -159,7 +221,7 @@ def layout_note(layout: Layout) -> str:
     return f'<p class="ml-note ml-layout">{escape(layout.note)}</p>'
 
 
-def genre_legend(colouring: Colouring, shapes: Mapping[str, str]) -> str:
+def genre_legend(colouring: Colouring, shapes: Mapping[str, str], label: str = "Genres") -> str:
     """Shape and colour of each genre with the number of its points."""
     items = "".join(
         _legend_item(mark(shapes[name], "filled"), colour, words(name), count)
@@ -167,7 +229,7 @@ def genre_legend(colouring: Colouring, shapes: Mapping[str, str]) -> str:
             colouring.names, colouring.palette, colouring.counts, strict=True
         )
     )
-    return f'<ul class="ml-legend" aria-label="Genres" data-legend="genre">{items}</ul>'
+    return f'<ul class="ml-legend" aria-label="{label}" data-legend="genre">{items}</ul>'
 
 
 def legend(number: int, colouring: Colouring) -> str:
@@ -210,7 +272,11 @@ def split_legend(styles: Mapping[str, str]) -> str:
 
 
 def listing(
-    titles: Sequence[str], details: Sequence[str], sources: Sequence[str], embedded: bool
+    titles: Sequence[str],
+    details: Sequence[str],
+    sources: Sequence[str],
+    players: bool,
+    notes: Sequence[str] = (),
 ) -> str:
     """All sounds as a list, which needs neither a script nor a mouse.
 
@@ -218,23 +284,26 @@ def listing(
         titles: Title of each sound.
         details: What else is said of each.
         sources: Address of each sound.
-        embedded: Whether the sounds are in the page. Browsers open no such address by a link, so
-            they get players.
+        players: Whether each sound gets a player, or a link. Browsers open no link to a sound
+            that is in the page.
+        notes: What the list alone says of each.
 
     Returns:
         HTML, folded at first.
     """
     items = []
-    for title, detail, source in zip(titles, details, sources, strict=True):
+    notes = notes or [""] * len(titles)
+    for title, detail, source, note in zip(titles, details, sources, notes, strict=True):
         name = escape(title)
-        if embedded:
+        if players:
             sound = (
                 f'<b>{name}</b> <audio controls preload="none" src="{escape(source)}" '
                 f'aria-label="{name}" data-ml-sound></audio>'
             )
         else:
             sound = f'<a href="{escape(source)}" data-ml-sound>{name}</a>'
-        items.append(f"<li>{sound} <span>{escape(detail)}</span></li>")
+        more = f' <span class="ml-note">{escape(note)}</span>' if note else ""
+        items.append(f"<li>{sound} <span>{escape(detail)}</span>{more}</li>")
     return (
         f'<details class="ml-listing"><summary>{_count(len(titles)).capitalize()} as a list'
         f"</summary><ol>{''.join(items)}</ol></details>"

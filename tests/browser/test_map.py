@@ -1,10 +1,12 @@
 """The map of sounds in a browser: a click plays, and one sound at a time."""
 
+import re
+
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from musiclib.listen import MapPoint, latent_map
+from musiclib.listen import MapPoint, Sound, latent_map, playing_curves
 from tests.browser.listening import play, stage, tone, tones, wait
 
 PLACES = [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)]
@@ -44,6 +46,33 @@ def walking_map(store):
 @pytest.fixture
 def opened(demo, open_page):
     return open_page(demo(map_and_players).url)
+
+
+def linked_map(store):
+    """Each point's nearest ones are the next two."""
+    nearest = [[(n + 1) % 4, (n + 2) % 4] for n in range(4)]
+    return latent_map(
+        tones_of_a_map(), caption="Links.", name="map", nearest=nearest, store=store
+    ).html + tones(store)
+
+
+def curves_that_play(store):
+    systems = {
+        name: [
+            Sound(name, tone(300.0 + 100 * n), 24_000, kbps, {"two_f_mushra": 20.0 + 20 * n})
+            for n, kbps in enumerate(rates)
+        ]
+        for name, rates in {"Opus": (8.0, 16.0, 32.0), "Melic": (1.0, 2.0)}.items()
+    }
+    return playing_curves(
+        systems,
+        "two_f_mushra",
+        caption="One clip.",
+        name="rates",
+        ylabel="Predicted quality (0 to 100)",
+        original=Sound("Original", tone(250.0), 24_000),
+        store=store,
+    ).html
 
 
 def point(page, number):
@@ -141,8 +170,9 @@ def test_arrows_move_and_escape_stops(opened):
 
 
 @pytest.mark.parametrize("size", ["desktop", "phone"])
-def test_axe_finds_nothing_serious(demo, open_page, size):
-    page = open_page(demo(map_and_players).url, size).page
+@pytest.mark.parametrize("made", [map_and_players, curves_that_play])
+def test_axe_finds_nothing_serious(demo, open_page, size, made):
+    page = open_page(demo(made).url, size).page
     found = Axe().run(page, ".ml-map").response["violations"]
     assert [fault["id"] for fault in found if fault["impact"] in ("serious", "critical")] == []
     assert page.evaluate("document.documentElement.scrollWidth") == page.viewport_size["width"]
@@ -237,3 +267,125 @@ def test_without_a_script_a_map_of_paths_is_the_picture(demo, open_page):
     assert page.locator(".ml-path").count() == 0
     page.locator(".ml-listing summary").click()
     assert page.get_by_role("link", name="Piece 0").is_visible()
+
+
+def links(page):
+    drawn = page.locator(".ml-links").get_attribute("d") or ""
+    return drawn.count("M")
+
+
+def rest(page, where):
+    """Move the mouse to a place in two steps, as a hand does."""
+    page.mouse.move(where[0] + 3, where[1])
+    page.mouse.move(*where)
+
+
+def test_lines_lead_to_the_nearest_points(demo, open_page):
+    page = open_page(demo(linked_map).url).page
+    assert links(page) == 0
+    point(page, 0).focus()
+    page.keyboard.press("ArrowRight")
+    assert links(page) == 2
+    page.keyboard.press("Enter")
+    sounds(page)
+    page.evaluate("document.activeElement.blur()")
+    assert links(page) == 2  # while it plays
+    page.locator("h1").click()
+    page.locator(".ml-map audio[hidden]").evaluate("audio => audio.pause()")
+    silent(page)
+    assert links(page) == 0
+
+
+def test_a_mouse_that_rests_plays_until_it_leaves(demo, open_page):
+    opened = open_page(demo(linked_map).url)
+    page = opened.page
+    where = centre(page, 2)
+    rest(page, where)
+    page.wait_for_timeout(500)
+    silent(page)  # nothing was pressed yet
+    page.mouse.move(5, 5)
+    page.locator("h1").click()
+    rest(page, where)
+    sounds(page)
+    page.mouse.move(where[0] + 60, where[1] - 60)
+    silent(page)
+    rest(page, where)
+    sounds(page)
+    page.mouse.click(*where)  # now it stays
+    page.mouse.move(where[0] + 60, where[1] - 60)
+    page.wait_for_timeout(300)
+    sounds(page)
+    rest(page, centre(page, 1))
+    page.wait_for_timeout(300)
+    assert point(page, 2).get_attribute("aria-pressed") == "true"
+    page.mouse.click(*where)
+    silent(page)
+    page.wait_for_timeout(300)
+    silent(page)  # a press that stops is not undone by the mouse that still rests there
+    assert opened.problems == []
+
+
+def test_a_mouse_that_only_passes_or_is_not_to_play_does_not(demo, open_page):
+    page = open_page(demo(linked_map).url).page
+    page.locator("h1").click()
+    rest(page, centre(page, 2))
+    page.mouse.move(5, 5)
+    page.wait_for_timeout(300)
+    silent(page)
+    page.get_by_label("Play what the mouse rests on").uncheck()
+    rest(page, centre(page, 2))
+    page.wait_for_timeout(400)
+    silent(page)
+    page.get_by_label("Play what the mouse rests on").check()
+    play(page)  # a player: what is heard is not interrupted
+    rest(page, centre(page, 2))
+    page.wait_for_timeout(400)
+    silent(page)
+    wait(page, "s.playing")
+
+
+def dot(page, name):
+    return page.locator(f'.ml-point[aria-label^="{name}"]')
+
+
+def test_a_dot_plays_its_file_and_the_next_one_goes_on_from_there(demo, open_page):
+    opened = open_page(demo(curves_that_play).url)
+    page = opened.page
+    assert not any(address.endswith(".flac") for address in opened.requests)
+    dot(page, "Opus, 16.0").press("Enter")
+    sounds(page)
+    line = page.locator(".ml-line").inner_text()
+    assert "Opus, 16.0 kbps" in line
+    assert "2f-model 40.0" in line
+    audio = page.locator(".ml-map audio[hidden]")
+    assert audio.evaluate("a => a.src").endswith("rates-opus-16-0-kbps.flac")
+    audio.evaluate("a => { a.currentTime = 3; }")
+    dot(page, "Melic, 2.0").press("Enter")
+    sounds(page)
+    assert audio.evaluate("a => a.src").endswith("rates-melic-2-0-kbps.flac")
+    assert 2.9 < audio.evaluate("a => a.currentTime") < 5
+    dot(page, "Melic, 2.0").press("Enter")
+    silent(page)
+    assert opened.problems == []
+
+
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+def test_curves_and_dots_agree_and_stay_in_their_frame(demo, open_page, size):
+    page = open_page(demo(curves_that_play).url, size).page
+    curve = page.locator(".ml-curve").first.get_attribute("d")
+    dots = page.locator(".ml-point").evaluate_all("all => all.map((e) => e.style.transform)")
+    numbers = [[float(n) for n in re.findall(r"[\d.]+", text)] for text in (curve, *dots[:3])]
+    assert numbers[0] == pytest.approx([*numbers[1], *numbers[2], *numbers[3]], abs=0.06)
+    frame = page.locator(".ml-plot").bounding_box()
+    for box in (text.bounding_box() for text in page.locator(".ml-axes text").all()):
+        assert frame["x"] - 1 <= box["x"]
+        assert box["x"] + box["width"] <= frame["x"] + frame["width"] + 1
+        assert frame["y"] - 1 <= box["y"]
+        assert box["y"] + box["height"] <= frame["y"] + frame["height"] + 1
+
+
+def test_without_a_script_curves_are_a_picture_and_a_list_of_players(demo, open_page):
+    page = open_page(demo(curves_that_play).url, script=False).page
+    assert page.locator(".ml-curve").count() == 2
+    page.locator(".ml-listing summary").click()
+    assert page.locator(".ml-listing audio").first.is_visible()

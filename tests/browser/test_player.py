@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from musiclib.listen import Row, Sound, comparison
 from tests.browser import listening
 from tests.browser.conftest import ARGUMENTS, find_browser
 from tests.browser.listening import (
@@ -16,6 +17,7 @@ from tests.browser.listening import (
     recorded,
     stage,
     sweep,
+    tone,
     value,
     wait,
 )
@@ -325,3 +327,42 @@ def test_the_sound_device_is_let_go_in_silence(tones):
     stage(tones).locator(".ml-play").click()
     wait(tones, f"s.playing && s.position > {at} + 0.1")
     assert tones.evaluate("window.MusiclibPlayer.audioContext().state") == "running"
+
+
+def stereo_and_mono(store):
+    pair = np.stack([tone(500.0, 0.2), tone(500.0, 0.05)])
+    sounds = [Sound("Stereo", pair, 24_000), Sound("Mono", pair.mean(axis=0), 24_000)]
+    return comparison([Row("Pair", sounds)], "Two channels and one.", store=store).html
+
+
+CHANNELS = """async (element) => {
+  const { output } = element.mlStage;
+  const { context } = output;
+  const splitter = new ChannelSplitterNode(context, { numberOfOutputs: 2 });
+  output.connect(splitter);
+  const ears = [0, 1].map((channel) => {
+    const ear = new AnalyserNode(context, { fftSize: 4096 });
+    splitter.connect(ear, channel);
+    return ear;
+  });
+  const most = [0, 0];
+  const end = context.currentTime + 0.5;
+  while (context.currentTime < end) {
+    await new Promise((done) => setTimeout(done, 20));
+    ears.forEach((ear, channel) => {
+      const samples = new Float32Array(4096);
+      ear.getFloatTimeDomainData(samples);
+      most[channel] = Math.max(most[channel], ...samples);
+    });
+  }
+  return most;
+}"""
+
+
+def test_stereo_is_heard_in_both_channels_and_mono_in_the_middle(demo, open_page):
+    page = open_page(demo(stereo_and_mono).url).page
+    play(page)
+    assert stage(page).evaluate(CHANNELS) == pytest.approx([0.2, 0.05], rel=0.05)
+    stage(page).locator(".ml-system").nth(1).click()
+    let_sound(page, 0.3)
+    assert stage(page).evaluate(CHANNELS) == pytest.approx([0.125, 0.125], rel=0.05)

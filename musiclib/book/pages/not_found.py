@@ -12,7 +12,7 @@ from musiclib.files import replace_file
 
 _SOURCE = "search.html"
 _ADDRESSES = ("href", "src", "action", "data-content_root")
-_SEARCH_SCRIPTS = re.compile(r"(searchtools|language_data|searchindex)\.js")
+_SEARCH_SCRIPTS = re.compile(r"(search|searchtools|language_data|searchindex)\.js")
 
 
 def base_path(site_url: str | None) -> str:

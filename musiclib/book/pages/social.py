@@ -70,7 +70,7 @@ def _meta(soup: BeautifulSoup, kind: str, key: str, value: str) -> Tag:
 
 def _words(tag: Tag) -> str:
     copy = BeautifulSoup(str(tag), "html.parser")
-    for part in copy.select(".headerlink, script, style"):
+    for part in copy.select(".headerlink, .section-number, script, style"):
         part.decompose()
     for formula in copy.select("math"):
         formula.replace_with(str(formula.get("alttext", "")))

@@ -19,12 +19,13 @@ NEEDED_FOR = (
     (r"design-tabs\.js", ".sd-tab-set"),
     (r"sphinx-design[\w.-]*\.css", '[class*="sd-"]'),
     (r"togglebutton\.(js|css)", ".toggle, .admonition.dropdown"),
-    (r"(searchtools|language_data|searchindex)\.js", "#search-results"),
+    (r"(search|searchtools|language_data|searchindex)\.js", "#search-results"),
     (r"sphinx-thebe\.(js|css)", ""),
     # The theme's style sheet already draws its icons with a font. This script draws the same icons
     # a second time and weighs more than all the rest of a page.
     (r"fontawesome\.js", ""),
 )
+_SEARCH = ("search", "searchtools")  # ours adds to Sphinx's, which the theme puts behind it
 _IDLE_SETTINGS = re.compile(
     r"^\s*(DOCUMENTATION_OPTIONS\.(pagename|search_as_you_type) =|kernelName =|const THEBE_JS_URL)"
 )
@@ -62,6 +63,9 @@ def slim_scripts(page: SitePage, facts: Facts) -> None:  # noqa: ARG001
     for tag in [*head.find_all("script", src=True), *_last_scripts(soup)]:
         tag["defer"] = ""
         head.append(tag.extract())
+    search = {name: head.find("script", src=re.compile(rf"/{name}\.js")) for name in _SEARCH}
+    if search["searchtools"] and search["search"]:
+        search["searchtools"].insert_after(search["search"].extract())
 
 
 def _last_scripts(soup: BeautifulSoup) -> list[Tag]:

@@ -1,12 +1,13 @@
 /*
- * What a map of sounds shows: where its points are, their colours, names and rings. `map.js` plays
- * the sounds and listens to the reader.
+ * What a map of sounds shows: where its points are, with axes and curves if it has any, their
+ * colours, names and rings. `map.js` plays the sounds and listens to the reader.
  */
 (() => {
   "use strict";
 
   const NEAR = { mouse: 22, touch: 34 }; // pixels from which a point can be picked
   const MARGIN = 22;
+  const GRID = 1000; // steps of the places on axes
   const HINT = "Point at a mark to see its name, click it to hear it.";
   const WALK_HINT = "Here it walks along its path while it plays.";
   const KEYS_HINT = "Keys, once the map has the focus: arrows to move, Enter to play, Escape to stop.";
@@ -39,6 +40,7 @@
       this.layouts = [...root.querySelectorAll("input[data-xy]")];
       this.colourings = [...root.querySelectorAll("input[data-of]")];
       this.genres = numbers(this.svg.dataset.genres);
+      this.nearest = this.svg.dataset.nearest?.split(",").map((text) => (text ? numbers(text) : [])) ?? [];
       this.chosen = new Map(); // of each legend: the numbers of its entries that are not dimmed
       this.state = { hovered: -1, focused: -1, playing: -1 };
       this.build();
@@ -51,7 +53,8 @@
     build() {
       const svg = "http://www.w3.org/2000/svg";
       this.kin = make("path", { class: "ml-kin", "aria-hidden": "true" }, this.svg, svg);
-      this.svg.prepend(this.kin);
+      this.links = make("path", { class: "ml-links", "aria-hidden": "true" }, this.svg, svg);
+      this.svg.prepend(this.kin, this.links);
       const marks = make("g", { class: "ml-marks", "aria-hidden": "true" }, this.svg, svg);
       this.path = make("path", { class: "ml-path" }, marks, svg);
       this.ring = make("circle", { class: "ml-ring", r: 12 }, marks, svg);
@@ -126,6 +129,7 @@
       this.showLine(at >= 0 ? at : playing);
       this.showTip(at);
       this.showKin(at);
+      this.showNearest(at >= 0 ? at : playing);
       this.showPath(at, playing);
       if (playing < 0) this.walker.setAttribute("data-none", "");
     }
@@ -211,6 +215,12 @@
       this.kin.setAttribute("d", path.join(""));
     }
 
+    /** Lines to the points that are nearest in the whole space, wherever the layout has them. */
+    showNearest(index) {
+      const ends = (this.nearest[index] ?? []).map((other) => `M${this.places[index]}L${this.places[other]}`);
+      this.links.setAttribute("d", ends.join(""));
+    }
+
     /** Put the points where the layout has them, in the room that there is. */
     fit() {
       const width = this.plot.clientWidth;
@@ -219,15 +229,16 @@
       const { xy, paths } = (this.layouts.find((input) => input.checked) ?? this.layouts[0]).dataset;
       const places = pairs(xy);
       const walks = paths?.split(",").map(pairs) ?? [];
-      const [right, below] = [0, 1].map((axis) =>
-        [places, ...walks].flat().reduce((most, pair) => Math.max(most, pair[axis]), 0),
-      );
-      const scale = Math.min(
-        (width - 2 * MARGIN) / Math.max(right, 1),
-        (height - 2 * MARGIN) / Math.max(below, 1),
-      );
-      const corner = [(width - scale * right) / 2, (height - scale * below) / 2];
-      const put = (pair) => pair.map((value, axis) => corner[axis] + scale * value);
+      const most = (axis) => [places, ...walks].flat().reduce((top, pair) => Math.max(top, pair[axis]), 0);
+      // Axes have room of their own and scales of their own; distances on a map keep their proportions.
+      const axes = this.svg.dataset.axes && numbers(this.svg.dataset.axes);
+      const extent = axes ? [GRID, GRID] : [most(0), most(1)];
+      const [left, top, right, bottom] = axes ?? Array(4).fill(MARGIN);
+      const room = [width - left - right, height - top - bottom];
+      const scales = room.map((pixels, axis) => pixels / Math.max(extent[axis], 1));
+      const scale = axes ? scales : Array(2).fill(Math.min(...scales));
+      const put = (pair) =>
+        pair.map((value, axis) => [left, top][axis] + room[axis] / 2 + scale[axis] * (value - extent[axis] / 2));
       this.places = places.map(put);
       this.paths = paths === undefined ? null : walks.map((walk) => walk.map(put));
       this.svg.style.setProperty("--ml-size", width < 520 ? "0.8" : "1");
@@ -236,6 +247,13 @@
       this.places.forEach(([x, y], index) => {
         this.points[index].style.transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
       });
+      for (const line of this.svg.querySelectorAll("[data-line]")) {
+        line.setAttribute("d", `M${pairs(line.dataset.line).map(put).join("L")}`);
+      }
+      for (const text of this.svg.querySelectorAll("[data-at]")) {
+        const [x, y] = put(numbers(text.dataset.at));
+        text.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
+      }
       this.show();
     }
 
@@ -282,5 +300,5 @@
     }
   }
 
-  globalThis.MusiclibMapView = MapView;
+  globalThis.MusiclibMapView = Object.assign(MapView, { make });
 })();

@@ -1,13 +1,16 @@
 /*
- * Maps of sounds ([data-ml-map]): points that play. Without this script a map is a picture with a
- * list of its sounds.
+ * Points that play: maps of sounds and dots on curves ([data-ml-map]). Without this script they are a
+ * picture with a list of its sounds.
  *
  * A map is one stop of the tab key. Arrow keys move to the nearest point in their direction, Home
  * and End to the first and the last; Enter and space start and stop a sound, Escape stops it.
+ * A mouse that rests on a point plays it until it leaves, a click until another one. Points that are
+ * one clip in several forms ([data-one-clip]) go on where the last one stopped.
  */
 (() => {
   "use strict";
 
+  const REST_MS = 120; // how long the mouse has to stay on a point
   const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
   /**
@@ -42,6 +45,8 @@
       this.active = 0; // the point that the tab key reaches
       this.playing = -1;
       this.wanted = -1; // the last one that was started
+      this.passing = false; // whether it plays only while the mouse is on it
+      this.at = 0; // seconds at which one clip goes on
       // In the document, so that other players know of it and stop it.
       this.audio = document.createElement("audio");
       this.audio.preload = "none";
@@ -52,13 +57,26 @@
         point.setAttribute("aria-pressed", "false");
         point.setAttribute("tabindex", index === this.active ? "0" : "-1");
       });
+      if (matchMedia("(hover: hover)").matches) this.addSwitch();
       this.listen();
+    }
+
+    /** The reader may want silence while the mouse moves. */
+    addSwitch() {
+      const { make } = globalThis.MusiclibMapView;
+      const label = make("label", { class: "ml-choice" }, this.root);
+      this.view.line.after(label);
+      this.rests = make("input", { type: "checkbox" }, label);
+      this.rests.checked = true;
+      label.append("Play what the mouse rests on");
     }
 
     listen() {
       const { view, audio, root } = this;
       const { svg } = view;
-      svg.addEventListener("pointermove", (event) => this.hover(view.near(event)));
+      svg.addEventListener("pointermove", (event) => {
+        this.hover(view.near(event), event.pointerType === "mouse");
+      });
       svg.addEventListener("pointerleave", () => this.hover(-1));
       svg.addEventListener("click", (event) => this.onClick(event));
       // Not on the picture itself: Chromium would make it one more stop of the tab key.
@@ -79,7 +97,7 @@
       // One sound at a time: player.js tells how. Notebooks have no player.js, so a map sees to it
       // that media elements stop each other there too.
       document.addEventListener("ml:start", (event) => this.onStart(event.detail.source));
-      document.addEventListener("play", (event) => this.onStart(event.target), true);
+      document.addEventListener("play", ({ target }) => target !== audio && audio.pause(), true);
     }
 
     /** Something on the page began to sound. */
@@ -89,9 +107,11 @@
 
     announce() {
       document.dispatchEvent(new CustomEvent("ml:start", { detail: { source: this.root } }));
-      for (const other of document.querySelectorAll("audio")) {
-        if (!this.root.contains(other)) other.pause();
-      }
+      for (const other of this.others()) other.pause();
+    }
+
+    others() {
+      return [...document.querySelectorAll("audio")].filter((other) => other !== this.audio);
     }
 
     onLink(event, index) {
@@ -136,20 +156,37 @@
       this.onFocus(point); // also after a click, whose focus was not shown
     }
 
-    hover(index) {
+    hover(index, isMouse = false) {
       if (index === this.view.state.hovered) return;
       this.view.svg.style.cursor = index < 0 ? "" : "pointer";
       this.view.show({ hovered: index });
+      if (this.passing && index !== this.playing) this.stop();
+      clearTimeout(this.rest);
+      if (isMouse && index >= 0) this.rest = setTimeout(() => this.pass(index), REST_MS);
+    }
+
+    /** The mouse rests on a point: play it, unless something else is heard or nothing may be yet. */
+    pass(index) {
+      const others = document.querySelector(':is([data-state="playing"], [data-state="loading"])');
+      const isQuiet = this.playing < 0 && !others && this.others().every(({ paused }) => paused);
+      if (!this.rests?.checked || !isQuiet || !navigator.userActivation?.hasBeenActive) return;
+      this.play(index);
+      this.passing = true;
     }
 
     toggle(index) {
-      if (index === this.playing) this.stop();
-      else this.play(index);
+      clearTimeout(this.rest);
+      if (index !== this.playing) this.play(index);
+      else if (this.passing) this.passing = false; // now it stays
+      else this.stop();
     }
 
     play(index) {
       const sound = this.sounds[index];
+      this.keepPlace();
       this.audio.src = sound.href || sound.src;
+      if (this.at) this.audio.currentTime = this.at;
+      this.passing = false;
       this.wanted = index;
       this.mark(index);
       this.announce();
@@ -164,7 +201,13 @@
 
     stop() {
       this.audio.pause();
+      this.keepPlace();
       this.mark(-1);
+    }
+
+    keepPlace() {
+      const { audio, root } = this;
+      if (root.hasAttribute("data-one-clip")) this.at = audio.ended ? 0 : audio.currentTime || this.at;
     }
 
     /** Show which point plays; -1 for none. */
@@ -180,7 +223,10 @@
         this.points[index].setAttribute("aria-pressed", "true");
         this.view.say(`Playing ${this.view.names[index]}`);
         if (last < 0) this.turn();
-      } else if (last >= 0) this.view.say("Stopped");
+      } else {
+        this.passing = false;
+        this.view.say("Stopped");
+      }
     }
 
     /** The wheel around the playing point, and how far it walked, show how much was heard. */

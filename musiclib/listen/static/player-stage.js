@@ -7,7 +7,6 @@
   "use strict";
 
   const shared = (globalThis.MusiclibPlayer ??= {});
-  const FEW = 4;
   const make = (...parts) => shared.make(...parts); // of a script that may come later
   let count = 0;
 
@@ -89,8 +88,7 @@
       const group = make("div", { class: "ml-systems", role: "radiogroup", "aria-label": "System" }, stage);
       this.group = group;
       const name = `ml-system-${(count += 1)}`;
-      // A few systems have pictures in their tiles; of many there would be more pictures than sound.
-      const few = this.systems.length <= FEW;
+      const few = this.root.hasAttribute("data-tiles"); // else one picture, of the chosen system
       group.dataset.count = few ? this.systems.length : "many";
       return this.systems.map(({ label, rate, facts, image }, index) => {
         const choice = make("label", { class: "ml-system" }, group);
