@@ -4,16 +4,12 @@ import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 
-from musiclib.codecs import supported_kbps
 from musiclib.datasets import open_dataset
 from musiclib.errors import DatasetError
 from musiclib.explore.page import page
-from musiclib.figures import levels
 from musiclib.listen.media import MediaStore
-from musiclib.stft import StftConfig
 from musiclib.studies import explorers
 from musiclib.studies.explorers.measured import measure, thinned
-from musiclib.studies.explorers.windows import costs, region
 from musiclib.training.trained import trained
 
 RATE = 24_000
@@ -36,11 +32,6 @@ def number(text: str) -> float:
 
 
 @pytest.fixture(scope="module")
-def codecs():
-    return explorers.bitrates(music(RATE), RATE, "notes")
-
-
-@pytest.fixture(scope="module")
 def checkpoints():
     return {size: trained(f"frequency-{size}", open_dataset("mini")) for size in (32, 128, 512)}
 
@@ -59,74 +50,6 @@ def repair(checkpoints):
 
 def fact(explorer, name, pane=0, **setting) -> float:
     return number(explorer.at(setting).panes[pane].facts[name])
-
-
-@pytest.mark.parametrize("codec", ["mp3", "aac", "opus", "vorbis"])
-def test_the_measured_bitrate_falls_with_the_slider_and_so_does_quality(codecs, codec) -> None:
-    rates = [s["kbps"] for s in codecs.settings() if s["codec"] == codec]
-    assert len(rates) >= 5
-    real = [fact(codecs, "Real bitrate", codec=codec, kbps=kbps) for kbps in rates]
-    assert real == sorted(real)
-    ends = [fact(codecs, "LSD", codec=codec, kbps=kbps) for kbps in (rates[0], rates[-1])]
-    assert ends[0] > ends[1] + 2
-    assert fact(codecs, "MOS", codec=codec, kbps=rates[0]) < fact(
-        codecs, "MOS", codec=codec, kbps=rates[-1]
-    )
-
-
-def test_a_codec_is_offered_no_rate_that_it_does_not_have(codecs) -> None:
-    offered = {(s["codec"], s["kbps"]) for s in codecs.settings()}
-    assert ("opus", 6) in offered
-    assert ("mp3", 6) not in offered
-    assert ("mp3", 12) not in offered
-    for codec, kbps in offered:
-        known = supported_kbps(codec, RATE)
-        assert known[0] <= kbps <= known[-1]
-
-
-def test_decoded_sound_is_aligned_with_the_original_and_as_long(codecs) -> None:
-    original = codecs.always.panes[0].audio
-    for codec in ("mp3", "aac", "opus", "vorbis"):
-        decoded = codecs.at({"codec": codec, "kbps": 128}).panes[0].audio
-        assert decoded.shape == original.shape
-        assert np.corrcoef(decoded, original)[0, 1] > 0.98
-
-
-def test_longer_windows_resolve_frequency_more_finely_and_hops_cost_numbers() -> None:
-    facts = [costs(StftConfig(n, n // 4), RATE) for n in (128, 512, 2048)]
-    for name in ("Bins every", "A tone is smeared over", "Frames a second"):
-        values = [number(each[name]) for each in facts]
-        assert values == sorted(values, reverse=True)
-    assert [number(each["Window"]) for each in facts] == [5.3, 21.3, 85.3]
-    assert len({each["Numbers a second"] for each in facts}) == 1
-    dense, sparse = (costs(StftConfig(512, hop), RATE) for hop in (64, 256))
-    assert number(dense["Numbers a sample"]) == 4 * number(sparse["Numbers a sample"]) == 8
-    assert number(dense["Numbers a second"]) == 8 * RATE
-
-
-def test_two_tones_part_in_long_windows_and_two_clicks_in_short_ones() -> None:
-    explorer = explorers.windows(music(RATE), RATE, "notes")
-    short, long = ({"window": n, "overlap": 4} for n in (256, 4096))
-    assert fact(explorer, "Tones part by", 1, **short) < 1
-    assert fact(explorer, "Tones part by", 1, **long) > 30
-    assert fact(explorer, "Clicks part by", 1, **short) > 30
-    assert fact(explorer, "Clicks part by", 1, **long) < 1
-    # With half the numbers, phases are found less well.
-    half, quarter = ({"window": 1024, "overlap": n} for n in (2, 4))
-    assert fact(explorer, "MOS", **half) < fact(explorer, "MOS", **quarter)
-
-
-def test_a_part_of_a_spectrogram_has_a_tone_at_its_frequency_and_a_click_at_its_time() -> None:
-    audio = 0.3 * np.sin(2 * np.pi * 750 * np.arange(RATE) / RATE).astype(np.float32)
-    audio[RATE // 4] += 0.9
-    for window in (128, 1024, 4096):
-        config = StftConfig(window, window // 4)
-        power = levels.stft_power(audio, config)
-        shown = region(power, config, RATE, (0.0, 1.0), (0.0, 3000.0))
-        height, width = shown.shape
-        assert abs(shown.mean(axis=1).argmax() / height - 0.25) <= RATE / window / 3000 + 0.02
-        above = shown[height // 2 :].mean(axis=0)
-        assert abs(above.argmax() / width - 0.25) <= window / RATE + 0.02
 
 
 def test_more_latents_do_not_hurt_and_rounding_makes_files_smaller(narrowing) -> None:
@@ -178,8 +101,6 @@ def test_odd_clips_make_pages(checkpoints, repair, sound, rate, tmp_path) -> Non
     narrow = sound[:: rate // NARROW].copy()
     plain = checkpoints[128].build()
     made = [
-        explorers.windows(sound, rate, "A <b>", "smoke"),
-        explorers.bitrates(sound, rate, "A <b>", "smoke"),
         explorers.bottleneck(checkpoints, narrow, "A <b>", "smoke"),
         explorers.repair(plain, {"masking": plain, "gaussian": plain}, narrow, "A <b>", "smoke"),
     ]

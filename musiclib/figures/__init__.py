@@ -4,13 +4,6 @@ Every function returns the figure and its axes. Call :func:`use_book_style` firs
 """
 
 from musiclib.figures.data_frames import with_values
-from musiclib.figures.explain import (
-    click_and_tones,
-    quantisation,
-    quantise,
-    stft_steps,
-    stft_tradeoff,
-)
 from musiclib.figures.hearing import masking_threshold
 from musiclib.figures.signals import spectrum, waveform
 from musiclib.figures.spectrograms import song_overview, spectrogram, spectrogram_grid
@@ -38,15 +31,12 @@ __all__ = [
     "CODEC_MARKERS",
     "GENRE_COLOURS",
     "bitrate_bars",
-    "click_and_tones",
     "codec_colour",
     "codec_marker",
     "confusion_matrix",
     "genre_colours",
     "masking_threshold",
     "metric_bars",
-    "quantisation",
-    "quantise",
     "rate_distortion",
     "rate_distortion_grid",
     "series_styles",
@@ -55,8 +45,6 @@ __all__ = [
     "spectrogram_grid",
     "spectrogram_thumbnail",
     "spectrum",
-    "stft_steps",
-    "stft_tradeoff",
     "use_book_style",
     "waveform",
     "with_values",

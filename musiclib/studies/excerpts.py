@@ -5,7 +5,7 @@ no experiment can use is left out here, once, and by a stated rule.
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from musiclib.audio import HOUSE_RATE, FloatArray
 from musiclib.datasets import Clip, Dataset
 from musiclib.errors import DatasetError
 from musiclib.listen.media import slug
-from musiclib.studies.introduction.material import excerpt
 
 SHORTEST_S = 1.0
 QUIETEST = 1e-3
@@ -51,6 +50,21 @@ def study_size(profile: str, clips: int, seconds: float = 8.0) -> StudySize:
     if profile in ("mini", "retrain"):
         return StudySize(clips, seconds)
     raise DatasetError(f"profile {profile!r} is not known: choose smoke, mini or retrain")
+
+
+def excerpt(clip: Clip, seconds: float) -> Clip:
+    """Cut the middle of a clip.
+
+    Args:
+        clip: One channel.
+        seconds: Length of the part; a shorter clip is returned whole.
+
+    Returns:
+        The clip with fewer samples.
+    """
+    wanted = round(seconds * clip.sample_rate)
+    start = max(0, (len(clip.audio) - wanted) // 2)
+    return replace(clip, audio=clip.audio[start : start + wanted])
 
 
 def excerpts(dataset: Dataset, size: StudySize, sample_rate: int = HOUSE_RATE) -> dict[str, Clip]:
