@@ -98,22 +98,6 @@ def test_silence_is_at_the_floor():
     assert np.all(np.asarray(axes.images[0].get_array()) == -70.0)
 
 
-def test_a_grid_shows_equal_levels_in_equal_colours():
-    sounds = {"reference": tone(level=0.5), "softer": tone(level=0.05), "silent": silence()}
-    figure, panels = figures.spectrogram_grid(sounds, RATE, columns=2)
-    assert [panel.get_title(loc="left") for panel in panels] == list(sounds)
-    images = [panel.images[0] for panel in panels]
-    assert {image.get_clim() for image in images} == {(-80.0, 0.0)}
-    peaks = [float(np.asarray(image.get_array()).max()) for image in images]
-    assert peaks == pytest.approx([0.0, -20.0, -80.0], abs=0.01)
-    assert len(figure.axes) == 4  # three panels and one scale; the empty place is removed
-
-
-def test_a_grid_of_nothing_is_refused():
-    with pytest.raises(AudioError, match="at least one"):
-        figures.spectrogram_grid({}, RATE)
-
-
 @pytest.mark.parametrize("draw", [figures.spectrogram, figures.waveform, figures.song_overview])
 @pytest.mark.parametrize("bad", [np.zeros(0, np.float32), np.full(2000, np.nan, np.float32)])
 def test_unusable_audio_is_refused(draw, bad):
@@ -141,7 +125,6 @@ def test_masked_and_heard_tones_are_named_by_the_formulas():
 def test_short_sounds_of_any_rate_are_drawn_without_warnings(rate, samples, recwarn):
     sound = np.random.default_rng(0).normal(0, 0.1, (2, samples)).astype(np.float32)
     figures.song_overview(sound, rate)
-    figures.spectrogram_grid({"a": sound, "b": 0 * sound, "c": sound}, rate, frequency_axis="mel")
     for number in plt.get_fignums():
         figure_png(plt.figure(number))
     assert [str(warning.message) for warning in recwarn] == []
