@@ -1,7 +1,6 @@
 """Pictures of sounds are the sounds, on labelled axes."""
 
 import io
-import re
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -99,22 +98,6 @@ def test_silence_is_at_the_floor():
     assert np.all(np.asarray(axes.images[0].get_array()) == -70.0)
 
 
-def test_a_grid_shows_equal_levels_in_equal_colours():
-    sounds = {"reference": tone(level=0.5), "softer": tone(level=0.05), "silent": silence()}
-    figure, panels = figures.spectrogram_grid(sounds, RATE, columns=2)
-    assert [panel.get_title(loc="left") for panel in panels] == list(sounds)
-    images = [panel.images[0] for panel in panels]
-    assert {image.get_clim() for image in images} == {(-80.0, 0.0)}
-    peaks = [float(np.asarray(image.get_array()).max()) for image in images]
-    assert peaks == pytest.approx([0.0, -20.0, -80.0], abs=0.01)
-    assert len(figure.axes) == 4  # three panels and one scale; the empty place is removed
-
-
-def test_a_grid_of_nothing_is_refused():
-    with pytest.raises(AudioError, match="at least one"):
-        figures.spectrogram_grid({}, RATE)
-
-
 @pytest.mark.parametrize("draw", [figures.spectrogram, figures.waveform, figures.song_overview])
 @pytest.mark.parametrize("bad", [np.zeros(0, np.float32), np.full(2000, np.nan, np.float32)])
 def test_unusable_audio_is_refused(draw, bad):
@@ -131,44 +114,6 @@ def test_the_overview_magnifies_the_loudest_place():
     assert zoomed.get_ydata()[0] == pytest.approx(0.9)
 
 
-def test_quantised_samples_lie_on_the_levels_of_pcm():
-    coded = figures.quantise(tone(), 4) * 8
-    assert np.array_equal(coded, np.round(coded))
-    assert np.abs(figures.quantise(tone(), 16) - tone()).max() <= 0.5 / 32_768 + 1e-9
-    assert figures.quantise(np.array([1.0], np.float32), 8) == pytest.approx(127 / 128)
-
-
-def test_a_bit_more_gains_six_decibels():
-    _, grid = figures.quantisation(tone(997.0, 0.9), RATE, bits=(6, 7))
-    ratios = [
-        float(re.search(r"SNR ([\d.]+) dB", axes.get_title(loc="left")).group(1))
-        for axes in grid[0]
-    ]
-    assert ratios[1] - ratios[0] == pytest.approx(6.02, abs=0.5)
-
-
-def test_errors_under_the_staircase_are_its_errors():
-    _, grid = figures.quantisation(tone(), RATE, bits=(4,), start_s=0.0)
-    sound, coded = (line.get_ydata() for line in grid[0, 0].lines)
-    assert grid[1, 0].lines[0].get_ydata() == pytest.approx(coded - sound)
-
-
-def test_long_windows_part_tones_and_short_ones_part_clicks():
-    sound = figures.click_and_tones(RATE)
-    _, (short, long) = figures.stft_tradeoff(sound, RATE, sizes=(128, 2048))
-
-    def picture(axes):
-        return np.asarray(axes.images[0].get_array())
-
-    tones = picture(long)[:, picture(long).shape[1] // 8]  # a column away from the clicks
-    between = round(1060 / (RATE / 2048))
-    assert tones[between] < min(tones[between - 5], tones[between + 5]) - 20
-    clicks = picture(short)[40]  # a row far above the tones
-    per_second = picture(short).shape[1] / 0.5
-    moments = [round(when * per_second) for when in (0.25, 0.26, 0.27)]
-    assert clicks[moments[1]] < min(clicks[moments[0]], clicks[moments[2]]) - 20
-
-
 def test_masked_and_heard_tones_are_named_by_the_formulas():
     _, axes = figures.masking_threshold([(1000.0, 80.0)], [(1100.0, 20.0), (6000.0, 40.0)])
     texts = [text.get_text() for text in axes.texts]
@@ -180,8 +125,6 @@ def test_masked_and_heard_tones_are_named_by_the_formulas():
 def test_short_sounds_of_any_rate_are_drawn_without_warnings(rate, samples, recwarn):
     sound = np.random.default_rng(0).normal(0, 0.1, (2, samples)).astype(np.float32)
     figures.song_overview(sound, rate)
-    figures.spectrogram_grid({"a": sound, "b": 0 * sound, "c": sound}, rate, frequency_axis="mel")
-    figures.quantisation(sound, rate, duration_s=0.001)
     for number in plt.get_fignums():
         figure_png(plt.figure(number))
     assert [str(warning.message) for warning in recwarn] == []

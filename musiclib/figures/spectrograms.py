@@ -4,7 +4,6 @@ Levels are in dB relative to the loudest time-frequency bin of the sound (or, wh
 compared, of the first one), so that equal colours mean equal levels.
 """
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
@@ -71,66 +70,6 @@ def spectrogram(
         figure.colorbar(image, ax=axes, label="Level (dB)", pad=0.02)
     panels.finish(axes, title, legend=False)
     return figure, axes
-
-
-def spectrogram_grid(
-    sounds: Mapping[str, FloatArray],
-    sample_rate: int,
-    config: "StftConfig | None" = None,
-    *,
-    columns: int = 2,
-    floor_db: float = -80.0,
-    frequency_axis: FrequencyAxis = "linear",
-) -> tuple[Figure, AxesArray]:
-    """Spectrograms side by side on one colour scale, which is that of the first sound.
-
-    Used by the introduction (one clip through several codecs) and the metric chapter.
-
-    Args:
-        sounds: Sounds by label, the reference first; each of shape ``(N,)`` or ``(C, N)``.
-        sample_rate: Samples a second, the same for all.
-        config: STFT settings; the house settings (1024/256, Hann) by default.
-        columns: Panels in a row.
-        floor_db: Level of the darkest colour.
-        frequency_axis: Spacing of the frequency axis.
-
-    Returns:
-        The figure and the axes of the panels, shape ``(len(sounds),)``. 0 dB is the loudest bin of
-        the first sound in every panel.
-
-    Raises:
-        AudioError: If there is no sound, or if a sound is not usable.
-    """
-    sounds = panels.sounds_by_label(sounds)
-    columns = min(columns, len(sounds))
-    rows = -(-len(sounds) // columns)
-    figure, grid = plt.subplots(
-        rows, columns, figsize=(WIDTH, 0.6 + 2.2 * rows), sharex=True, sharey=True, squeeze=False
-    )
-    boxes = grid.ravel()
-    reference = float(levels.stft_power(next(iter(sounds.values())), config).max())
-    for panel, (label, sound) in zip(boxes, sounds.items(), strict=False):
-        spectrogram(
-            sound,
-            sample_rate,
-            config,
-            floor_db=floor_db,
-            frequency_axis=frequency_axis,
-            reference_power=reference,
-            colourbar=False,
-            title=label,
-            axes=panel,
-        )
-        panel.label_outer()
-    for panel in boxes[len(sounds) :]:
-        panel.remove()
-        above = grid[-2, list(boxes).index(panel) % columns]
-        above.xaxis.set_tick_params(labelbottom=True)
-        above.set_xlabel("Time (s)")
-    used: AxesArray = boxes[: len(sounds)]
-    mappable = [*used[0].images, *used[0].collections][0]
-    figure.colorbar(mappable, ax=list(used), label="Level (dB)", pad=0.02, aspect=30)
-    return figure, used
 
 
 def song_overview(

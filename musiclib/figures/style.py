@@ -46,19 +46,6 @@ CODEC_COLOURS: Final[dict[str, str]] = {
 }
 """Colour per codec or system."""
 
-CODEC_MARKERS: Final[dict[str, str]] = {
-    "reference": "*",
-    "pcm": "*",
-    "flac": "<",
-    "mp3": "s",
-    "aac": "^",
-    "opus": "o",
-    "vorbis": "D",
-    "downsample": "v",
-    "pca": "P",
-    "autoencoder": "X",
-    "melic": "p",
-}
 """Marker per codec or system, so that a figure can be read without its colours."""
 
 GENRE_COLOURS: Final[dict[str, str]] = {
@@ -135,11 +122,6 @@ def codec_colour(name: str, unknown: str | None = None) -> str:
         depends on the name alone, so it too is the same in every figure.
     """
     return CODEC_COLOURS.get(_codec_key(name)) or unknown or _colour_of_unknown(name)
-
-
-def codec_marker(name: str) -> str:
-    """Marker of a codec or system, as :func:`codec_colour` finds its colour."""
-    return CODEC_MARKERS.get(_codec_key(name), "h")
 
 
 def genre_colours(genres: Iterable[str]) -> dict[str, str]:
