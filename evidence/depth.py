@@ -1,11 +1,12 @@
 """Depth: what hidden layers, memory, noise and a start at principal components are worth.
 
-An item is a model of single spectra and the number of a training. The shipped model has the number
-0, and is tested on the test part. The trainings from 1 on have their number for a seed, and for the
-fold of the bundled music none of whose artists they have heard: they learned from about 25 hours of
-the corpus without it. So five trainings of a model differ in seed and music, and each artist is
-tested by one of them. On other music shipped models are tested, or all are trained on its own
-training part.
+An item is a model of single spectra, the music that it learned from, and the number of a training.
+The shipped model has the number 0, and is tested on the test part. The trainings from 1 on have
+their number for a seed, and for the fold of the bundled music none of whose artists they have
+heard: they learned from about 25 hours of the corpus without it, or from so many of its pieces,
+chosen at random, as last an hour. So five trainings of a model differ in seed and music, and each
+artist is tested by one of them. Some sizes are trained once. Validation music is the same for all.
+On other music shipped models are tested, or all are trained on its own training part.
 
 The error on validation music is kept as it fell (`validation_db`). A track has the error of its log
 spectra in dB (`rmse_db`), and two parts of it that last, where the grain of spectra averages out:
@@ -14,7 +15,7 @@ For some models one track of each artist is written as files, and has the error 
 to (`file_db`). Tracks of another fold stand for artists that a training has heard.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -34,10 +35,13 @@ from musiclib.training import Checkpoint, trained
 from musiclib.training.recipes import CORPUS
 
 SHIPPED: Final = ("pca-16", "shallow-16", "deep-16", "deep-scratch-16", "lstm-16", "vae-16")
-FIVE_TIMES: Final = {
-    16: ("pca", "shallow", "deep", "deep-scratch", "lstm", "vae"),
-    64: ("pca", "shallow", "deep", "deep-scratch", "vae"),
-}
+ALL: Final = "all"
+HOUR: Final = "1 hour"
+FIVE_TIMES: Final = ("pca", "shallow", "deep", "deep-scratch", "lstm", "vae")
+OFTEN: Final = (16, 64)
+ONCE: Final = (4, 8, 32)
+OF_ALL_SIZES: Final = ("pca", "shallow", "deep", "lstm", "vae")
+WITH_LESS: Final = ("pca", "deep", "deep-scratch")
 STEPS: Final = (-20, -16, -12, -8, -4)
 """Steps of the codec's quantiser, in quarters of an octave."""
 CODED: Final = ("pca", "deep", "deep-scratch", "lstm", "vae")
@@ -48,23 +52,49 @@ LASTING: Final = {"line_db": (1, 16), "patch_db": (8, 16)}
 
 def items(parameters: Parameters) -> list[Item]:
     """List models and trainings; where music is too little to train on, shipped models."""
+
+    def listed(names: Iterable[str], music: str, trainings: Iterable[int]) -> list[Item]:
+        return [{"model": n, "music": music, "training": k} for n in names for k in trainings]
+
     enough = {"train", "validation", "test"} <= set(parameters.music.tracks["split"])
     if parameters.profile == "smoke":
-        return [{"model": f"{name}-16", "training": int(enough)} for name in ("pca", "deep")]
-    shipped: list[Item] = [{"model": name, "training": 0} for name in SHIPPED]
+        return listed(("pca-16", "deep-16"), ALL, [int(enough)])
+    shipped = listed(SHIPPED, ALL, [0])
     if parameters != BUNDLED and (parameters.profile == "mini" or not enough):
         return shipped
-    names = [f"{name}-{size}" for size, some in FIVE_TIMES.items() for name in some]
-    often: list[Item] = [{"model": name, "training": k} for name in names for k in range(1, 6)]
-    return [*shipped, *often] if parameters == BUNDLED else often
+    often = [f"{name}-{size}" for size in OFTEN for name in FIVE_TIMES]
+    if parameters != BUNDLED:
+        return listed(often, ALL, range(1, 6))
+    once = [f"{name}-{size}" for size in ONCE for name in OF_ALL_SIZES]
+    less = [f"{name}-{size}" for size in OFTEN for name in WITH_LESS]
+    return [
+        *shipped,
+        *listed(often, ALL, range(1, 6)),
+        *listed(once, ALL, [1]),
+        *listed(less, HOUR, range(1, 6)),
+    ]
 
 
 @lru_cache(maxsize=2)
-def lessons(parameters: Parameters, number: int) -> Dataset:
+def lessons(parameters: Parameters, music: str, number: int) -> Dataset:
     """Return what the models of a training learn from."""
-    if parameters == BUNDLED and number:
-        return open_dataset(CORPUS, split=f"fold-{number}")
-    return parameters.music
+    if parameters != BUNDLED or not number:
+        return parameters.music
+    corpus = open_dataset(CORPUS, split=f"fold-{number}")
+    return corpus if music == ALL else part_of(corpus, 1.0, number)
+
+
+def part_of(corpus: Dataset, hours: float, seed: int) -> Dataset:
+    """Return as many pieces to learn from as last some hours, and all validation music.
+
+    What is chosen for few hours is part of what is chosen for more.
+    """
+    pieces = corpus.tracks[corpus.tracks["split"] == "train"]
+    order = np.random.default_rng(seed).permutation(len(pieces))
+    seconds = pieces["duration_s"].iloc[order].cumsum()
+    taken = pieces.index[order][seconds <= 3600.0 * hours]
+    rest = corpus.tracks.index[corpus.tracks["split"] != "train"]
+    return corpus.select(track_ids=[*taken, *rest])
 
 
 def clips(parameters: Parameters) -> Dataset:
@@ -89,13 +119,14 @@ def tested(parameters: Parameters, number: int, learned: Dataset) -> dict[bool, 
 
 def measure(parameters: Parameters, item: Item) -> Iterator[dict[str, object]]:
     """Train a model, or find it trained, and measure it on artists that it has not heard."""
-    name, number = str(item["model"]), int(item["training"])
+    name, music, number = str(item["model"]), str(item["music"]), int(item["training"])
     profile = "mini" if not number else "smoke" if parameters.profile == "smoke" else "retrain"
-    learned = lessons(parameters, number)
+    learned = lessons(parameters, music, number)
     checkpoint = trained(name, learned, profile, number)
     model = checkpoint.build()
     assert isinstance(model, FrameAutoencoder)
-    coded = name.rpartition("-")[0] in CODED
+    kind, _, size = name.rpartition("-")
+    coded = music == ALL and kind in CODED and int(size) in OFTEN
 
     about = {**item, TRAINING_S: float(checkpoint.record["wall_time_s"])}
     validation = checkpoint.record["history"]["validation"]

@@ -1,0 +1,1 @@
+"""Computations that belong to one chapter each: experiments and demonstrations."""
