@@ -11,6 +11,8 @@ from bs4 import BeautifulSoup, Tag
 
 NOT_FOUND = "404.html"
 """The page that a server shows for an address that does not exist."""
+SEARCH_SCRIPTS = r"(search|searchtools|language_data|searchindex)\.js"
+"""Pattern of the scripts that only the page for the search needs."""
 DARK_TWIN = "ml-dark"
 """Class of a figure for the dark theme, which is hidden in the light one and not loaded there."""
 

@@ -5,14 +5,13 @@ from urllib.parse import urljoin, urlsplit
 
 from bs4 import BeautifulSoup
 
-from musiclib.book.loading import NOT_FOUND
+from musiclib.book.loading import NOT_FOUND, SEARCH_SCRIPTS
 from musiclib.book.pages.page import Facts
 from musiclib.errors import BookError
 from musiclib.files import replace_file
 
 _SOURCE = "search.html"
 _ADDRESSES = ("href", "src", "action", "data-content_root")
-_SEARCH_SCRIPTS = re.compile(r"(search|searchtools|language_data|searchindex)\.js")
 
 
 def base_path(site_url: str | None) -> str:
@@ -46,7 +45,7 @@ def write_not_found(facts: Facts) -> None:
     base = base_path(facts.site_url)
     for tag in soup.select("script"):
         # The search page puts the cursor into its field and looks for words in the address.
-        if _SEARCH_SCRIPTS.search(str(tag.get("src", ""))) or "searchInput" in tag.get_text():
+        if re.search(SEARCH_SCRIPTS, str(tag.get("src", ""))) or "searchInput" in tag.get_text():
             tag.decompose()
     for tag in soup.select("#search-results, noscript .admonition, link[rel=canonical]"):
         tag.decompose()

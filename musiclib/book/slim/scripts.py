@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
+from musiclib.book.loading import SEARCH_SCRIPTS
 from musiclib.book.pages.page import Facts, SitePage
 
 # What a file serves: a pattern of its name, and a selector of the elements that need it. An empty
@@ -19,7 +20,7 @@ NEEDED_FOR = (
     (r"design-tabs\.js", ".sd-tab-set"),
     (r"sphinx-design[\w.-]*\.css", '[class*="sd-"]'),
     (r"togglebutton\.(js|css)", ".toggle, .admonition.dropdown"),
-    (r"(search|searchtools|language_data|searchindex)\.js", "#search-results"),
+    (SEARCH_SCRIPTS, "#search-results"),
     (r"sphinx-thebe\.(js|css)", ""),
     # The theme's style sheet already draws its icons with a font. This script draws the same icons
     # a second time and weighs more than all the rest of a page.
