@@ -196,6 +196,18 @@ def test_a_narrow_twin_can_be_read_on_a_phone(tmp_path, monkeypatch):
     assert [panel.get_subplotspec() for panel in panels] == places
 
 
+@pytest.mark.filterwarnings("error")
+def test_panels_that_were_placed_by_hand_stay_where_they_are(tmp_path, monkeypatch):
+    figure = plt.figure(figsize=(4, 2), layout="none")
+    panel = figure.add_axes((0.1, 0.2, 0.7, 0.6))
+    panel.plot([0, 1], [0, 1])
+    monkeypatch.setenv("MUSICLIB_MEDIA_DIR", str(tmp_path))
+    usual = figure_png(figure)
+    assert published_png(figure) == usual
+    assert figure_png(figure) == usual
+    assert panel.get_position().bounds == pytest.approx((0.1, 0.2, 0.7, 0.6))
+
+
 def test_outside_a_build_no_file_is_written(tmp_path, monkeypatch):
     monkeypatch.delenv("MUSICLIB_MEDIA_DIR", raising=False)
     monkeypatch.chdir(tmp_path)

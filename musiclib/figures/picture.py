@@ -5,13 +5,14 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.collections import Collection, QuadMesh
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.lines import Line2D
 from PIL import Image
 
@@ -41,7 +42,7 @@ def figure_png(figure: Figure, ground: Colour = WHITE) -> bytes:
     """
     raw = io.BytesIO()
     # Not bbox_inches="tight", the notebook's default: it gives every figure a width of its own.
-    figure.savefig(raw, format="png", dpi=figure.dpi, facecolor=[part / 255 for part in ground])
+    _save(figure, raw, format="png", dpi=figure.dpi, facecolor=[part / 255 for part in ground])
     picture = Image.open(raw).convert("RGB")
     small = io.BytesIO()
     # Without dithering flat areas stay flat, which is also what compresses.
@@ -74,11 +75,22 @@ def figure_svg(figure: Figure, ground: Colour = WHITE) -> bytes:
                 # The date would differ from run to run; the creator line names another host.
                 metadata = {"Date": None, "Creator": "musiclib"}
                 colour = "white" if ground == WHITE else "none"
-                figure.savefig(drawn, format="svg", dpi=dpi, metadata=metadata, facecolor=colour)
+                _save(figure, drawn, format="svg", dpi=dpi, metadata=metadata, facecolor=colour)
             text = _EMBEDDED.sub(_with_few_colours, drawn.getvalue())
             if len(text) <= MAX_SVG_BYTES:
                 break
     return text
+
+
+def _save(figure: Figure, stream: io.BytesIO, **how: Any) -> None:
+    """Save a figure whose panels stay where they are if they were placed by hand.
+
+    Matplotlib turns the layout off while it saves. To a figure that has none it gives back the
+    layout of the style in force, which moves the panels when it is next drawn.
+    """
+    if figure.get_layout_engine() is None:
+        figure.set_layout_engine(PlaceHolderLayoutEngine(True, True))
+    figure.savefig(stream, **how)
 
 
 def _with_few_colours(found: re.Match[bytes]) -> bytes:
