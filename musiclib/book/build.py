@@ -23,7 +23,7 @@ from musiclib.book.pdf import find_browser, write_pdf
 from musiclib.book.record import run_record
 from musiclib.book.run import Workplace, execute, prepare
 from musiclib.book.site import assemble, build_site, copy_sources
-from musiclib.book.store import Store, Stored, chapter_key, code_fingerprint, data_fingerprint
+from musiclib.book.store import Fingerprints, Store, Stored, chapter_key, data_fingerprint
 from musiclib.errors import BookError
 from musiclib.files import replace_file, replace_folder
 
@@ -123,13 +123,13 @@ def run_chapters(options: Options, say: Say) -> Executed:
 def _run_chapters(book: Book, work: Path, options: Options, say: Say) -> Executed:
     chapters = book.select(list(options.only))
     data = data_fingerprint(options.dataset, options.data_root, options.seed)
-    code = code_fingerprint()
+    code = Fingerprints()
     private = _private_paths(book, options)
     store = Store(work / "store")
-    keys = {c: chapter_key(c, options.parameters, code, data, private) for c in chapters}
+    keys = {c: chapter_key(c, options.parameters, code.of(c), data, private) for c in chapters}
     done: dict[str, Stored] = {}
     for chapter in chapters:
-        stored = None if options.force else store.get(chapter, keys[chapter])
+        stored = None if options.force else store.get(chapter, keys[chapter], private)
         if stored:
             say(f"unchanged {chapter.docname}")
             done[chapter.docname] = stored
@@ -249,11 +249,11 @@ def _rest(book: Book, options: Options, executed: Executed) -> dict[str, Stored]
     if not missing:
         return {}
     store = Store(_work(book) / "store")
-    code, private = code_fingerprint(), _private_paths(book, options)
+    code, private = Fingerprints(), _private_paths(book, options)
     found = {}
     for chapter in missing:
-        key = chapter_key(chapter, options.parameters, code, executed.data, private)
-        if stored := store.get(chapter, key):
+        key = chapter_key(chapter, options.parameters, code.of(chapter), executed.data, private)
+        if stored := store.get(chapter, key, private):
             found[chapter.docname] = stored
     if lacking := [c.name for c in missing if c.docname not in found]:
         raise BookError(
