@@ -20,15 +20,36 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final, TypeAlias
 
 Place: TypeAlias = tuple[str, str]
 """A module's dotted name and what it defines; for statements that run at import, their text."""
 
+COMPUTING: Final = ("librosa", "numba", "numpy", "scikit-learn", "scipy", "torch")
+"""Libraries whose versions decide about numbers."""
+
+_PACKAGE: Final = Path(__file__).parent
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _SCOPES: Final = (*_FUNCTIONS, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _EFFECT: Final = "on import: "
+
+
+def code_digest(module: str) -> str:
+    """Return a digest of all that a module of this package rests on, and of libraries' versions.
+
+    What is kept on disk between runs was made by some version of the code and of the libraries.
+    With this in its key, another version makes it anew.
+
+    Args:
+        module: Its dotted name, such as `musiclib.stft`.
+    """
+    sources = Sources.of(_PACKAGE)
+    reached = sources.reached((module, name) for name in sources.code(module).definitions)
+    parts = [f"{name} {version(name)}" for name in COMPUTING]
+    parts += sorted(f"{name} {sources.digest((owner, name))}" for owner, name in reached)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,10 @@ _PACKAGE: Final = Path(musiclib.__file__).parent
 _IDLE: Final = (
     *("musiclib.provenance.", "musiclib.evidence.", "musiclib.resumable.", "musiclib.plot."),
     *("musiclib.figures.", "musiclib.listen.", "musiclib.explore.", "musiclib.book."),
-    "musiclib.cli.",
+    *("musiclib.cli.", "musiclib.dependencies."),
 )
+# Keys of what is kept on disk: another key has the same thing made again.
+_IDLE_NAMES: Final = {("musiclib.latents.representations", "_code")}
 _IDLE_LIBRARIES: Final = (
     *("brotli", "filelock", "fonttools", "joblib", "matplotlib", "packaging", "pillow"),
     *("platformdirs", "psutil", "pyyaml", "requests", "seaborn", "tornado", "tqdm"),
@@ -110,7 +112,7 @@ def trace(own: Mapping[str, Path]) -> None:
         **{
             sources.label(place): (place[0], sources.digest(place))
             for place in sources.reached(written.values())
-            if not f"{place[0]}.".startswith(_IDLE)
+            if place not in _IDLE_NAMES and not f"{place[0]}.".startswith(_IDLE)
         },
     }
 
