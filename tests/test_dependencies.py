@@ -154,6 +154,20 @@ def test_the_text_of_a_definition_is_as_it_is_written(tmp_path):
     assert sources.place("small/tools.py: unused") == ("small.tools", "unused")
 
 
+def test_a_key_of_the_cache_follows_code_and_the_libraries_that_compute(tmp_path, monkeypatch):
+    found = set()
+    for module, change in (("maths", ("x**2", "x**3")), ("tools", ("x * by", "by * x"))):
+        for number, changes in enumerate(({}, {module: change})):
+            there = package(tmp_path / f"{module}{number}", **changes).folder
+            monkeypatch.setattr(dependencies, "_PACKAGE", there)
+            found.add(code_digest("small.maths"))
+    assert len(found) == 3
+    for name in dependencies.COMPUTING:
+        monkeypatch.setattr(dependencies, "version", lambda asked, name=name: str(asked == name))
+        found.add(code_digest("small.maths"))
+    assert len(found) == 3 + len(dependencies.COMPUTING)
+
+
 WATCH = """
 import sys, threading
 from pathlib import Path
