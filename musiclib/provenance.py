@@ -31,8 +31,7 @@ _PACKAGE: Final = Path(musiclib.__file__).parent
 # What tells of results, keeps them or prints them does not make them.
 _IDLE: Final = (
     *("musiclib.provenance.", "musiclib.evidence.", "musiclib.resumable.", "musiclib.plot."),
-    *("musiclib.figures.", "musiclib.listen.", "musiclib.explore.", "musiclib.book."),
-    "musiclib.cli.",
+    *("musiclib.listen.", "musiclib.explore.", "musiclib.book.", "musiclib.cli."),
 )
 _IDLE_LIBRARIES: Final = (
     *("brotli", "filelock", "fonttools", "joblib", "matplotlib", "packaging", "pillow"),

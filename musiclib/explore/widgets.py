@@ -4,18 +4,16 @@ from typing import Any
 
 import ipywidgets
 
-from musiclib.explore.model import Control, Explorer, Setting, Value
+from musiclib.explore.explorer import Control, Explorer, Setting, Value
 from musiclib.explore.page import STYLE, Files, frame_html
-from musiclib.listen.media import MediaStore, inline_assets
-from musiclib.listen.sound import escape
+from musiclib.listen.sounds import MediaStore, escape, inline_assets
 
 
 def widgets(explorer: Explorer) -> ipywidgets.Box:
     """An explorer as widgets.
 
     Args:
-        explorer: What can be explored. Its controls have their fine values; only the setting at
-            the start is computed now.
+        explorer: What can be explored; only the setting at the start is computed now.
 
     Returns:
         A box of controls and of HTML that follows them. Where a setting cannot be computed, the
@@ -27,7 +25,7 @@ def widgets(explorer: Explorer) -> ipywidgets.Box:
 class _Live:
     def __init__(self, explorer: Explorer) -> None:
         self.explorer = explorer
-        self.values: dict[str, Value] = {c.name: c.begin(fine=True) for c in explorer.controls}
+        self.values: dict[str, Value] = {c.name: c.begin() for c in explorer.controls}
         self.files = Files(explorer, MediaStore())
         self.stage = ipywidgets.HTML()
         self.inputs = {c.name: _input(c) for c in explorer.controls}
@@ -35,7 +33,7 @@ class _Live:
         self.offer()
         for name, widget in self.inputs.items():
             widget.observe(self.changed(name), "value")
-        shown = [self.inputs[c.name] for c in explorer.controls if len(_values(c)) > 1]
+        shown = [self.inputs[c.name] for c in explorer.controls if len(c.values) > 1]
         first = frame_html(explorer.always, "", self.files, axes=True)
         always = ipywidgets.HTML(_framed(first)) if explorer.always.panes else None
         self.box = ipywidgets.VBox(
@@ -72,7 +70,7 @@ class _Live:
         try:
             for number, control in enumerate(self.explorer.controls):
                 before = {c.name: self.values[c.name] for c in self.explorer.controls[:number]}
-                offered = [v for v in _values(control) if self._exists({**before, control.name: v})]
+                offered = [v for v in control.values if self._exists({**before, control.name: v})]
                 self.values[control.name] = nearest(self.values[control.name], offered)
                 widget = self.inputs[control.name]
                 # The value goes in with the options: between the two, a selection may be invalid.
@@ -89,7 +87,7 @@ class _Live:
         if not open_controls:
             return self.explorer.exists(**fixed)
         first = open_controls[0]
-        return any(self._exists({**fixed, first.name: value}) for value in _values(first))
+        return any(self._exists({**fixed, first.name: value}) for value in first.values)
 
     def show(self) -> None:
         setting = dict(self.values)
@@ -123,15 +121,11 @@ def nearest(value: Value, offered: list[Value]) -> Value:
     return min(numbers, key=lambda each: abs(each - value))
 
 
-def _values(control: Control) -> tuple[Value, ...]:
-    return control.fine or control.values
-
-
 def _input(control: Control) -> Any:
-    options = [(control.text(value), value) for value in _values(control)]
+    options = [(control.text(value), value) for value in control.values]
     settings: dict[str, Any] = {
         "options": options,
-        "value": control.begin(fine=True),
+        "value": control.begin(),
         "description": control.label,
         "style": {"description_width": "initial"},
     }
