@@ -307,7 +307,8 @@ def figure_pairs(sound: Sound) -> list[tuple[str, str]]:
         metric = METRICS.get(name)
         label, unit = (metric.label, metric.unit) if metric else (name, "")
         label = label.removeprefix("Predicted quality, ")  # there is little room beside a sound
-        number = value if isinstance(value, str) else _three_digits(float(value))
+        digits = 0 if isinstance(value, str) else 1 if abs(value) >= 10 else 2
+        number = value if isinstance(value, str) else number_text(float(value), digits)
         # A number and its unit stay on one line.
         pairs.append((label, f"{number}\N{NO-BREAK SPACE}{unit}" if unit else number))
     return pairs
