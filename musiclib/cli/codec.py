@@ -1,4 +1,4 @@
-"""`musiclib encode`, `decode` and `info`: files and folders through the codecs, and what they cost."""
+"""`musiclib encode`, `decode` and `info`: files and folders through the codecs."""
 
 from __future__ import annotations
 

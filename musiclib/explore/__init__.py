@@ -16,7 +16,7 @@ from musiclib.explore.explorer import (
     sound_picture,
     wave_picture,
 )
-from musiclib.explore.page import explore, is_live
+from musiclib.explore.widgets import explore, is_live
 
 __all__ = [
     "Control",

@@ -1,89 +1,18 @@
-"""An explorer on a page: as widgets where somebody can move them, else as files without a kernel.
-
-Without a kernel every setting is computed beforehand. Its pictures, sounds and facts are in a list,
-which ``explorer.js`` lifts into sliders.
-"""
+"""An explorer on a page without a kernel: every setting as files, in a list that a script lifts."""
 
 import hashlib
-import importlib.util
 import itertools
 import json
-import os
-import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from musiclib.errors import BookError
 from musiclib.explore.explorer import Control, Explorer, Frame, Pane, Picture, Setting
-from musiclib.listen import MediaStore, Rendered, encode_flac, page_store
+from musiclib.listen import MediaStore, Rendered, encode_flac
 from musiclib.listen.sounds import escape, inline_assets, slug
-from musiclib.plot.published import MEDIA_DIR
 
-if TYPE_CHECKING:
-    from ipywidgets import Box
-
-
-WIDGETS: Final = "MUSICLIB_WIDGETS"
 STYLE: Final = "explorer.css"
 _ASSETS: Final = ("listen.css", STYLE, "listen.js", "explorer.js")
 _numbers = itertools.count(1)
-
-
-def explore(
-    explorer: Explorer, store: MediaStore | None = None, live: bool | None = None
-) -> "Rendered | Box":
-    """Show an explorer, as the last expression of a cell.
-
-    Args:
-        explorer: What can be explored.
-        store: Where its files go; by default where the environment says.
-        live: Whether to make widgets; by default what `is_live` says.
-
-    Returns:
-        Widgets, or a piece of a page whose files hold all settings.
-
-    Raises:
-        BookError: If the explorer is not well formed, or widgets cannot be made.
-    """
-    if is_live() if live is None else live:
-        from musiclib.explore.widgets import widgets
-
-        return widgets(explorer)
-    return page(explorer, store or page_store())
-
-
-def is_live() -> bool:
-    """Whether explorers shall be widgets, whose settings a kernel computes when they are asked for.
-
-    Never in a build of the book (``MUSICLIB_MEDIA_DIR`` is set): nobody could answer a published
-    widget. Else the environment variable ``MUSICLIB_WIDGETS`` decides, 1 for yes and 0 for no.
-    Without it, widgets are chosen in a notebook that somebody has opened: in Jupyter and on Binder,
-    on Colab and in VS Code. Papermill and nbconvert get the version without a kernel.
-
-    Raises:
-        BookError: ``MUSICLIB_WIDGETS`` is neither 0 nor 1, or 1 without ipywidgets.
-    """
-    if os.environ.get(MEDIA_DIR):
-        return False
-    wish = os.environ.get(WIDGETS, "")
-    if wish not in ("", "0", "1"):
-        raise BookError(f"{WIDGETS} is {wish!r}: set it to 1 for widgets, to 0 for none")
-    installed = importlib.util.find_spec("ipywidgets") is not None
-    if wish == "1" and not installed:
-        raise BookError(f"{WIDGETS} is 1, but ipywidgets is missing: pip install ipywidgets")
-    return wish == "1" or (wish == "" and installed and _is_opened())
-
-
-def _is_opened() -> bool:
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    if shell is None or not hasattr(shell, "kernel"):
-        return False
-    return (
-        "google.colab" in sys.modules
-        or "JPY_SESSION_NAME" in os.environ  # set by a Jupyter server for an opened notebook
-        or "__vsc_ipynb_file__" in shell.user_ns  # set by VS Code
-    )
 
 
 def page(explorer: Explorer, store: MediaStore) -> Rendered:
