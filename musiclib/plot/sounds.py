@@ -188,8 +188,9 @@ def masking_threshold(
     khz = frequencies / 1000.0
     axes.plot(khz, quiet, color="#7f7f7f", linestyle="--", zorder=3, label="threshold in quiet")
     axes.plot(khz, masked, color="#0072b2", label="threshold with the loud tone")
-    below = {"color": "#56b4e9", "alpha": 0.25, "linewidth": 0, "label": "not heard"}
-    axes.fill_between(khz, -20.0, masked, **below)
+    axes.fill_between(
+        khz, -20.0, masked, color="#56b4e9", alpha=0.25, linewidth=0, label="not heard"
+    )
 
     def tone(hertz: float, level: float, word: str, colour: str, mark: str, up: int) -> None:
         place = (hertz / 1000.0, level)

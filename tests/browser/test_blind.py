@@ -169,7 +169,7 @@ def test_probabilities_are_those_of_the_binomial(page):
         for right in range(trials + 1):
             expected = sum(comb(trials, k) for k in range(right, trials + 1)) / 2**trials
             found = page.evaluate(
-                "([k, n]) => window.MusiclibPlayer.byGuessing(k, n)", [right, trials]
+                "([k, n]) => window.MusiclibListen.byGuessing(k, n)", [right, trials]
             )
             assert found == pytest.approx(expected, rel=1e-12)
 

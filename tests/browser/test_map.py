@@ -20,16 +20,15 @@ def tones_of_a_map():
             "folk",
             tone(300.0 + 100 * number),
             24_000,
-            split=("train", "test")[number % 2],
-            x=x,
-            y=y,
         )
-        for number, (x, y) in enumerate(PLACES)
+        for number in range(len(PLACES))
     ]
 
 
 def map_and_players(store):
-    made = latent_map(tones_of_a_map(), caption="Four tones.", name="map", store=store)
+    made = latent_map(
+        tones_of_a_map(), caption="Four tones.", name="map", layouts={"": PLACES}, store=store
+    )
     return made.html + tones(store)
 
 
@@ -52,7 +51,12 @@ def linked_map(store):
     """Each point's nearest ones are the next two."""
     nearest = [[(n + 1) % 4, (n + 2) % 4] for n in range(4)]
     return latent_map(
-        tones_of_a_map(), caption="Links.", name="map", nearest=nearest, store=store
+        tones_of_a_map(),
+        caption="Links.",
+        name="map",
+        layouts={"": PLACES},
+        nearest=nearest,
+        store=store,
     ).html + tones(store)
 
 

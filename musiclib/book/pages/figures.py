@@ -13,7 +13,7 @@ from musiclib.plot.published import FIGURE_FOLDER, NARROW, PNG, SVG
 # Not the theme's own `only-light` and `only-dark`: these hide a caption beside the picture too.
 # With `dark-light` the theme leaves the picture's colours alone.
 LIGHT, DARK, AS_DRAWN = "ml-light", DARK_TWIN, "dark-light"
-"""Classes by which `pages.css` shows one of two pictures and the theme filters neither."""
+"""Classes by which `book.css` shows one of two pictures and the theme filters neither."""
 PHONE = "(max-width: 36rem)"
 """Where the narrow twins are shown."""
 
