@@ -173,6 +173,34 @@ def test_arrows_move_and_escape_stops(opened):
     silent(page)
 
 
+def steps(page, places, direction):
+    """For each point the one to which an arrow key moves, -1 for none."""
+    return page.evaluate(
+        "([places, direction]) =>"
+        " places.map((_, from) => MusiclibMap.inDirection(places, from, direction))",
+        [places, direction],
+    )
+
+
+def test_arrows_go_to_the_nearest_point_of_their_direction_and_reach_all(opened):
+    page = opened.page
+    # Right of the first: a near one, a far one, and one that is above more than right.
+    some = [[0, 0], [10, 2], [30, 0], [3, -9]]
+    assert steps(page, some, [1, 0])[:3] == [1, 2, -1]
+    assert steps(page, some, [0, -1])[:3] == [3, 3, 3]
+    assert steps(page, [[5, 5]] * 3, [1, 0]) == [1, 2, -1]  # in one place they follow each other
+    places = np.random.default_rng(0).normal(size=(80, 2)).round(3).tolist()
+    places += places[:3]
+    moves = [steps(page, places, one) for one in ([1, 0], [-1, 0], [0, 1], [0, -1])]
+    reached, ahead = {0}, [0]
+    while ahead:
+        here = ahead.pop()
+        found = {move[here] for move in moves} - {-1} - reached
+        reached |= found
+        ahead += found
+    assert reached == set(range(83))
+
+
 @pytest.mark.parametrize("size", ["desktop", "phone"])
 @pytest.mark.parametrize("made", [map_and_players, curves_that_play])
 def test_axe_finds_nothing_serious(demo, open_page, size, made):

@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from musiclib.listen import comparison
-from tests.browser.listening import TONES, clip, play, stage, tone, tones, value, wait
+from tests.browser.listening import TONES, clip, stage, tone, tones, value, wait
 
 SERIOUS = ("serious", "critical")
 

@@ -505,6 +505,8 @@
     }
   }
 
+  globalThis.MusiclibMap = { inDirection };
+
   whenReady(() => {
     for (const root of document.querySelectorAll("[data-ml-map]:not([data-on])")) root.mlMap = new SoundMap(root);
   });
