@@ -88,7 +88,8 @@ def test_per_clip_rows_hold_true_sizes(capsys, tmp_path, songs):
 def test_a_folder_as_a_data_set(capsys, tmp_path, songs):
     code, out, err = run(
         capsys, "evaluate", "--dataset", "folder", "--data-root", tmp_path / "music",
-        "--split", "all", "--limit", 4, "--codecs", "opus:12", "--per-clip", "--format", "json", *FAST,
+        "--split", "all", "--limit", 4, "--codecs", "opus:12", "--per-clip", "--format", "json",
+        *FAST,
     )  # fmt: skip
     assert (code, err) == (0, "")
     rows = json.loads(out)

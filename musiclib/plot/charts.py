@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FuncFormatter, Locator, NullLocator
-from matplotlib.transforms import blended_transform_factory
+from matplotlib.transforms import Transform, blended_transform_factory, offset_copy
 from scipy.optimize import isotonic_regression
 
 from musiclib.errors import MusiclibError
@@ -462,13 +462,19 @@ def _label_ends(
         for members in _columns(pixels[:, 0], chosen, 0.2 * frame.width):
             wanted = pixels[members, 1]
             moved = (_apart(wanted, gap) - wanted) / point
+            edge = max(ends[number][1] for number in members)
             for number, shift in zip(members, moved, strict=True):
                 name, x, y, _ = ends[number]
+                coords: str | Transform = "offset points"
+                place = (8 if side == "right" else -8, shift)
+                if side == "right" and x < edge:  # right of all marks, at every width
+                    coords = offset_copy(axes.transData, figure, *place, units="points")
+                    place = (edge, y)
                 axes.annotate(
                     str(name),
                     (x, y),
-                    xytext=(8 if side == "right" else -8, shift),
-                    textcoords="offset points",
+                    xytext=place,
+                    textcoords=coords,
                     ha="left" if side == "right" else "right",
                     va="center",
                     fontsize=_LABEL_POINTS,
