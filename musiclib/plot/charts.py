@@ -466,7 +466,7 @@ def _label_ends(
             for number, shift in zip(members, moved, strict=True):
                 name, x, y, _ = ends[number]
                 coords: str | Transform = "offset points"
-                place = (8 if side == "right" else -8, shift)
+                place: tuple[float, float] = (8 if side == "right" else -8, shift)
                 if side == "right" and x < edge:  # right of all marks, at every width
                     coords = offset_copy(axes.transData, figure, *place, units="points")
                     place = (edge, y)
