@@ -520,11 +520,9 @@ class _Axes:
 
 
 def _figure(key: str, attributes: str, *parts: str, embedded: bool) -> str:
-    # One element plays all sounds. It is in the document, so that other players stop it.
-    sound = '<audio preload="none" hidden></audio>'
     return (
         f'<figure class="ml-map" {attributes} aria-labelledby="{key}-caption">'
-        f"{''.join(parts)}{sound}</figure>{inline_assets(*_ASSETS) if embedded else ''}"
+        f"{''.join(parts)}</figure>{inline_assets(*_ASSETS) if embedded else ''}"
     )
 
 

@@ -337,7 +337,7 @@
       this.wanted = -1; // the last one that was started
       this.passing = false; // whether it plays only while the mouse is on it
       this.at = 0; // seconds at which one clip goes on
-      this.audio = root.querySelector(":scope > audio");
+      this.audio = make("audio", { preload: "none", hidden: "" }, root); // in the page: others stop it
       this.points.forEach((point, index) => {
         point.setAttribute("role", "button");
         point.setAttribute("aria-pressed", "false");
