@@ -480,12 +480,14 @@ def _label_ends(
                     fontsize=_LABEL_POINTS,
                     color=_readable(colours[name]),
                     annotation_clip=False,
-                    arrowprops=_leader(colours[name]) if abs(shift) > 4 else None,
+                    arrowprops=_leader(colours[name], side) if abs(shift) > 4 else None,
                 )
 
 
-def _leader(colour: str) -> dict[str, Any]:
-    return {"arrowstyle": "-", "color": colour, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 3}
+def _leader(colour: str, side: Side) -> dict[str, Any]:
+    near = (0.0 if side == "right" else 1.0, 0.5)  # the side of the text that is turned to the line
+    how = {"arrowstyle": "-", "linewidth": 0.7, "shrinkA": 0, "shrinkB": 3}
+    return {**how, "color": colour, "relpos": near}
 
 
 def _columns(
