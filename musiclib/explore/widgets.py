@@ -107,7 +107,7 @@ class _Live:
         self.box = ipywidgets.VBox(
             [
                 ipywidgets.HTML(
-                    inline_assets(STYLE)
+                    inline_assets("listen.css", STYLE)
                     + _framed(f'<p class="mx-title">{escape(explorer.title)}</p>')
                 ),
                 *shown,

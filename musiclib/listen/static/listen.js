@@ -273,13 +273,15 @@
     /** Begin again or stop at the end, also in a page that is not in view. */
     watch() {
       clearTimeout(this.timer);
+      // What begins again is scheduled ahead, so that there is no gap.
+      const left = () => this.duration - this.position - (this.loop ? settings.lead : 0);
       const look = () => {
         if (!this.run) return;
-        if (this.position < this.duration - 0.001) this.watch();
+        if (left() > 0.001) this.watch();
         else if (this.loop) this.seek(0);
         else this.pause();
       };
-      this.timer = setTimeout(look, 1000 * Math.max(this.duration - this.position, 0.01));
+      this.timer = setTimeout(look, 1000 * Math.max(left(), 0.01));
     }
 
     halt() {
