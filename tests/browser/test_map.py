@@ -256,35 +256,6 @@ def test_a_point_walks_along_its_path_in_step_with_its_sound(demo, open_page, si
     assert opened.problems == []
 
 
-def test_what_stays_does_not_walk(demo, open_page):
-    page = open_page(demo(walking_map).url).page
-    point(page, 3).press("Enter")
-    sounds(page)
-    assert (drawn(page), walker(page)) == (0, None)
-    point(page, 0).press("Enter")
-    sounds(page)
-    page.wait_for_function(
-        "() => !document.querySelector('.ml-walker').hasAttribute('data-none')", timeout=30_000
-    )
-    page.get_by_label("Stays").check()
-    page.wait_for_function(
-        "() => document.querySelector('.ml-walker').hasAttribute('data-none')", timeout=30_000
-    )
-    assert drawn(page) == 0
-
-
-def test_a_path_is_drawn_for_the_focus_and_gone_after_the_sound(demo, open_page):
-    page = open_page(demo(walking_map).url).page
-    point(page, 0).focus()
-    page.keyboard.press("ArrowRight")
-    assert (drawn(page), walker(page)) == (1, None)
-    page.keyboard.press("Enter")
-    sounds(page)
-    page.keyboard.press("Escape")
-    silent(page)
-    assert walker(page) is None
-
-
 def test_who_wants_no_motion_gets_the_line(demo, open_page):
     page = open_page(demo(walking_map).url).page
     page.emulate_media(reduced_motion="reduce")
