@@ -30,8 +30,8 @@ _PACKAGE: Final = Path(musiclib.__file__).parent
 # What tells of results, keeps them or prints them does not make them.
 _IDLE: Final = (
     *("musiclib.provenance.", "musiclib.evidence.", "musiclib.resumable.", "musiclib.plot."),
-    *("musiclib.figures.", "musiclib.listen.", "musiclib.explore.", "musiclib.book."),
-    *("musiclib.cli.", "musiclib.dependencies."),
+    *("musiclib.listen.", "musiclib.explore.", "musiclib.book.", "musiclib.cli."),
+    "musiclib.dependencies.",
 )
 # Keys of what is kept on disk: another key has the same thing made again.
 _IDLE_NAMES: Final = {("musiclib.latents.representations", "_code")}

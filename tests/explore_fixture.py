@@ -34,7 +34,7 @@ def tones(name: str = "tones", seconds: float = 3.0, calls: list | None = None) 
         f"Tones <{name}>",
         (
             Control("loudness", "Loudness", ("soft", "loud")),
-            Control("pitch", "Pitch", PITCHES, "Hz", fine=(500, 750, 1000, 2000)),
+            Control("pitch", "Pitch", PITCHES, "Hz"),
         ),
         frame,
         "Sines & nothing else.",

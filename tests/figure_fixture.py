@@ -5,7 +5,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from musiclib import figures
+from musiclib import plot
 
 RATE = 24_000
 
@@ -16,7 +16,7 @@ def book_style():
     backend = mpl.get_backend()
     plt.switch_backend("agg")
     with mpl.rc_context():
-        figures.use_book_style()
+        plot.use_book_style()
         yield
     plt.close("all")
     plt.switch_backend(backend)
@@ -29,7 +29,3 @@ def tone(hertz=3000.0, level=0.5, seconds=1.0):
 
 def silence(seconds=1.0):
     return np.zeros(round(seconds * RATE), np.float32)
-
-
-def labels_of(axes):
-    return axes.get_xlabel(), axes.get_ylabel()

@@ -1,43 +1,51 @@
-"""What the reader hears is what was measured: true levels, names, labels."""
+"""What the reader hears is what was measured: true levels, names, labels; tables of players."""
 
 import base64
 import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from musiclib import listen
 from musiclib.errors import AudioError, BookError
-from musiclib.listen import MediaStore, player
-from musiclib.listen.media import encode_flac, slug
+from musiclib.listen import MediaStore, Row, Sound, comparison, encode_flac
+from musiclib.listen.sounds import slug
 from tests.listen_fixture import RATE, Page, alone, decoded, files, tone
 
 __all__ = ["alone", "files"]
 pytestmark = pytest.mark.usefixtures("alone")
 
 
-@pytest.mark.parametrize("level", [0.001, 0.2, 1.0])
-def test_sounds_keep_their_true_level(level):
-    sound = tone(level=level)
+def one(audio, rate=RATE, title="x", **about):
+    """A comparison of one sound."""
+    return comparison([Row(title, [Sound("Reference", audio, rate, **about)])], "One.")
+
+
+def rows(count=2):
+    return [
+        Row(
+            f"Clip {index}",
+            [
+                Sound("Reference", tone(300.0 * index), RATE),
+                Sound(
+                    "Opus 12 kbps", tone(300.0 * index, 0.19), RATE, 12.0 + index, {"SI-SDR": 9.5}
+                ),
+                Sound("MP3 <8>", tone(300.0 * index, 0.18), RATE, 8.25, {"note": "a & b"}),
+            ],
+            note="Somebody, folk",
+        )
+        for index in range(1, count + 1)
+    ]
+
+
+@pytest.mark.parametrize("level", [0.0, 0.001, 0.2, 1.0])
+def test_sounds_keep_their_true_level_and_channels(level):
+    sound = np.stack([tone(level=level), tone(500.0, level / 2)])
     samples, rate = decoded(encode_flac(sound, RATE).data)
     assert rate == RATE
     assert samples.shape == sound.shape
     # Half a step of rounding; full scale itself is one step above the largest level.
-    step = 1 / 32_768
-    assert np.abs(samples - sound).max() <= (0.5 if level < 1 else 1.0) * step + 1e-9
-
-
-def test_silence_stays_silent():
-    samples, _ = decoded(encode_flac(np.zeros(4800, np.float32), RATE).data)
-    assert samples.size == 4800
-    assert not samples.any()
-    assert "silence" in player(np.zeros(4800, np.float32), RATE, "Nothing").html
-
-
-def test_channels_stay_apart():
-    stereo = np.stack([tone(300.0), tone(500.0, 0.1)])
-    samples, _ = decoded(encode_flac(stereo, RATE).data)
-    assert np.abs(samples - stereo).max() <= 0.5 / 32_768 + 1e-9
+    assert np.abs(samples - sound).max() <= (0.5 if level < 1 else 1.0) / 32_768 + 1e-9
 
 
 def test_clipping_is_counted_and_said():
@@ -46,11 +54,9 @@ def test_clipping_is_counted_and_said():
     encoded = encode_flac(sound, RATE)
     samples, _ = decoded(encoded.data)
     assert encoded.clipped == 2
-    assert samples[5] == pytest.approx(1.0, abs=1e-4)
-    assert samples[7] == -1.0
-    page = player(sound, RATE, "Loud")
-    assert "2 of 12,000 samples clipped" in page.html
-    assert "clipped" not in player(tone(), RATE, "Soft").html
+    assert samples[[5, 7]] == pytest.approx([1.0, -1.0], abs=1e-4)
+    assert "2 of 12,000 samples clipped" in one(sound).html
+    assert "clipped" not in one(tone()).html
 
 
 @pytest.mark.parametrize(
@@ -65,116 +71,159 @@ def test_clipping_is_counted_and_said():
 )
 def test_unplayable_sounds_are_refused(audio, rate, words):
     with pytest.raises(AudioError, match=words):
-        player(audio, rate, "Bad")
+        one(audio, rate)
 
 
-def test_a_reader_alone_gets_the_sound_in_the_page():
-    element = Page(player(tone(), RATE, "A tone").html).all("audio")[0]
+def test_a_reader_alone_gets_sounds_and_pictures_in_the_page():
+    page = Page(one(tone()).html)
+    (element,) = page.all("audio")
     kind, _, data = element["src"].partition(",")
     assert kind == "data:audio/flac;base64"
     samples, _ = decoded(base64.b64decode(data, validate=True))
     assert np.abs(samples - tone()).max() <= 0.5 / 32_768 + 1e-9
-    assert len(element["src"]) < 0.7 * tone().size * 2 * 4 / 3  # well below embedded WAV
-
-
-def test_the_book_gets_the_sound_as_a_file(files):
-    element = Page(player(tone(), RATE, "A tone, long", kbps=12.34).html).all("audio")[0]
-    assert element["src"] == "../_static/media/chapter/a-tone-long.flac"
-    assert [path.name for path in files.iterdir()] == ["a-tone-long.flac"]
-    samples, rate = decoded((files / "a-tone-long.flac").read_bytes())
-    assert rate == RATE
-    assert np.abs(samples - tone()).max() <= 0.5 / 32_768 + 1e-9
-
-
-def test_files_are_the_same_in_every_run(files, tmp_path):
-    player(tone(), RATE, "x")
-    other = MediaStore(tmp_path / "other", "u")
-    player(tone(), RATE, "x", store=other)
-    assert (files / "x.flac").read_bytes() == (tmp_path / "other/x.flac").read_bytes()
+    assert page.all("img")[0]["src"].startswith("data:")
 
 
 def test_two_sounds_of_a_page_never_share_a_file(files):
-    shown = [player(tone(hertz), RATE, "Same") for hertz in (440.0, 440.0, 500.0, 500.0)]
-    sources = [Page(one.html).all("audio")[0]["src"].rsplit("/", 1)[1] for one in shown]
-    assert sources[0] == sources[1] == "same.flac"  # the same sound again is the same file
-    assert sources[2] == sources[3] != sources[0]
-    assert {path.name for path in files.iterdir()} == set(sources)
-    for source, hertz in zip(sources, (440.0, 440.0, 500.0, 500.0), strict=True):
-        samples, _ = decoded((files / source).read_bytes())
-        assert samples == pytest.approx(tone(hertz), abs=1e-4)
+    shown = [one(tone(hertz), title="Same") for hertz in (440.0, 440.0, 500.0)]
+    sources = [Page(each.html).all("audio")[0]["src"].rsplit("/", 1)[1] for each in shown]
+    assert sources[0] == sources[1] == "same-reference.flac"  # the same sound is the same file
+    assert sources[2] != sources[0]
+    samples, _ = decoded((files / sources[2]).read_bytes())
+    assert samples == pytest.approx(tone(500.0), abs=1e-4)
 
 
-def test_a_file_of_an_earlier_run_is_replaced(files):
-    files.mkdir()
-    (files / "x.flac").write_bytes(b"old")
-    player(tone(), RATE, "x")
-    assert (files / "x.flac").read_bytes()[:4] == b"fLaC"
-
-
-def test_a_failed_write_leaves_nothing_behind(tmp_path, monkeypatch):
-    store = MediaStore(tmp_path, "u")
-    (tmp_path / "x.flac").mkdir()  # a folder in the way
-    with pytest.raises(OSError, match=r"x\.flac"):
-        store.add("x", ".flac", b"data")
-    assert [path.name for path in tmp_path.iterdir()] == ["x.flac"]
+def test_files_are_the_same_in_every_run_and_replace_old_ones(tmp_path):
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        (folder / "x-reference.flac").write_bytes(b"old")
+        row = Row("x", [Sound("Reference", tone(), RATE)])
+        comparison([row], "One.", store=MediaStore(folder, "u"))
+    first, second = ((tmp_path / name / "x-reference.flac").read_bytes() for name in "ab")
+    assert first == second
+    assert first[:4] == b"fLaC"
 
 
 @pytest.mark.parametrize("variable", ["MUSICLIB_MEDIA_DIR", "MUSICLIB_MEDIA_URL"])
 def test_half_a_setting_is_refused(monkeypatch, tmp_path, variable):
     monkeypatch.setenv(variable, str(tmp_path))
     with pytest.raises(BookError, match="both"):
-        player(tone(), RATE, "x")
-
-
-def test_a_player_says_what_it_plays():
-    page = Page(player(tone(), RATE, "A <b>tone</b>", kbps=12.34, figures={"LSD": "7 dB"}).html)
-    (audio,) = page.all("audio")
-    assert audio["aria-label"] == "A <b>tone</b>, 0.50 s"
-    assert "controls" in audio
-    assert audio["preload"] == "none"
-    assert not page.all("b")
-    (figure,) = page.all("figure")
-    assert figure["aria-labelledby"] == page.all("figcaption")[0]["id"]
-    for words in ("A <b>tone</b>", "0.50 s", "12.3 kbps", "LSD 7 dB", "RMS −17.0 dB", "peak −14.0"):
-        assert words in page.text
-
-
-def test_a_player_has_text_where_there_is_no_html():
-    shown = player(tone(), RATE, "A tone")
-    bundle = shown._repr_mimebundle_(include=None, exclude=None)
-    assert bundle["text/html"] == shown._repr_html_() == shown.html
-    assert bundle["text/plain"].startswith("Sound: A tone (0.50 s")
-    assert "<" not in bundle["text/plain"]
-
-
-def test_a_player_needs_a_label():
-    with pytest.raises(AudioError, match="label"):
-        player(tone(), RATE, " ")
+        one(tone())
 
 
 def test_metrics_are_shown_with_their_units():
-    shown = player(tone(), RATE, "x", figures={"si_sdr": -3.456})
-    assert "−3.46\N{NO-BREAK SPACE}dB" in shown.html
-    assert "si_sdr" not in shown.html
+    shown = one(tone(), figures={"si_sdr": -3.456}).html
+    assert "−3.46\N{NO-BREAK SPACE}dB" in shown
+    assert "si_sdr" not in shown
+    with pytest.raises(AudioError, match="label"):
+        Sound(" ", tone(), RATE)
 
 
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        ("Clip: Opus 12 kbps", "clip-opus-12-kbps"),
-        ("Ünïcode/../x", "unicode-x"),
-        ("-- a --", "a"),
-    ],
-)
-def test_names_of_files_are_plain(text, name):
-    assert slug(text) == name
-
-
-def test_titles_without_latin_letters_get_names_of_their_own():
+def test_names_of_files_are_plain():
+    assert slug("Clip: Opus 12 kbps") == "clip-opus-12-kbps"
+    assert slug("Ünïcode/../x") == "unicode-x"
     first, second = slug("音楽"), slug("музыка")
     assert re.fullmatch(r"[a-z0-9]+", first)
     assert first != second
 
 
-def test_what_chapters_use_is_exported():
-    assert all(hasattr(listen, name) for name in listen.__all__)
+def test_a_comparison_has_rows_of_clips_and_columns_of_systems(files):
+    html = comparison(rows(), "Clips <i>compared</i>").html
+    page = Page(html)
+    assert re.findall(r'scope="col">(.*?)</th>', html) == [
+        "Clip",
+        "Reference",
+        "Opus 12 kbps (mean 13.5 kbps)",
+        "MP3 &lt;8&gt; (mean 8.2 kbps)",
+    ]
+    assert len(page.all("audio")) == len(page.all("img")) == len(page.all("td")) == 6
+    for words in ("384 kbps as 16-bit PCM", "13.0 kbps", "SI-SDR 9.50", "note a & b"):
+        assert words in page.text
+    assert not page.all("i")
+    # It stays a table whatever the style.
+    roles = {tag: {attributes.get("role") for attributes in page.all(tag)} for tag in ("tr", "td")}
+    assert roles == {"tr": {"row"}, "td": {"cell"}}
+
+
+def test_nothing_loads_before_it_is_wanted_and_everything_has_words(files):
+    page = Page(comparison(rows(), "x").html)
+    assert {audio["preload"] for audio in page.all("audio")} == {"none"}
+    assert {image["loading"] for image in page.all("img")} == {"lazy"}
+    labels = [audio["aria-label"] for audio in page.all("audio")]
+    assert labels[1] == "Clip 1: Opus 12 kbps, 0.50 s"
+    assert len(set(labels)) == 6
+    assert page.all("img")[1]["alt"] == "Spectrogram of Clip 1: Opus 12 kbps, 0 to 12 kHz"
+    sources = [element["src"] for element in (*page.all("audio"), *page.all("img"))]
+    assert {source.rsplit("/", 1)[1] for source in sources} == {p.name for p in files.iterdir()}
+
+
+def test_scripts_find_names_rates_lengths_and_frequencies(files):
+    page = Page(comparison(rows(1), "x").html)
+    assert [cell["data-rate"] for cell in page.all("td")] == ["384 kbps", "13.0 kbps", "8.2 kbps"]
+    assert [cell["data-name"] for cell in page.all("td")] == ["Reference", "Opus", "MP3 <8>"]
+    assert {audio["data-seconds"] for audio in page.all("audio")} == {"0.5"}
+    assert {image["data-khz"] for image in page.all("img")} == {"12"}
+    plain = Row("a", [Sound("Reference", tone(), RATE), Sound("Sent at 8 kbps", tone(), RATE)])
+    cell = Page(comparison([plain], "x").html).all("td")[1]
+    assert (cell["data-name"], cell["data-rate"]) == ("Sent at 8 kbps", "")  # none was measured
+
+
+def test_ids_are_unique_and_what_is_common_is_said_once_on_a_page(files):
+    first, second = (comparison(rows(), "x").html for _ in range(2))
+    page = Page(first + second)
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(set(ids)) == len(ids) == 6
+    references = [a["aria-labelledby"] for _, a in page.elements if "aria-labelledby" in a]
+    assert set(references) <= set(ids)
+    assert ("normalised" in first, "normalised" in second) == (True, False)
+
+
+def test_systems_at_other_rates_are_compared_on_one_frequency_axis(files):
+    low = Sound("8 kHz", tone(440.0, rate=8_000), 8_000)
+    page = Page(comparison([Row("a", [Sound("Reference", tone(), RATE), low])], "x").html)
+    assert page.all("img")[1]["alt"].endswith("0 to 12 kHz")
+    _, rate = decoded((files / "a-8-khz.flac").read_bytes())
+    assert rate == 8_000  # the sound itself keeps its rate
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (list, "at least one"),
+        (lambda: [Row("a", [])], "at least one"),
+        (lambda: [rows(1)[0], Row("b", rows(1)[0].sounds[:2])], "same systems"),
+        (lambda: [Row("a", [rows(1)[0].sounds[0]] * 2)], "same name"),
+    ],
+)
+def test_comparisons_that_cannot_be_read_are_refused(make, words):
+    with pytest.raises(AudioError, match=words):
+        comparison(make(), "x")
+
+
+def test_a_comparison_has_text_where_there_is_no_html():
+    shown = comparison(rows(1), "Two systems")
+    bundle = shown._repr_mimebundle_(include=None, exclude=None)
+    assert bundle["text/html"] == shown.html
+    lines = bundle["text/plain"].splitlines()
+    assert lines[0] == "Comparison: Two systems"
+    assert lines[1].startswith("  Clip 1: Reference (0.50 s); Opus 12 kbps (0.50 s, 13.0 kbps")
+
+
+def test_stereo_stays_stereo_and_its_picture_is_that_of_the_mean(files):
+    left, right = tone(1000.0, 0.3), tone(3000.0, 0.1)
+    sounds = [
+        Sound("Original", np.stack([left, right]), RATE),
+        Sound("Middle", 0.5 * (left + right), RATE, kbps=16.0),
+        Sound("Inverted", np.stack([left, -left]), RATE, kbps=16.0),
+    ]
+    assert "768 kbps as 16-bit PCM" in comparison([Row("Pair", sounds)], "Two channels.").html
+    heard, _ = decoded((files / "pair-original.flac").read_bytes())
+    assert heard.shape == (2, 12_000)
+
+    def picture(name):
+        (path,) = files.glob(f"pair-{name}.[wp][en][bg]*")
+        assert path.stat().st_size < 30_000
+        return np.asarray(Image.open(path).convert("L"), float)
+
+    assert np.array_equal(picture("middle"), picture("original"))
+    assert picture("inverted").std() == 0.0  # nothing is left of it in the mean

@@ -1,5 +1,6 @@
-"""The figures of `musiclib.plot` show the numbers of their tables, with intervals and names."""
+"""Figures show the numbers of their tables and the levels of their sounds, with names."""
 
+import io
 from itertools import pairwise
 
 import matplotlib as mpl
@@ -8,11 +9,13 @@ import matplotlib.text
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from musiclib import plot
-from musiclib.errors import MusiclibError
-from musiclib.figures import codec_colour
-from tests.figure_fixture import book_style
+from musiclib.errors import AudioError, MusiclibError
+from musiclib.plot.sounds import decibels, mean_power, spectrogram_thumbnail
+from musiclib.plot.style import CODEC_COLOURS, series_styles
+from tests.figure_fixture import RATE, book_style, silence, tone
 
 __all__ = ["book_style"]
 pytestmark = pytest.mark.usefixtures("book_style")
@@ -57,7 +60,7 @@ def test_curves_band_reaches_from_low_to_high():
 def test_curves_without_interval_have_no_band():
     _, axes = plot.curves(rates(Opus=4.0).drop(columns=["low", "high"]), "kbps")
     assert len(axes.collections) == 0
-    with pytest.raises(MusiclibError, match="'high'"):
+    with pytest.raises(MusiclibError, match="only 'low'"):
         plot.curves(rates(Opus=4.0).drop(columns="high"), "kbps")
 
 
@@ -99,7 +102,7 @@ def test_labels_of_curves_stay_in_the_figure():
 
 def test_a_codec_keeps_its_colour_and_its_label_can_be_read():
     _, axes = plot.curves(rates(Vorbis=3.0, MP3=2.0), "kbps")
-    assert mpl.colors.to_hex(axes.lines[0].get_color()) == codec_colour("vorbis")
+    assert mpl.colors.to_hex(axes.lines[0].get_color()) == CODEC_COLOURS["vorbis"]
     shade = np.array(mpl.colors.to_rgb(texts(axes)["Vorbis"].get_color()))
     linear = np.where(shade <= 0.04045, shade / 12.92, ((shade + 0.055) / 1.055) ** 2.4)
     assert 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05) >= 4.5
@@ -152,11 +155,6 @@ def test_forest_writes_numbers_with_true_minus_signs():
         "0.0\u00a0%  [\u22123.7, 3.8]",
         "21.8\u00a0%  [18.0, 25.0]",
     }
-
-
-def test_forest_with_another_reference_settles_by_it():
-    _, axes = plot.forest(differences(), reference=-20.0)
-    assert all(filled for _, filled in marks(axes).values())
 
 
 def test_forest_leaves_a_row_without_interval_unsettled():
@@ -258,3 +256,123 @@ def test_numbers_of_a_logarithmic_axis_do_not_overlap(width, span):
     assert all(one.x1 < other.x0 for one, other in pairwise(boxes))
     if span != (1000.0, 1500.0):
         assert len(boxes) >= 2
+
+
+def test_a_confusion_matrix_shows_shares_of_each_row_with_counts():
+    _, axes = plot.confusion([[3, 1], [0, 0]], ["a_b", "c"])
+    shares = np.asarray(axes.collections[0].get_array())
+    assert shares == pytest.approx(np.array([[0.75, 0.25], [0.0, 0.0]]))
+    assert [text.get_text() for text in axes.texts][:2] == ["75%\n(3)", "25%\n(1)"]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["a b", "c"]
+    with pytest.raises(MusiclibError, match="do not fit"):
+        plot.confusion([[1, 2]], ["a", "b"])
+
+
+def test_colours_are_distinct_and_do_not_depend_on_the_order():
+    genres = ["orchestral", "chiptune", "polka", "hip-hop", "opera", "blues"]
+    colours = plot.genre_colours(genres)
+    assert len(set(colours.values())) == len(genres)
+    assert colours == plot.genre_colours(reversed(genres))
+    codecs = [name for name in CODEC_COLOURS if name != "pcm"]  # PCM is the reference
+    assert len({CODEC_COLOURS[name] for name in codecs}) == len(codecs)
+    first, second, other, down = series_styles(["Opus 6", "Opus 12", "some", "Downsampling 64"])
+    assert first["color"] == second["color"] != other["color"]
+    assert first["linestyle"] != second["linestyle"]
+    assert down["color"] == CODEC_COLOURS["downsample"]
+
+
+def test_the_spectrogram_of_a_tone_is_brightest_at_its_frequency():
+    figure, axes = plot.spectrogram(tone(3000.0), RATE)
+    picture = np.asarray(axes.images[0].get_array())
+    assert int(np.argmax(picture.mean(axis=1))) == round(3000 / (RATE / 1024))
+    assert picture.max() == pytest.approx(0.0)
+    assert picture.min() >= -80.0
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("Time (s)", "Frequency (kHz)")
+    assert [other.get_ylabel() for other in figure.axes[1:]] == ["Level (dB)"]
+    assert axes.get_xlim() == pytest.approx((0.0, 1.0))
+    assert axes.get_ylim() == pytest.approx((0.0, 12.0))
+    assert axes.images[0].get_extent()[2:] == pytest.approx((-0.0117, 12.0117), abs=1e-3)
+
+
+def test_a_click_is_drawn_at_its_time():
+    sound = silence(2.0)
+    sound[36_000] = 1.0
+    _, axes = plot.spectrogram(sound, RATE)
+    picture = np.asarray(axes.images[0].get_array())
+    left, right, *_ = axes.images[0].get_extent()
+    columns = np.linspace(left, right, picture.shape[1] + 1)
+    found = np.argmax(picture.mean(axis=0))
+    assert columns[found] <= 1.5 <= columns[found + 1]
+
+
+def test_silence_is_at_the_floor_in_axes_that_are_given():
+    figure, axes = plt.subplots()
+    assert plot.spectrogram(silence(), RATE, floor_db=-70.0, axes=axes)[0] is figure
+    assert np.all(np.asarray(axes.images[0].get_array()) == -70.0)
+
+
+@pytest.mark.parametrize("draw", [plot.spectrogram, plot.song_overview])
+@pytest.mark.parametrize("bad", [np.zeros(0, np.float32), np.full(2000, np.nan, np.float32)])
+def test_unusable_audio_is_refused(draw, bad):
+    with pytest.raises(AudioError):
+        draw(bad, RATE)
+
+
+def test_the_overview_keeps_peaks_and_magnifies_the_loudest_place():
+    sound = 0.1 * tone(3000.0, seconds=10.0)
+    sound[123_456] = -0.9
+    _, (whole, part, mean, _) = plot.song_overview(sound, RATE)
+    drawn = whole.collections[0].get_paths()[0].vertices
+    assert drawn[:, 1].min() == pytest.approx(-0.9)
+    assert drawn[np.argmin(drawn[:, 1]), 0] == pytest.approx(123_456 / RATE, abs=0.02)
+    (zoomed,) = part.lines
+    assert (zoomed.get_xdata()[0], zoomed.get_ydata()[0]) == pytest.approx((123_456 / RATE, -0.9))
+    (line,) = mean.lines
+    peak = np.argmax(line.get_ydata())
+    assert line.get_xdata()[peak] == pytest.approx(3.0, abs=0.012)
+    assert line.get_ydata()[peak] == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize(("rate", "samples"), [(8_000, 100), (8_000, 200), (96_000, 3_000)])
+def test_short_sounds_of_any_rate_are_drawn_without_warnings(rate, samples, recwarn):
+    sound = np.random.default_rng(0).normal(0, 0.1, (2, samples)).astype(np.float32)
+    figure, _ = plot.song_overview(sound, rate)
+    figure.canvas.draw()
+    assert [str(warning.message) for warning in recwarn] == []
+
+
+def test_masked_and_heard_tones_are_named_by_the_formulas():
+    _, axes = plot.masking_threshold([(1000.0, 80.0)], [(1100.0, 20.0), (6000.0, 40.0)])
+    assert [text.get_text() for text in axes.texts] == ["loud tone", "masked", "heard"]
+
+
+def test_decibels_are_relative_and_floored_and_fewer_columns_keep_the_energy():
+    power = np.array([1.0, 0.1, 1e-12, 10.0], np.float32)
+    assert decibels(power, 1.0, -60.0) == pytest.approx([0.0, -10.0, -60.0, 10.0])
+    power = np.random.default_rng(0).random((5, 999)).astype(np.float32)
+    fewer = mean_power(power, 100)
+    assert mean_power(power, 2000) is power
+    sizes = np.diff(np.linspace(0, 999, 101).round())
+    assert (fewer * sizes).sum(axis=1) == pytest.approx(power.sum(axis=1), rel=1e-5)
+
+
+def test_channels_are_mixed_and_locked_sounds_are_read_without_warnings(recwarn):
+    assert plot.stft_power(np.stack([tone(), -tone()])).max() == pytest.approx(0.0, abs=1e-6)
+    locked = tone()
+    locked.flags.writeable = False  # as memory-mapped ones are
+    assert np.array_equal(plot.stft_power(locked), plot.stft_power(tone()))
+    assert not list(recwarn)
+
+
+@pytest.mark.parametrize(("sound", "row"), [(tone(3000.0), 108), (silence(0.1), None)])
+def test_a_thumbnail_is_small_and_has_the_tone_at_its_height(sound, row):
+    thumbnail = spectrogram_thumbnail(sound)
+    picture = Image.open(io.BytesIO(thumbnail.data))
+    assert picture.size == (thumbnail.width, thumbnail.height) == (560, 144)
+    assert thumbnail.suffix == f".{picture.format.lower()}"
+    assert len(thumbnail.data) < 4_000
+    brightness = np.asarray(picture.convert("L"), float).mean(axis=1)
+    if row is None:
+        assert brightness.max() < 5
+    else:
+        assert np.argmax(brightness) == pytest.approx(row, abs=2)

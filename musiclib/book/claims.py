@@ -20,7 +20,7 @@ from IPython.display import display
 
 from musiclib.book.notebooks import PARAMETERS
 from musiclib.errors import BookError
-from musiclib.listen.player import Rendered
+from musiclib.listen import Rendered
 
 
 class Claims:

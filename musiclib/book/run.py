@@ -23,8 +23,8 @@ from musiclib.book.layout import Chapter
 from musiclib.book.notebooks import KERNELSPEC, read
 from musiclib.book.postprocess import plain, publishable, refusals, take_standard_error
 from musiclib.errors import BookError
-from musiclib.figures.published import MEDIA_DIR
-from musiclib.listen.media import MEDIA_URL
+from musiclib.listen.sounds import MEDIA_URL
+from musiclib.plot.published import MEDIA_DIR
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",

@@ -13,7 +13,7 @@ from musiclib.book.layout import BOOK_FOLDER, CONFIG_NAME, TOC_NAME, Book
 from musiclib.book.postprocess import plain
 from musiclib.book.store import Stored
 from musiclib.errors import BookError
-from musiclib.listen.media import STATIC
+from musiclib.listen.sounds import STATIC
 
 _COMPLAINT = re.compile(
     r"^.*(?:WARNING|ERROR|CRITICAL).*$|^(?:Sphinx|Extension|Theme|Exception)[\w ]*:\s*\n.*$",

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from musiclib.cli import PROFILES
 from musiclib.errors import BookError
 
-PROFILES = ("smoke", "mini", "retrain")
 SITE = Path("build/book")
 EXIT_FAILED = 2
 

@@ -1,15 +1,23 @@
-"""`musiclib encode` and `decode`: files and folders through the codecs; `info`."""
+"""`musiclib encode`, `decode` and `info`: files and folders through the codecs."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from musiclib.cli import coding, facts
-from musiclib.cli.batch import AUDIO_SUFFIXES, bar, run_batch
-from musiclib.cli.files import check_output, check_source, positive, positive_int
-from musiclib.errors import CodecError
+from musiclib.cli import check_output, positive, positive_int, write_atomically
+from musiclib.errors import AudioFileError, BitstreamError, CodecError, MusiclibError
+
+if TYPE_CHECKING:
+    from musiclib.codecs import Codec
+
 
 SUFFIXES = {
     ".mp3": "mp3",
@@ -22,6 +30,19 @@ SUFFIXES = {
     ".mla": "autoencoder",
     ".mlc": "melic",
 }
+AUDIO_SUFFIXES = (
+    *(".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".aif", ".aiff"),
+    *(".wma", ".wv", ".ape", ".tta", ".caf", ".au", ".mka", ".w64"),
+)
+SUBTYPES = {"16": "PCM_16", "24": "PCM_24", "float": "FLOAT"}
+DECODED = (".wav", ".flac", ".ogg")
+KEPT_TAGS = ("title", "artist", "album", "date", "genre")
+HEAD = 64
+# FFmpeg lists what describes the file itself among the tags.
+FORMAT_TAGS = {"major_brand", "minor_version", "compatible_brands", "language", "encoder"}
+EXIT_FAILED = 1
+Progress = Callable[[float], None]
+Work = Callable[[Path, Path, Progress], str]
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -64,9 +85,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "target", metavar="OUT", type=Path, help=".wav, .flac or .ogg file, or a folder, to write"
     )
     decode.add_argument(
-        "--format", choices=[s[1:] for s in coding.DECODED], default="wav", help="of a folder's"
+        "--format", choices=[s[1:] for s in DECODED], default="wav", help="of a folder's"
     )
-    decode.add_argument("--bits", choices=tuple(coding.SUBTYPES), default="16", help="default: 16")
+    decode.add_argument("--bits", choices=tuple(SUBTYPES), default="16", help="default: 16")
     decode.add_argument(
         "--threads",
         type=positive_int,
@@ -85,7 +106,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     info.add_argument("source", metavar="FILE", type=Path)
     info.add_argument("--json", action="store_true", help="as a JSON object")
     _add_checkpoints(info)
-    info.set_defaults(run=facts.run)
+    info.set_defaults(run=_info)
 
 
 def _add_shared(parser: argparse.ArgumentParser, resampling: str) -> None:
@@ -104,6 +125,49 @@ def _add_checkpoints(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _encode(args: argparse.Namespace) -> int:
+    if args.source.is_dir():
+        if args.codec is None:
+            raise CodecError(f"{args.source} is a folder. Say which codec: --codec melic.")
+        codec = make_codec(args.codec, args)
+        return run_batch(
+            args,
+            AUDIO_SUFFIXES,
+            codec.suffix,
+            lambda source, target, tell: encode_one(source, target, codec, args, tell),
+        )
+    name = _codec_name(args.target, args.codec)
+    check_output(args.source, args.target, args.force)
+    from musiclib.audio import probe
+
+    probe(args.source)  # what is no audio is refused before a codec is made
+    codec = make_codec(name, args)
+    with bar(args.source.name, args.quiet) as progress:
+        line = encode_one(args.source, args.target, codec, args, progress)
+    if not args.quiet:
+        print(line)
+    return 0
+
+
+def _decode(args: argparse.Namespace) -> int:
+    if args.source.is_dir():
+        suffix = f".{args.format}"
+        check_decoded(suffix, args.bits, "--format")
+        return run_batch(
+            args,
+            tuple(s for s in SUFFIXES if s != suffix),
+            suffix,
+            lambda source, target, tell: decode_one(source, target, args, tell),
+        )
+    check_decoded(args.target.suffix, args.bits, args.target)
+    check_output(args.source, args.target, args.force)
+    with bar(args.source.name, args.quiet) as progress:
+        line = decode_one(args.source, args.target, args, progress)
+    if not args.quiet:
+        print(line)
+    return 0
+
+
 def _codec_name(target: Path, asked: str | None) -> str:
     suffix = target.suffix.lower()
     told = SUFFIXES.get(suffix)
@@ -120,48 +184,360 @@ def _codec_name(target: Path, asked: str | None) -> str:
     return asked or str(told)
 
 
-def _encode(args: argparse.Namespace) -> int:
-    if args.source.is_dir():
-        if args.codec is None:
-            raise CodecError(f"{args.source} is a folder. Say which codec: --codec melic.")
-        codec = coding.make_codec(args.codec, args)
-        return run_batch(
-            args.source,
-            args.target,
-            AUDIO_SUFFIXES,
-            codec.suffix,
-            lambda source, target, tell: coding.encode_one(source, target, codec, args, tell),
-            force=args.force,
-            quiet=args.quiet,
+def make_codec(name: str, args: argparse.Namespace) -> Codec:
+    """Return the codec that the options of `encode` ask for.
+
+    Raises:
+        CodecError: If they do not go together.
+    """
+    settings = {key: getattr(args, key) for key in ("quality", "factor", "step", "gain")}
+    options: dict[str, Any] = {key: value for key, value in settings.items() if value is not None}
+    if args.kbps is None and not options:
+        raise CodecError("Say how many bits to spend: --kbps 64, for example.")
+    if (name == "autoencoder") != (args.model is not None):
+        raise CodecError(
+            "Say which autoencoder: --model wideband-64, for example."
+            if args.model is None
+            else "--model belongs to autoencoders, whose files end in .mla."
         )
-    name = _codec_name(args.target, args.codec)
-    check_output(args.source, args.target, args.force)
-    check_source(args.source)
-    codec = coding.make_codec(name, args)
-    with bar(args.source.name, args.quiet) as progress:
-        line = coding.encode_one(args.source, args.target, codec, args, progress)
-    if not args.quiet:
-        print(line)
+    if args.no_restore:
+        options["restore"] = False
+
+    from musiclib.codecs import get_codec
+
+    if name == "autoencoder":
+        from musiclib.codecs.latent import open_checkpoint
+
+        options["checkpoint"] = open_checkpoint(args.model, args.checkpoints)
+    if name == "melic":
+        options["folder"] = args.checkpoints
+    return get_codec(name, args.kbps, **options)
+
+
+def encode_one(
+    source: Path, target: Path, codec: Codec, args: argparse.Namespace, progress: Progress
+) -> str:
+    """Code a file, and say in a line what came of it."""
+    from musiclib.metrics import bitrate_kbps
+
+    if codec.name == "melic":
+        from musiclib.codecs.melic import MelicCodec, encode_file
+
+        assert isinstance(codec, MelicCodec)
+        written = encode_file(
+            source,
+            target,
+            codec=codec,
+            mono=args.mono,
+            sample_rate=args.sample_rate,
+            progress=progress,
+        )
+        n_bytes, rate, n_samples = written.n_bytes, written.sample_rate, written.n_samples
+        channels = written.header.channels
+    else:
+        data, rate, n_samples, channels = _encoded(source, codec, args)
+        write_atomically(target, data)
+        n_bytes = len(data)
+    seconds = n_samples / rate
+    return (
+        f"{target}: {codec.label}, {n_bytes} bytes for {seconds:.3f} s, "
+        f"{bitrate_kbps(n_bytes, seconds):.3f} kbps, "
+        f"{2 * n_samples * channels / n_bytes:.1f} times smaller than 16-bit PCM "
+        f"({rate} Hz, {channels} channel{'s' if channels > 1 else ''})"
+    )
+
+
+def _encoded(source: Path, codec: Codec, args: argparse.Namespace) -> tuple[bytes, int, int, int]:
+    from musiclib.audio import load, probe
+    from musiclib.codecs import FileCodec
+
+    found = probe(source).tags
+    audio, rate = load(source, args.sample_rate, mono=args.mono)
+    if audio.ndim == 2 and audio.shape[0] == 1:
+        audio = audio[0]
+    if isinstance(codec, FileCodec):
+        tags = {key: found[key] for key in KEPT_TAGS if found.get(key)}
+        data = codec.encode(audio, rate, tags)
+    else:
+        data = codec.encode(audio, rate)
+    return data, rate, audio.shape[-1], 1 if audio.ndim == 1 else audio.shape[0]
+
+
+def check_decoded(suffix: str, bits: str, what: object) -> None:
+    """Refuse formats that decoding does not write.
+
+    Raises:
+        CodecError: The suffix is another, or the format has no such samples.
+    """
+    if suffix.lower() not in DECODED:
+        raise CodecError(f"{what}: decode writes .wav, .flac and .ogg. Change the suffix.")
+    if suffix.lower() == ".flac" and bits == "float":
+        raise CodecError("FLAC holds no floating point. Use --bits 24, or write a .wav.")
+    if suffix.lower() == ".ogg" and bits != "16":
+        raise CodecError("Ogg Vorbis has no bits a sample. Leave --bits out, or write a .flac.")
+
+
+def decode_one(source: Path, target: Path, args: argparse.Namespace, progress: Progress) -> str:
+    """Decode a file, and say in a line what came of it."""
+    from musiclib.codecs import identify
+
+    subtype = None if target.suffix.lower() == ".ogg" else SUBTYPES[args.bits]
+    try:
+        with source.open("rb") as file, _named(source):
+            name = identify(file.read(HEAD))
+    except OSError as error:
+        raise AudioFileError(f"{source} cannot be read: {error.strerror}.") from error
+    if name == "melic":
+        from musiclib.codecs.melic import MelicCodec, decode_file
+
+        codec = MelicCodec(
+            restore=not args.no_restore, threads=args.threads, folder=args.checkpoints
+        )
+        written = decode_file(
+            source,
+            target,
+            codec=codec,
+            sample_rate=args.sample_rate,
+            subtype=subtype,
+            progress=progress,
+        )
+        rate, channels, clipped = written.sample_rate, written.header.channels, written.clipped
+        n_samples = written.n_samples
+    else:
+        rate, channels, n_samples, clipped = _decoded(source, target, name, args, subtype)
+    note = f", {clipped} samples beyond full scale clipped (--bits float keeps them)"
+    return (
+        f"{target}: {name}, {n_samples / rate:.3f} s at {rate} Hz, "
+        f"{channels} channel{'s' if channels > 1 else ''}{note if clipped else ''}"
+    )
+
+
+def _decoded(
+    source: Path, target: Path, name: str, args: argparse.Namespace, subtype: str | None
+) -> tuple[int, int, int, int]:
+    import numpy as np
+
+    from musiclib.audio import AudioWriter, probe, resample
+    from musiclib.codecs import get_codec
+
+    options = {"folder": args.checkpoints} if name == "autoencoder" else {}
+    with _named(source):
+        audio, rate = get_codec(name, **options).decode(source.read_bytes())
+    if args.sample_rate is not None:
+        audio, rate = resample(audio, rate, args.sample_rate), args.sample_rate
+    found = {} if name == "autoencoder" else probe(source).tags
+    tags = {key: found[key] for key in KEPT_TAGS if found.get(key)}
+    pair = np.atleast_2d(audio)
+    with AudioWriter(target, rate, len(pair), subtype, tags) as writer:
+        writer.write(pair)
+    return rate, len(pair), writer.n_samples, writer.clipped
+
+
+def run_batch(args: argparse.Namespace, suffixes: tuple[str, ...], suffix: str, work: Work) -> int:
+    """Work on all files of a folder; what fails is named, and the others go on.
+
+    Args:
+        args: Has `source` and `target`, the folders to read and to write, `force` and `quiet`.
+        suffixes: Suffixes of files to work on.
+        suffix: Suffix of the results.
+        work: Turns a file into another, which it moves into place when it is whole.
+
+    Returns:
+        0 when all went well, 1 when files failed.
+    """
+    folder = args.target
+    if folder.exists() and not folder.is_dir():
+        raise MusiclibError(f"{folder} is a file. A folder of files is coded into a folder.")
+    files = files_of(args.source, suffixes, folder)
+    pairs = targets(files, args.source, folder, suffix)
+    done = skipped = failed = 0
+    for number, (path, target) in enumerate(pairs.items(), 1):
+        if target.exists() and not args.force:
+            skipped += 1
+            continue
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            check_output(path, target, args.force)
+            with bar(f"{number}/{len(pairs)} {path.name}", args.quiet) as progress:
+                line = work(path, target, progress)
+        except (MusiclibError, OSError) as error:
+            failed += 1
+            told = " ".join(str(error).split())
+            named = told if str(path) in told else f"{path}: {told}"
+            print(f"musiclib: warning: {named}", file=sys.stderr)
+            continue
+        done += 1
+        if not args.quiet:
+            print(line)
+    print(f"{folder}: {done} written, {skipped} there already, {failed} failed")
+    return EXIT_FAILED if failed else 0
+
+
+def files_of(folder: Path, suffixes: tuple[str, ...], but: Path) -> list[Path]:
+    """Return the files of a folder and those below it, in order, hidden ones left out.
+
+    Args:
+        folder: Where to look.
+        suffixes: Suffixes of the files, in lower case.
+        but: Folder to leave out.
+
+    Raises:
+        MusiclibError: There are none.
+    """
+    inside = but.absolute()
+    found = []
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix.lower() in suffixes and path.is_file() and not hidden:
+            if inside != folder.absolute() and inside in path.absolute().parents:
+                continue
+            found.append(path)
+    if not found:
+        raise MusiclibError(
+            f"{folder} holds no files that end in {', '.join(suffixes)}. Name another folder."
+        )
+    return found
+
+
+def targets(files: list[Path], source: Path, folder: Path, suffix: str) -> dict[Path, Path]:
+    """Return where each file goes: the same place in another folder, with another suffix.
+
+    Two files that differ in their suffix alone keep it, as in `song.wav.mlc`.
+    """
+    plain = {path: folder / path.relative_to(source).with_suffix(suffix) for path in files}
+    often = Counter(plain.values())
+    return {
+        path: target if often[target] == 1 else target.with_name(path.name + suffix)
+        for path, target in plain.items()
+    }
+
+
+@contextmanager
+def bar(name: str, quiet: bool) -> Iterator[Progress]:
+    """Show how far one file is, on standard error if that is a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from tqdm import tqdm
+
+    form = "{desc}: {percentage:3.0f} %|{bar}| {elapsed}<{remaining}"
+    with tqdm(total=1.0, desc=name, leave=False, bar_format=form) as shown:
+        yield lambda share: shown.update(share - shown.n) and None
+
+
+def _info(args: argparse.Namespace) -> int:
+    try:
+        data: bytes = args.source.read_bytes()
+    except OSError as error:
+        raise AudioFileError(f"{args.source} cannot be read: {error.strerror}.") from error
+
+    from musiclib.codecs import identify
+
+    try:
+        name = identify(data)
+    except BitstreamError:  # another format, such as FLAC
+        name = ""
+    if name == "melic":
+        result = _melic_facts(args.source, data)
+    elif name == "autoencoder":
+        result = _latent_facts(args.source, data, args.checkpoints)
+    else:
+        result = _facts(args.source, data)
+    if args.json:
+        print(json.dumps(result, indent=2, ensure_ascii=False))
+        return 0
+    result["kbps"] = f"{result['kbps']:.3f}"
+    result["overhead_bytes"] = f"{result['overhead_bytes']} (headers, tags and tables)"
+    for key, value in result.items():
+        if key != "tags":
+            print(f"{key.replace('_', ' '):<16}{value}")
+    for key, value in result["tags"].items():
+        print(f"{'tag ' + key:<15} {value}")
     return 0
 
 
-def _decode(args: argparse.Namespace) -> int:
-    if args.source.is_dir():
-        suffix = f".{args.format}"
-        coding.check_decoded(suffix, args.bits, "--format")
-        return run_batch(
-            args.source,
-            args.target,
-            tuple(s for s in SUFFIXES if s != suffix),
-            suffix,
-            lambda source, target, tell: coding.decode_one(source, target, args, tell),
-            force=args.force,
-            quiet=args.quiet,
-        )
-    coding.check_decoded(args.target.suffix, args.bits, args.target)
-    check_output(args.source, args.target, args.force)
-    with bar(args.source.name, args.quiet) as progress:
-        line = coding.decode_one(args.source, args.target, args, progress)
-    if not args.quiet:
-        print(line)
-    return 0
+def _melic_facts(source: Path, data: bytes) -> dict[str, Any]:
+    from musiclib.audio import HOUSE_RATE
+    from musiclib.codecs.melic import describe
+
+    with _named(source):
+        found = describe(data)
+    header, contents = found.header, found.contents
+    gains = sorted({contents.lowest_gain, contents.highest_gain})
+    return {
+        "file": str(source),
+        "container": "mlc",
+        "codec": "melic",
+        "model": header.model.hex(),
+        "restored": header.restored,
+        "sample_rate": header.sample_rate,
+        "coded_rate": HOUSE_RATE,
+        "channels": header.channels,
+        "coded_channels": header.coded_channels,
+        **_costs(data, header.seconds, contents.payload_bytes),
+        "blocks": contents.n_blocks,
+        "gain": " to ".join(map(str, gains)),
+        "tags": dict(header.tags),
+    }
+
+
+def _latent_facts(source: Path, data: bytes, checkpoints: Path | None) -> dict[str, Any]:
+    from musiclib.codecs.latent import describe
+
+    with _named(source):
+        found = describe(data, checkpoints)
+    return {
+        "file": str(source),
+        "container": "mla",
+        "codec": "autoencoder",
+        "model": found.model,
+        "step": found.step,
+        "sample_rate": found.sample_rate,
+        "channels": found.channels,
+        **_costs(data, found.seconds, found.payload_bytes),
+        "tags": {},
+    }
+
+
+def _facts(source: Path, data: bytes) -> dict[str, Any]:
+    from musiclib.audio import probe
+    from musiclib.codecs import get_codec, identify
+    from musiclib.codecs.container import container_name, packet_bytes
+
+    facts = probe(source)
+    rate, seconds = facts.sample_rate, facts.duration_s
+    try:
+        # Headers round durations or count padding; decoding gives the exact length.
+        audio, rate = get_codec(identify(data)).decode(data)
+        seconds = audio.shape[-1] / rate
+    except BitstreamError:
+        pass  # another format such as FLAC, or a file that only a lenient player accepts
+    return {
+        "file": str(source),
+        "container": container_name(data),
+        "codec": facts.codec,
+        "sample_rate": rate,
+        "channels": facts.channels,
+        **_costs(data, seconds, packet_bytes(data)),
+        "tags": {key: value for key, value in facts.tags.items() if key not in FORMAT_TAGS},
+    }
+
+
+def _costs(data: bytes, seconds: float, payload: int) -> dict[str, float]:
+    from musiclib.metrics import bitrate_kbps
+
+    return {
+        "seconds": round(seconds, 6),
+        "bytes": len(data),
+        "kbps": round(bitrate_kbps(len(data), seconds), 3),
+        "overhead_bytes": len(data) - payload,
+    }
+
+
+@contextmanager
+def _named(source: Path) -> Iterator[None]:
+    """Let an error about bytes name the file that holds them."""
+    try:
+        yield
+    except BitstreamError as error:
+        raise BitstreamError(f"{source}: {error}") from error

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from musiclib import __version__
-from musiclib.cli import book, codec, data, evaluate, evidence, genre, train
+from musiclib.cli import book, codec, data, measure, train
 from musiclib.errors import MusiclibError
 
 EXIT_USER_ERROR = 2
@@ -29,7 +29,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"musiclib {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (codec, evaluate, evidence, train, genre, data, book):
+    for module in (codec, measure, train, data, book):
         module.add_parser(subparsers)
     return parser
 

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import sys
+import time
 import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from musiclib.cli import tables
-from musiclib.cli.files import positive_int
+from musiclib.cli import PROFILES, positive_int
 from musiclib.errors import MusiclibError, TrainingError
 
 if TYPE_CHECKING:
     from musiclib.training import TrainConfig
 
-PROFILES = ("smoke", "mini", "retrain")
+
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("32-true", "bf16-mixed", "auto")
-
+TABLES = "codec-tables"
+# Segments and their length in seconds. A second of audio takes about 20 ms: minutes in all, so
+# there is nothing to resume.
+SEGMENTS = {"smoke": (4, 1.0), "mini": (300, 8.0), "retrain": (300, 8.0)}
 EPILOG = """\
 Two checkpoints are kept, each with a .json file that tells its history: OUT.safetensors has the
 lowest validation loss, OUT.last.safetensors is what the same command goes on from after an
@@ -90,9 +94,9 @@ def _train(args: argparse.Namespace) -> int:
         raise MusiclibError("Name a model; `musiclib train --list` shows all.")
     from musiclib.training.recipes import CORPUS, recipe
 
-    if args.model == tables.NAME:
+    if args.model == TABLES:
         args.dataset = args.dataset or CORPUS
-        return tables.train_tables(args)
+        return _train_tables(args)
     args.dataset = args.dataset or recipe(args.model).dataset
     model_config, train_config = recipe(args.model).configs(args.profile, args.seed)
     train_config = _with_options(train_config, args)
@@ -127,6 +131,16 @@ def _train(args: argparse.Namespace) -> int:
     return 0
 
 
+def _with_options(config: TrainConfig, args: argparse.Namespace) -> TrainConfig:
+    options = {
+        "steps": args.steps,
+        "batch_size": args.batch_size,
+        "learning_rate": args.learning_rate,
+        "precision": args.precision,
+    }
+    return replace(config, **{name: value for name, value in options.items() if value is not None})
+
+
 def _show_warning(
     message: Warning | str,
     category: type[Warning],
@@ -140,22 +154,54 @@ def _show_warning(
         print(f"musiclib: warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
-def _with_options(config: TrainConfig, args: argparse.Namespace) -> TrainConfig:
-    options = {
-        "steps": args.steps,
-        "batch_size": args.batch_size,
-        "learning_rate": args.learning_rate,
-        "precision": args.precision,
-    }
-    return replace(config, **{name: value for name, value in options.items() if value is not None})
-
-
 def _list() -> int:
     from musiclib.training.recipes import CORPUS, RECIPES
 
     rows = [(name, item.dataset, item.description) for name, item in RECIPES.items()]
-    rows.append((tables.NAME, CORPUS, tables.DESCRIPTION))
+    rows.append((TABLES, CORPUS, "what the codec's entropy coder knows beforehand"))
     width = max(len(name) for name, *_ in rows)
     for name, dataset, description in rows:
         print(f"{name:<{width}}  {dataset:<6}  {description}")
+    return 0
+
+
+def _train_tables(args: argparse.Namespace) -> int:
+    """Train the tables, and those of a code that does not adapt, to compare with."""
+    out: Path = args.out or Path("checkpoints") / TABLES
+    tables = out.with_name(f"{out.name}.npz")
+    static = out.with_name(f"{out.name}-static.npz")
+    if tables.exists() and not args.restart:
+        raise TrainingError(f"{tables} is there; name another output, or replace it (--restart)")
+
+    from musiclib.datasets import open_dataset
+
+    dataset = open_dataset(args.dataset, args.data_root, args.seed, args.split)
+
+    from tqdm import tqdm
+
+    from musiclib.audio import HOUSE_RATE
+    from musiclib.codecs.melic.entropy.training import train_tables
+    from musiclib.datasets import random_segments
+    from musiclib.training.data import Music
+
+    started = time.perf_counter()
+    music = Music.open(dataset, HOUSE_RATE)
+    count, seconds = SEGMENTS[args.profile]
+    count = count if args.steps is None else args.steps
+    batches = random_segments(music.train, music.cache, seconds, 1, args.seed)
+    with tqdm(total=count, disable=None, unit="segment", desc=TABLES) as bar:
+        found = train_tables(
+            (batch.audio for batch in itertools.islice(batches, count)),
+            args.seed,
+            progress=lambda _: bar.update(),
+            about={"data": music.fingerprint()},
+        )
+    tables.parent.mkdir(parents=True, exist_ok=True)
+    found.static.save(static)
+    found.tables.save(tables)
+    record = found.tables.record
+    print(
+        f"{tables}: {record['kilobits']:.0f} kbit for {record['seconds']:.0f} s of music, "
+        f"{time.perf_counter() - started:.0f} s"
+    )
     return 0

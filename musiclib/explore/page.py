@@ -6,14 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from musiclib.explore.model import Control, Explorer, Frame, Pane, Picture, Setting
-from musiclib.listen import Rendered
-from musiclib.listen.media import MediaStore, encode_flac, inline_assets, slug
-from musiclib.listen.sound import escape
+from musiclib.explore.explorer import Control, Explorer, Frame, Pane, Picture, Setting
+from musiclib.listen import MediaStore, Rendered, encode_flac
+from musiclib.listen.sounds import escape, inline_assets, slug
 
-_numbers = itertools.count(1)
 STYLE: Final = "explorer.css"
-_ASSETS: Final = (STYLE, "explorer-deck.js", "explorer.js")
+_ASSETS: Final = ("listen.css", STYLE, "listen.js", "explorer.js")
+_numbers = itertools.count(1)
 
 
 def page(explorer: Explorer, store: MediaStore) -> Rendered:
@@ -131,10 +130,9 @@ def _picture(picture: Picture, source: str, *, axes: bool) -> str:
     )
     if picture.chart or not axes:
         return image
-    follows = " data-mx-follows" if picture.follows else ""
     top = f"<span>{escape(picture.top)}</span>" if picture.top else ""
     return (
-        f'<div class="mx-picture"{follows}>{image}<p class="mx-axes" aria-hidden="true">{top}'
+        f'<div class="mx-picture">{image}<p class="mx-axes" aria-hidden="true">{top}'
         f"<span>{picture.seconds:.3g} s</span></p></div>"
     )
 

@@ -1,12 +1,9 @@
-"""What a reader hears: players and comparisons of sounds on a page."""
+"""What a reader hears: comparisons of sounds, maps and curves that play, and a label test."""
 
-from musiclib.listen.comparison import Row, comparison
-from musiclib.listen.curves import playing_curves
 from musiclib.listen.labels import label_test
-from musiclib.listen.map import MapPoint, latent_map
-from musiclib.listen.media import MediaStore, encode_flac, page_store
-from musiclib.listen.player import Rendered, player
-from musiclib.listen.sound import Sound
+from musiclib.listen.maps import MapPoint, latent_map, playing_curves
+from musiclib.listen.player import Rendered, Row, comparison
+from musiclib.listen.sounds import MediaStore, Sound, encode_flac, page_store
 
 __all__ = [
     "MapPoint",
@@ -19,6 +16,5 @@ __all__ = [
     "label_test",
     "latent_map",
     "page_store",
-    "player",
     "playing_curves",
 ]

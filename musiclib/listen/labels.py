@@ -17,10 +17,9 @@ from typing import Final
 import numpy as np
 
 from musiclib.errors import AudioError
-from musiclib.listen.map_parts import words
-from musiclib.listen.media import MediaStore, inline_assets, page_store
+from musiclib.listen.maps import words
 from musiclib.listen.player import Rendered, audio_element
-from musiclib.listen.sound import Sound, escape
+from musiclib.listen.sounds import MediaStore, Sound, escape, inline_assets, page_store
 
 GUESS: Final = "guess"
 """Evidence of a label that nobody documented; every other evidence counts as documented."""
@@ -28,7 +27,7 @@ GUESS: Final = "guess"
 MOST_TRACKS: Final = 20
 """Tracks of one test: few readers label more."""
 
-_ASSETS: Final = ("labels.css", "labels-result.js", "labels.js")
+_ASSETS: Final = ("listen.css", "labels.css", "listen.js", "labels.js")
 _numbers = itertools.count(1)
 
 
@@ -43,8 +42,10 @@ class _Track:
     prediction: int | None
 
     @property
-    def guessed(self) -> bool:
-        return self.evidence.casefold() == GUESS
+    def answer(self) -> dict[str, object]:
+        """What the script shows at the end."""
+        found = {"title": self.sound.label, "guessed": self.evidence.casefold() == GUESS}
+        return found | {key: value for key, value in vars(self).items() if key != "sound"}
 
 
 def label_test(
@@ -94,21 +95,7 @@ def label_test(
     random.Random(seed).shuffle(tracks)  # else a list in order of genre would tell the labels
     store = store or page_store()
     shown = [words(name) for name in names]
-    data = {
-        "choices": shown,
-        "seed": seed,
-        "tracks": [
-            {
-                "title": track.sound.label,
-                "artist": track.artist,
-                "truth": track.truth,
-                "evidence": track.evidence,
-                "guessed": track.guessed,
-                "prediction": track.prediction,
-            }
-            for track in tracks
-        ],
-    }
+    data = {"choices": shown, "seed": seed, "tracks": [track.answer for track in tracks]}
     title_id = f"ml-labels-{next(_numbers)}"
     players = [
         audio_element(track.sound, f"Track {number}", _file_name(track.sound), store)[0]
@@ -156,14 +143,9 @@ def _answer(track: _Track, choices: Sequence[str]) -> str:
 
 def _distinct(choices: Sequence[str]) -> list[str]:
     names = list(choices)
-    if len(names) < 2:
-        raise AudioError(f"a label test needs at least two choices, not {names}: name the genres")
-    if any(not name.strip() for name in names):
-        raise AudioError(f"a choice of a label test is blank: give each a name, not {names}")
-    counts = Counter(words(name) for name in names)
-    twice = [name for name, count in counts.items() if count > 1]
-    if twice:
-        raise AudioError(f"choices of a label test look the same: {twice}. Name each genre once.")
+    counts = Counter(words(name).strip() for name in names)
+    if len(names) < 2 or counts[""] or max(counts.values()) > 1:
+        raise AudioError(f"a label test needs two choices or more that differ, not {names}")
     return names
 
 
@@ -177,42 +159,27 @@ def _tracks(
 ) -> list[_Track]:
     count = len(sounds)
     if not 2 <= count <= MOST_TRACKS:
-        raise AudioError(
-            f"a label test has 2 to {MOST_TRACKS} sounds, not {count}: "
-            + ("add some" if count < 2 else "draw a sample of them")
-        )
-    columns = {"truth": truth, "evidence": evidence, "artists": artists, "predictions": predictions}
-    for name, column in columns.items():
-        if column is not None and len(column) != count:
-            raise AudioError(
-                f"`{name}` of a label test has the length {len(column)}, but there are {count} "
-                "sounds: give one for each sound"
-            )
+        raise AudioError(f"a label test has 2 to {MOST_TRACKS} sounds, not {count}: draw a sample")
     by = [""] * count if artists is None else artists
     said = [None] * count if predictions is None else predictions
+    columns = {"truth": truth, "evidence": evidence, "artists": by, "predictions": said}
+    for name, column in columns.items():
+        if len(column) != count:
+            raise AudioError(
+                f"`{name}` of a label test has {len(column)} entries for {count} sounds"
+            )
     tracks = []
     for sound, label, reason, artist, guess in zip(sounds, truth, evidence, by, said, strict=True):
         if not reason.strip():
             raise AudioError(
-                f"the label of {sound.label!r} has no evidence: say what it rests on, "
-                f'such as "tag", or "{GUESS}" if nobody knows'
+                f"the label of {sound.label!r} has no evidence: give {GUESS!r} at least"
             )
-        tracks.append(
-            _Track(
-                sound,
-                artist.strip(),
-                _number(label, "label", sound, choices),
-                reason.strip(),
-                None if guess is None else _number(guess, "prediction", sound, choices),
+        if strangers := {label, guess} - {*choices, None}:
+            raise AudioError(
+                f"{strangers} of {sound.label!r} is not among the choices {', '.join(choices)}: "
+                "add it to them, or leave the sound out"
             )
-        )
+        prediction = None if guess is None else choices.index(guess)
+        truth_number = choices.index(label)
+        tracks.append(_Track(sound, artist.strip(), truth_number, reason.strip(), prediction))
     return tracks
-
-
-def _number(label: str, kind: str, sound: Sound, choices: list[str]) -> int:
-    if label not in choices:
-        raise AudioError(
-            f"the {kind} {label!r} of {sound.label!r} is not among the choices "
-            f"{', '.join(choices)}: add it to them, or leave the sound out"
-        )
-    return choices.index(label)

@@ -1,27 +1,41 @@
-"""One sound as a player on a page.
+"""The same clips through several systems, side by side.
 
-It is the browser's own, so that it works without any script. Where ``player.js`` runs,
-it becomes a stage: a spectrogram with a cursor that can be moved, a button and the time.
+Rows are clips and columns are systems, the reference first. The table is plain HTML with the
+browser's own players. Where ``player.js`` runs, each row becomes a stage: a tile for each system
+with its name, bitrate and measured figures, which plays it, one large spectrogram with a cursor,
+and a blind test. Switching keeps the position to the sample, without a gap.
 """
 
 import itertools
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
 
-from musiclib.audio import FloatArray
-from musiclib.figures.thumbnails import spectrogram_thumbnail
-from musiclib.listen.media import MediaStore, encode_flac, page_store, slug
-from musiclib.listen.sound import (
+from musiclib.audio import resample
+from musiclib.errors import AudioError
+from musiclib.listen.sounds import (
+    MediaStore,
     Sound,
     clipping_text,
+    encode_flac,
     escape,
+    figure_pairs,
     figure_texts,
     kbps_text,
-    level_text,
+    page_store,
     seconds_text,
+    slug,
 )
+from musiclib.plot.sounds import spectrogram_thumbnail, stft_power
+
+TILES: Final = 4
+"""Up to so many systems a stage shows all their pictures, in tiles: of more there would be more
+pictures than sound."""
 
 _numbers = itertools.count(1)
+_RATE_AT_END = re.compile(r"(?<=\S),? *\d+(\.\d+)? ?kbps$")
+_LEVELS = "Sounds are 16-bit FLAC at the levels that were measured: nothing is normalised."
 
 
 @dataclass(frozen=True)
@@ -46,53 +60,155 @@ class Rendered:
         return self.text
 
 
-def player(
-    audio: FloatArray,
-    sample_rate: int,
-    label: str,
-    *,
-    name: str | None = None,
-    kbps: float | None = None,
-    figures: Mapping[str, float | str] | None = None,
-    spectrogram: bool = False,
-    store: MediaStore | None = None,
+@dataclass(frozen=True)
+class Row:
+    """One clip of a comparison.
+
+    Attributes:
+        title: Title of the clip, which also names its files.
+        sounds: The clip through each system, the reference first.
+        note: Words below the title, such as artist and genre.
+        tab: What the button says that shows this clip, by default its title.
+    """
+
+    title: str
+    sounds: Sequence[Sound] = field(repr=False)
+    note: str = ""
+    tab: str = ""
+
+
+def comparison(
+    rows: Sequence[Row], caption: str, *, tabs: bool = False, store: MediaStore | None = None
 ) -> Rendered:
-    """A sound with a caption: label, length, level and what was measured.
+    """A table of players: a row for each clip, a column for each system.
 
     Args:
-        audio: Samples at their true level, shape ``(N,)`` or ``(C, N)``.
-        sample_rate: Samples a second.
-        label: What the listener reads and a screen reader says.
-        name: Stem of the sound's file name; made from the label by default.
-        kbps: Measured bitrate, from the bytes of the coded sound.
-        figures: Measured figures by name, as for :class:`musiclib.listen.Sound`.
-        spectrogram: Whether to show a spectrogram above the player.
-        store: Where the sound goes; by default where the environment says.
+        rows: Clips, each through the same systems in the same order, the reference first.
+        caption: Caption of the table: what is compared, and how the sounds were made.
+        tabs: Whether to show one clip at a time, with a button for each. Without scripts all are
+            shown.
+        store: Where sounds and pictures go; by default where the environment says.
 
     Returns:
-        An object that a notebook shows as HTML.
+        An object that a notebook shows as HTML. Files are named ``<title>-<system>``. All
+        spectrograms of a clip share one colour scale and one frequency range, which are the
+        reference's. How sounds and pictures were made is said once on a page.
 
     Raises:
-        AudioError: If the sound cannot be played by browsers.
+        AudioError: If there are no clips, if they do not share their systems, or if two systems
+            have the same label.
     """
-    sound = Sound(label, audio, sample_rate, kbps, figures or {})
+    labels = _shared_labels(rows)
     store = store or page_store()
-    name = slug(name or label)
-    element, clipped = audio_element(sound, label, name, store)
-    picture = ""
-    if spectrogram:
-        picture = picture_element(sound, label, name, store)
-    facts = [seconds_text(sound)]
-    facts += [kbps_text(kbps)] if kbps is not None else []
-    facts += [*figure_texts(sound), level_text(sound), clipping_text(sound, clipped)]
-    facts = [fact for fact in facts if fact]
-    caption_id = f"ml-caption-{next(_numbers)}-{name}"
-    html = (
-        f'<figure class="ml-player" aria-labelledby="{caption_id}">{picture}{element}'
-        f'<figcaption id="{caption_id}"><span class="ml-label">{escape(label)}</span> '
-        f'<span class="ml-facts">{escape("; ".join(facts))}</span></figcaption></figure>'
+    number = next(_numbers)
+    caption_id, group = f"ml-comparison-{number}", f"ml-group-{number}"
+    heads = "".join(
+        f'<th role="columnheader" scope="col">{escape(_header(rows, column))}</th>'
+        for column in range(len(labels))
     )
-    return Rendered(html, f"Sound: {label} ({'; '.join(facts)})")
+    body = "".join(
+        _row_html(row, f"{group}-{index}", store) for index, row in enumerate(rows, start=1)
+    )
+    told = store.once(_legend(rows)) + store.once(f'<span class="ml-note">{_LEVELS}</span>')
+    html = (
+        f'<div class="ml-comparison"{" data-tabs" if tabs else ""}>'
+        f'<table role="table" aria-labelledby="{caption_id}">'
+        f'<caption id="{caption_id}">{escape(caption)}{told}</caption>'
+        f'<thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col">Clip</th>'
+        f'{heads}</tr></thead><tbody role="rowgroup">{body}</tbody></table></div>'
+    )
+    lines = [f"Comparison: {caption}"]
+    lines += [f"  {row.title}: {'; '.join(_plain(sound) for sound in row.sounds)}" for row in rows]
+    return Rendered(html, "\n".join(lines))
+
+
+def _shared_labels(rows: Sequence[Row]) -> list[str]:
+    if not rows or not rows[0].sounds:
+        raise AudioError("a comparison needs at least one clip with at least one sound")
+    labels = [sound.label for sound in rows[0].sounds]
+    for row in rows:
+        found = [sound.label for sound in row.sounds]
+        if found != labels:
+            raise AudioError(
+                f"every clip of a comparison needs the same systems in the same order: "
+                f"{row.title!r} has {found}, {rows[0].title!r} has {labels}"
+            )
+    if len({slug(label) for label in labels}) < len(labels):
+        raise AudioError(f"two systems of the comparison have the same name: {labels}")
+    return labels
+
+
+def _header(rows: Sequence[Row], column: int) -> str:
+    sounds = [row.sounds[column] for row in rows]
+    rates = [sound.kbps for sound in sounds if sound.kbps is not None]
+    if len(rates) < len(sounds):
+        return sounds[0].label
+    mean = "mean " if len(rates) > 1 else ""
+    return f"{sounds[0].label} ({mean}{kbps_text(sum(rates) / len(rates))})"
+
+
+def _row_html(row: Row, group: str, store: MediaStore) -> str:
+    reference = row.sounds[0]
+    power = float(stft_power(reference.audio).max())
+    cells = []
+    for column, sound in enumerate(row.sounds):
+        name = f"{slug(row.title)}-{slug(sound.label)}"
+        title = f"{row.title}: {sound.label}"
+        player, clipped = audio_element(sound, title, name, store)
+        rate = reference.sample_rate
+        shown = replace(
+            sound, audio=resample(sound.audio, sound.sample_rate, rate), sample_rate=rate
+        )
+        picture = _picture(shown, title, name, store, power)
+        kbps = sound.kbps if sound.kbps is not None or column else sound.pcm_kbps
+        short = kbps_text(kbps) if kbps is not None else ""
+        pcm = " as 16-bit PCM" if sound.kbps is None else ""
+        facts = f'<li class="ml-bitrate">{short}{pcm}</li>' if short else ""
+        for label, value in [*figure_pairs(sound), (clipping_text(sound, clipped), "")]:
+            told = [escape(label)] if label else []
+            told += [f"<b>{escape(value)}</b>"] if value else []
+            facts += f"<li>{' '.join(told)}</li>" if told else ""
+        # Without a bitrate at its end, where the measured one stands beside it.
+        plain = _RATE_AT_END.sub("", sound.label) if sound.kbps is not None else sound.label
+        cells.append(
+            f'<td role="cell" data-label="{escape(sound.label)}" data-name="{escape(plain)}" '
+            f'data-rate="{short}">{picture}{player}<ul class="ml-facts">{facts}</ul></td>'
+        )
+    note = f'<span class="ml-note">{escape(row.note)}</span>' if row.note else ""
+    tiles = " data-tiles" if len(row.sounds) <= TILES else ""
+    return (
+        f'<tr role="row" id="{group}" data-ml-group{tiles} data-systems="{len(row.sounds)}" '
+        f'data-tab="{escape(row.tab or row.title)}">'
+        f'<th role="rowheader" scope="row">'
+        f'<span class="ml-title">{escape(row.title)}</span> {note}</th>{"".join(cells)}</tr>'
+    )
+
+
+def _picture(sound: Sound, title: str, name: str, store: MediaStore, power: float) -> str:
+    """The ``<img>`` element of a sound's spectrogram; ``data-khz`` tells its highest frequency."""
+    picture = spectrogram_thumbnail(sound.audio, power)
+    source = store.add(name, picture.suffix, picture.data)
+    khz = f"{sound.sample_rate / 2000:g}"
+    alt = f"Spectrogram of {title}, 0 to {khz} kHz"
+    return (
+        f'<img class="ml-spectrogram" src="{escape(source)}" alt="{escape(alt)}" '
+        f'width="{picture.width}" height="{picture.height}" data-khz="{khz}" '
+        'loading="lazy" decoding="async">'
+    )
+
+
+def _legend(rows: Sequence[Row]) -> str:
+    tops = sorted({row.sounds[0].sample_rate / 2000 for row in rows})
+    text = " or ".join(f"{top:g}" for top in tops)
+    return (
+        f' <span class="ml-note">Spectrograms: time to the right, 0 to {text} kHz upwards, '
+        "colours over 80 dB below the loudest point of the reference.</span>"
+    )
+
+
+def _plain(sound: Sound) -> str:
+    facts = [seconds_text(sound), *([kbps_text(sound.kbps)] if sound.kbps is not None else [])]
+    return f"{sound.label} ({', '.join([*facts, *figure_texts(sound)])})"
 
 
 def audio_element(sound: Sound, title: str, name: str, store: MediaStore) -> tuple[str, int]:
@@ -116,30 +232,3 @@ def audio_element(sound: Sound, title: str, name: str, store: MediaStore) -> tup
         f'data-seconds="{sound.seconds:.6g}"></audio>'
     )
     return html, encoded.clipped
-
-
-def picture_element(
-    sound: Sound, title: str, name: str, store: MediaStore, reference_power: float | None = None
-) -> str:
-    """The ``<img>`` element of a sound's spectrogram.
-
-    Args:
-        sound: The sound.
-        title: What the alternative text calls it.
-        name: Stem of its file name.
-        store: Where the file goes.
-        reference_power: Power of the lightest colour; that of the loudest bin by default.
-
-    Returns:
-        HTML with an alternative text. The picture is loaded when it comes into view.
-        ``data-khz`` tells the highest frequency.
-    """
-    picture = spectrogram_thumbnail(sound.audio, reference_power)
-    source = store.add(name, picture.suffix, picture.data)
-    khz = f"{sound.sample_rate / 2000:g}"
-    alt = f"Spectrogram of {title}, 0 to {khz} kHz"
-    return (
-        f'<img class="ml-spectrogram" src="{escape(source)}" alt="{escape(alt)}" '
-        f'width="{picture.width}" height="{picture.height}" data-khz="{khz}" '
-        'loading="lazy" decoding="async">'
-    )

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import yaml
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, StaticFileHandler
@@ -26,7 +27,7 @@ from musiclib.book.layout import find_book
 from musiclib.book.loading import NOT_FOUND
 from musiclib.book.pdf import BROWSERS
 from musiclib.listen import MediaStore
-from musiclib.listen.media import STATIC as SCRIPTS
+from musiclib.listen.sounds import STATIC as SCRIPTS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STATIC = (REPOSITORY / "book" / "_static", SCRIPTS)
@@ -286,7 +287,9 @@ def demo(tmp_path_factory, serve) -> Callable[..., Demo]:
             body = make(MediaStore(folder / "media", "media"), *arguments)
             for source in STATIC:
                 shutil.copytree(source, folder / "_static", dirs_exist_ok=True)
-            files = sorted(path.name for path in (folder / "_static").iterdir())
+            settings = yaml.safe_load((REPOSITORY / "_config.yml").read_text(encoding="utf-8"))
+            names = settings["sphinx"]["config"]
+            files = [*names["html_css_files"], *(name for name, _ in names["html_js_files"])]
             head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
             head += '<title>Demonstration</title><link rel="icon" href="data:,">'
             for name in files:

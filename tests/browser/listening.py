@@ -4,7 +4,7 @@ import base64
 
 import numpy as np
 
-from musiclib.listen import Row, Sound, comparison, player
+from musiclib.listen import Row, Sound, comparison
 
 SECONDS = 6.0
 LEVELS = (0.2, 0.1, 0.15)
@@ -87,14 +87,14 @@ def clip(title, make, kbps=(None, 12.3, 8.1)):
 
 
 def tones(store):
-    """Two rows whose systems are tones of different pitch and level, and a single player."""
+    """Two rows whose systems are tones of different pitch and level, and a row of one system."""
     rows = [
         clip("First", lambda index, level, rate: tone(TONES[index], level, rate=rate)),
         clip("Second", lambda index, level, rate: tone(TONES[index] + 50, level, rate=rate)),
     ]
     html = comparison(rows, "Tones through systems.", store=store).html
-    single = player(tone(440.0), 24_000, "A tone", spectrogram=True, store=store)
-    return html + single.html
+    alone = Row("Third", [Sound("A tone", tone(440.0), 24_000)])
+    return html + comparison([alone], "One tone.", store=store).html
 
 
 def sweeps(store):
@@ -158,7 +158,7 @@ def let_sound(page, seconds):
     """Wait until the clock of the sound has gone on, however busy the machine is."""
     page.evaluate(
         """async (seconds) => {
-          const context = window.MusiclibPlayer.audioContext();
+          const context = window.MusiclibListen.audioContext();
           const end = context.currentTime + seconds;
           while (context.currentTime < end) await new Promise((done) => setTimeout(done, 10));
         }""",

@@ -90,10 +90,10 @@ globalThis.mlTest = (() => {
 
   /** Whether an explorer's sound, which was started, is heard; what was wrong, in words. */
   async function tryExplorer(root) {
-    const deck = root.mxDeck;
-    if (!(await until(() => deck.playing && deck.voice && deck.seconds > 0))) return "does not start";
-    const before = deck.seconds;
-    if (!(await until(() => Math.abs(deck.seconds - before) > 0.03))) return "stands still";
+    const { deck } = root.mxExplorer;
+    if (!(await until(() => deck.run && deck.position > 0))) return "does not start";
+    const before = deck.position;
+    if (!(await until(() => Math.abs(deck.position - before) > 0.03))) return "stands still";
     const level = follow(deck.output);
     return (await until(() => level() > AUDIBLE, 8000)) ? "" : "is silent";
   }

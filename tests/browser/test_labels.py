@@ -221,14 +221,6 @@ def test_the_result_may_be_asked_for_after_five_labels(page):
     assert page.evaluate("document.activeElement.className") == "ml-labels-count"
 
 
-def test_who_labels_nothing_gets_the_list_and_no_tables(page):
-    focus(page)
-    answer(page, [None] * COUNT)
-    assert "You labelled no track" in text(page)
-    assert tables(page) == []
-    assert widget(page).locator(".ml-labels-tracks li").count() == COUNT
-
-
 def test_an_answer_can_be_changed(page):
     focus(page)
     page.keyboard.press("ArrowLeft")  # there is nothing to go back to
@@ -246,14 +238,6 @@ def test_an_answer_can_be_changed(page):
     assert widget(page).evaluate("e => e.mlLabels.labels.slice(0, 3)") == [0, 3, None]
 
 
-def test_the_focus_stays_when_a_button_goes(page):
-    focus(page)
-    answer(page, [0])
-    button(page, "Back").press("Enter")
-    assert button(page, "Back").is_disabled()
-    assert page.evaluate("document.activeElement.textContent") == "Play"
-
-
 def test_a_click_goes_on_and_space_then_plays(page):
     button(page, "Play").click()
     sounding(page)
@@ -265,21 +249,6 @@ def test_a_click_goes_on_and_space_then_plays(page):
     assert f"Track 2 of {COUNT}" in text(page)
 
 
-def test_a_track_is_played_again_and_again(page):
-    button(page, "Play").click()
-    sounding(page)
-    page.evaluate(
-        """async () => {
-          const { audio } = document.querySelector(".ml-labels").mlLabels.current;
-          for (let turns = 0, last = 0; turns < 2; last = audio.currentTime) {
-            await new Promise((done) => setTimeout(done, 20));
-            if (audio.currentTime < last) turns += 1;
-          }
-        }"""
-    )
-    sounding(page)
-
-
 def test_nothing_is_loaded_before_it_is_played(opened):
     page = opened.page
     assert not [address for address in opened.requests if address.endswith(".flac")]
@@ -289,22 +258,6 @@ def test_nothing_is_loaded_before_it_is_played(opened):
         "() => document.querySelector('.ml-labels').mlLabels.tracks[1].audio.readyState > 0"
     )
     assert len({address for address in opened.requests if address.endswith(".flac")}) == 2
-
-
-def test_another_order_has_the_next_seed(page):
-    first = order(page)
-    assert page.evaluate("() => document.querySelector('.ml-labels').mlLabels.seed") == 0
-    focus(page)
-    answer(page, [1] * COUNT)
-    button(page, "Start again, in another order").click()
-    assert page.evaluate("() => document.querySelector('.ml-labels').mlLabels.seed") == 1
-    second = order(page)
-    assert sorted(second) == sorted(first)
-    assert second != first
-    assert "Title " not in text(page)
-    assert "0 labelled" in text(page)
-    page.reload()
-    assert order(page) == first
 
 
 def test_orders_are_permutations_that_differ(page):
@@ -380,14 +333,6 @@ def test_without_scripts_there_are_players_and_the_labels_are_folded_away(demo, 
     assert "Title 3, Artist 3: ambient (guess); the classifier says ambient" in text(page)
     assert widget(page).get_by_role("button").count() == 0
     assert opened.problems == []
-
-
-def test_without_a_classifier_nothing_is_said_of_one(demo, open_page):
-    page = open_page(demo(labels, False).url).page
-    focus(page)
-    answer(page, [1] * COUNT)
-    assert "lassifier" not in text(page)
-    assert tables(page)[0][0] == ["Tracks you labelled", "You"]
 
 
 def test_it_and_the_players_stop_each_other(demo, open_page):

@@ -20,16 +20,15 @@ def tones_of_a_map():
             "folk",
             tone(300.0 + 100 * number),
             24_000,
-            split=("train", "test")[number % 2],
-            x=x,
-            y=y,
         )
-        for number, (x, y) in enumerate(PLACES)
+        for number in range(len(PLACES))
     ]
 
 
 def map_and_players(store):
-    made = latent_map(tones_of_a_map(), caption="Four tones.", name="map", store=store)
+    made = latent_map(
+        tones_of_a_map(), caption="Four tones.", name="map", layouts={"": PLACES}, store=store
+    )
     return made.html + tones(store)
 
 
@@ -52,7 +51,12 @@ def linked_map(store):
     """Each point's nearest ones are the next two."""
     nearest = [[(n + 1) % 4, (n + 2) % 4] for n in range(4)]
     return latent_map(
-        tones_of_a_map(), caption="Links.", name="map", nearest=nearest, store=store
+        tones_of_a_map(),
+        caption="Links.",
+        name="map",
+        layouts={"": PLACES},
+        nearest=nearest,
+        store=store,
     ).html + tones(store)
 
 
@@ -169,6 +173,34 @@ def test_arrows_move_and_escape_stops(opened):
     silent(page)
 
 
+def steps(page, places, direction):
+    """For each point the one to which an arrow key moves, -1 for none."""
+    return page.evaluate(
+        "([places, direction]) =>"
+        " places.map((_, from) => MusiclibMap.inDirection(places, from, direction))",
+        [places, direction],
+    )
+
+
+def test_arrows_go_to_the_nearest_point_of_their_direction_and_reach_all(opened):
+    page = opened.page
+    # Right of the first: a near one, a far one, and one that is above more than right.
+    some = [[0, 0], [10, 2], [30, 0], [3, -9]]
+    assert steps(page, some, [1, 0])[:3] == [1, 2, -1]
+    assert steps(page, some, [0, -1])[:3] == [3, 3, 3]
+    assert steps(page, [[5, 5]] * 3, [1, 0]) == [1, 2, -1]  # in one place they follow each other
+    places = np.random.default_rng(0).normal(size=(80, 2)).round(3).tolist()
+    places += places[:3]
+    moves = [steps(page, places, one) for one in ([1, 0], [-1, 0], [0, 1], [0, -1])]
+    reached, ahead = {0}, [0]
+    while ahead:
+        here = ahead.pop()
+        found = {move[here] for move in moves} - {-1} - reached
+        reached |= found
+        ahead += found
+    assert reached == set(range(83))
+
+
 @pytest.mark.parametrize("size", ["desktop", "phone"])
 @pytest.mark.parametrize("made", [map_and_players, curves_that_play])
 def test_axe_finds_nothing_serious(demo, open_page, size, made):
@@ -222,35 +254,6 @@ def test_a_point_walks_along_its_path_in_step_with_its_sound(demo, open_page, si
             timeout=30_000,
         )
     assert opened.problems == []
-
-
-def test_what_stays_does_not_walk(demo, open_page):
-    page = open_page(demo(walking_map).url).page
-    point(page, 3).press("Enter")
-    sounds(page)
-    assert (drawn(page), walker(page)) == (0, None)
-    point(page, 0).press("Enter")
-    sounds(page)
-    page.wait_for_function(
-        "() => !document.querySelector('.ml-walker').hasAttribute('data-none')", timeout=30_000
-    )
-    page.get_by_label("Stays").check()
-    page.wait_for_function(
-        "() => document.querySelector('.ml-walker').hasAttribute('data-none')", timeout=30_000
-    )
-    assert drawn(page) == 0
-
-
-def test_a_path_is_drawn_for_the_focus_and_gone_after_the_sound(demo, open_page):
-    page = open_page(demo(walking_map).url).page
-    point(page, 0).focus()
-    page.keyboard.press("ArrowRight")
-    assert (drawn(page), walker(page)) == (1, None)
-    page.keyboard.press("Enter")
-    sounds(page)
-    page.keyboard.press("Escape")
-    silent(page)
-    assert walker(page) is None
 
 
 def test_who_wants_no_motion_gets_the_line(demo, open_page):

@@ -25,7 +25,7 @@ from sphinx.writers.html5 import HTML5Translator
 from musiclib.book.slim.fonts import subset
 
 FONT = "_static/fonts/stix-two-math.woff2"
-"""The font of the formulas, as `book/_static/formulas.css` names it."""
+"""The font of the formulas, as `book/_static/book.css` names it."""
 
 _PARTS = {"mfrac": 2, "mroot": 2, "msub": 2, "msup": 2, "mover": 2, "munder": 2}
 _PARTS |= {"msubsup": 3, "munderover": 3}

@@ -7,13 +7,13 @@ from PIL import Image
 
 from musiclib.book.loading import DARK_TWIN
 from musiclib.book.pages.page import Facts, SitePage
-from musiclib.figures.published import DARK as DARK_FILE
-from musiclib.figures.published import FOLDER, NARROW, PNG, SVG
+from musiclib.plot.published import DARK as DARK_FILE
+from musiclib.plot.published import FIGURE_FOLDER, NARROW, PNG, SVG
 
 # Not the theme's own `only-light` and `only-dark`: these hide a caption beside the picture too.
 # With `dark-light` the theme leaves the picture's colours alone.
 LIGHT, DARK, AS_DRAWN = "ml-light", DARK_TWIN, "dark-light"
-"""Classes by which `pages.css` shows one of two pictures and the theme filters neither."""
+"""Classes by which `book.css` shows one of two pictures and the theme filters neither."""
 PHONE = "(max-width: 36rem)"
 """Where the narrow twins are shown."""
 
@@ -30,7 +30,7 @@ def give_figures_their_twins(page: SitePage, facts: Facts) -> None:
     """
     if page.chapter is None:
         return
-    folder = PurePosixPath("_static", page.chapter.media_folder, FOLDER)
+    folder = PurePosixPath("_static", page.chapter.media_folder, FIGURE_FOLDER)
     for picture in page.soup.select("img[src]"):
         name = PurePosixPath(str(picture["src"])).stem
         file = facts.html / folder / f"{name}{DARK_FILE}{PNG}"

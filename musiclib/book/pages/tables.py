@@ -9,8 +9,8 @@ from bs4 import BeautifulSoup, Tag
 from musiclib.book.pages.figures import add_download, number_of
 from musiclib.book.pages.page import Facts, SitePage
 from musiclib.errors import BookError
-from musiclib.figures.data_frames import FILE_ATTRIBUTE, FOLDER
 from musiclib.files import replace_file
+from musiclib.plot.published import FILE_ATTRIBUTE, TABLE_FOLDER
 
 TABLES = "_static/tables"
 """Folder of the tables' files in the site."""
@@ -75,7 +75,7 @@ def _values(table: Tag, page: SitePage, facts: Facts) -> str:
     if name is None or page.chapter is None:
         return _text(table)
     del table[FILE_ATTRIBUTE]
-    file = facts.html / "_static" / page.chapter.media_folder / FOLDER / Path(str(name)).name
+    file = facts.html / "_static" / page.chapter.media_folder / TABLE_FOLDER / Path(str(name)).name
     try:
         return file.read_text(encoding="utf-8")
     except OSError as error:

@@ -14,7 +14,7 @@ from musiclib.book.pages.page import Facts, SitePage
 NEEDED_FOR = (
     (r"labels[\w-]*\.(js|css)", "[data-ml-labels]"),
     (r"map[\w-]*\.(js|css)", "[data-ml-map]"),
-    (r"(listen|player|blind|stage)[\w-]*\.(js|css)", "audio, video, .ml-player, .ml-comparison"),
+    (r"(listen|player|blind)[\w-]*\.(js|css)", "audio, video, .ml-comparison, [data-ml-map]"),
     (r"explorer[\w-]*\.(js|css)", ".mx"),
     (r"(copybutton[\w-]*|clipboard\.min)\.(js|css)", "div.highlight pre"),
     (r"design-tabs\.js", ".sd-tab-set"),

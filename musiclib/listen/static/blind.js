@@ -8,7 +8,8 @@
 (() => {
   "use strict";
 
-  const shared = (globalThis.MusiclibPlayer ??= {});
+  const shared = globalThis.MusiclibListen;
+  const { make } = shared;
   const TRIALS = [5, 10, 16, 20];
   const LETTERS = ["A", "B", "X"];
 
@@ -52,7 +53,7 @@
       this.planned = 10;
       stage.pause();
       stage.blind = this;
-      this.panel = shared.make("div", { class: "ml-blind", role: "group", "aria-label": "Blind test" });
+      this.panel = make("div", { class: "ml-blind", role: "group", "aria-label": "Blind test" });
       stage.bar.before(this.panel);
       this.hide(true);
       this.showSetup();
@@ -65,7 +66,7 @@
       stage.view.blind(hidden);
       stage.element.toggleAttribute("data-blind", hidden);
       this.showSound(!hidden);
-      if (!hidden) stage.picture();
+      if (!hidden) stage.view.show(stage.systems[stage.chosen].image);
     }
 
     /** Show or hide the slider and the button that plays. */
@@ -74,27 +75,19 @@
       this.stage.view.element.hidden = !shown;
     }
 
-    nameOf() {
-      return "A sound of the test";
-    }
-
     say(text) {
       this.stage.status.textContent = text;
     }
 
     clear(words) {
       this.panel.replaceChildren();
-      this.head = shared.make("p", { class: "ml-blind-head", tabindex: "-1" }, this.panel, words);
+      this.head = make("p", { class: "ml-blind-head", tabindex: "-1" }, this.panel, words);
     }
 
-    add(name, attributes, parent, text, act) {
-      const element = shared.make(name, attributes, parent, text);
-      if (act) element.addEventListener("click", act);
-      return element;
-    }
-
-    button(text, act, parent, attributes = {}) {
-      return this.add("button", { type: "button", class: "ml-button", ...attributes }, parent, text, act);
+    button(text, act, parent, kind = "") {
+      const button = make("button", { type: "button", class: `ml-button ${kind}` }, parent, text);
+      button.addEventListener("click", act);
+      return button;
     }
 
     showSetup() {
@@ -102,28 +95,25 @@
       const explain =
         "Two systems become A and B, and X is one of them: by chance, and hidden. Switch between the three " +
         "as often as you like, then say which one X is. The score comes at the end.";
-      this.add("p", { class: "ml-note" }, this.panel, explain);
-      const form = this.add("div", { class: "ml-blind-form" }, this.panel);
+      make("p", { class: "ml-note" }, this.panel, explain);
+      const form = make("div", { class: "ml-blind-form" }, this.panel);
       const { stage } = this;
-      const names = stage.systems.map((_, index) => {
-        const { label, rate } = stage.systems[index];
-        return rate ? `${label}, ${rate}` : label;
-      });
+      const names = stage.systems.map(({ label, rate }) => (rate ? `${label}, ${rate}` : label));
       const first = this.before === 0 ? names.length - 1 : this.before;
       this.selects = [
         this.select(form, "Compare", names, 0),
         this.select(form, "with", names, first),
         this.select(form, "Trials", TRIALS, TRIALS.indexOf(this.planned)),
       ];
-      this.begin = this.button("Start", () => this.start(), form, { class: "ml-button ml-main" });
+      this.begin = this.button("Start", () => this.start(), form, "ml-main");
       this.button("Cancel", () => this.leave(), form);
       this.selects[1].focus();
     }
 
     select(form, label, names, chosen) {
-      const field = this.add("label", { class: "ml-field" }, form, `${label} `);
-      const select = this.add("select", {}, field);
-      names.forEach((name, index) => this.add("option", { value: index }, select, String(name)));
+      const field = make("label", { class: "ml-field" }, form, `${label} `);
+      const select = make("select", {}, field);
+      names.forEach((name, index) => make("option", { value: index }, select, String(name)));
       select.selectedIndex = chosen;
       return select;
     }
@@ -160,17 +150,17 @@
       this.showSound(true);
       const words = `Trial ${this.#trials.length + 1} of ${this.planned}`;
       this.clear(words);
-      const letters = this.add("div", { class: "ml-letters" }, this.panel);
+      const letters = make("div", { class: "ml-letters" }, this.panel);
       this.letters = LETTERS.map((letter) =>
-        this.button(letter, () => this.choose(letter), letters, { class: "ml-button ml-letter" }),
+        this.button(letter, () => this.choose(letter), letters, "ml-letter"),
       );
-      const answers = this.add("div", { class: "ml-answers" }, this.panel);
-      this.button("X is A", () => this.answer(0), answers, { class: "ml-button ml-main" });
-      this.button("X is B", () => this.answer(1), answers, { class: "ml-button ml-main" });
+      const answers = make("div", { class: "ml-answers" }, this.panel);
+      this.button("X is A", () => this.answer(0), answers, "ml-main");
+      this.button("X is B", () => this.answer(1), answers, "ml-main");
       const end = this.#trials.length ? "Stop and reveal" : "Leave the test";
       this.button(end, () => (this.#trials.length ? this.reveal() : this.leave()), answers);
       const keys = "Keys: A, B and X to switch, space to start and stop.";
-      this.add("p", { class: "ml-note ml-hint" }, this.panel, keys);
+      make("p", { class: "ml-note ml-hint" }, this.panel, keys);
       this.choose("A"); // going on with the next X would tell what this one was
       this.letters[0].focus();
       this.say(this.#trials.length ? `Answer noted. ${words}.` : `${words}.`);
@@ -207,17 +197,17 @@
       this.clear(words);
       const which = `A was ${a}, B was ${b}.`;
       const meaning = verdict(right, trials.length);
-      this.add("p", {}, this.panel, which);
-      this.add("p", { class: "ml-verdict" }, this.panel, meaning);
-      const list = this.add("ol", { class: "ml-trials" }, this.panel);
+      make("p", {}, this.panel, which);
+      make("p", { class: "ml-verdict" }, this.panel, meaning);
+      const list = make("ol", { class: "ml-trials" }, this.panel);
       for (const [was, said] of trials) {
         const mark = was === said ? "right" : "wrong";
         const text = `X was ${LETTERS[was]}, you said ${LETTERS[said]}: ${mark}`;
-        this.add("li", { "data-right": was === said }, list, text);
+        make("li", { "data-right": was === said }, list, text);
       }
-      const end = this.add("div", { class: "ml-answers" }, this.panel);
+      const end = make("div", { class: "ml-answers" }, this.panel);
       this.button("Test again", () => this.showSetup(), end);
-      this.button("Back to the player", () => this.leave(), end, { class: "ml-button ml-main" });
+      this.button("Back to the player", () => this.leave(), end, "ml-main");
       this.say(`${words}. ${which} ${meaning}`);
       this.head.focus();
     }
@@ -237,7 +227,7 @@
       stage.deck.choose(this.before);
       this.panel.remove();
       this.hide(false);
-      stage.render();
+      stage.changed();
       this.say("The blind test is over.");
       stage.blindButton.focus();
     }
@@ -245,9 +235,8 @@
 
   shared.byGuessing = byGuessing;
   shared.addBlindTest = (stage) => {
-    const button = shared.make("button", { type: "button", class: "ml-button ml-blind-open" }, stage.bar, "Blind test");
-    button.addEventListener("click", () => new BlindTest(stage));
-    stage.blindButton = button;
-    stage.render();
+    stage.blindButton = make("button", { type: "button", class: "ml-button ml-blind-open" }, stage.bar, "Blind test");
+    stage.blindButton.addEventListener("click", () => new BlindTest(stage));
+    stage.changed();
   };
 })();

@@ -3,77 +3,71 @@
  * figures are files. Without this script a page shows the setting at the start and the list.
  *
  * Only files of the setting that is shown are loaded. A sound that plays goes on at the same place
- * when the setting changes (explorer-deck.js).
+ * when the setting changes (listen.js).
  */
 (() => {
   "use strict";
 
-  if (window.mlExplorers) return; // a notebook holds this script once for each explorer
-  window.mlExplorers = true;
-
+  const { make, whenReady, oneAtATime, announceStart, openDeck } = globalThis.MusiclibListen;
   const SPOKEN_AFTER_MS = 400;
   const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
   let count = 0;
 
-  function make(tag, className, text) {
-    const element = document.createElement(tag);
-    if (className) element.className = className;
-    if (text !== undefined) element.textContent = text;
-    return element;
+  const numbers = (text) => text.split(" ").map(Number);
+
+  function setText(element, text) {
+    if (element.textContent !== text) element.textContent = text;
+  }
+
+  function copyText(from, to, selector) {
+    setText(to.querySelector(selector), from.querySelector(selector).textContent);
+  }
+
+  function copyFacts(from, to) {
+    const [facts, place] = [from, to].map((each) => each.querySelector(":scope > .mx-facts"));
+    if (facts && place) place.replaceChildren(...facts.cloneNode(true).children);
+    else if (facts) to.append(facts.cloneNode(true));
+    else place?.remove();
   }
 
   /** A slider over the values that exist, or a group of choices. */
   class Control {
     constructor(spec, key, chosen) {
       this.spec = spec;
-      this.chosen = chosen;
-      this.offered = spec.texts.map((_, index) => index);
-      this.element = make(spec.slides ? "div" : "fieldset", "mx-control");
-      if (spec.slides) this.buildSlider(key);
-      else this.buildChoice(key);
+      this.offered = [];
+      this.element = make(spec.slides ? "div" : "fieldset", { class: "mx-control" });
+      if (spec.slides) this.buildSlider(key, chosen);
+      else this.buildChoice(key, chosen);
     }
 
-    buildSlider(key) {
-      const label = make("label", "mx-name", this.spec.label);
-      this.input = make("input");
-      this.input.type = "range";
-      this.input.id = label.htmlFor = key;
-      this.input.min = 0;
-      this.input.step = 1;
-      this.output = make("output", "mx-value");
-      this.output.htmlFor = key;
+    buildSlider(key, chosen) {
+      make("label", { class: "mx-name", for: key }, this.element, this.spec.label);
       // The slider says its value itself; read aloud twice it would be a nuisance.
-      this.output.setAttribute("aria-live", "off");
-      this.input.addEventListener("input", () => this.chosen(this.offered[this.input.value]));
-      this.element.append(label, this.output, this.input);
+      this.output = make("output", { class: "mx-value", for: key, "aria-live": "off" }, this.element);
+      this.input = make("input", { type: "range", id: key, min: 0, step: 1 }, this.element);
+      this.input.addEventListener("input", () => chosen(this.offered[this.input.value]));
     }
 
-    buildChoice(key) {
-      this.element.append(make("legend", "mx-name", this.spec.label));
-      const row = make("div", "mx-choices");
+    buildChoice(key, chosen) {
+      make("legend", { class: "mx-name" }, this.element, this.spec.label);
+      const row = make("div", { class: "mx-choices" }, this.element);
       this.radios = this.spec.texts.map((text, index) => {
-        const label = make("label", "mx-choice");
-        const radio = make("input");
-        radio.type = "radio";
-        radio.name = key;
-        radio.addEventListener("change", () => this.chosen(index));
-        label.append(radio, make("span", "", text));
-        row.append(label);
+        const label = make("label", { class: "mx-choice" }, row);
+        const radio = make("input", { type: "radio", name: key }, label);
+        make("span", {}, label, text);
+        radio.addEventListener("change", () => chosen(index));
         return radio;
       });
-      this.element.append(row);
     }
 
     show(value, offered) {
       this.offered = offered;
-      if (this.radios) {
-        this.radios.forEach((radio, index) => {
-          radio.checked = index === value;
-          radio.disabled = !offered.includes(index);
-          radio.parentElement.hidden = radio.disabled;
-        });
-        return;
-      }
+      this.radios?.forEach((radio, index) => {
+        radio.checked = index === value;
+        radio.disabled = !offered.includes(index);
+        radio.parentElement.hidden = radio.disabled;
+      });
+      if (!this.input) return;
       this.input.max = offered.length - 1;
       this.input.value = offered.indexOf(value);
       this.input.hidden = offered.length < 2; // it could not be moved
@@ -88,71 +82,61 @@
       this.key = `mx-input-${++count}`;
       this.stage = root.querySelector(".mx-stage");
       this.now = root.querySelector(".mx-now");
-      this.frames = new Map();
-      for (const item of root.querySelectorAll("[data-mx-at]")) {
-        this.frames.set(item.dataset.mxAt, item);
-      }
+      this.frames = new Map([...root.querySelectorAll("[data-mx-at]")].map((item) => [item.dataset.mxAt, item]));
       this.at = numbers(root.dataset.mxStart);
       this.wish = [...this.at]; // what was asked for, also where it does not exist
-      this.deck = new window.mlExplorerDeck(root, () => this.listen(), Number(root.dataset.mxSeconds));
-      root.mxDeck = this.deck;
       this.heard = null; // number of the pane whose sound plays or was heard last
+      const players = [...root.querySelectorAll("audio")].map((player) => player.getAttribute("src"));
+      this.sources = [...new Set(players)];
       this.build(JSON.parse(root.dataset.mx));
+      openDeck(this, this.sources, Number(root.dataset.mxSeconds), true);
+      oneAtATime(this.stage, () => this.deck.wanted && this.deck.pause()); // the list has other players
+      root.mxExplorer = this;
+      root.classList.add("mx-ready");
       this.show();
     }
 
     build(specs) {
-      const box = make("div", "mx-controls");
+      const box = make("div", { class: "mx-controls" });
       this.controls = specs.map((spec, place) => {
-        const chosen = (value) => this.choose(place, value);
-        const control = new Control(spec, `${this.key}-${place}`, chosen);
+        const control = new Control(spec, `${this.key}-${place}`, (value) => this.choose(place, value));
         // What cannot be changed is no control.
         if (spec.texts.length > 1) box.append(control.element);
         return control;
       });
-      this.status = make("p", "mx-status");
-      this.status.setAttribute("role", "status");
+      this.status = make("p", { class: "mx-status ml-hidden", role: "status" });
       this.stage.before(box);
       this.stage.after(this.status);
       this.panes = [...this.stage.querySelectorAll(".mx-pane")].map((pane, number) => this.equip(pane, number));
-      if (this.panes.some((pane) => pane.button)) this.stage.before(this.buildTransport());
+      if (this.panes.some((pane) => pane.button)) this.buildTransport();
       this.root.addEventListener("keydown", (event) => this.onKey(event));
-      this.root.classList.add("mx-ready");
     }
 
     /** Put a button in the place of a pane's player. */
     equip(pane, number) {
       const player = pane.querySelector("audio");
       if (!player) return { pane };
-      const button = make("button", "mx-play");
-      button.type = "button";
+      const button = make("button", { class: "mx-play ml-button", type: "button" });
+      make("span", { class: "ml-sign", "aria-hidden": "true" }, button);
+      const text = make("span", {}, button);
       button.addEventListener("click", () => this.toggle(number));
-      const source = player.getAttribute("src");
       player.replaceWith(button);
-      return { pane, button, source };
+      return { pane, button, text, source: player.getAttribute("src") };
     }
 
     buildTransport() {
-      const bar = make("div", "mx-transport");
-      const label = make("label", "mx-name", "Position");
-      this.position = make("input");
-      this.position.type = "range";
-      this.position.id = label.htmlFor = `${this.key}-position`;
-      this.position.min = 0;
-      this.position.step = 0.05;
-      this.position.value = 0;
+      const bar = make("div", { class: "mx-transport" });
+      const id = `${this.key}-position`;
+      make("label", { class: "mx-name", for: id }, bar, "Position");
+      this.time = make("span", { class: "mx-value", "aria-hidden": "true" }, bar);
+      const repeat = make("label", { class: "mx-choice" }, bar);
+      const box = make("input", { type: "checkbox" }, repeat);
+      make("span", {}, repeat, "Repeat");
+      box.checked = true;
+      box.addEventListener("change", () => (this.deck.loop = box.checked));
+      this.position = make("input", { type: "range", id, min: 0, step: 0.05, value: 0 }, bar);
       this.position.addEventListener("input", () => this.deck.seek(Number(this.position.value)));
-      this.time = make("span", "mx-value");
-      this.time.setAttribute("aria-hidden", "true");
-      const repeat = make("label", "mx-choice");
-      const box = make("input");
-      box.type = "checkbox";
-      box.checked = this.deck.loops;
-      box.addEventListener("change", () => this.deck.repeat(box.checked));
-      repeat.append(box, make("span", "", "Repeat"));
-      bar.append(label, this.time, repeat, this.position);
-      this.transport = bar;
-      return bar;
+      this.stage.before(bar);
     }
 
     choose(place, value) {
@@ -190,26 +174,34 @@
         copyText(from, to.pane, ".mx-label");
         copyFacts(from, to.pane);
         const [picture, image] = [from, to.pane].map((pane) => pane.querySelector("img"));
-        if (image.getAttribute("src") !== picture.getAttribute("src")) {
-          image.src = picture.getAttribute("src");
-        }
+        if (image.getAttribute("src") !== picture.getAttribute("src")) image.src = picture.getAttribute("src");
         image.alt = picture.alt;
         if (to.button) to.source = from.querySelector("audio").getAttribute("src");
       });
-      const heard = this.panes[this.heard];
-      if (this.deck.playing && heard) this.deck.play(heard.source);
-      this.listen();
+      if (this.deck.wanted) this.hear();
+      this.changed();
       this.say(item);
     }
 
+    /** Let the deck have the sound of the pane that is heard. */
+    hear() {
+      const index = this.sources.indexOf(this.panes[this.heard].source);
+      if (index !== this.deck.chosen) this.deck.choose(index);
+    }
+
     toggle(number) {
-      if (this.deck.playing && this.heard === number) {
+      if (this.deck.wanted && this.heard === number) {
         this.deck.pause();
-      } else {
-        this.heard = number;
-        this.deck.play(this.panes[number].source);
+        return;
       }
-      this.listen();
+      this.heard = number;
+      this.hear();
+      setText(this.status, "");
+      if (!this.deck.wanted) {
+        announceStart(this.stage);
+        this.deck.play();
+      }
+      this.changed();
     }
 
     onKey(event) {
@@ -220,34 +212,33 @@
       const number = voices[Number(event.key)];
       if (number === undefined) return;
       event.preventDefault();
-      if (!this.deck.playing || this.heard !== number) this.toggle(number);
+      if (!this.deck.wanted || this.heard !== number) this.toggle(number);
+    }
+
+    failed() {
+      setText(this.status, "This sound could not be loaded.");
     }
 
     /** Show what is heard, and where it is. */
-    listen() {
-      this.panes.forEach(({ pane, button }, number) => {
+    changed() {
+      const { position, duration, wanted, playing } = this.deck;
+      this.panes.forEach(({ pane, button, text }, number) => {
         if (!button) return;
-        const label = pane.querySelector(".mx-label").textContent;
-        const on = this.deck.playing && this.heard === number;
+        const on = wanted && this.heard === number;
+        button.toggleAttribute("data-playing", on);
         pane.toggleAttribute("data-mx-playing", on);
-        setText(button, on ? "Pause" : "Play");
-        button.setAttribute("aria-label", `${on ? "Pause" : "Play"}: ${label}`);
+        setText(text, on ? "Pause" : "Play");
+        button.setAttribute("aria-label", `${text.textContent}: ${pane.querySelector(".mx-label").textContent}`);
       });
-      if (!this.transport) return;
-      const { seconds, length: duration } = this.deck;
+      if (!this.position) return;
       this.position.max = duration;
-      this.position.value = seconds;
-      this.position.setAttribute("aria-valuetext", `${seconds.toFixed(1)} of ${duration.toFixed(1)} seconds`);
-      setText(this.time, `${seconds.toFixed(1)} / ${duration.toFixed(1)} s`);
-      this.root.style.setProperty("--mx-at", duration ? seconds / duration : 0);
-      this.stage.toggleAttribute("data-mx-begun", this.deck.playing || seconds > 0);
-      if (this.deck.failed) setText(this.status, "This sound could not be loaded.");
-      if (this.deck.playing && !calm.matches && !this.frame) {
-        this.frame = requestAnimationFrame(() => {
-          this.frame = 0;
-          this.listen();
-        });
-      }
+      this.position.value = position;
+      this.position.setAttribute("aria-valuetext", `${position.toFixed(1)} of ${duration.toFixed(1)} seconds`);
+      setText(this.time, `${position.toFixed(1)} / ${duration.toFixed(1)} s`);
+      this.root.style.setProperty("--ml-at", duration ? position / duration : 0);
+      this.stage.toggleAttribute("data-mx-begun", wanted || position > 0);
+      cancelAnimationFrame(this.frame);
+      if (playing && !calm.matches) this.frame = requestAnimationFrame(() => this.changed());
     }
 
     /** Tell screen readers the figures, once the slider rests. */
@@ -264,27 +255,7 @@
     }
   }
 
-  const numbers = (text) => text.split(" ").map(Number);
-
-  function setText(element, text) {
-    if (element.textContent !== text) element.textContent = text;
-  }
-
-  function copyText(from, to, selector) {
-    setText(to.querySelector(selector), from.querySelector(selector).textContent);
-  }
-
-  function copyFacts(from, to) {
-    const [facts, place] = [from, to].map((each) => each.querySelector(":scope > .mx-facts"));
-    if (facts && place) place.replaceChildren(...facts.cloneNode(true).children);
-    else if (facts) to.append(facts.cloneNode(true));
-    else place?.remove();
-  }
-
-  function begin() {
+  whenReady(() => {
     document.querySelectorAll(".mx[data-mx]:not(.mx-ready)").forEach((root) => new Explorer(root));
-  }
-
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);
-  else begin();
+  });
 })();

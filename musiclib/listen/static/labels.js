@@ -1,7 +1,11 @@
 /*
- * Label tests ([data-ml-labels]): one track at a time, heard and labelled without its title. Without
+ * Label tests ([data-ml-labels]): one track at a time, heard and labelled without its title; at the end
+ * how often the reader's labels agree with the book's, and every track with what is known of it. Without
  * this script a test is a list of sounds with the book's labels folded away. Nothing is kept but in
- * memory. `labels-result.js` shows what came of it.
+ * memory.
+ *
+ * Labels are numbers of choices. A reader's label is null for a track that was skipped, and undefined
+ * for one that did not come.
  *
  * Keys, while the focus is in a test: 1 to 9 choose a label, 0 skips, space starts and stops, the left
  * arrow goes back, the right one on to what was answered already. A button keeps its space.
@@ -9,10 +13,14 @@
 (() => {
   "use strict";
 
-  const shared = (globalThis.MusiclibLabels ??= {});
-  const { make, isLabel, count, capital } = shared;
+  const { make, whenReady } = globalThis.MusiclibListen;
   const ENOUGH = 5; // labels after which the result may be asked for
   const FAILED = "This track cannot be played. Try again, or skip it.";
+
+  const isLabel = (label) => Number.isInteger(label);
+  const count = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
+  const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
+  const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
   /** The numbers below `length` in an order that the seed decides, the same in every browser. */
   function shuffled(length, seed) {
@@ -31,6 +39,169 @@
     return order;
   }
 
+  /** A row of a table: its heading and its cells, which may be empty. */
+  function addRow(body, heading, cells) {
+    const row = make("tr", {}, body);
+    make("th", { scope: "row" }, row, heading);
+    return cells.map((text) => make("td", {}, row, text));
+  }
+
+  function addHead(table, names, start) {
+    const row = make("tr", {}, make("thead", {}, table));
+    if (!start) make("td", {}, row);
+    return [...(start ? [start] : []), ...names].map((name) => make("th", { scope: "col" }, row, name));
+  }
+
+  class Result {
+    /**
+     * @param parent element that the result goes into
+     * @param choices names of the labels
+     * @param tracks all tracks, in the order in which they came
+     * @param labels the reader's label of each
+     * @param hooks play(track), which starts or stops its sound, and again()
+     */
+    constructor(parent, choices, tracks, labels, hooks) {
+      Object.assign(this, { choices, tracks, labels, hooks });
+      this.classified = tracks.some(({ prediction }) => isLabel(prediction));
+      this.known = tracks.filter((_, index) => isLabel(labels[index]));
+      this.given = labels.filter(isLabel);
+      this.buttons = new Map();
+      const { length } = this.known;
+      const agree = this.known.filter(({ truth }, index) => truth === this.given[index]).length;
+      const words = length ? `You and the book agree on ${agree} of ${count(length, "track")}` : "You labelled no track";
+      this.head = make("p", { class: "ml-labels-count", tabindex: "-1" }, parent, words);
+      this.summary = `${words}. ${this.effort()}`;
+      make("p", {}, parent, this.effort());
+      if (length) {
+        const tables = make("div", { class: "ml-labels-tables" }, parent);
+        this.buildShares(make("div", {}, tables));
+        this.buildConfusion(make("div", {}, tables));
+      }
+      this.buildTracks(parent);
+      const again = make("button", { type: "button", class: "ml-button ml-main" }, parent, "Start again, in another order");
+      again.addEventListener("click", () => hooks.again());
+    }
+
+    /** How much was labelled. */
+    effort() {
+      const all = this.labels.length;
+      const skipped = this.labels.filter((label) => label === null).length;
+      const left = all - skipped - this.given.length;
+      const parts = [`You labelled ${this.given.length} of ${count(all, "track")}`];
+      if (skipped) parts.push(`skipped ${skipped}`);
+      if (left) parts.push(`left out ${left}`);
+      const last = parts.length > 1 ? ` and ${parts.pop()}` : "";
+      return `${parts.join(", ")}${last}.`;
+    }
+
+    buildShares(parent) {
+      const { known, given, choices } = this;
+      const table = make("table", { class: "ml-labels-shares" }, parent);
+      make("caption", {}, table, "How often labels are the book's");
+      const columns = ["You", ...(this.classified ? ["Classifier"] : [])];
+      addHead(table, columns, "Tracks you labelled");
+      const body = make("tbody", {}, table);
+      const addShares = (name, of, counts, digits = 0) =>
+        addRow(body, name, columns.map((_, n) => (of ? `${counts[n].toFixed(digits)} of ${of} ` : "none"))).forEach(
+          (cell, n) => of && make("span", { class: "ml-note" }, cell, percent(counts[n] / of)),
+        );
+      const parts = {
+        all: () => true,
+        "documented labels": ({ guessed }) => !guessed,
+        "guessed labels": ({ guessed }) => guessed,
+      };
+      for (const [name, belongs] of Object.entries(parts)) {
+        const some = known.filter(belongs);
+        const yours = known.filter((track, index) => belongs(track) && track.truth === given[index]).length;
+        const theirs = some.filter(({ truth, prediction }) => truth === prediction).length;
+        addShares(name, some.length, [yours, theirs]);
+      }
+      const { length } = known;
+      addShares("all, by chance", length, Array(2).fill(length / choices.length), 1);
+      // What so few labels can tell, and what they cannot.
+      const step = length > 1 ? `Each track is ${percent(1 / length)} of your score` : "This is a single track";
+      const caution =
+        `By chance: one of the ${choices.length} genres drawn blindly for each track. ${step}, and you are one ` +
+        "listener: the numbers describe these tracks, and prove nothing about others.";
+      make("p", { class: "ml-note" }, parent, caution);
+    }
+
+    /** How often each label was given (columns) where the book has each label (rows). */
+    buildConfusion(parent) {
+      const { choices } = this;
+      const counts = choices.map(() => Array(choices.length).fill(0));
+      this.known.forEach(({ truth }, index) => (counts[truth][this.given[index]] += 1));
+      const most = Math.max(...counts.flat());
+      // Many genres do not fit a phone: then the table moves in a frame of its own.
+      const frame = make("div", { class: "ml-labels-frame" }, parent);
+      const table = make("table", { class: "ml-labels-confusion" }, frame);
+      make("caption", {}, table, "The book (rows) and you (columns)");
+      addHead(table, choices.map(() => "")).forEach((head, index) => make("span", {}, head, choices[index]));
+      const body = make("tbody", {}, table);
+      counts.forEach((row, truth) => {
+        addRow(body, choices[truth], row.map((number) => (number ? String(number) : ""))).forEach((cell, label) => {
+          cell.toggleAttribute("data-agrees", truth === label);
+          cell.style.setProperty("--ml-share", row[label] / most);
+        });
+      });
+      if (frame.scrollWidth <= frame.clientWidth) return;
+      const reach = { tabindex: "0", role: "region", "aria-label": "Which label was given for which" };
+      for (const [key, value] of Object.entries(reach)) frame.setAttribute(key, value);
+    }
+
+    buildTracks(parent) {
+      make("p", { class: "ml-labels-subtitle" }, parent, "The tracks, in the order in which they came");
+      const list = make("ol", { class: "ml-labels-tracks" }, parent);
+      list.toggleAttribute("data-classified", this.classified);
+      this.tracks.forEach((track, index) => {
+        const { title, artist, truth, evidence, prediction } = track;
+        const item = make("li", {}, list);
+        const button = make("button", { type: "button", class: "ml-button ml-labels-small" }, item);
+        make("span", { class: "ml-sign", "aria-hidden": "true" }, button);
+        button.addEventListener("click", () => this.hooks.play(track));
+        const what = make("p", { class: "ml-labels-what" }, item);
+        make("b", {}, what, title);
+        if (artist) make("span", { class: "ml-note" }, what, artist);
+        const facts = make("dl", {}, item);
+        const book = this.fact(facts, "Book", this.choices[truth]);
+        make("span", { class: "ml-note" }, book, ` ${evidence}`);
+        const label = this.labels[index];
+        const none = label === null ? "skipped" : "not labelled";
+        this.fact(facts, "You", this.choices[label] ?? none, isLabel(label) ? label === truth : "none");
+        if (this.classified) this.fact(facts, "Classifier", this.choices[prediction], prediction === truth);
+        const alert = make("p", { class: "ml-alert", role: "alert" }, item);
+        this.buttons.set(track, { button, name: artist ? `${title}, ${artist}` : title, alert });
+      });
+      this.show(null);
+    }
+
+    /** A name with a label; `mark`: whether it is the book's, or "none" for no label at all. */
+    fact(list, name, value, mark) {
+      const pair = make("div", mark === "none" ? { "data-mark": "none" } : {}, list);
+      make("dt", {}, pair, name);
+      const words = make("dd", {}, pair, value);
+      if (mark === true) {
+        make("span", { class: "ml-labels-tick", "aria-hidden": "true" }, words, " ✓");
+        make("span", { class: "ml-hidden" }, words, ", as the book");
+      }
+      return words;
+    }
+
+    /** Say why a track is silent. */
+    fail(track, words) {
+      this.buttons.get(track).alert.textContent = words;
+    }
+
+    /** Show which track plays; null for none. */
+    show(playing) {
+      for (const [track, { button, name, alert }] of this.buttons) {
+        if (track === playing) alert.textContent = "";
+        button.toggleAttribute("data-playing", track === playing);
+        button.setAttribute("aria-label", `${track === playing ? "Pause" : "Play"} ${name}`);
+      }
+    }
+  }
+
   class LabelTest {
     constructor(root) {
       this.root = root;
@@ -44,66 +215,54 @@
       this.current = null; // the track that plays, or is to play
       this.wanted = false;
       this.build();
-      this.listen();
+      root.addEventListener("keydown", (event) => this.onKey(event));
+      this.pool.forEach((track) => this.listen(track));
       plain.hidden = true;
       root.setAttribute("data-on", "");
       this.begin();
     }
 
     build() {
-      const { root } = this;
-      this.desk = make("div", { class: "ml-labels-desk" }, root);
+      const desk = make("div", { class: "ml-labels-desk" }, this.root);
+      this.desk = desk;
       const intro =
         "Listen, then choose a genre. Titles, artists and the book's labels come at the end. " +
         "Your labels stay on this page.";
-      make("p", { class: "ml-note" }, this.desk, intro);
-      this.buildProgress(this.desk);
-      this.buildBar(this.desk);
-      const group = make("div", { class: "ml-labels-choices", role: "group", "aria-label": "Genre" }, this.desk);
-      this.buttons = this.choices.map((name, index) => {
-        const button = this.button(capital(name), () => this.answer(index), group, { "aria-pressed": "false" });
-        if (index < 9) button.prepend(make("kbd", { "aria-hidden": "true" }, null, String(index + 1)));
-        return button;
-      });
-      this.buildEnds(this.desk);
-      this.alert = make("p", { class: "ml-labels-alert", role: "alert" }, this.desk);
-      this.sheet = make("div", { class: "ml-labels-result", hidden: "" }, root);
-      this.status = make("span", { class: "ml-hidden", role: "status" }, root);
-    }
-
-    buildProgress(parent) {
-      const line = make("div", { class: "ml-labels-line" }, parent);
+      make("p", { class: "ml-note" }, desk, intro);
+      const line = make("div", { class: "ml-labels-line" }, desk);
       this.head = make("p", { class: "ml-labels-count", tabindex: "-1" }, line);
       this.tally = make("p", { class: "ml-note" }, line);
-      const steps = make("div", { class: "ml-labels-steps", "aria-hidden": "true" }, parent);
+      const steps = make("div", { class: "ml-labels-steps", "aria-hidden": "true" }, desk);
       this.steps = this.pool.map(() => make("span", {}, steps));
-    }
-
-    buildBar(parent) {
-      const bar = make("div", { class: "ml-labels-bar" }, parent);
-      this.playButton = this.button("", () => this.toggle(), bar, { class: "ml-labels-main ml-labels-play" });
-      make("span", { class: "ml-labels-sign", "aria-hidden": "true" }, this.playButton);
+      const bar = make("div", { class: "ml-bar" }, desk);
+      this.playButton = this.button("", () => this.toggle(), bar, { class: "ml-play ml-button ml-main" });
+      make("span", { class: "ml-sign", "aria-hidden": "true" }, this.playButton);
       this.playText = make("span", {}, this.playButton, "Play");
-      this.clock = make("span", { class: "ml-labels-clock" }, bar);
-      this.backButton = this.button("Back", () => this.back(), bar, { class: "ml-labels-back" });
-      this.onButton = this.button("Forward", () => this.forward(), bar, { class: "ml-labels-forward" });
-    }
-
-    buildEnds(parent) {
-      const ends = make("div", { class: "ml-labels-ends" }, parent);
-      this.skipButton = this.button("Don't know, skip", () => this.answer(null), ends);
-      this.skipButton.prepend(make("kbd", { "aria-hidden": "true" }, null, "0"));
+      this.clock = make("span", { class: "ml-time" }, bar);
+      this.backButton = this.button("Back", () => this.back(), bar, { class: "ml-button ml-labels-back" });
+      this.onButton = this.button("Forward", () => this.forward(), bar);
+      const group = make("div", { class: "ml-labels-choices", role: "group", "aria-label": "Genre" }, desk);
+      this.buttons = this.choices.map((name, index) => {
+        const button = this.button(capital(name), () => this.answer(index), group, { "aria-pressed": "false" });
+        if (index < 9) button.prepend(make("kbd", { class: "ml-key", "aria-hidden": "true" }, null, String(index + 1)));
+        return button;
+      });
+      const ends = make("div", { class: "ml-bar" }, desk);
+      const skip = this.button("Don't know, skip", () => this.answer(null), ends);
+      skip.prepend(make("kbd", { class: "ml-key", "aria-hidden": "true" }, null, "0"));
       this.endButton = this.button("Show result", () => this.finish(), ends);
       this.endNote = make("span", { class: "ml-note" }, ends);
-      const digits = Math.min(this.choices.length, 9);
       const keys =
-        `Keys, once the focus is here: 1 to ${digits} choose, 0 skips, space plays and pauses, ` +
-        "the left arrow goes back.";
-      make("p", { class: "ml-note ml-labels-keys" }, parent, keys);
+        `Keys, once the focus is here: 1 to ${Math.min(this.choices.length, 9)} choose, 0 skips, space plays and ` +
+        "pauses, the left arrow goes back.";
+      make("p", { class: "ml-note ml-hint" }, desk, keys);
+      this.alert = make("p", { class: "ml-alert", role: "alert" }, desk);
+      this.sheet = make("div", { class: "ml-labels-result", hidden: "" }, this.root);
+      this.status = make("span", { class: "ml-hidden", role: "status" }, this.root);
     }
 
     button(text, act, parent, attributes = {}) {
-      const button = make("button", { type: "button", ...attributes }, parent);
+      const button = make("button", { type: "button", class: "ml-button", ...attributes }, parent);
       if (text) make("span", {}, button, text);
       button.addEventListener("click", (event) => {
         act();
@@ -113,28 +272,17 @@
       return button;
     }
 
-    listen() {
-      this.root.addEventListener("keydown", (event) => this.onKey(event));
-      for (const track of this.pool) {
-        const { audio } = track;
-        audio.addEventListener("playing", () => track === this.current && this.render());
-        audio.addEventListener("timeupdate", () => track === this.current && this.tick());
-        audio.addEventListener("pause", () => {
-          if (track !== this.current || !audio.paused) return;
-          this.wanted = false; // something else on the page may have stopped it
-          this.render();
-        });
-        audio.addEventListener("error", () => track === this.current && this.fail(FAILED));
-      }
-      // One sound at a time: player.js tells how. Notebooks have no player.js, so a test sees to it
-      // that media elements stop each other there too.
-      document.addEventListener("ml:start", (event) => this.onStart(event.detail.source));
-      document.addEventListener("play", (event) => this.onStart(event.target), true);
-    }
-
-    /** Something on the page began to sound. */
-    onStart(source) {
-      if (!this.root.contains(source)) this.pause();
+    listen(track) {
+      const { audio } = track;
+      const on = (type, act) => audio.addEventListener(type, () => track === this.current && act());
+      on("playing", () => this.render());
+      on("timeupdate", () => this.tick());
+      on("error", () => this.fail(FAILED));
+      on("pause", () => {
+        if (!audio.paused) return;
+        this.wanted = false; // something else on the page may have stopped it
+        this.render();
+      });
     }
 
     onKey(event) {
@@ -179,10 +327,6 @@
       return `Track ${this.at + 1} of ${this.tracks.length}`;
     }
 
-    get labelled() {
-      return this.labels.filter(isLabel).length;
-    }
-
     say(text) {
       this.status.textContent = text;
     }
@@ -190,32 +334,24 @@
     /** Give the track a label, or null for none, and go on to the next one. */
     answer(label) {
       this.labels[this.at] = label;
-      const words = label === null ? "Skipped" : capital(this.choices[label]);
-      if (this.at + 1 === this.tracks.length) {
-        this.finish();
-        return;
-      }
-      this.at += 1;
-      this.cue(this.tracks[this.at]);
-      this.say(`${words}. ${this.place}.`);
+      if (this.at + 1 === this.tracks.length) this.finish();
+      else this.visit(this.at + 1, label === null ? "Skipped. " : `${capital(this.choices[label])}. `);
     }
 
     back() {
-      if (this.at > 0) this.revisit(this.at - 1);
+      if (this.at > 0) this.visit(this.at - 1);
     }
 
     /** To the next track, if this one has been answered. */
     forward() {
-      const last = this.at + 1 === this.tracks.length;
-      if (!last && this.labels[this.at] !== undefined) this.revisit(this.at + 1);
+      if (this.at + 1 < this.tracks.length && this.labels[this.at] !== undefined) this.visit(this.at + 1);
     }
 
-    revisit(at) {
+    visit(at, words = "") {
       this.at = at;
       this.cue(this.tracks[at]);
       const label = this.labels[at];
-      const words = isLabel(label) ? ` Your label: ${this.choices[label]}.` : "";
-      this.say(`${this.place}.${words}`);
+      this.say(`${words}${this.place}.${isLabel(label) ? ` Your label: ${this.choices[label]}.` : ""}`);
     }
 
     /** Change to the start of another track, which goes on sounding if the last one did. */
@@ -231,15 +367,18 @@
 
     play() {
       const track = this.current;
+      const { audio } = track;
       this.wanted = true;
       this.alert.textContent = "";
-      this.announce();
-      const { audio } = track;
       audio.loop = true;
       audio.preload = "auto";
       if (audio.error) audio.load(); // once more: a failed network may be back
       audio.play().then(
-        () => track === this.current && this.prepare(),
+        () => {
+          // The track that comes next is to start at once.
+          const next = track === this.current && !this.desk.hidden && this.tracks[this.at + 1];
+          if (next) next.audio.preload = "auto";
+        },
         (error) => {
           // Another was started before this one began, or it was stopped.
           if (error.name === "AbortError" || track !== this.current || !this.wanted) return;
@@ -247,19 +386,6 @@
         },
       );
       this.render();
-    }
-
-    /** Load the track that comes next, so that it starts at once. */
-    prepare() {
-      const next = this.desk.hidden ? null : this.tracks[this.at + 1];
-      if (next) next.audio.preload = "auto";
-    }
-
-    announce() {
-      document.dispatchEvent(new CustomEvent("ml:start", { detail: { source: this.root } }));
-      for (const other of document.querySelectorAll("audio, video")) {
-        if (!this.root.contains(other)) other.pause();
-      }
     }
 
     pause() {
@@ -280,11 +406,11 @@
     }
 
     finish() {
-      if (this.at + 1 < this.tracks.length && this.labelled < this.enough) return;
+      if (this.at + 1 < this.tracks.length && this.labels.filter(isLabel).length < this.enough) return;
       this.pause();
       this.desk.hidden = true;
       this.sheet.hidden = false;
-      this.result = new shared.Result(this.sheet, this.choices, this.tracks, this.labels, {
+      this.result = new Result(this.sheet, this.choices, this.tracks, this.labels, {
         play: (track) => this.playInResult(track),
         again: () => this.again(),
       });
@@ -306,7 +432,8 @@
         this.result.show(this.wanted ? this.current : null);
         return;
       }
-      const { at, labels, labelled, enough } = this;
+      const { at, labels, enough } = this;
+      const labelled = labels.filter(isLabel).length;
       const skipped = labels.filter((label) => label === null).length;
       this.head.textContent = this.place;
       this.tally.textContent = `${labelled} labelled${skipped ? `, ${skipped} skipped` : ""}`;
@@ -338,14 +465,11 @@
     }
   }
 
-  Object.assign(shared, { shuffled });
+  globalThis.MusiclibLabels = { shuffled };
 
-  function run() {
+  whenReady(() => {
     for (const root of document.querySelectorAll("[data-ml-labels]:not([data-on])")) {
       root.mlLabels = new LabelTest(root);
     }
-  }
-
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", run);
-  else run();
+  });
 })();

@@ -1,4 +1,4 @@
-"""Figures for the dark theme and as SVG: paper and ink change places, colours and pictures stay."""
+"""Figures and tables as pages show them: small PNG, dark and narrow twins, SVG, CSV."""
 
 import hashlib
 import io
@@ -8,14 +8,24 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from IPython.core.formatters import DisplayFormatter
 from PIL import Image
 
 from musiclib import plot
-from musiclib.figures.dark import GROUND, INK, dark_colours, in_the_dark
-from musiclib.figures.picture import MAX_SVG_BYTES, figure_png, figure_svg
-from musiclib.figures.published import NARROW_INCHES, published_png
-from tests.figure_fixture import book_style  # noqa: F401
+from musiclib.plot.dark import GROUND, INK, dark_colours, in_the_dark
+from musiclib.plot.published import (
+    MAX_SVG_BYTES,
+    NARROW_INCHES,
+    csv_text,
+    figure_png,
+    figure_svg,
+    published_html,
+    published_png,
+    show_published_tables,
+)
+from tests.figure_fixture import RATE, book_style, tone
 
+__all__ = ["book_style"]
 pytestmark = pytest.mark.usefixtures("book_style")
 
 WHITE, BLACK = (1.0, 1.0, 1.0, 1.0), (0.1, 0.1, 0.1, 1.0)
@@ -52,12 +62,6 @@ def test_paper_and_ink_change_places():
     assert black[:3] * 255 == pytest.approx(INK, abs=2)
 
 
-def test_greys_keep_their_order_upside_down():
-    steps = np.linspace(0.1, 1, 10)
-    greys = dark_colours([(step, step, step, 1) for step in steps])
-    assert np.all(np.diff([luminance(grey) for grey in greys]) < 0)
-
-
 def test_colours_that_can_be_seen_stay_and_dark_ones_are_lightened():
     orange = (0.9, 0.62, 0.0, 1.0)
     kept, navy = dark_colours([orange, NAVY])
@@ -88,14 +92,6 @@ def test_a_figure_gets_a_dark_ground_and_light_text_and_is_itself_again():
     )
     assert count(dark, (255, 255, 255)) == 0
     assert figure_png(figure) == before
-
-
-def test_the_ground_is_transparent():
-    figure, _ = plt.subplots(figsize=(2, 2))
-    figure.canvas.draw()
-    with in_the_dark(figure):
-        picture = Image.open(io.BytesIO(figure_png(figure, GROUND))).convert("RGBA")
-    assert picture.getpixel((1, 1))[3] == 0
 
 
 def test_pictures_and_what_is_drawn_on_them_stay():
@@ -156,17 +152,6 @@ def test_clouds_of_marks_and_pictures_keep_an_svg_small():
     assert not left.collections[0].get_rasterized()
 
 
-def test_a_build_keeps_the_twins_under_the_hash_of_the_picture(tmp_path, monkeypatch):
-    figure, axes = plt.subplots(figsize=(4, 3))
-    axes.plot([0, 1], [0, 1])
-    monkeypatch.setenv("MUSICLIB_MEDIA_DIR", str(tmp_path))
-    name = hashlib.sha256(published_png(figure)).hexdigest()
-    found = sorted(path.name for path in (tmp_path / "figures").iterdir())
-    assert found == sorted(
-        f"{name}{kind}" for kind in ("-dark.png", ".svg", "-narrow.svg", "-narrow-dark.svg")
-    )
-
-
 def letters(text: bytes) -> float:
     """Height in pixels of the page, in a column of a phone, of the letters of 10 points."""
     width = float(re.search(rb'width="([0-9.]+)pt"', text)[1])
@@ -181,6 +166,8 @@ def test_a_narrow_twin_can_be_read_on_a_phone(tmp_path, monkeypatch):
     monkeypatch.setenv("MUSICLIB_MEDIA_DIR", str(tmp_path))
     places = [panel.get_subplotspec() for panel in panels]
     name = hashlib.sha256(published_png(figure)).hexdigest()
+    kinds = ("-dark.png", ".svg", "-narrow.svg", "-narrow-dark.svg")
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {name + k for k in kinds}
     text = (tmp_path / "figures" / f"{name}-narrow.svg").read_bytes()
     assert letters((tmp_path / "figures" / f"{name}.svg").read_bytes()) < 7
     assert letters(text) >= 11
@@ -248,7 +235,7 @@ def test_on_a_phone_the_words_of_a_forest_stand_above_its_rows(tmp_path, monkeyp
 
 
 def test_a_label_at_the_left_end_of_a_line_keeps_off_the_axis_of_a_narrow_twin():
-    from musiclib.figures.published import _narrow
+    from musiclib.plot.published import _narrow
 
     kbps = [0.5, 1.0, 4.0, 16.0, 48.0]
     table = pd.DataFrame({"system": "autoencoder", "kbps": kbps, "mean": [36, 38, 44, 58, 95]})
@@ -266,3 +253,66 @@ def test_a_label_at_the_left_end_of_a_line_keeps_off_the_axis_of_a_narrow_twin()
         assert under
         assert max(under) < box.y0
     assert label.xyann == place
+
+
+@pytest.mark.parametrize("colours", [3, 400])
+def test_a_published_figure_is_small_and_its_ground_stays_white(colours):
+    figure, (left, right) = plt.subplots(1, 2)
+    left.axis("off")
+    left.imshow(np.linspace(0.9, 0.999, colours)[None, :], cmap="gray", vmin=0, vmax=1)
+    left.axhspan(0.2, 0.5, color=(252 / 255, 252 / 255, 252 / 255))
+    plot.spectrogram(tone(seconds=3.0), RATE, axes=right)
+    plain = io.BytesIO()
+    figure.savefig(plain, format="png")
+    small = figure_png(figure)
+    assert len(small) < len(plain.getvalue()) / 2
+    before = np.asarray(Image.open(plain).convert("RGB"), int)
+    after = pixels(small)
+    assert before.shape == after.shape
+    assert tuple(after[0, 0]) == (255, 255, 255)
+    assert np.abs(before - after).mean() < 2.0
+
+
+@pytest.fixture
+def media(tmp_path, monkeypatch):
+    monkeypatch.setenv("MUSICLIB_MEDIA_DIR", str(tmp_path))
+    return tmp_path
+
+
+def saved(html, media):
+    name = re.search(r'data-ml-csv="([0-9a-f]+\.csv)"', html)[1]
+    return (media / "tables" / name).read_text(encoding="utf-8")
+
+
+def test_the_file_has_the_values_in_full(media):
+    frame = pd.DataFrame({"error (dB)": [1 / 3, -2e-9]}, index=pd.Index(["a", "b"], name="codec"))
+    back = pd.read_csv(io.StringIO(saved(published_html(frame), media)), index_col="codec")
+    pd.testing.assert_frame_equal(back, frame, check_exact=True)
+
+
+def test_a_styler_is_kept_as_its_data(media):
+    frame = pd.DataFrame({"word": ["music"], "n": [0.123456]})
+    html = published_html(frame.style.format(precision=1))
+    assert ">0.1<" in html
+    assert "0.123456" in saved(html, media)
+
+
+def test_plain_numbering_is_left_out_and_the_corner_names_the_rows():
+    assert csv_text(pd.DataFrame({"a": [1, 2]})) == "a\n1\n2\n"
+    frame = pd.DataFrame({"a": [1]}, index=["x"]).rename_axis(columns="codec")
+    assert csv_text(frame) == "codec,a\nx,1\n"
+
+
+def test_a_notebook_outside_a_build_is_left_alone(monkeypatch):
+    monkeypatch.delenv("MUSICLIB_MEDIA_DIR", raising=False)
+    formatter = DisplayFormatter()
+    show_published_tables(formatter)
+    assert "data-ml-csv" not in formatter.format(pd.DataFrame({"a": [1]}))[0]["text/html"]
+
+
+def test_a_build_shows_frames_and_stylers_with_their_files(media):
+    formatter = DisplayFormatter()
+    show_published_tables(formatter)
+    frame = pd.DataFrame({"a": [1]})
+    for shown in (frame, frame.style):
+        assert saved(formatter.format(shown)[0]["text/html"], media)

@@ -27,8 +27,7 @@ from matplotlib.patches import Patch
 from matplotlib.spines import Spine
 from matplotlib.text import Annotation, Text
 
-from musiclib.figures.picture import Colour
-
+Colour = tuple[int, int, int]
 Colours = npt.NDArray[np.float64]
 
 GROUND: Final[Colour] = (18, 18, 18)

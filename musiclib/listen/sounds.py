@@ -1,4 +1,4 @@
-"""Sounds and small pictures for a page: files beside it, or embedded in it.
+"""Sounds and small pictures for a page: what is said of them, and files beside it or inside it.
 
 The book's build sets ``MUSICLIB_MEDIA_DIR`` (a folder) and ``MUSICLIB_MEDIA_URL`` (that folder as
 the page addresses it). Then media become files there, which a page loads only when they are
@@ -11,11 +11,13 @@ has short ones as MP3, and says so.
 
 import base64
 import hashlib
+import html
 import io
 import os
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -25,14 +27,12 @@ import soundfile
 
 from musiclib.audio import FloatArray, to_mono, validate
 from musiclib.errors import AudioError, BookError
-from musiclib.figures.published import MEDIA_DIR
 from musiclib.files import replace_file
+from musiclib.plot.published import MEDIA_DIR
 
 MEDIA_URL: Final = "MUSICLIB_MEDIA_URL"
-
 STATIC: Final = Path(__file__).with_name("static")
 """Styles and scripts of players, explorers and maps."""
-
 # Browsers play FLAC within these rates; Chromium refuses lower ones.
 _RATES = range(3_000, 192_001)
 # Decoders overshoot by a decibel or two. A peak of 8 (18 dB) is no overshoot but a wrong scale.
@@ -43,6 +43,44 @@ _TYPES: Final = {
     ".png": "image/png",
     ".webp": "image/webp",
 }
+
+
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """A sound to listen to.
+
+    Attributes:
+        label: What the listener reads, such as "Opus 12 kbps".
+        audio: Samples at their true level, shape ``(N,)`` or ``(C, N)``.
+        sample_rate: Samples a second.
+        kbps: Measured bitrate, from the bytes of the coded clip; None where nothing was coded.
+        figures: Measured figures by name. A key of :data:`musiclib.metrics.METRICS` is shown with
+            that metric's label and unit, any other name as it is. Texts are shown as they are.
+    """
+
+    label: str
+    audio: FloatArray
+    sample_rate: int
+    kbps: float | None = None
+    figures: Mapping[str, float | str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        validate(self.audio, self.label or "audio")
+        if not self.label.strip():
+            raise AudioError("a sound to listen to needs a label, which readers see and hear read")
+        if self.sample_rate <= 0:
+            raise AudioError(f"the sample rate must be positive, got {self.sample_rate}")
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return float(self.audio.shape[-1] / self.sample_rate)
+
+    @property
+    def pcm_kbps(self) -> float:
+        """Bitrate of the sound as uncompressed 16-bit samples, in kbps."""
+        channels = 1 if self.audio.ndim == 1 else self.audio.shape[0]
+        return self.sample_rate * channels * 16 / 1000
 
 
 @dataclass(frozen=True)
@@ -123,20 +161,6 @@ def _check_scale(samples: FloatArray) -> None:
             f"the audio peaks at {largest:g}, but samples lie within [-1, 1]: "
             "divide integer samples by their full scale"
         )
-
-
-def slug(text: str) -> str:
-    """Words of a title as a file name: lower-case ASCII letters, digits and hyphens.
-
-    Args:
-        text: Any text.
-
-    Returns:
-        The name, not empty: text without a usable character becomes a digest of itself.
-    """
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii")
-    name = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:80].strip("-")
-    return name or hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 class MediaStore:
@@ -225,3 +249,71 @@ def inline_assets(*names: str) -> str:
     tags = [(name, "style" if name.endswith(".css") else "script") for name in names]
     texts = ((tag, (STATIC / name).read_text(encoding="utf-8")) for name, tag in tags)
     return "".join(f"<{tag}>{text}</{tag}>" for tag, text in texts)
+
+
+def slug(text: str) -> str:
+    """Words of a title as a file name: lower-case ASCII letters, digits and hyphens.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        The name, not empty: text without a usable character becomes a digest of itself.
+    """
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii")
+    name = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:80].strip("-")
+    return name or hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def escape(text: str) -> str:
+    """Text made safe for HTML, in elements and in quoted attributes."""
+    return html.escape(text, quote=True)
+
+
+def seconds_text(sound: Sound) -> str:
+    """Length of a sound in words, such as "10.0 s"."""
+    return f"{sound.seconds:.1f} s" if sound.seconds >= 1 else f"{sound.seconds:.2f} s"
+
+
+def kbps_text(kbps: float) -> str:
+    """A bitrate in words, such as "12.4 kbps" or "384 kbps"."""
+    return f"{kbps:.0f} kbps" if kbps >= 100 else f"{kbps:.1f} kbps"
+
+
+def number_text(value: float, digits: int = 1) -> str:
+    """A number in words, with a minus sign that is as long as a plus sign, such as "−14.2"."""
+    if not np.isfinite(value):
+        return "infinite" if value > 0 else "not defined" if np.isnan(value) else "minus infinity"
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")  # no "-0.0"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def clipping_text(sound: Sound, clipped: int) -> str:
+    """Notice that samples were clipped; empty where none was."""
+    if not clipped:
+        return ""
+    verb = "sample" if clipped == 1 else "samples"
+    return f"{clipped:,} of {sound.audio.size:,} {verb} clipped"
+
+
+def figure_pairs(sound: Sound) -> list[tuple[str, str]]:
+    """Measured figures as names and values, such as "LSD" and "7.20 dB"."""
+    from musiclib.metrics import METRICS
+
+    pairs = []
+    for name, value in sound.figures.items():
+        metric = METRICS.get(name)
+        label, unit = (metric.label, metric.unit) if metric else (name, "")
+        label = label.removeprefix("Predicted quality, ")  # there is little room beside a sound
+        digits = 0 if isinstance(value, str) else 1 if abs(value) >= 10 else 2
+        number = value if isinstance(value, str) else number_text(float(value), digits)
+        # A number and its unit stay on one line.
+        pairs.append((label, f"{number}\N{NO-BREAK SPACE}{unit}" if unit else number))
+    return pairs
+
+
+def figure_texts(sound: Sound) -> list[str]:
+    """Measured figures in words, such as "LSD 7.2 dB"."""
+    return [f"{label} {value}".strip() for label, value in figure_pairs(sound)]

@@ -1,18 +1,4 @@
-"""The verb *draw*: six figures that show every result of the book, from tidy tables.
-
-A tidy table has one row for each number: which system, at which setting, how large, and between
-which bounds. Such tables come from :func:`musiclib.evaluate` and :mod:`musiclib.stats`, and any
-data frame of the same form will do. A system keeps its colour in all figures.
-
-=================== ===========================================================================
-:func:`curves`      quality over bitrate, or any other line with an interval
-:func:`forest`      differences from a reference, one a row, with intervals
-:func:`dots`        values by category, for one system or several side by side
-:func:`loss_curves` training and validation loss over steps
-:func:`confusion`   which class was taken for which
-:func:`spectrogram` level over time and frequency
-=================== ===========================================================================
-"""
+"""Figures of tidy tables: curves, forest plots, dots, loss curves and confusion matrices."""
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, Literal
 
+import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -32,17 +19,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FuncFormatter, Locator, NullLocator
-from matplotlib.transforms import blended_transform_factory
+from matplotlib.transforms import Transform, blended_transform_factory, offset_copy
 from scipy.optimize import isotonic_regression
 
 from musiclib.errors import MusiclibError
-from musiclib.figures.panels import figure_and_axes
-from musiclib.figures.published import when_narrow
-from musiclib.figures.spectrograms import spectrogram
-from musiclib.figures.style import series_styles
-from musiclib.figures.tables import confusion_matrix as confusion
-
-__all__ = ["confusion", "curves", "dots", "forest", "loss_curves", "spectrogram"]
+from musiclib.plot.published import when_narrow
+from musiclib.plot.style import WIDTH, figure_and_axes, series_styles
 
 Side = Literal["left", "right"]
 _MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "p", "h", "<", ">")
@@ -60,8 +42,6 @@ def curves(
     y: str = "mean",
     *,
     system: str = "system",
-    low: str = "low",
-    high: str = "high",
     xlabel: str | None = None,
     ylabel: str | None = None,
     log_x: bool = False,
@@ -74,13 +54,11 @@ def curves(
     """Draw one line for each system, labelled at its end, with a band for its interval.
 
     Args:
-        table: One row for each system and place on the horizontal axis.
+        table: One row for each system and place on the horizontal axis. Bands reach from its
+            columns ``low`` to ``high``, where it has them, with a gap where a bound is NaN.
         x: Column of the horizontal axis, such as ``"kbps"``.
         y: Column of the vertical axis.
         system: Column that tells the lines apart; its values are the labels.
-        low: Column with the lower ends of the intervals.
-        high: Column with the upper ends. Without both columns there are no bands; where a bound
-            is NaN, the band has a gap.
         xlabel: Text of the horizontal axis; by default the column's name.
         ylabel: Text of the vertical axis; by default the column's name.
         log_x: Whether the horizontal axis is logarithmic, as suits bitrates.
@@ -95,11 +73,10 @@ def curves(
         The figure and its axes.
 
     Raises:
-        MusiclibError: A column is missing, only one of ``low`` and ``high`` is there, or the
-            table is empty.
+        MusiclibError: A column is missing, or the table is empty.
     """
     _require(table, [x, y, system])
-    banded = _has_interval(table, low, high)
+    banded = _has_interval(table)
     figure, axes = figure_and_axes(axes, height=4.2)
     styles = _styles(table[system])
     axes.set(xscale="log" if log_x else "linear", yscale="log" if log_y else "linear")
@@ -122,7 +99,7 @@ def curves(
     for name, style in styles.items():
         rows = table[table[system] == name].dropna(subset=[x, y]).sort_values(x)
         if banded:
-            bounds = rows[low].to_numpy(float), rows[high].to_numpy(float)
+            bounds = rows["low"].to_numpy(float), rows["high"].to_numpy(float)
             axes.fill_between(
                 rows[x].to_numpy(float), *bounds, color=style["color"], alpha=0.18, linewidth=0
             )
@@ -145,30 +122,25 @@ def forest(
     label: str = "label",
     value: str = "mean",
     *,
-    low: str = "low",
-    high: str = "high",
     group: str | None = None,
-    reference: float = 0.0,
     digits: int = 1,
     unit: str = "",
     xlabel: str | None = None,
     title: str | None = None,
     axes: Axes | None = None,
 ) -> tuple[Figure, Axes]:
-    """Draw differences from a reference, one a row, each with its interval and its numbers.
+    """Draw differences from 0, one a row, each with its interval and its numbers.
 
-    A row whose interval leaves the reference out is drawn in black with a full mark. The others,
+    A row whose interval leaves 0 out is drawn in black with a full mark. The others,
     which are not settled, are grey with an open one; so are rows without an interval, whose bounds
     are NaN.
 
     Args:
-        table: One row for each difference, from top to bottom.
+        table: One row for each difference, from top to bottom, with the ends of its interval in
+            the columns ``low`` and ``high``.
         label: Column with the names of the rows.
         value: Column with the differences.
-        low: Column with the lower ends of the intervals.
-        high: Column with the upper ends.
         group: Column of headings; rows of one heading stand together, in the table's order.
-        reference: Value of no difference, where a vertical line stands.
         digits: Decimal places of the numbers at the right.
         unit: Unit of the numbers, such as ``"%"``.
         xlabel: Text of the horizontal axis; by default the column's name.
@@ -181,17 +153,17 @@ def forest(
     Raises:
         MusiclibError: A column is missing, or the table is empty.
     """
-    _require(table, [label, value, low, high, *([group] if group else [])])
+    _require(table, [label, value, "low", "high", *([group] if group else [])])
     lines = _forest_lines(table, label, group)
     figure, axes = figure_and_axes(axes, height=0.9 + 0.36 * len(lines))
     at_right = blended_transform_factory(axes.transAxes, axes.transData)
-    axes.axvline(reference, color=_GREY, linewidth=1.0, zorder=1)
+    axes.axvline(0.0, color=_GREY, linewidth=1.0, zorder=1)
     numbers: list[Text] = []
     for place, (_, row) in enumerate(lines):
         if row is None:
             continue
-        middle, bottom, top = (float(table[column].iloc[row]) for column in (value, low, high))
-        settled = bottom > reference or top < reference
+        middle, bottom, top = (float(table[column].iloc[row]) for column in (value, "low", "high"))
+        settled = bottom > 0 or top < 0
         colour = _INK if settled else _GREY
         axes.plot([bottom, top], [place, place], color=colour, linewidth=2.0, zorder=2)
         face = colour if settled else "white"
@@ -257,8 +229,6 @@ def dots(
     value: str = "mean",
     *,
     system: str | None = None,
-    low: str = "low",
-    high: str = "high",
     reference: float | None = None,
     reference_label: str = "",
     xlabel: str | None = None,
@@ -268,12 +238,11 @@ def dots(
     """Draw values as dots, a row for each category, with a bar for each interval.
 
     Args:
-        table: One row for each category, or for each category and system.
+        table: One row for each category, or for each category and system. Bars reach from its
+            columns ``low`` to ``high``, where it has them.
         category: Column with the names of the rows, from top to bottom as they come.
         value: Column with the values.
         system: Column that tells several dots of a category apart; they stand below one another.
-        low: Column with the lower ends of the intervals.
-        high: Column with the upper ends. Without both columns there are no bars.
         reference: Where a dashed line stands, such as chance.
         reference_label: What that line is.
         xlabel: Text of the horizontal axis; by default the column's name.
@@ -284,11 +253,10 @@ def dots(
         The figure and its axes.
 
     Raises:
-        MusiclibError: A column is missing, only one of ``low`` and ``high`` is there, or the
-            table is empty.
+        MusiclibError: A column is missing, or the table is empty.
     """
     _require(table, [category, value, *([system] if system else [])])
-    barred = _has_interval(table, low, high)
+    barred = _has_interval(table)
     categories = list(dict.fromkeys(table[category]))
     names = table[system] if system else pd.Series("", index=table.index)
     styles = _styles(names)
@@ -306,7 +274,7 @@ def dots(
         rows = table[names == name]
         places = rows[category].map(categories.index).to_numpy(float) + offsets[name]
         if barred:
-            bounds = rows[low].to_numpy(float), rows[high].to_numpy(float)
+            bounds = rows["low"].to_numpy(float), rows["high"].to_numpy(float)
             axes.hlines(places, *bounds, color=style["color"], linewidth=2.0, zorder=2)
         axes.plot(
             rows[value].to_numpy(float), places, style["marker"], color=style["color"],
@@ -326,14 +294,7 @@ def dots(
 
 def loss_curves(
     table: pd.DataFrame,
-    x: str = "step",
-    y: str = "loss",
     *,
-    system: str = "system",
-    part: str = "part",
-    low: str = "low",
-    high: str = "high",
-    xlabel: str = "Training step",
     ylabel: str = "Loss",
     title: str | None = None,
     axes: Axes | None = None,
@@ -341,14 +302,9 @@ def loss_curves(
     """Draw loss over training steps: validation as a line, training as a thin dashed one.
 
     Args:
-        table: One row for each system, part and step.
-        x: Column with the steps.
-        y: Column with the loss, above 0: the axis is logarithmic.
-        system: Column with the names of the models, which stand at the ends of their lines.
-        part: Column with ``"training"`` or ``"validation"``; without it all rows are validation.
-        low: Column with the lower ends of intervals, as over seeds.
-        high: Column with the upper ends. Without both columns there are no bands.
-        xlabel: Text of the horizontal axis.
+        table: One row for each ``system``, ``part`` and ``step`` with its ``loss`` above 0, and
+            ``low`` and ``high`` where it has an interval. Parts are ``"training"`` and
+            ``"validation"``; without that column all rows are validation.
         ylabel: Text of the vertical axis.
         title: Title of the axes.
         axes: Axes to draw in; a new figure by default.
@@ -359,29 +315,62 @@ def loss_curves(
     Raises:
         MusiclibError: A column is missing, a part is neither of the two, or the table is empty.
     """
-    _require(table, [x, y, system])
-    parts = table[part] if part in table else pd.Series("validation", index=table.index)
+    _require(table, ["step", "loss", "system"])
+    parts = table["part"] if "part" in table else pd.Series("validation", index=table.index)
     if strangers := sorted(set(parts) - {"training", "validation"}):
-        raise MusiclibError(f"{part} is {strangers[0]!r}: give 'training' or 'validation'")
+        raise MusiclibError(f"part is {strangers[0]!r}: give 'training' or 'validation'")
     validation, training = table[parts == "validation"], table[parts == "training"]
     shown = validation if not validation.empty else training
     figure, axes = curves(
-        shown, x, y, system=system, low=low, high=high, xlabel=xlabel, ylabel=ylabel,
-        log_y=True, markers=False, title=title, axes=axes,
+        shown, "step", "loss", xlabel="Training step", ylabel=ylabel, log_y=True, markers=False,
+        title=title, axes=axes,
     )  # fmt: skip
     if validation.empty or training.empty:
         return figure, axes
     # Systems keep the colours that they have as validation lines.
-    styles = _styles(shown[system])
-    for name, rows in training.groupby(system, sort=False):
+    styles = _styles(shown["system"])
+    for name, rows in training.groupby("system", sort=False):
         colour = styles[name]["color"] if name in styles else _GREY
-        line = rows.sort_values(x)
-        axes.plot(line[x], line[y], color=colour, linewidth=1.0, linestyle="--", zorder=1)
+        line = rows.sort_values("step")
+        axes.plot(line["step"], line["loss"], color=colour, linewidth=1.0, linestyle="--", zorder=1)
     proxies = [
         Line2D([], [], color=_INK, label="validation"),
         Line2D([], [], color=_INK, linewidth=1.0, linestyle="--", label="training"),
     ]
     axes.legend(handles=proxies)
+    return figure, axes
+
+
+def confusion(counts: npt.ArrayLike, labels: Sequence[str]) -> tuple[Figure, Axes]:
+    """Draw which class was taken for which: shares of each row as colours, counts as numbers.
+
+    Args:
+        counts: Number of tracks by true class (rows) and predicted class, shape ``(K, K)``.
+        labels: Name of each class, K of them.
+
+    Returns:
+        The figure and its axes. A row without tracks stays at 0.
+
+    Raises:
+        MusiclibError: The matrix is not square or does not fit the labels.
+    """
+    matrix = np.asarray(counts)
+    if matrix.shape != (len(labels), len(labels)):
+        raise MusiclibError(f"{len(labels)} labels do not fit a matrix of shape {matrix.shape}")
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    texts = [f"{share:.0%}\n({n:g})" for share, n in zip(shares.flat, matrix.flat, strict=True)]
+    names = [label.replace("_", " ") for label in labels]
+    side = 1.8 + 0.78 * len(labels)
+    figure, axes = plt.subplots(figsize=(min(side + 1.2, WIDTH), min(side, WIDTH)))
+    sns.heatmap(
+        shares, annot=np.reshape(texts, shares.shape), fmt="", vmin=0.0, vmax=1.0, cmap="Blues",
+        xticklabels=names, yticklabels=names, square=True, annot_kws={"fontsize": 9},
+        cbar_kws={"label": "Share of the true class", "shrink": 0.8}, ax=axes,
+    )  # fmt: skip
+    axes.set(xlabel="Predicted", ylabel="True")
+    axes.tick_params(axis="both", length=0)
+    plt.setp(axes.get_xticklabels(), rotation=35, ha="right", rotation_mode="anchor")
+    plt.setp(axes.get_yticklabels(), rotation=0)
     return figure, axes
 
 
@@ -393,12 +382,11 @@ def _require(table: pd.DataFrame, columns: Sequence[str]) -> None:
         raise MusiclibError("the table has no rows, so there is nothing to draw")
 
 
-def _has_interval(table: pd.DataFrame, low: str, high: str) -> bool:
-    there = [column in table for column in (low, high)]
-    if any(there) and not all(there):
-        lacking = high if there[0] else low
-        raise MusiclibError(f"an interval has two ends, but the table lacks {lacking!r}")
-    return all(there)
+def _has_interval(table: pd.DataFrame) -> bool:
+    there = [column for column in ("low", "high") if column in table]
+    if len(there) == 1:
+        raise MusiclibError(f"an interval has two ends, but the table has only {there[0]!r}")
+    return bool(there)
 
 
 def _styles(systems: pd.Series) -> dict[Any, dict[str, Any]]:
@@ -474,24 +462,32 @@ def _label_ends(
         for members in _columns(pixels[:, 0], chosen, 0.2 * frame.width):
             wanted = pixels[members, 1]
             moved = (_apart(wanted, gap) - wanted) / point
+            edge = max(ends[number][1] for number in members)
             for number, shift in zip(members, moved, strict=True):
                 name, x, y, _ = ends[number]
+                coords: str | Transform = "offset points"
+                place: tuple[float, float] = (8 if side == "right" else -8, shift)
+                if side == "right" and x < edge:  # right of all marks, at every width
+                    coords = offset_copy(axes.transData, figure, *place, units="points")
+                    place = (edge, y)
                 axes.annotate(
                     str(name),
                     (x, y),
-                    xytext=(8 if side == "right" else -8, shift),
-                    textcoords="offset points",
+                    xytext=place,
+                    textcoords=coords,
                     ha="left" if side == "right" else "right",
                     va="center",
                     fontsize=_LABEL_POINTS,
                     color=_readable(colours[name]),
                     annotation_clip=False,
-                    arrowprops=_leader(colours[name]) if abs(shift) > 4 else None,
+                    arrowprops=_leader(colours[name], side) if abs(shift) > 4 else None,
                 )
 
 
-def _leader(colour: str) -> dict[str, Any]:
-    return {"arrowstyle": "-", "color": colour, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 3}
+def _leader(colour: str, side: Side) -> dict[str, Any]:
+    near = (0.0 if side == "right" else 1.0, 0.5)  # the side of the text that is turned to the line
+    how = {"arrowstyle": "-", "linewidth": 0.7, "shrinkA": 0, "shrinkB": 3}
+    return {**how, "color": colour, "relpos": near}
 
 
 def _columns(

@@ -1,21 +1,85 @@
-"""An explorer as widgets, whose settings are computed when they are asked for."""
+"""Explorers as widgets where somebody can move them, else as a page that needs no kernel."""
 
-from typing import Any
+from __future__ import annotations
 
-import ipywidgets
+import importlib.util
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Final
 
-from musiclib.explore.model import Control, Explorer, Setting, Value
-from musiclib.explore.page import STYLE, Files, frame_html
-from musiclib.listen.media import MediaStore, inline_assets
-from musiclib.listen.sound import escape
+from musiclib.errors import BookError
+from musiclib.explore.explorer import Control, Explorer, Setting, Value
+from musiclib.explore.page import STYLE, Files, frame_html, page
+from musiclib.listen import MediaStore, Rendered, page_store
+from musiclib.listen.sounds import escape, inline_assets
+from musiclib.plot.published import MEDIA_DIR
+
+if TYPE_CHECKING:
+    from ipywidgets import Box
+
+WIDGETS: Final = "MUSICLIB_WIDGETS"
 
 
-def widgets(explorer: Explorer) -> ipywidgets.Box:
+def explore(
+    explorer: Explorer, store: MediaStore | None = None, live: bool | None = None
+) -> Rendered | Box:
+    """Show an explorer, as the last expression of a cell.
+
+    Args:
+        explorer: What can be explored.
+        store: Where its files go; by default where the environment says.
+        live: Whether to make widgets; by default what `is_live` says.
+
+    Returns:
+        Widgets, or a piece of a page whose files hold all settings.
+
+    Raises:
+        BookError: If the explorer is not well formed, or widgets cannot be made.
+    """
+    if is_live() if live is None else live:
+        return widgets(explorer)
+    return page(explorer, store or page_store())
+
+
+def is_live() -> bool:
+    """Whether explorers shall be widgets, whose settings a kernel computes when they are asked for.
+
+    Never in a build of the book (``MUSICLIB_MEDIA_DIR`` is set): nobody could answer a published
+    widget. Else the environment variable ``MUSICLIB_WIDGETS`` decides, 1 for yes and 0 for no.
+    Without it, widgets are chosen in a notebook that somebody has opened: in Jupyter and on Binder,
+    on Colab and in VS Code. Papermill and nbconvert get the version without a kernel.
+
+    Raises:
+        BookError: ``MUSICLIB_WIDGETS`` is neither 0 nor 1, or 1 without ipywidgets.
+    """
+    if os.environ.get(MEDIA_DIR):
+        return False
+    wish = os.environ.get(WIDGETS, "")
+    if wish not in ("", "0", "1"):
+        raise BookError(f"{WIDGETS} is {wish!r}: set it to 1 for widgets, to 0 for none")
+    installed = importlib.util.find_spec("ipywidgets") is not None
+    if wish == "1" and not installed:
+        raise BookError(f"{WIDGETS} is 1, but ipywidgets is missing: pip install ipywidgets")
+    return wish == "1" or (wish == "" and installed and _is_opened())
+
+
+def _is_opened() -> bool:
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if shell is None or not hasattr(shell, "kernel"):
+        return False
+    return (
+        "google.colab" in sys.modules
+        or "JPY_SESSION_NAME" in os.environ  # set by a Jupyter server for an opened notebook
+        or "__vsc_ipynb_file__" in shell.user_ns  # set by VS Code
+    )
+
+
+def widgets(explorer: Explorer) -> Box:
     """An explorer as widgets.
 
     Args:
-        explorer: What can be explored. Its controls have their fine values; only the setting at
-            the start is computed now.
+        explorer: What can be explored; only the setting at the start is computed now.
 
     Returns:
         A box of controls and of HTML that follows them. Where a setting cannot be computed, the
@@ -26,8 +90,10 @@ def widgets(explorer: Explorer) -> ipywidgets.Box:
 
 class _Live:
     def __init__(self, explorer: Explorer) -> None:
+        import ipywidgets
+
         self.explorer = explorer
-        self.values: dict[str, Value] = {c.name: c.begin(fine=True) for c in explorer.controls}
+        self.values: dict[str, Value] = {c.name: c.begin() for c in explorer.controls}
         self.files = Files(explorer, MediaStore())
         self.stage = ipywidgets.HTML()
         self.inputs = {c.name: _input(c) for c in explorer.controls}
@@ -35,13 +101,13 @@ class _Live:
         self.offer()
         for name, widget in self.inputs.items():
             widget.observe(self.changed(name), "value")
-        shown = [self.inputs[c.name] for c in explorer.controls if len(_values(c)) > 1]
+        shown = [self.inputs[c.name] for c in explorer.controls if len(c.values) > 1]
         first = frame_html(explorer.always, "", self.files, axes=True)
         always = ipywidgets.HTML(_framed(first)) if explorer.always.panes else None
         self.box = ipywidgets.VBox(
             [
                 ipywidgets.HTML(
-                    inline_assets(STYLE)
+                    inline_assets("listen.css", STYLE)
                     + _framed(f'<p class="mx-title">{escape(explorer.title)}</p>')
                 ),
                 *shown,
@@ -72,7 +138,7 @@ class _Live:
         try:
             for number, control in enumerate(self.explorer.controls):
                 before = {c.name: self.values[c.name] for c in self.explorer.controls[:number]}
-                offered = [v for v in _values(control) if self._exists({**before, control.name: v})]
+                offered = [v for v in control.values if self._exists({**before, control.name: v})]
                 self.values[control.name] = nearest(self.values[control.name], offered)
                 widget = self.inputs[control.name]
                 # The value goes in with the options: between the two, a selection may be invalid.
@@ -89,7 +155,7 @@ class _Live:
         if not open_controls:
             return self.explorer.exists(**fixed)
         first = open_controls[0]
-        return any(self._exists({**fixed, first.name: value}) for value in _values(first))
+        return any(self._exists({**fixed, first.name: value}) for value in first.values)
 
     def show(self) -> None:
         setting = dict(self.values)
@@ -123,15 +189,13 @@ def nearest(value: Value, offered: list[Value]) -> Value:
     return min(numbers, key=lambda each: abs(each - value))
 
 
-def _values(control: Control) -> tuple[Value, ...]:
-    return control.fine or control.values
-
-
 def _input(control: Control) -> Any:
-    options = [(control.text(value), value) for value in _values(control)]
+    import ipywidgets
+
+    options = [(control.text(value), value) for value in control.values]
     settings: dict[str, Any] = {
         "options": options,
-        "value": control.begin(fine=True),
+        "value": control.begin(),
         "description": control.label,
         "style": {"description_width": "initial"},
     }

@@ -5,7 +5,7 @@ A codec or a genre has the same colour in every chapter. The colours are those o
 line styles repeat the distinction for print.
 
 Figures are PNG on a white ground. Beside each of them the book's build keeps the same figure for
-the dark theme and as an SVG (:mod:`musiclib.figures.published`).
+the dark theme and as an SVG (:mod:`musiclib.plot.published`).
 """
 
 import itertools
@@ -18,11 +18,12 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import seaborn as sns
 from cycler import cycler
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from musiclib.figures.data_frames import show_published_tables
-from musiclib.figures.picture import COLOUR_MAP as COLOUR_MAP
-from musiclib.figures.published import published_png
+from musiclib.plot.published import COLOUR_MAP, published_png, show_published_tables
+
+__all__ = ["COLOUR_MAP", "WIDTH", "figure_and_axes", "genre_colours", "series_styles"]
 
 WIDTH: Final = 8.0
 """Width of a figure in inches; at :data:`DPI` about twice the pixels of a phone's column."""
@@ -46,8 +47,6 @@ CODEC_COLOURS: Final[dict[str, str]] = {
 }
 """Colour per codec or system."""
 
-"""Marker per codec or system, so that a figure can be read without its colours."""
-
 GENRE_COLOURS: Final[dict[str, str]] = {
     "orchestral": _BLUE,
     "folk_world": _GREEN,
@@ -63,8 +62,6 @@ _OTHER_COLOURS: Final = (
     _BLUE, _VERMILION, _GREEN, _ORANGE, _PURPLE, _SKY, _GREY, _YELLOW, _BLACK,
     "#882255", "#332288", "#999933", "#661100", "#44aa99", "#aa4499", "#6699cc",
 )  # fmt: skip
-
-
 _LINE_STYLES: Final = ("-", "--", ":", "-.")
 
 
@@ -110,20 +107,6 @@ def use_book_style() -> None:
     _show_as_published()
 
 
-def codec_colour(name: str, unknown: str | None = None) -> str:
-    """Colour of a codec or system.
-
-    Args:
-        name: A key of :data:`CODEC_COLOURS`, or a label that begins with one ("Opus 12 kbps").
-        unknown: Colour for names that have no fixed one.
-
-    Returns:
-        A colour as ``#rrggbb``. A name that has no fixed colour gets ``unknown``, else one that
-        depends on the name alone, so it too is the same in every figure.
-    """
-    return CODEC_COLOURS.get(_codec_key(name)) or unknown or _colour_of_unknown(name)
-
-
 def genre_colours(genres: Iterable[str]) -> dict[str, str]:
     """Colour of each genre.
 
@@ -147,11 +130,6 @@ def _codec_key(name: str) -> str:
     # Inflected forms count too: "Downsampling 64 kbps" is the codec "downsample".
     stem = word.removesuffix("ing").removesuffix("e")
     return next((key for key in CODEC_COLOURS if key.removesuffix("e") == stem), word)
-
-
-def _colour_of_unknown(name: str) -> str:
-    # The built-in hash differs from run to run; the sum of code points does not.
-    return _OTHER_COLOURS[9 + sum(map(ord, name)) % (len(_OTHER_COLOURS) - 9)]
 
 
 def series_styles(labels: Iterable[str]) -> list[dict[str, Any]]:
@@ -189,3 +167,12 @@ def _show_as_published() -> None:
         # The inline backend sets its own formatter when it is loaded, so it must be loaded first.
         plt.switch_backend(backend)
         shell.display_formatter.formatters["image/png"].for_type(Figure, published_png)
+
+
+def figure_and_axes(axes: Axes | None, height: float) -> tuple[Figure, Axes]:
+    """The given axes with their figure, or a new figure of the book's width."""
+    if axes is None:
+        return plt.subplots(figsize=(WIDTH, height))
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    return figure, axes

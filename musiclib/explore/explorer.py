@@ -3,13 +3,22 @@
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+import matplotlib.pyplot as plt
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
 
 from musiclib.audio import FloatArray, validate
 from musiclib.errors import BookError
+from musiclib.plot.published import figure_png
+from musiclib.plot.sounds import coloured, decibels, mean_cells, png, stft_power
 
 Value = int | float | str
 Setting = Mapping[str, Value]
+WIDTH: Final = 480
+HEIGHT: Final = 160
 
 
 @dataclass(frozen=True)
@@ -22,10 +31,9 @@ class Control:
     Attributes:
         name: Keyword of the explorer's frame function.
         label: What readers see, such as "Bitrate".
-        values: Values on a page without a kernel, in order, none twice.
+        values: What it can be set to, in order, none twice.
         unit: Unit that follows a value, such as "kbps".
         start: Value at the start; by default the middle one.
-        fine: Values where a kernel computes any setting; by default `values`.
         words: Words for single values, in place of number and unit.
     """
 
@@ -34,31 +42,24 @@ class Control:
     values: tuple[Value, ...]
     unit: str = ""
     start: Value | None = None
-    fine: tuple[Value, ...] = ()
     words: Mapping[Any, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier() or not self.label.strip():
             raise BookError(f"a control needs a keyword and a label: {self.name!r}, {self.label!r}")
-        for values in (self.values, self.fine or self.values):
-            if not values or len(set(values)) < len(values):
-                raise BookError(f"{self.label}: give at least one value, and none twice")
-            if self.start is not None and self.start not in values:
-                raise BookError(f"{self.label}: the start {self.start!r} is none of {values}")
+        if not self.values or len(set(self.values)) < len(self.values):
+            raise BookError(f"{self.label}: give at least one value, and none twice")
+        if self.start is not None and self.start not in self.values:
+            raise BookError(f"{self.label}: the start {self.start!r} is none of {self.values}")
 
     @property
     def slides(self) -> bool:
         """Whether the values are numbers, which a slider fits."""
-        return all(not isinstance(value, str) for value in (*self.values, *self.fine))
+        return all(not isinstance(value, str) for value in self.values)
 
-    def begin(self, *, fine: bool = False) -> Value:
-        """Value at the start.
-
-        Args:
-            fine: Whether the values of a page with a kernel are meant.
-        """
-        values = (self.fine or self.values) if fine else self.values
-        return self.start if self.start is not None else values[len(values) // 2]
+    def begin(self) -> Value:
+        """Value at the start."""
+        return self.start if self.start is not None else self.values[len(self.values) // 2]
 
     def text(self, value: Value) -> str:
         """A value in words, such as "32 kbps"."""
@@ -79,8 +80,8 @@ class Picture:
         height: Pixels upwards.
         top: Frequency at the upper edge, such as "12 kHz".
         seconds: Time from the left to the right edge.
-        follows: Whether it shows all of the pane's sound, so that a cursor can follow it.
         chart: Whether it is a chart, which keeps its proportions and gets nothing written on it.
+            Any other shows all of the pane's sound, and a cursor follows that.
     """
 
     data: bytes
@@ -89,7 +90,6 @@ class Picture:
     height: int
     top: str
     seconds: float
-    follows: bool = True
     chart: bool = False
 
 
@@ -212,3 +212,125 @@ class Explorer:
     def text(self, setting: Setting) -> str:
         """A setting in words, such as "MP3, 32 kbps"."""
         return ", ".join(control.text(setting[control.name]) for control in self.controls)
+
+
+def picture(
+    shown_db: npt.NDArray[np.floating],
+    alt: str,
+    *,
+    floor_db: float,
+    top_khz: float,
+    seconds: float,
+) -> Picture:
+    """Levels as a picture, low frequencies at the bottom.
+
+    Args:
+        shown_db: Levels, shape ``(F, T)``, 0 dB at the loudest. Few cells are drawn as rectangles,
+            so that the grid of a short transform is seen.
+        alt: What the picture shows.
+        floor_db: Level of the darkest colour, below 0.
+        top_khz: Frequency at the upper edge.
+        seconds: Time from the left to the right edge.
+
+    Returns:
+        A PNG of 32 colours.
+    """
+    shares = 1.0 - np.asarray(shown_db, dtype=np.float64) / floor_db
+    data = png(coloured(shares, WIDTH, HEIGHT))
+    return Picture(data, alt, WIDTH, HEIGHT, f"{top_khz:g} kHz", seconds)
+
+
+def power_picture(
+    power: FloatArray,
+    alt: str,
+    *,
+    reference_power: float,
+    top_khz: float,
+    seconds: float,
+) -> Picture:
+    """Powers of an STFT as a picture.
+
+    Args:
+        power: ``|X|**2``, shape ``(F, T)``. Where there are more cells than pixels, their mean
+            power is drawn.
+        alt: What the picture shows.
+        reference_power: Power of the lightest colour, 80 dB above the darkest; one for all pictures
+            to be compared.
+        top_khz: Frequency at the upper edge.
+        seconds: Time from the left to the right edge.
+
+    Returns:
+        A PNG of 32 colours.
+    """
+    return picture(
+        decibels(mean_cells(power, WIDTH, HEIGHT), reference_power, -80.0),
+        alt,
+        floor_db=-80.0,
+        top_khz=top_khz,
+        seconds=seconds,
+    )
+
+
+def sound_picture(
+    audio: FloatArray, sample_rate: int, label: str, reference_power: float | None = None
+) -> Picture:
+    """The spectrogram of a sound, from 0 Hz to half its rate.
+
+    Args:
+        audio: Samples, shape ``(N,)``.
+        sample_rate: In Hz.
+        label: What the sound is.
+        reference_power: Power of the lightest colour; by default that of the loudest bin.
+
+    Returns:
+        A picture.
+    """
+    power = stft_power(audio)
+    top_khz = sample_rate / 2000
+    return power_picture(
+        power,
+        f"Spectrogram of {label}, 0 to {top_khz:g} kHz",
+        reference_power=float(power.max()) if reference_power is None else reference_power,
+        top_khz=top_khz,
+        seconds=audio.shape[-1] / sample_rate,
+    )
+
+
+def wave_picture(audio: FloatArray, sample_rate: int, title: str) -> Picture:
+    """The waveform of a sound: from the lowest to the highest sample behind each pixel.
+
+    Args:
+        audio: Samples, shape ``(N,)``.
+        sample_rate: In Hz.
+        title: What the sound is called.
+
+    Returns:
+        A picture whose height is twice the sound's largest sample.
+    """
+    edges = np.linspace(0, len(audio), WIDTH + 1).astype(int)
+    firsts = np.minimum(edges[:-1], len(audio) - 1)
+    low, high = np.minimum.reduceat(audio, firsts), np.maximum.reduceat(audio, firsts)
+    largest = max(float(np.abs(audio).max()), 1e-9)
+    rows = np.linspace(1.0, -1.0, HEIGHT)[:, None]
+    half = 1.0 / HEIGHT
+    inside = (rows >= low / largest - half) & (rows <= high / largest + half)
+    data = png(coloured(inside[::-1].astype(np.float64), WIDTH, HEIGHT))
+    seconds = len(audio) / sample_rate
+    return Picture(data, f"Waveform of {title}, {seconds:.3g} s", WIDTH, HEIGHT, "", seconds)
+
+
+def chart_picture(figure: Figure, alt: str) -> Picture:
+    """A figure with axes as a picture; the figure is closed.
+
+    Args:
+        figure: A matplotlib figure. On a phone it is about 350 points wide, so a width of five
+            inches and few words keep it readable.
+        alt: What the chart shows.
+
+    Returns:
+        A PNG of at most 256 colours.
+    """
+    width, height = (round(float(side)) for side in figure.get_size_inches() * figure.dpi)
+    data = figure_png(figure)
+    plt.close(figure)
+    return Picture(data, alt, width, height, "", 0.0, chart=True)

@@ -1,0 +1,475 @@
+/*
+ * What all sounds of a page share. Without the scripts every sound has the browser's own player.
+ *
+ * One sound at a time. Whoever starts a sound says so, at that moment:
+ *
+ *     document.dispatchEvent(new CustomEvent("ml:start", { detail: { source: element } }));
+ *
+ * Then all media elements of the page stop that are not in `source`, and all widgets that gave
+ * `oneAtATime` a root which does not hold it. A `play` of a media element becomes an `ml:start`.
+ *
+ * A deck plays one clip in several forms, one of which is heard. A WebDeck decodes the files and starts
+ * them at the same sample, so that choosing another one is only a cross-fade: no gap, no click, no change
+ * of position. Where files cannot be fetched, as in a page opened from a disk, a MediaDeck plays them by
+ * audio elements and carries the position over. Neither changes the level of a file.
+ */
+(() => {
+  "use strict";
+
+  if (globalThis.MusiclibListen) return; // a notebook holds this script once for each output
+
+  const FADE = 0.01; // seconds; shorter ones click, longer ones blur what is compared
+  const MEDIA_FADE = 30; // milliseconds; timers are no finer than that
+  const REASONS = {
+    2: "the network failed",
+    3: "the browser cannot decode the file",
+    4: "the file is missing, or the browser cannot play its kind",
+  };
+  const settings = {
+    // Seconds that a change is scheduled ahead. What comes too late for the audio thread clicks, and
+    // busy machines render in bursts.
+    lead: 0.04,
+    kept: 3, // decks whose decoded sound stays in memory
+    sounds: 12, // decoded sounds of a deck that stay in memory
+    rest: 10, // seconds of silence after which the sound device is let go
+  };
+
+  /** A new element with attributes and a text. */
+  function make(name, attributes, parent, text = "", space = "http://www.w3.org/1999/xhtml") {
+    const element = document.createElementNS(space, name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    if (text) element.textContent = text;
+    parent?.append(element);
+    return element;
+  }
+
+  const seconds = (value) => value.toFixed(value < 1000 ? 1 : 0);
+
+  function whenReady(run) {
+    if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", run);
+    else run();
+  }
+
+  const widgets = [];
+  const oneAtATime = (root, pause) => widgets.push([root, pause]);
+
+  function announceStart(source) {
+    document.dispatchEvent(new CustomEvent("ml:start", { detail: { source } }));
+  }
+
+  document.addEventListener("ml:start", ({ detail: { source } }) => {
+    for (const [root, pause] of widgets) if (!root.contains(source)) pause();
+    for (const media of document.querySelectorAll("audio, video")) {
+      if (!source.contains(media)) media.pause();
+    }
+  });
+  // Events of media do not bubble, but they can be captured.
+  document.addEventListener("play", ({ target }) => announceStart(target), true);
+
+  let context = null;
+  let idle = 0; // timer
+  const recent = []; // decks in the order of their use, the last one first
+
+  /** The page's audio context, made in the first gesture: earlier ones may not start. */
+  function audioContext() {
+    context ??= new AudioContext();
+    return context;
+  }
+
+  /** A file that cannot be heard. `elsewhere`: an audio element may still be able to play it. */
+  class SoundError extends Error {
+    constructor(message, elsewhere = false) {
+      super(message);
+      this.elsewhere = elsewhere;
+    }
+  }
+
+  /** A gain that moves in straight lines, and knows its value without asking the audio thread. */
+  class Fader {
+    constructor(value) {
+      this.node = audioContext().createGain();
+      this.node.gain.value = value;
+      Object.assign(this, { from: value, to: value, start: 0, end: 0, cut: false });
+    }
+
+    valueAt(time) {
+      if (time >= this.end) return this.to;
+      if (time <= this.start) return this.from;
+      return this.from + ((this.to - this.from) * (time - this.start)) / (this.end - this.start);
+    }
+
+    go(value, time) {
+      const now = this.valueAt(time);
+      const { gain } = this.node;
+      gain.cancelScheduledValues(time);
+      // A line that is cut short has to end where it would have been, also when it is cut twice.
+      const cut = time === this.start ? this.cut : time > this.start && time < this.end;
+      if (cut) gain.linearRampToValueAtTime(now, time);
+      else gain.setValueAtTime(now, time);
+      gain.linearRampToValueAtTime(value, time + FADE);
+      Object.assign(this, { from: now, to: value, start: time, end: time + FADE, cut });
+    }
+  }
+
+  /** All files of a clip, running from one position on until they are stopped. */
+  class Run {
+    constructor(output, at, chosen) {
+      this.chosen = chosen;
+      this.voices = new Map();
+      this.at = at;
+      this.since = this.frame(audioContext().currentTime + settings.lead);
+      // The first sample of a file is left as it is; elsewhere sound begins without a click.
+      this.master = new Fader(at > 0 ? 0 : 1);
+      if (at > 0) this.master.go(1, this.since);
+      this.master.node.connect(output);
+    }
+
+    /** The next moment that is a whole number of samples behind the start. */
+    frame(time) {
+      const rate = audioContext().sampleRate;
+      const since = this.since ?? 0;
+      return since + Math.ceil((time - since) * rate - 1e-6) / rate;
+    }
+
+    position(time) {
+      return this.at + Math.max(0, time - this.since);
+    }
+
+    /** Let a file run with the others, in step to the sample; the first one is the chosen one. */
+    add(index, buffer) {
+      if (this.voices.has(index)) return;
+      const first = this.voices.size === 0;
+      const time = first ? this.since : this.frame(audioContext().currentTime + settings.lead);
+      const start = Math.max(time, this.since);
+      const source = audioContext().createBufferSource();
+      const fader = new Fader(first ? 1 : 0);
+      source.buffer = buffer;
+      source.connect(fader.node).connect(this.master.node);
+      source.start(start, this.position(start));
+      this.voices.set(index, { source, fader, start });
+    }
+
+    choose(index) {
+      this.chosen = index;
+      const now = audioContext().currentTime + settings.lead;
+      const time = Math.max(now, this.voices.get(index)?.start ?? now);
+      for (const [number, { fader }] of this.voices) {
+        const value = number === index ? 1 : 0;
+        if (fader.to !== value) fader.go(value, time);
+      }
+    }
+
+    /** End without a click; gives the position that was reached. */
+    stop() {
+      const time = audioContext().currentTime + settings.lead;
+      this.master.go(0, time);
+      for (const { source } of this.voices.values()) source.stop(time + 2 * FADE);
+      const node = this.master.node;
+      setTimeout(() => node.disconnect(), 1000 * (settings.lead + 4 * FADE) + 200);
+      return this.position(time);
+    }
+  }
+
+  class WebDeck {
+    constructor(addresses, length, hooks, lazy) {
+      this.mode = "web";
+      this.tracks = addresses.map((address) => ({ address, buffer: null, loading: null }));
+      this.order = []; // numbers of files in the order of their use
+      this.length = length;
+      this.limit = Infinity; // seconds at which a blind test ends the sound
+      this.loop = true;
+      this.hooks = hooks;
+      this.lazy = lazy;
+      this.chosen = 0;
+      this.wanted = false; // whether it shall sound, as soon as it can
+      this.at = 0;
+      this.run = null;
+      this.output = null;
+    }
+
+    get playing() {
+      return this.run !== null;
+    }
+
+    get duration() {
+      const known = this.tracks.map(({ buffer }) => buffer?.duration ?? 0);
+      return Math.min(this.length || Math.max(0, ...known), this.limit);
+    }
+
+    get position() {
+      const at = this.run ? this.run.position(audioContext().currentTime) : this.at;
+      return this.duration ? Math.min(at, this.duration) : at;
+    }
+
+    /** Fetch and decode a file; the same promise while it is under way or done. */
+    load(index) {
+      this.order = [...this.order.filter((one) => one !== index), index];
+      this.order.splice(0, this.order.length - settings.sounds).forEach((old) => this.release(old));
+      const track = this.tracks[index];
+      track.loading ??= this.fetch(track).catch((error) => {
+        track.loading = null;
+        this.hooks.failed(index, error);
+        throw error;
+      });
+      return track.loading;
+    }
+
+    async fetch(track) {
+      let data;
+      try {
+        const response = await fetch(track.address);
+        if (!response.ok) throw new SoundError(`the server answers ${response.status}`);
+        data = await response.arrayBuffer();
+      } catch (error) {
+        if (error instanceof SoundError) throw error;
+        throw new SoundError("the file cannot be fetched", true);
+      }
+      try {
+        track.buffer = await audioContext().decodeAudioData(data);
+      } catch {
+        throw new SoundError("the browser cannot decode the file", true);
+      }
+    }
+
+    /** Forget a decoded sound; the browser still has the file. */
+    release(index) {
+      Object.assign(this.tracks[index], { buffer: null, loading: null });
+    }
+
+    play() {
+      this.wanted = true;
+      keep(this);
+      const settle = () => this.settle();
+      audioContext().resume().then(settle);
+      this.settle();
+      const rest = () => this.tracks.forEach((_, index) => this.load(index).then(settle, () => {}));
+      // What is to be heard first is not to wait for the others.
+      const first = this.load(this.chosen).then(settle, () => {});
+      if (!this.lazy) first.finally(rest);
+    }
+
+    /** Start what is wanted and there. */
+    settle() {
+      const isThere = this.tracks[this.chosen].buffer !== null;
+      if (this.wanted && audioContext().state === "running") {
+        if (!this.run && isThere) this.start();
+        if (this.run) this.tracks.forEach(({ buffer }, index) => buffer && this.run.add(index, buffer));
+        if (isThere) this.run.choose(this.chosen);
+      }
+      this.hooks.changed();
+    }
+
+    start() {
+      if (!this.output) {
+        this.output = audioContext().createGain();
+        this.output.connect(audioContext().destination);
+      }
+      if (this.duration - this.at < 0.02) this.at = 0;
+      this.run = new Run(this.output, this.at, this.chosen);
+      this.run.add(this.chosen, this.tracks[this.chosen].buffer);
+      this.watch();
+    }
+
+    /** Begin again or stop at the end, also in a page that is not in view. */
+    watch() {
+      clearTimeout(this.timer);
+      // What begins again is scheduled ahead, so that there is no gap.
+      const left = () => this.duration - this.position - (this.loop ? settings.lead : 0);
+      const look = () => {
+        if (!this.run) return;
+        if (left() > 0.001) this.watch();
+        else if (this.loop) this.seek(0);
+        else this.pause();
+      };
+      this.timer = setTimeout(look, 1000 * Math.max(left(), 0.01));
+    }
+
+    halt() {
+      if (!this.run) return;
+      this.at = Math.min(this.run.stop(), this.duration);
+      this.run = null;
+      clearTimeout(this.timer);
+      clearTimeout(idle);
+      idle = setTimeout(() => recent.some(({ wanted }) => wanted) || context.suspend(), 1000 * settings.rest);
+    }
+
+    pause() {
+      this.wanted = false;
+      this.halt();
+      this.hooks.changed();
+    }
+
+    seek(position) {
+      this.halt();
+      this.at = Math.min(Math.max(position, 0), this.duration || position);
+      if (this.duration && this.at >= this.duration) this.wanted = false;
+      this.settle();
+    }
+
+    choose(index) {
+      this.chosen = index;
+      if (this.run && this.tracks[index].buffer) {
+        this.run.add(index, this.tracks[index].buffer);
+        this.run.choose(index);
+      } else if (!this.lazy) this.halt(); // rather silence than the sound of another system
+      if (this.wanted) this.load(index).then(() => this.settle(), () => {});
+      this.hooks.changed();
+    }
+  }
+
+  function keep(deck) {
+    const index = recent.indexOf(deck);
+    if (index >= 0) recent.splice(index, 1);
+    recent.unshift(deck);
+    for (const old of recent.splice(settings.kept)) {
+      if (old.wanted) recent.push(old);
+      else old.tracks.forEach((_, number) => old.release(number));
+    }
+  }
+
+  class MediaDeck {
+    constructor(addresses, length, hooks, lazy) {
+      this.mode = "media";
+      this.addresses = addresses;
+      this.players = [];
+      Object.assign(this, { length, hooks, lazy, chosen: 0, wanted: false, at: 0, loop: true, output: null });
+    }
+
+    /** The audio element of a file, which is not part of the page. */
+    open(index) {
+      if (this.players[index]) return this.players[index];
+      const player = new Audio(this.addresses[index]);
+      this.players[index] = player;
+      player.preload = "auto";
+      player.addEventListener("playing", () => this.hooks.changed());
+      player.addEventListener("loadedmetadata", () => this.hooks.changed());
+      player.addEventListener("ended", () => index === this.chosen && this.onEnd());
+      player.addEventListener("error", () => {
+        this.hooks.failed(index, new SoundError(REASONS[player.error?.code] ?? "it failed"));
+      });
+      return player;
+    }
+
+    get player() {
+      return this.open(this.chosen);
+    }
+
+    get playing() {
+      return this.wanted && !this.player.paused && this.player.readyState > 1;
+    }
+
+    get duration() {
+      return this.length || this.players[this.chosen]?.duration || 0;
+    }
+
+    get position() {
+      return this.playing ? this.player.currentTime : this.at;
+    }
+
+    play() {
+      this.wanted = true;
+      if (!this.lazy) this.addresses.forEach((_, index) => this.open(index));
+      if (this.duration - this.at < 0.05) this.at = 0;
+      this.begin(this.player);
+      this.hooks.changed();
+    }
+
+    begin(player) {
+      if (player.error) player.load(); // once more: a failed network may be back
+      if (Math.abs(player.currentTime - this.at) > 0.001) player.currentTime = this.at;
+      player.volume = 0;
+      player.play().then(
+        () => player === this.player && fade(player, 1),
+        (error) => {
+          // What cannot be played has had its event; the rest was stopped before it began.
+          if (error.name !== "NotAllowedError") return;
+          this.hooks.failed(this.chosen, new SoundError("the browser refuses to start it"));
+        },
+      );
+    }
+
+    onEnd() {
+      if (!this.loop || !this.wanted) {
+        this.pause();
+        return;
+      }
+      this.at = 0;
+      this.begin(this.player);
+    }
+
+    pause() {
+      this.at = Math.min(this.player.currentTime, this.duration || Infinity);
+      this.wanted = false;
+      for (const player of this.players) player?.pause();
+      this.hooks.changed();
+    }
+
+    seek(position) {
+      const end = this.duration;
+      if (this.wanted && end && position >= end) this.pause();
+      this.at = Math.min(Math.max(position, 0), end || position);
+      if (this.wanted) this.player.currentTime = this.at;
+      this.hooks.changed();
+    }
+
+    choose(index) {
+      const last = this.player;
+      if (this.wanted && !last.paused) this.at = last.currentTime;
+      this.chosen = index;
+      if (last !== this.player) {
+        if (this.wanted) this.begin(this.player);
+        fade(last, 0);
+      }
+      this.hooks.changed();
+    }
+  }
+
+  /** Move a player's volume in a straight line; one that gets silent is stopped. */
+  function fade(player, target) {
+    const from = player.volume;
+    const begin = performance.now();
+    clearInterval(player.mlFade);
+    player.mlFade = setInterval(() => {
+      const share = Math.min((performance.now() - begin) / MEDIA_FADE, 1);
+      player.volume = from + (target - from) * share;
+      if (share < 1) return;
+      clearInterval(player.mlFade);
+      if (target === 0) player.pause();
+    }, 5);
+  }
+
+  /**
+   * Give a widget its `deck`, and another one where files turn out not to be decoded.
+   *
+   * @param owner has changed(), and failed(index, reason) for a file that cannot be heard
+   * @param addresses addresses of the files
+   * @param length seconds of the clip, 0 while they are not known
+   * @param lazy whether a file is loaded only when it is chosen, and the last one sounds on until then
+   */
+  function openDeck(owner, addresses, length, lazy = false) {
+    const hooks = {
+      changed: () => owner.deck && owner.changed(),
+      failed(index, error) {
+        const { deck } = owner;
+        if (error.elsewhere && deck.mode === "web") {
+          const { position, wanted, chosen, loop } = deck;
+          deck.hooks = { changed() {}, failed() {} };
+          deck.pause();
+          owner.deck = Object.assign(new MediaDeck(addresses, length, hooks, lazy), { loop, chosen });
+          owner.deck.seek(position);
+          if (wanted) owner.deck.play();
+        } else {
+          if (index === deck.chosen) deck.wanted = false;
+          owner.failed(index, error.message);
+        }
+        owner.changed();
+      },
+    };
+    const Kind = location.protocol === "file:" ? MediaDeck : WebDeck;
+    owner.deck = new Kind(addresses, length, hooks, lazy);
+  }
+
+  globalThis.MusiclibListen = {
+    make, seconds, whenReady, oneAtATime, announceStart, audioContext, openDeck, settings,
+  };
+})();

@@ -1,0 +1,34 @@
+"""The verb *draw*: six figures that show every result of the book, and the look of all figures.
+
+A tidy table has one row for each number: which system, at which setting, how large, and between
+which bounds. Such tables come from :func:`musiclib.evaluate` and :mod:`musiclib.stats`, and any
+data frame of the same form will do. A system keeps its colour in all figures. Every function
+returns the figure and its axes; call :func:`use_book_style` first.
+
+=================== ===========================================================================
+:func:`curves`      quality over bitrate, or any other line with an interval
+:func:`forest`      differences from 0, one a row, with intervals
+:func:`dots`        values by category, for one system or several side by side
+:func:`loss_curves` training and validation loss over steps
+:func:`confusion`   which class was taken for which
+:func:`spectrogram` level over time and frequency
+=================== ===========================================================================
+"""
+
+from musiclib.plot.charts import confusion, curves, dots, forest, loss_curves
+from musiclib.plot.sounds import masking_threshold, song_overview, spectrogram, stft_power
+from musiclib.plot.style import genre_colours, use_book_style
+
+__all__ = [
+    "confusion",
+    "curves",
+    "dots",
+    "forest",
+    "genre_colours",
+    "loss_curves",
+    "masking_threshold",
+    "song_overview",
+    "spectrogram",
+    "stft_power",
+    "use_book_style",
+]
