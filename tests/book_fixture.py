@@ -121,7 +121,7 @@ def notebook(*cells: Any) -> Any:
 
 def write_notebook(path: Path, *cells: Any) -> Path:
     """Write a chapter in canonical form."""
-    from musiclib.book.notebooks import clean
+    from musiclib.book.layout import clean
 
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook(*cells), path)
