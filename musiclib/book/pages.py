@@ -41,7 +41,7 @@ class Site:
         book: The sources of the book.
         html: Folder of the built site.
         chapters: Executed chapters by docname.
-        record: What the site was made with, from `run_record`; empty where nobody wrote it down.
+        record: What the site was made with, from `run_record`.
         repository_url: Address of the repository, or None.
         pdf: Place of the book's PDF in the site, or None where none is made.
     """
@@ -284,8 +284,8 @@ def run_record(
             "processor": _processor(),
             "architecture": platform.machine(),
             "cores": os.cpu_count(),
-            "memory": f"{_memory_bytes() / 2**30:.1f} GiB",
-            "system": f"{platform.system()} {platform.release()}",
+            "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB",
+            "system": _system(),
         },
         "chapters": {
             name: {"seconds": round(stored.seconds, 1), "run_now": name in fresh}
@@ -323,8 +323,11 @@ def _version(name: str) -> tuple[str, str]:
         return name, "not installed"
 
 
-def _memory_bytes() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+def _system() -> str:
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return f"{platform.system()} {platform.release()}"
 
 
 def _processor() -> str:
@@ -340,14 +343,10 @@ def fill_record(page: Page, site: Site) -> None:
     known = _record_as_html(page, site) if places and site.record else {}
     for place in places:
         name = str(place.attrs.pop("data-ml-fill"))
-        if name not in _RECORDED:
+        if name not in known:
             raise BookError(f"{page.path}: nothing is known to fill {name!r} with.")
         place.clear()
-        place.append(BeautifulSoup(known.get(name, "not recorded"), "html.parser"))
-
-
-_RECORDED = ("versions", "machine", "parameters", "times", "total", "music", "models")
-_RECORDED += ("commit", "report")
+        place.append(BeautifulSoup(known[name], "html.parser"))
 
 
 def _record_as_html(page: Page, site: Site) -> dict[str, str]:
@@ -429,7 +428,7 @@ def explain_terms(page: Page, site: Site) -> None:
     if page.chapter is None or page.chapter.docname == GLOSSARY:
         return
     terms = dict(_glossary(site.html / f"{GLOSSARY}.html"))
-    for text in page.soup.select("article p, article li") and _running_text(page.soup):
+    for text in _running_text(page.soup):
         while text is not None and (found := _first_term(str(text), terms)):
             start, end, word = found
             anchor, meaning = terms[word]
@@ -564,7 +563,8 @@ def _size(file: Path) -> tuple[int, int]:
     return width, height
 
 
-_SEARCH_SCRIPTS = re.compile(r"(searchtools|language_data|searchindex)\.js")
+_IDLE = re.compile(r'/fontawesome\.js|thebe|rel="preload"')
+_SEARCH_SCRIPTS = re.compile(r"/(searchtools|language_data|searchindex)\.js")
 
 
 def mend_theme(page: Page, site: Site) -> None:
@@ -579,12 +579,11 @@ def mend_theme(page: Page, site: Site) -> None:
         if not icon.get_text(strip=True):
             icon["aria-hidden"] = "true"
             icon.attrs.pop("title", None)
-    # Half a megabyte that draws the icons which a font draws already, and the words of the whole
-    # book where nobody searches.
-    for tag in soup.select("script[src*='/fontawesome.js'], link[rel=preload]"):
-        tag.decompose()
-    if soup.find(id="search-results") is None:
-        for tag in soup("script", src=_SEARCH_SCRIPTS):
+    # Half a megabyte that draws the icons which a font draws already, code cells that run by a
+    # remote script, and the words of the whole book where nobody searches.
+    searching = soup.find(id="search-results") is not None
+    for tag in soup(["script", "link"]):
+        if _IDLE.search(str(tag)) or (not searching and _SEARCH_SCRIPTS.search(str(tag))):
             tag.decompose()
     if soup.select_one("meta[http-equiv=Refresh]") and not soup.select_one("link"):
         # Else browsers look for an icon at the host's top.

@@ -138,7 +138,8 @@ def build_site(source: Path, log: Path) -> Path:
         shown = complaints or text.splitlines()[-12:]
         listed = "\n".join(f"  - {line.replace(f'{source}/', '')}" for line in shown)
         raise BookError(f"jupyter-book reports:\n{listed}\nIts whole report is in {log}")
-    (html / ".buildinfo").unlink(missing_ok=True)
+    for leftover in (html / ".buildinfo", *(html / "_static").glob("*webpack-macros.html")):
+        leftover.unlink(missing_ok=True)
     return html
 
 
