@@ -184,7 +184,7 @@ def _references(tag: Tag) -> Iterator[Reference]:
         text = " ".join(value) if isinstance(value, list) else str(value)
         where = f"{name} {key}"
         if key == "href":
-            eager = name == "link" and " ".join(tag.get_attribute_list("rel", [])) in _EAGER_LINKS
+            eager = name == "link" and " ".join(tag.get_attribute_list("rel")) in _EAGER_LINKS
             yield Reference(where, text, eager, name in ("a", "area", "link") and not eager)
         elif key in ("src", "poster", "data") and name != "param":
             yield Reference(where, text, _eager(tag), False)

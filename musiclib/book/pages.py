@@ -129,7 +129,8 @@ def show_twins(page: Page, site: Site) -> None:
             # With `dark-light` the theme leaves the picture's colours alone. Loaded late, the
             # hidden one of the two is not loaded at all.
             for image, kind in ((picture, "ml-light"), (twin, DARK_TWIN)):
-                image["class"] = [*image.get_attribute_list("class", []), kind, "dark-light"]
+                given = " ".join(image.get_attribute_list("class"))
+                image["class"] = f"{given} {kind} dark-light".strip()
                 image.attrs |= {**size, "loading": "lazy"}
             picture.insert_after(twin)
             for image, kind in ((picture, ""), (twin, published.DARK)):
@@ -446,7 +447,7 @@ def _glossary(file: Path) -> dict[str, tuple[str, str]]:
     """Anchor and meaning of each term; nothing where there is no such page."""
     if not file.is_file():
         return {}
-    found = {}
+    found: dict[str, tuple[str, str]] = {}
     names: list[Tag] = []
     soup = BeautifulSoup(file.read_bytes(), "html.parser")
     for part in soup.select("dl.glossary > dt, dl.glossary > dd"):
@@ -588,10 +589,10 @@ def mend_theme(page: Page, site: Site) -> None:
     if soup.select_one("meta[http-equiv=Refresh]") and not soup.select_one("link"):
         # Else browsers look for an icon at the host's top.
         soup.append(_new(f'<link href="{page.root}_static/favicon.svg" rel="icon"/>'))
-    icon = soup.select_one("link[rel=icon]")
-    if page.path.name == NOT_FOUND and icon is not None and soup.html is not None:
+    favicon = soup.select_one("link[rel=icon]")
+    if page.path.name == NOT_FOUND and favicon is not None and soup.html is not None:
         # A server shows this page in any folder, so its addresses begin at the host.
-        soup.html["data-content_root"] = str(icon["href"]).partition("_static/")[0]
+        soup.html["data-content_root"] = str(favicon["href"]).partition("_static/")[0]
     heading = soup.select_one("article h1")
     if page.chapter == site.book.chapters[0] and heading is not None and soup.title is not None:
         # The theme calls the front page by the book's name twice.
