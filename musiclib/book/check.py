@@ -40,12 +40,10 @@ class SiteReport:
         findings: One sentence for each problem; empty for a good site.
         weights: Bytes that a server sends for each page, compressed, before any sound is played
             and before the reader moves down.
-        links: Addresses on other hosts that readers can follow.
     """
 
     findings: tuple[str, ...]
     weights: dict[str, int]
-    links: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -103,12 +101,11 @@ def check_site(root: Path, max_page_bytes: int = MAX_PAGE_BYTES) -> SiteReport:
         max_page_bytes: Weight that a page may have.
 
     Returns:
-        Findings, weights and outgoing links.
+        Findings and weights.
     """
     root = root.resolve()
     pages = {path: Page(path) for path in sorted(root.rglob("*.html"))}
     findings: list[str] = []
-    links: set[str] = set()
     weights = {}
     transferred = cache(_transferred)
     for path, page in pages.items():
@@ -117,9 +114,7 @@ def check_site(root: Path, max_page_bytes: int = MAX_PAGE_BYTES) -> SiteReport:
         for reference in page.references:
             address, where = reference.address, reference.where
             if _remote(address):
-                if reference.link:
-                    links.add(address)
-                else:
+                if not reference.link:
                     found.append(f"{where} needs another host: {address}")
             elif address.startswith("/") and name != NOT_FOUND:
                 found.append(
@@ -143,7 +138,7 @@ def check_site(root: Path, max_page_bytes: int = MAX_PAGE_BYTES) -> SiteReport:
         findings += [f"{name}: {problem}" for problem in _style_problems(path, root)]
     if FIRST_PAGE not in weights:
         findings.append(f"{FIRST_PAGE}: there is no front page")
-    return SiteReport(tuple(findings), weights, tuple(sorted(links)))
+    return SiteReport(tuple(findings), weights)
 
 
 def loaded_files(page: Page, root: Path) -> set[Path]:
