@@ -61,7 +61,7 @@ CHECK_SECONDS: Final = 10.0
 Item: TypeAlias = Mapping[str, str | int | float]
 Rows: TypeAlias = pd.DataFrame | Iterable[Mapping[str, object]]
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _NUMBERS: Final = {"int", "float"}
 
 
@@ -648,7 +648,7 @@ def _traced(
     one: _Evidence, asked: Parameters, cache_folder: str | None, item: Item
 ) -> dict[str, Any]:
     """Measure an item in a process that is there for that alone, and tell what took part."""
-    trace()
+    trace(one.own)
     if cache_folder is not None:
         os.environ["MUSICLIB_CACHE"] = cache_folder
     return {**_measured(one, asked, item), "by": asdict(took_part(one.own))}

@@ -6,12 +6,9 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import BinaryIO
 
-# Libraries whose versions decide about numbers.
-COMPUTING = ("librosa", "numba", "numpy", "scikit-learn", "scipy", "torch")
 CHECKPOINT_READ = "musiclib.checkpoint.read"
 """Audit event (`sys.audit`) of whoever reads a checkpoint, with its path and its tensors' digest,
 for those who want to know what took part in a result."""
@@ -71,20 +68,3 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a file in hexadecimal, read in pieces."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def code_digest(*parts: str) -> str:
-    """Return a digest of source files of this package and of the versions of what computes.
-
-    What is kept on disk between runs was made by some version of the code and of the libraries.
-    With this in its key, another version makes it anew.
-
-    Args:
-        parts: Files or folders relative to the package, for example `models` or `stft.py`.
-    """
-    total = hashlib.sha256(" ".join(f"{name} {version(name)}" for name in COMPUTING).encode())
-    for part in sorted(parts):
-        place = Path(__file__).parent / part
-        for source in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            total.update(source.read_bytes())
-    return total.hexdigest()[:16]

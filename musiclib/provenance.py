@@ -1,14 +1,12 @@
 """What took part in a result: which code, files, models and libraries, on which machine.
 
-Nobody has to list it. A process that traces itself knows which modules of this package it has
-loaded, which of its files it has read and which models it has opened, and that is all that can have
-made a difference. Modules are known by what they do: by their syntax trees without docstrings, so
-that a comment or another layout changes nothing.
+Nobody has to list it. Of the package, what the code names (`musiclib.dependencies`) counts as far
+as the process has loaded its module. A process that traces itself knows besides which files of the
+package it has read and which models it has opened, and that is all that can have made a difference.
 """
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import hashlib
 import json
@@ -18,13 +16,14 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
 import musiclib
 from musiclib.datasets import Dataset
+from musiclib.dependencies import Code, Sources
 from musiclib.files import CHECKPOINT_READ, sha256_of
 
 _PACKAGE: Final = Path(musiclib.__file__).parent
@@ -32,8 +31,10 @@ _PACKAGE: Final = Path(musiclib.__file__).parent
 _IDLE: Final = (
     *("musiclib.provenance.", "musiclib.evidence.", "musiclib.resumable.", "musiclib.plot."),
     *("musiclib.figures.", "musiclib.listen.", "musiclib.explore.", "musiclib.book."),
-    "musiclib.cli.",
+    *("musiclib.cli.", "musiclib.dependencies."),
 )
+# Keys of what is kept on disk: another key has the same thing made again.
+_IDLE_NAMES: Final = {("musiclib.latents.representations", "_code")}
 _IDLE_LIBRARIES: Final = (
     *("brotli", "filelock", "fonttools", "joblib", "matplotlib", "packaging", "pillow"),
     *("platformdirs", "psutil", "pyyaml", "requests", "seaborn", "tornado", "tqdm"),
@@ -47,7 +48,8 @@ class Provenance:
     """What took part: digests by name, and versions.
 
     Attributes:
-        code: Modules, by path from the repository's root, such as `musiclib/stft.py`.
+        code: Definitions, such as `musiclib/stft.py: griffin_lim`, and whole modules outside the
+            package.
         files: Tables of the package and among the shipped models, the same.
         models: Shipped checkpoints by file name, with the digests of their tensors.
         libraries: Versions of the package's own requirements.
@@ -73,14 +75,14 @@ class Provenance:
             own: Modules outside the package, by their names in `code`.
         """
         return Provenance(
-            {name: module_digest(path) for name, path in _existing(self.code, own)},
-            {name: sha256_of(path) for name, path in _existing(self.files, own)},
+            _present_code(self.code, own),
+            {name: sha256_of(path) for name, path in _existing(self.files)},
             {name: found for name in self.models if (found := _model_digest(name))},
             {name: found for name in self.libraries if (found := _version(name))},
         )
 
     def changed(self, own: Mapping[str, Path], *, libraries: bool = True) -> list[str]:
-        """Return what is no longer as it was, in words, such as `other code (musiclib/stft.py)`.
+        """Return what is no longer as it was, such as `other code (musiclib/stft.py: stft)`.
 
         Args:
             own: As for `present`.
@@ -96,26 +98,35 @@ class Provenance:
         return found
 
 
-@cache
-def trace() -> None:
-    """Have this process note which files and models it opens; nothing can end that."""
-    sys.addaudithook(_noted)
+def trace(own: Mapping[str, Path]) -> None:
+    """Have this process note which files and models it opens; nothing can end that.
+
+    Args:
+        own: As for `took_part`.
+    """
+    _listen()
+    sources = _loaded_sources()
+    written = {name: Code.of(path.read_text("utf-8")) for name, path in own.items()}
+    _SEEN_CODE[tuple(sorted(own))] = {
+        **{name: ("", sources.digest_of(code)) for name, code in written.items()},
+        **{
+            sources.label(place): (place[0], sources.digest(place))
+            for place in sources.reached(written.values())
+            if place not in _IDLE_NAMES and not f"{place[0]}.".startswith(_IDLE)
+        },
+    }
 
 
 def took_part(own: Mapping[str, Path]) -> Provenance:
-    """Return what this process has loaded since it began to trace itself.
+    """Return what has taken part since `trace` was called for the same modules.
 
     Args:
-        own: Modules outside the package that took part, by name.
+        own: Modules outside the package that took part, by name; what they name counts too.
     """
-    for name, module in list(sys.modules.items()):
-        path = getattr(module, "__file__", None)
-        if path and name.startswith("musiclib.") and not f"{name}.".startswith(_IDLE):
-            # As it was when it was first seen: a file may be edited while a process lives.
-            label = f"musiclib/{Path(path).relative_to(_PACKAGE).as_posix()}"
-            if label not in _SEEN_CODE:
-                _SEEN_CODE[label] = module_digest(Path(path))
-    code = {name: module_digest(path) for name, path in own.items()} | _SEEN_CODE
+    seen = _SEEN_CODE[tuple(sorted(own))]
+    code = {
+        n: digest for n, (module, digest) in seen.items() if not module or module in sys.modules
+    }
     folders = {"musiclib": _PACKAGE}
     if "musiclib.training.trained" in sys.modules:
         from musiclib.training.trained import shipped_folder
@@ -128,26 +139,11 @@ def took_part(own: Mapping[str, Path]) -> Provenance:
             if path.is_relative_to(folder) and path.is_file():
                 files[f"{top}/{path.relative_to(folder).as_posix()}"] = sha256_of(path)
         # Other checkpoints were trained here, by code and on data that count already.
-        for path, digest in _SEEN_MODELS.items():
-            if Path(path).is_relative_to(folder):
-                models[Path(path).name] = digest
+        for name, digest in _SEEN_MODELS.items():
+            if Path(name).is_relative_to(folder):
+                models[Path(name).name] = digest
     loaded = {_requirements()[name] for name in _requirements().keys() & sys.modules.keys()}
     return Provenance(code, files, models, {n: v for n in loaded if (v := _version(n))})
-
-
-def module_digest(path: Path) -> str:
-    """Return a digest of what a Python file does; see `syntax_digest`."""
-    status = path.stat()
-    return _file_digest(path, status.st_mtime_ns, status.st_size)
-
-
-def syntax_digest(source: str) -> str:
-    """Return a digest of what Python code does: comments, docstrings and layout change nothing.
-
-    It is the same under all versions of Python that read the source as the same syntax tree.
-    """
-    text = json.dumps(_plain(ast.parse(source)), separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def data_digest(music: Dataset) -> str:
@@ -183,7 +179,19 @@ def machine() -> dict[str, str | int]:
 
 _SEEN_FILES: Final[set[str]] = set()
 _SEEN_MODELS: Final[dict[str, str]] = {}
-_SEEN_CODE: Final[dict[str, str]] = {}
+_SEEN_CODE: Final[dict[tuple[str, ...], dict[str, tuple[str, str]]]] = {}
+"""By modules outside the package: what they rest on, each with its module and its digest."""
+
+
+@cache
+def _loaded_sources() -> Sources:
+    # As they were when the process began: a file may be edited while it lives.
+    return Sources(_PACKAGE)
+
+
+@cache
+def _listen() -> None:
+    sys.addaudithook(_noted)
 
 
 def _noted(event: str, values: tuple[Any, ...]) -> None:
@@ -193,12 +201,33 @@ def _noted(event: str, values: tuple[Any, ...]) -> None:
         _SEEN_MODELS[values[0]] = values[1]
 
 
-def _existing(names: Mapping[str, str], own: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
+def _own_code(sources: Sources, own: Mapping[str, Path]) -> dict[str, str]:
+    return {
+        name: sources.digest_of(Code.of(path.read_text("utf-8")))
+        for name, path in own.items()
+        if path.is_file()
+    }
+
+
+def _present_code(kept: Mapping[str, str], own: Mapping[str, Path]) -> dict[str, str]:
+    """Return present digests; a definition that moved is looked for by its name."""
+    sources = Sources.of(_PACKAGE)
+    found = _own_code(sources, {name: path for name, path in own.items() if name in kept})
+    for label, digest in kept.items():
+        place = sources.place(label)
+        if place is not None and place in sources.places(place[1]):
+            found[label] = sources.digest(place)
+        elif label not in found:
+            others = {sources.digest(other) for other in sources.places(label.partition(": ")[2])}
+            if digest in others:
+                found[label] = digest
+    return found
+
+
+def _existing(names: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
     for name in names:
         top, _, rest = name.partition("/")
-        if name in own:
-            path = own[name]
-        elif top == "checkpoints":
+        if top == "checkpoints":
             from musiclib.training.trained import shipped_folder
 
             path = shipped_folder() / rest
@@ -206,25 +235,6 @@ def _existing(names: Mapping[str, str], own: Mapping[str, Path]) -> Iterator[tup
             path = _PACKAGE / rest
         if path.is_file():
             yield name, path
-
-
-@lru_cache(maxsize=1024)
-def _file_digest(path: Path, _mtime_ns: int, _size: int) -> str:
-    return syntax_digest(path.read_text(encoding="utf-8"))
-
-
-def _plain(node: object) -> object:
-    """Return a syntax tree as lists and words."""
-    if isinstance(node, list):
-        return [_plain(one) for one in node]
-    if not isinstance(node, ast.AST):
-        return f"{type(node).__name__} {node!r}"
-    fields = dict(ast.iter_fields(node))
-    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-        fields["body"] = node.body[ast.get_docstring(node, clean=False) is not None :]
-    # Later versions of Python have fields that earlier ones lack; where empty, they say nothing.
-    said = {name: value for name, value in fields.items() if value is not None and value != []}
-    return [type(node).__name__, {name: _plain(value) for name, value in said.items()}]
 
 
 def _model_digest(name: str) -> str | None:

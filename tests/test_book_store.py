@@ -1,10 +1,19 @@
-"""What calls for another run of a chapter."""
+"""What calls for another run of a chapter, and what does not."""
 
 from pathlib import Path
 
+import nbformat
 import pytest
 
-from musiclib.book.store import code_fingerprint
+from musiclib.book.layout import Chapter
+from musiclib.book.store import Fingerprints, Store
+from musiclib.errors import BookError
+
+CELLS = [
+    "dataset = 'mini'",
+    "from musiclib.stft import stft\nfrom musiclib.training import trained",
+    "print(stft, trained)  # a comment",
+]
 
 
 @pytest.fixture
@@ -14,53 +23,123 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_same_models_give_the_same_hash(models: Path) -> None:
-    before = code_fingerprint()
-    (models / "one.safetensors").touch()
-    assert code_fingerprint() == before
+def chapter(folder: Path, cells: list[str], prose: str = "Words.") -> Chapter:
+    v4 = nbformat.v4
+    found = [v4.new_markdown_cell(prose, id="prose"), *(v4.new_code_cell(cell) for cell in cells)]
+    for number, cell in enumerate(found[1:]):
+        cell.id = f"cell{number}"
+    found[1].metadata["tags"] = ["parameters"]
+    path = folder / "chapter.ipynb"
+    nbformat.write(v4.new_notebook(cells=found), path)
+    return Chapter("book/chapter", path)
 
 
-def test_other_weights_call_for_another_run(models: Path) -> None:
-    before = code_fingerprint()
-    (models / "one.safetensors").write_bytes(b"Weights")
-    assert code_fingerprint() != before
+def test_prose_and_comments_call_for_no_other_run(models, tmp_path):
+    first = Fingerprints().of(chapter(tmp_path, CELLS))
+    assert Fingerprints().of(chapter(tmp_path, CELLS, "Other words.")) == first
+    cells = [*CELLS[:2], "# another\nprint(stft, trained)"]
+    assert Fingerprints().of(chapter(tmp_path, cells)) == first
 
 
-def test_another_model_calls_for_another_run(models: Path) -> None:
-    before = code_fingerprint()
-    (models / "two.safetensors").write_bytes(b"weights")
-    assert code_fingerprint() != before
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [*CELLS[:2], "print(stft, 1)"],
+        [CELLS[0], CELLS[1].replace("stft import stft", "mdct import mdct as stft"), CELLS[2]],
+        [CELLS[0], f"{CELLS[1]}\n{CELLS[2]}", ""],
+    ],
+    ids=["code", "import", "cells"],
+)
+def test_other_code_calls_for_another_run(models, tmp_path, cells):
+    first = Fingerprints().of(chapter(tmp_path, CELLS))
+    assert Fingerprints().of(chapter(tmp_path, cells)) != first
 
 
-@pytest.mark.parametrize("name", ["codec-tables.npz", "codec-tables-static.npz"])
-def test_other_tables_of_an_entropy_coder_call_for_another_run(models: Path, name: str) -> None:
-    first = code_fingerprint()
-    (models / name).write_bytes(b"counts")
-    second = code_fingerprint()
-    (models / name).write_bytes(b"Counts")
-    assert len({first, second, code_fingerprint()}) == 3
-
-
-def test_a_training_on_its_way_changes_nothing(models: Path) -> None:
-    before = code_fingerprint()
-    (models / "two.last.safetensors").write_bytes(b"weights")
-    (models / "two.json").write_text("{}")
-    assert code_fingerprint() == before
-
-
-def test_of_what_makes_the_site_only_claims_are_part_of_a_chapter(
-    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    package = tmp_path / "package"
-    for name in ("book/claims.py", "book/build.py", "cli/main.py", "mdct.py"):
-        (package / name).parent.mkdir(parents=True, exist_ok=True)
-        (package / name).write_text("before")
+def test_only_what_a_chapter_names_counts(tmp_path, monkeypatch):
+    package = tmp_path / "musiclib"
+    package.mkdir()
     monkeypatch.setattr("musiclib.__file__", str(package / "__init__.py"))
-    before = code_fingerprint()
-    for name in ("book/build.py", "cli/main.py"):
-        (package / name).write_text("after")
-    assert code_fingerprint() == before
-    for name in ("book/claims.py", "mdct.py"):
-        (package / name).write_text("after")
-        assert code_fingerprint() != before
-        (package / name).write_text("before")
+
+    def written(**modules: str) -> str:
+        for name, text in ({"__init__": "", "stft": "def stft(): pass\n"} | modules).items():
+            (package / f"{name}.py").write_text(text)
+        return Fingerprints().of(
+            chapter(tmp_path, [*CELLS[:1], "from musiclib.stft import stft\nstft()"])
+        )
+
+    first = written()
+    assert written(stft="# why\ndef stft(): pass\n", genre="def genre(): pass\n") == first
+    assert written(stft="def stft(): return 1\n") != first
+
+
+def test_a_chapter_that_shows_code_is_run_again_for_a_comment_in_it(tmp_path, monkeypatch):
+    package = tmp_path / "musiclib"
+    package.mkdir()
+    monkeypatch.setattr("musiclib.__file__", str(package / "__init__.py"))
+    cells = [*CELLS[:1], "import inspect\nfrom musiclib.a import f\ninspect.getsource(f)"]
+    found = set()
+    for text in ("def f():\n    return 1\n", "def f():\n    # why\n    return 1\n"):
+        (package / "__init__.py").write_text("")
+        (package / "a.py").write_text(text)
+        found.add(Fingerprints().of(chapter(tmp_path, cells)))
+    assert len(found) == 2
+
+
+def test_other_models_call_for_another_run_of_what_can_load_them(models, tmp_path):
+    page = chapter(tmp_path, CELLS)
+    first = Fingerprints().of(page)
+    (models / "one.safetensors").touch()
+    (models / "two.last.safetensors").write_bytes(b"a training on its way")
+    assert Fingerprints().of(page) == first
+    (models / "one.safetensors").write_bytes(b"Weights")
+    second = Fingerprints().of(page)
+    (models / "two.safetensors").write_bytes(b"weights")
+    assert len({first, second, Fingerprints().of(page)}) == 3
+
+
+def test_other_rows_of_a_table_call_for_another_run_of_its_readers(tmp_path, monkeypatch):
+    monkeypatch.setenv("MUSICLIB_EVIDENCE", str(tmp_path))
+    cells = [*CELLS[:1], "from musiclib import evidence\nevidence.read('mine')"]
+    found = set()
+    for row in ("1", "2"):
+        (tmp_path / "mine.py").write_text("EXPERIMENT = 1\n")
+        (tmp_path / "mine.csv").write_text(f"value\n{row}\n")
+        found.add(Fingerprints().of(chapter(tmp_path, cells)))
+    assert len(found) == 2
+    cells[1] = "from musiclib import evidence\nname = 'mine'\nevidence.read(name)"
+    with pytest.raises(BookError, match=r"evidence\.read\(name\)"):
+        Fingerprints().of(chapter(tmp_path, cells))
+
+
+def test_what_is_no_python_is_named_by_its_cell(models, tmp_path):
+    with pytest.raises(BookError, match="cell1"):
+        Fingerprints().of(chapter(tmp_path, [CELLS[0], "this is not"]))
+
+
+def test_a_stored_chapter_shows_the_present_words_with_the_outputs_of_its_run(tmp_path):
+    store = Store(tmp_path / "store")
+    page = chapter(tmp_path, CELLS)
+    ran = nbformat.read(page.source, as_version=4)
+    injected = nbformat.v4.new_code_cell(
+        "dataset = 'x'", metadata={"tags": ["injected-parameters"]}
+    )
+    ran.cells.insert(2, injected)
+    for number, cell in enumerate(cell for cell in ran.cells if cell.cell_type == "code"):
+        cell.execution_count = number + 1
+        cell.outputs = [nbformat.v4.new_output("stream", text=f"output {number}\n")]
+    run = store.begin(page)
+    store.finish(page, "key", run, ran, 1.0)
+
+    again = chapter(tmp_path, [*CELLS[:2], "print(stft, trained)  # another comment"], "New words.")
+    assert store.get(again, "other key", ()) is None
+    stored = store.get(again, "key", ())
+    assert stored is not None
+    shown = nbformat.read(stored.notebook, as_version=4).cells
+    assert [cell.source for cell in shown] == [
+        "New words.",
+        CELLS[0],
+        "dataset = 'x'",
+        CELLS[1],
+        "print(stft, trained)  # another comment",
+    ]
+    assert [cell.outputs[0].text for cell in shown[1:]] == [f"output {n}\n" for n in range(4)]

@@ -25,7 +25,7 @@ from musiclib.cli.main import main
 from musiclib.datasets import open_dataset
 from musiclib.errors import EvidenceError
 from musiclib.evidence import Parameters
-from musiclib.provenance import Provenance, syntax_digest
+from musiclib.provenance import Provenance
 from musiclib.resumable import Journal, work_through
 from musiclib.training import checkpoint
 from tests.codec_signals import RATE, music
@@ -140,9 +140,10 @@ def test_the_record_says_what_took_part_and_nothing_of_the_place(kept):
     assert record["rows"] == 16
     assert record["tolerance"] == {"quality": {"absolute": 0.01, "relative": 0.0}}
     assert f"evidence/{NAME}.py" in record["code"]
-    assert "musiclib/datasets/clips.py" in record["code"]
-    assert "musiclib/codecs/opus.py" not in record["code"]
-    assert "musiclib/evidence.py" not in record["code"]
+    modules = {label.partition(":")[0] for label in record["code"]}
+    assert "musiclib/datasets/clips.py" in modules
+    assert "musiclib/codecs/opus.py" not in modules
+    assert "musiclib/evidence.py" not in modules
     assert set(record["libraries"]) >= {"numpy", "pandas"}
     assert "torch" not in record["libraries"]
     for private in (str(kept), str(Path.home()), platform.node()):
@@ -206,11 +207,11 @@ def test_other_code_is_refused_and_named(folder):
         evidence.check_sample(NAME, folder=folder)
     edit(folder, "quality / 4", "quality / 3")
     record = evidence.record(NAME, folder=folder)
-    change_record(folder, code=record["code"] | {"musiclib/datasets/clips.py": "0" * 16})
-    with pytest.raises(EvidenceError, match=r"other code \(musiclib/datasets/clips.py\)"):
+    change_record(folder, code=record["code"] | {"musiclib/files.py: sha256_of": "0" * 16})
+    with pytest.raises(EvidenceError, match=r"other code \(musiclib/files.py: sha256_of\)"):
         evidence.read(NAME, folder=folder)
-    change_record(folder, code=record["code"] | {"musiclib/gone.py": "0" * 16})
-    with pytest.raises(EvidenceError, match=r"musiclib/gone.py"):
+    change_record(folder, code=record["code"] | {"musiclib/gone.py: gone": "0" * 16})
+    with pytest.raises(EvidenceError, match=r"musiclib/gone.py: gone"):
         evidence.read(NAME, folder=folder)
 
 
@@ -543,43 +544,6 @@ def test_the_command_measures_what_is_stale(folder, here, capsys):
     assert main(["evidence", "measure", *there]) == 0
     assert "16 rows" in capsys.readouterr().err
     assert main(["evidence", "list", *there]) == 0
-
-
-CODE = '''
-"""Words."""
-
-
-def double(x: int) -> int:
-    """More words."""
-    return 2 * x
-
-
-class Thing:
-    size = {"a": None}
-'''
-
-
-def test_code_is_known_by_what_it_does():
-    digest = syntax_digest(CODE)
-    same = [
-        CODE.replace("Words", "Other words"),
-        CODE.replace("return", "# a comment\n    return"),
-        CODE.replace("2 * x", "(2\n            * x)"),
-        CODE.replace('    """More words."""\n', ""),
-        CODE.replace('{"a": None}', "{'a': None}"),
-    ]
-    other = [
-        CODE.replace("2 *", "2.0 *"),
-        CODE.replace("2 * x", "x * 2"),
-        CODE.replace("None", "False"),
-        CODE.replace('"a"', 'b"a"'),
-        CODE.replace("double", "twice"),
-        CODE.replace("2 * x", '"More words." * x'),
-        CODE.replace("x: int", "x: int = 1"),
-        CODE.replace("class Thing:", "class Thing(dict):"),
-    ]
-    assert {syntax_digest(text) for text in same} == {digest}
-    assert len({syntax_digest(text) for text in other} | {digest}) == len(other) + 1
 
 
 def test_provenance_of_parts_together():

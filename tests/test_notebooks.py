@@ -99,6 +99,16 @@ def assert_shown_without_warnings(executed: Any) -> None:
     assert [o.text for o in outputs if o.output_type == "stream" and o.name == "stderr"] == []
 
 
+def run(chapter: Chapter, music: Path, kernel: tuple[KernelManager, BlockingKernelClient]) -> Any:
+    manager, client = kernel
+    executed = parameterize_notebook(load_notebook_node(str(chapter.source)), parameters_for(music))
+    executed.cells.insert(0, new_code_cell(FORGET))
+    runner = NotebookClient(executed, km=manager, timeout=None)
+    runner.kc = client
+    runner.execute()
+    return executed
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("chapter", CHAPTERS[1:], ids=named)
 def test_chapter_runs_on_a_readers_music(
@@ -107,14 +117,19 @@ def test_chapter_runs_on_a_readers_music(
     launched: Path,
     kernel: tuple[KernelManager, BlockingKernelClient],
 ) -> None:
-    manager, client = kernel
-    executed = parameterize_notebook(load_notebook_node(str(chapter.source)), parameters_for(music))
-    executed.cells.insert(0, new_code_cell(FORGET))
-    runner = NotebookClient(executed, km=manager, timeout=None)
-    runner.kc = client
-    runner.execute()
-    assert_shown_without_warnings(executed)
+    assert_shown_without_warnings(run(chapter, music, kernel))
     assert list(launched.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "clips"), [("approach/rate-distortion", 1), ("results/training", 2)]
+)
+def test_chapter_runs_on_one_or_two_files(
+    name: str, clips: int, tmp_path: Path, kernel: tuple[KernelManager, BlockingKernelClient]
+) -> None:
+    (chapter,) = (chapter for chapter in CHAPTERS if chapter.name == name)
+    run(chapter, write_music(tmp_path, clips), kernel)
 
 
 @pytest.mark.slow

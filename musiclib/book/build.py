@@ -22,7 +22,7 @@ from musiclib.book.pdf import NAME as PDF_NAME
 from musiclib.book.pdf import find_browser, write_pdf
 from musiclib.book.run import Workplace, execute, prepare
 from musiclib.book.site import assemble, build_site, copy_sources
-from musiclib.book.store import Store, Stored, chapter_key, code_fingerprint, data_fingerprint
+from musiclib.book.store import Fingerprints, Store, Stored, chapter_key, data_fingerprint
 from musiclib.errors import BookError
 from musiclib.files import replace_file, replace_folder
 
@@ -175,15 +175,15 @@ def build(options: Options, say: Say) -> Path:
 def _run_chapters(book: Book, work: Path, options: Options, say: Say) -> Executed:
     selected = {chapter.docname for chapter in book.select(list(options.only))}
     data = data_fingerprint(options.dataset, options.data_root, options.seed)
-    code = code_fingerprint()
+    code = Fingerprints()
     private = _private_paths(book, options)
     store = Store(work / "store")
     chapters = book.select([])
-    keys = {c: chapter_key(c, options.parameters, code, data, private) for c in chapters}
+    keys = {c: chapter_key(c, options.parameters, code.of(c), data, private) for c in chapters}
     done: dict[str, Stored] = {}
     for chapter in chapters:
         chosen = chapter.docname in selected
-        stored = None if options.force and chosen else store.get(chapter, keys[chapter])
+        stored = None if options.force and chosen else store.get(chapter, keys[chapter], private)
         if stored:
             done[chapter.docname] = stored
             if chosen:

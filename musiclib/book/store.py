@@ -1,31 +1,40 @@
 """Executed chapters, kept by the hash of everything that they depend on.
 
-A chapter is run again only when its notebook, the package, the parameters, the data or the
-installed libraries changed. So an interrupted build goes on where it stopped.
+A chapter is run again only when something changed that its outputs can depend on: its code, what
+that names in the package (`musiclib.dependencies`), the kept tables it reads, models, parameters,
+data, libraries. Prose, comments and the tags of cells are taken from the notebook as it is now, and
+what an interrupted build has run is not run again.
 """
 
+import ast
 import hashlib
+import inspect
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import distributions
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
 import musiclib
-from musiclib.book.layout import Chapter
-from musiclib.files import replace_folder, sha256_of
+from musiclib.book.layout import Chapter, read
+from musiclib.book.run import publishable
+from musiclib.dependencies import Code, Place, Sources
+from musiclib.errors import BookError
+from musiclib.files import replace_file, replace_folder, sha256_of
 
 NOTEBOOK = "chapter.ipynb"
 MEDIA = "media"
 _RECORD = "record.json"
-# These make the site around a chapter; they do not change what its cells compute.
-_NOT_IN_CHAPTERS = ("book", "cli")
-_IN_CHAPTERS = Path("book", "claims.py")  # but for this, which chapters call
+# Tags that decide how a cell is run; others decide how it looks.
+_RUNNING_TAGS = {"parameters", "raises-exception", "skip-execution"}
+_INJECTED = "injected-parameters"
 
 
 @dataclass(frozen=True)
@@ -51,24 +60,90 @@ class Stored:
         return self.folder / MEDIA
 
 
-def code_fingerprint() -> str:
-    """Hash of the package's sources, shipped models, kept evidence, and libraries' versions."""
-    from musiclib.evidence import evidence_folder
-    from musiclib.training import shipped_files
+class Fingerprints:
+    """Hashes of the code, models, tables and libraries that chapters depend on."""
 
-    digest = hashlib.sha256()
-    package = Path(musiclib.__file__).parent
-    for path in sorted(package.rglob("*")):
-        inside = path.relative_to(package)
-        left_out = inside.parts[0] in _NOT_IN_CHAPTERS and inside != _IN_CHAPTERS
-        if not path.is_file() or left_out or path.suffix == ".pyc":
-            continue
-        digest.update(f"{inside}\n".encode() + path.read_bytes())
-    for path in [*shipped_files(), *sorted(evidence_folder().glob("[!.]*.*"))]:
-        digest.update(f"{path.name} {sha256_of(path)}\n".encode())
-    for name, version in sorted({(d.name, d.version) for d in distributions()}):
-        digest.update(f"{name}=={version}\n".encode())
-    return digest.hexdigest()
+    def __init__(self) -> None:
+        self._sources = Sources.of(Path(musiclib.__file__).parent)
+
+    def of(self, chapter: Chapter) -> str:
+        """Hash what decides a chapter's outputs but for its parameters and data.
+
+        Raises:
+            BookError: A cell is no Python, or names a kept table by other than a text.
+        """
+        cells = [cell for cell in read(chapter.source).cells if cell.cell_type == "code"]
+        digest = hashlib.sha256()
+        code, shown = [], False
+        for number, cell in enumerate(cells):
+            try:
+                code.append(Code.of(cell.source))
+            except SyntaxError as error:
+                where = f"{chapter.docname}.ipynb, cell of code {number} ({cell.get('id')})"
+                raise BookError(f"{where}: {error}") from error
+            tags = sorted(_RUNNING_TAGS.intersection(cell.metadata.get("tags", [])))
+            imports = sorted(map(str, code[-1].imports.items()))
+            digest.update(f"{tags} {imports} {self._sources.digest_of(code[-1])}\n".encode())
+            shown = shown or "getsource" in cell.source
+        whole = Code.of("\n".join(cell.source for cell in cells))  # names of one cell serve others
+        tables = self._tables(chapter, whole)
+        start = [whole, *(Code.of(path.read_text("utf-8")) for path in tables)]
+        reached = self._sources.reached(start)
+        for place in sorted(reached):
+            digest.update(f"{self._sources.label(place)} {self._sources.digest(place)}\n".encode())
+        if shown:  # then the page shows code as it is written
+            for place in sorted(self._sources.named(whole)):
+                digest.update(self._sources.text(place).encode())
+        files = [*self._files(reached)]
+        for path in tables:
+            files += [other for other in path.parent.glob(f"{path.stem}.*") if other.is_file()]
+        if any(module.startswith("musiclib.training") for module, _ in reached):
+            from musiclib.training import shipped_files
+
+            files += shipped_files()
+        for path in sorted(files):
+            digest.update(f"{path.name} {sha256_of(path)}\n".encode())
+        digest.update(self._libraries.encode())
+        return digest.hexdigest()
+
+    def _tables(self, chapter: Chapter, code: Code) -> list[Path]:
+        """Return the declarations of the kept tables that a chapter reads."""
+        from musiclib import evidence
+
+        found = set()
+        for call, function in self._sources.calls(code, "musiclib.evidence"):
+            if "name" not in inspect.signature(getattr(evidence, function)).parameters:
+                continue
+            given = call.args[:1] or [word.value for word in call.keywords if word.arg == "name"]
+            name = ast.literal_eval(given[0]) if isinstance(given[0], ast.Constant) else ""
+            path = evidence.evidence_folder() / f"{name}.py"
+            if not path.is_file():
+                raise BookError(
+                    f"{chapter.docname}.ipynb: {ast.unparse(call)} names no table of {path.parent} "
+                    "by a text in quotes, so nobody can tell what the chapter rests on"
+                )
+            found.add(path)
+        return sorted(found)
+
+    def _files(self, reached: Iterable[Place]) -> list[Path]:
+        """Return the package's other files, such as tables and scripts, beside what is reached."""
+        folders = {path.parent for module, _ in reached for path in [self._sources.files[module]]}
+        found = []
+        for path in sorted(self._sources.folder.rglob("*")):
+            if not path.is_file() or path.suffix in (".py", ".pyc"):
+                continue
+            owner = path.parent
+            while not (owner / "__init__.py").is_file():
+                owner = owner.parent
+            if owner in folders:
+                found.append(path)
+        return found
+
+    @cached_property
+    def _libraries(self) -> str:
+        return "\n".join(
+            f"{n}=={v}" for n, v in sorted({(d.name, d.version) for d in distributions()})
+        )
 
 
 def data_fingerprint(dataset: str, data_root: str | None, seed: int) -> str:
@@ -103,7 +178,7 @@ def chapter_key(
     Args:
         chapter: Chapter to run.
         parameters: Values that papermill injects.
-        code: From `code_fingerprint`.
+        code: From `Fingerprints.of`.
         data: From `data_fingerprint`.
         paths: Folders that no page may show; a change of them calls for another look.
 
@@ -111,7 +186,7 @@ def chapter_key(
         The first 24 hexadecimal digits of the hash.
     """
     settings = json.dumps([sorted(parameters.items()), code, data, chapter.media_url, paths])
-    return hashlib.sha256(chapter.source.read_bytes() + settings.encode()).hexdigest()[:24]
+    return hashlib.sha256(settings.encode()).hexdigest()[:24]
 
 
 class Store:
@@ -123,13 +198,25 @@ class Store:
     def _folder(self, chapter: Chapter) -> Path:
         return self.root / chapter.name.replace("/", "--")
 
-    def get(self, chapter: Chapter, key: str) -> Stored | None:
-        """The chapter as it was run with this key, or None."""
+    def get(self, chapter: Chapter, key: str, private_paths: Iterable[str]) -> Stored | None:
+        """Return the chapter as it was run with this key, with the present text, or None.
+
+        Args:
+            chapter: The chapter.
+            key: From `chapter_key`.
+            private_paths: Folders that no page may show.
+        """
         folder = self._folder(chapter) / key
         try:
             record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            ran = read(folder / NOTEBOOK)
+        except (OSError, ValueError, BookError):
             return None
+        now = read(chapter.source)
+        _take_outputs(now, ran)
+        publishable(now, private_paths)
+        if now != ran:
+            replace_file(folder / NOTEBOOK, nbformat.writes(now).encode())  # type: ignore[no-untyped-call]
         return Stored(folder, float(record["seconds"]))
 
     def begin(self, chapter: Chapter) -> Path:
@@ -167,3 +254,21 @@ class Store:
     def abandon(self, run: Path) -> None:
         """Remove a run that failed."""
         shutil.rmtree(run, ignore_errors=True)
+
+
+def _take_outputs(now: Any, ran: Any) -> None:
+    """Give a notebook the outputs of an earlier run of the same code, in place."""
+    outputs = iter([cell for cell in ran.cells if cell.cell_type == "code"])
+    cells = []
+    for cell in now.cells:
+        cells.append(cell)
+        if cell.cell_type == "code":
+            earlier = next(outputs)
+            cell.outputs, cell.execution_count = earlier.outputs, earlier.execution_count
+            if "parameters" in cell.metadata.get("tags", []):
+                following = next(outputs)
+                if _INJECTED not in following.metadata.get("tags", []):
+                    outputs = chain([following], outputs)
+                else:
+                    cells.append(following)
+    now.cells = cells

@@ -18,25 +18,14 @@ import torch
 
 from musiclib.audio import FloatArray
 from musiclib.codecs.latent import AutoencoderCodec
-from musiclib.files import code_digest
+from musiclib.dependencies import code_digest
 from musiclib.models import Autoencoder, as_autoencoder
 from musiclib.training import Checkpoint
 
 
 @cache
 def _code() -> str:
-    return code_digest(
-        "models",
-        "codecs/latent",
-        "codecs/melic/analysis.py",
-        "latents/representations.py",
-        "latents/bands.py",
-        "latents/coded.py",
-        "latents/samples.py",
-        "latents/spectral.py",
-        "mdct.py",
-        "stft.py",
-    )
+    return code_digest(__name__)
 
 
 class Representation(ABC):

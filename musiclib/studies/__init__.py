@@ -1,1 +1,0 @@
-"""Computations that belong to one chapter each: experiments and demonstrations."""

@@ -1,0 +1,211 @@
+"""What code rests on: comments and places do not count, all that may run does."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from musiclib import dependencies
+from musiclib.dependencies import Code, Sources, code_digest
+
+PACKAGE = {
+    "__init__.py": "",
+    "maths.py": '''
+"""Words."""
+
+import numpy as np
+
+from small.tools import scale as by
+
+FACTOR = 2
+TABLE = {"double": lambda x: FACTOR * x}
+
+
+def double(x: int) -> int:
+    """Words on the function."""
+    total = by(x, FACTOR)
+    return total
+
+
+def rms(x):
+    return np.sqrt(np.mean(x**2))
+
+
+def lazy(x):
+    from small import other
+
+    return other.run(x)
+
+
+def shadow(FACTOR):
+    return FACTOR
+
+
+class Meter:
+    size: int = 3
+
+    def read(self, x):
+        return rms(x)
+''',
+    "tools.py": "def scale(x, by):\n    return x * by\n\n\ndef unused():\n    return 0\n",
+    "other.py": "import small.maths as m\nm.TABLE['run'] = len\n\n\ndef run(x):\n    return x\n",
+    "front/__init__.py": "from ..tools import scale\n",
+}
+DOUBLE = "from small.maths import double\nprint(double(3))\n"
+
+
+def package(folder: Path, **changes: tuple[str, str]) -> Sources:
+    """Write the package, with `module=(before, after)` replaced, and read it."""
+    root = folder / "small"
+    for name, text in PACKAGE.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        before, after = changes.get(path.stem, ("", ""))
+        assert before in text
+        path.write_text(text.replace(before, after) if before else text)
+    return Sources(root)
+
+
+def state(sources: Sources, source: str) -> dict[str, str]:
+    """Return the digests of all that code rests on, by name."""
+    return {name: sources.digest((m, name)) for m, name in sources.reached([Code.of(source)])}
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        (DOUBLE, {"double", "scale", "FACTOR"}),
+        ("import small.maths as m\nm.rms([1])", {"rms"}),
+        ("from small.front import scale\nscale(1, 2)", {"scale"}),
+        ("from small import maths\nmaths.Meter().read([1])", {"Meter", "rms"}),
+        ("from small.maths import TABLE\nTABLE['double'](1)", {"TABLE", "FACTOR"}),
+        ("from small.maths import shadow\nshadow(1)", {"shadow"}),
+    ],
+)
+def test_names_lead_to_what_they_stand_for(tmp_path, source, names):
+    assert set(state(package(tmp_path), source)) == names
+
+
+def test_what_is_imported_within_a_function_counts_with_what_that_does(tmp_path):
+    found = set(state(package(tmp_path), "from small.maths import lazy\nlazy(1)"))
+    assert {"lazy", "run", "TABLE"} <= found
+    assert any(name.startswith("on import") for name in found)
+
+
+def test_all_of_a_module_that_is_handed_on_counts(tmp_path):
+    found = set(state(package(tmp_path), "from small import tools\nprint(vars(tools))"))
+    assert found == {"scale", "unused"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("Words on the function", "Other words"),
+        ('    """Words on the function."""\n', ""),
+        ("    total = by", "    # why\n    total = by"),
+        ("by(x, FACTOR)", "by(\n        x, FACTOR\n    )"),
+        ("x: int) -> int", "x: float) -> float"),
+        ("np.mean(x**2)", "np.mean(x**3)"),
+    ],
+)
+def test_what_does_nothing_changes_no_digest(tmp_path, before, after):
+    first = state(package(tmp_path / "a"), DOUBLE)
+    assert state(package(tmp_path / "b", maths=(before, after)), DOUBLE) == first
+
+
+@pytest.mark.parametrize(
+    ("module", "before", "after", "changed"),
+    [
+        ("maths", "FACTOR = 2", "FACTOR = 2.0", "FACTOR"),
+        ("maths", "by(x, FACTOR)", "by(FACTOR, x)", "double"),
+        ("maths", "x: int) -> int", "x: int = 1) -> int", "double"),
+        ("maths", "from small.tools import scale as by", "from numpy import sum as by", "double"),
+        ("tools", "x * by", "by * x", "scale"),
+        ("tools", "def scale(x, by)", "def scale(by, x)", "scale"),
+    ],
+)
+def test_what_does_something_changes_the_digest_of_its_definition(
+    tmp_path, module, before, after, changed
+):
+    first = state(package(tmp_path / "a"), DOUBLE)
+    second = state(package(tmp_path / "b", **{module: (before, after)}), DOUBLE)
+    assert {n for n in first.keys() & second.keys() if first[n] != second[n]} == {changed}
+
+
+def test_a_definition_that_moves_keeps_its_digest(tmp_path):
+    first = package(tmp_path / "a")
+    rms = PACKAGE["maths.py"][PACKAGE["maths.py"].index("def rms") :].partition("\n\n\n")[0]
+    second = package(tmp_path / "b", maths=(rms, "from small.levels import rms"))
+    (tmp_path / "b/small/levels.py").write_text(
+        f"import numpy as jax\n\n\n{rms}\n".replace("np", "jax")
+    )
+    second = Sources(second.folder)
+    assert second.resolve("small.maths", "rms") == ("small.levels", "rms")
+    assert second.digest(("small.levels", "rms")) == first.digest(("small.maths", "rms"))
+    assert second.digest(("small.maths", "Meter")) == first.digest(("small.maths", "Meter"))
+
+
+def test_the_text_of_a_definition_is_as_it_is_written(tmp_path):
+    sources = package(tmp_path)
+    assert sources.text(("small.tools", "unused")) == "def unused():\n    return 0"
+    assert sources.label(("small.tools", "unused")) == "small/tools.py: unused"
+    assert sources.place("small/tools.py: unused") == ("small.tools", "unused")
+
+
+def test_a_key_of_the_cache_follows_code_and_the_libraries_that_compute(tmp_path, monkeypatch):
+    found = set()
+    for module, change in (("maths", ("x**2", "x**3")), ("tools", ("x * by", "by * x"))):
+        for number, changes in enumerate(({}, {module: change})):
+            there = package(tmp_path / f"{module}{number}", **changes).folder
+            monkeypatch.setattr(dependencies, "_PACKAGE", there)
+            found.add(code_digest("small.maths"))
+    assert len(found) == 3
+    for name in dependencies.COMPUTING:
+        monkeypatch.setattr(dependencies, "version", lambda asked, name=name: str(asked == name))
+        found.add(code_digest("small.maths"))
+    assert len(found) == 3 + len(dependencies.COMPUTING)
+
+
+WATCH = """
+import sys, threading
+from pathlib import Path
+import musiclib
+from musiclib import evidence
+from musiclib.provenance import _IDLE, took_part, trace
+
+root = Path(musiclib.__file__).parent
+ran = set()
+
+def note(frame, event, argument):
+    code = frame.f_code
+    if event == "call" and code.co_filename.startswith(f"{root}/"):
+        inside = Path(code.co_filename).relative_to(root)
+        name = code.co_qualname.split(".")[0]
+        module = ".".join(["musiclib", *inside.with_suffix("").parts])
+        # What runs while a module is imported and nobody uses later has no part in a result.
+        while frame and frame.f_code.co_name != "<module>":
+            frame = frame.f_back
+        at_import = frame and frame.f_code.co_filename.startswith(f"{root}/")
+        if name[0] != "<" and not at_import and not f"{module}.".startswith(_IDLE):
+            ran.add(f"musiclib/{inside.as_posix()}: {name}")
+
+one = evidence._Evidence.of(NAME, None)
+asked = one.asked(evidence.BUNDLED)
+items = [item for item in one.items(asked) if one.experiment.quick(item)]
+trace(one.own)
+threading.setprofile(note)
+sys.setprofile(note)
+list(one.experiment.measure(asked, items[-1]))
+sys.setprofile(None)
+assert len(ran) > 30, ran
+print(sorted(ran - took_part(one.own).code.keys()))
+"""
+
+
+@pytest.mark.parametrize("name", ["killer", "parts"])
+def test_all_that_runs_while_a_table_is_measured_counts(name):
+    command = [sys.executable, "-c", f"NAME = {name!r}\n{WATCH}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+    assert done.stdout == "[]\n", done.stderr[-2000:]
