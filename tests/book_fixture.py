@@ -121,7 +121,7 @@ def notebook(*cells: Any) -> Any:
 
 def write_notebook(path: Path, *cells: Any) -> Path:
     """Write a chapter in canonical form."""
-    from musiclib.book.notebooks import clean
+    from musiclib.book.layout import clean
 
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook(*cells), path)
@@ -133,14 +133,9 @@ def write_book(root: Path) -> Path:
     """Write the book's sources, with the repository's own settings."""
     text = (REPOSITORY / "_config.yml").read_text(encoding="utf-8")
     book = root / "book"
-    (book / "_static").mkdir(parents=True)
+    shutil.copytree(REPOSITORY / "book" / "_static", book / "_static")
     (root / "_config.yml").write_text(text, encoding="utf-8")
     (root / "_toc.yml").write_text(TOC, encoding="utf-8")
-    (book / "_static" / "book.css").write_text("audio { width: 100%; }\n", encoding="utf-8")
-    shutil.copy2(REPOSITORY / "book" / "_static" / "favicon.svg", book / "_static")
-    for path in sorted((REPOSITORY / "book" / "_static").glob("*.[cj]s*")):
-        if path.name != "book.css":
-            (book / "_static" / path.name).write_text("/* nothing here */\n", encoding="utf-8")
     (book / "index.md").write_text(INDEX, encoding="utf-8")
     (book / "references.md").write_text("# References\n\n```{bibliography}\n```\n")
     (book / "references.bib").write_text(BIB, encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,21 @@ from bs4 import BeautifulSoup
 from PIL import Image
 
 from musiclib.book.layout import Book, Chapter
-from musiclib.book.pages.figures import give_figures_their_twins
-from musiclib.book.pages.page import Facts, SitePage
-from musiclib.book.pages.reproducibility import fill_places
-from musiclib.book.pages.rerun import add_rerun_box, command, duration
-from musiclib.book.pages.tables import give_tables_their_files
-from musiclib.book.pages.terms import explain_terms
-from musiclib.book.pdf import link_pdf
-from musiclib.book.record import commit, fingerprint, run_record
+from musiclib.book.pages import (
+    Page,
+    Site,
+    add_rerun_box,
+    commit,
+    duration,
+    explain_terms,
+    fill_record,
+    give_tables_their_files,
+    link_pdf,
+    mend_theme,
+    run_record,
+    settle_images,
+    show_twins,
+)
 from musiclib.book.store import Stored
 from musiclib.errors import BookError
 
@@ -26,19 +34,19 @@ TABLE += "<tr><th>Opus</th><td>7.4</td></tr></tbody></table>"
 
 
 @pytest.fixture
-def facts(tmp_path: Path) -> Facts:
+def site(tmp_path: Path) -> Site:
     (tmp_path / "site" / "book" / "part").mkdir(parents=True)
     stored = {CHAPTER.docname: Stored(tmp_path / "stored", 192.0)}
-    return Facts(Book(tmp_path, (CHAPTER,)), tmp_path / "site", stored)
+    return Site(Book(tmp_path, (CHAPTER,)), tmp_path / "site", stored)
 
 
-def page(body: str, chapter: Chapter | None = CHAPTER) -> SitePage:
+def page(body: str, chapter: Chapter | None = CHAPTER) -> Page:
     html = f"<html><body><nav class='bd-links'></nav><article><section>{body}</section></article>"
-    return SitePage(Path("book/part/sound.html"), BeautifulSoup(html, "html.parser"), chapter)
+    return Page(Path("book/part/sound.html"), BeautifulSoup(html, "html.parser"), chapter)
 
 
-def media(facts: Facts, kind: str) -> Path:
-    folder = facts.html / "_static" / CHAPTER.media_folder / kind
+def media(site: Site, kind: str) -> Path:
+    folder = site.html / "_static" / CHAPTER.media_folder / kind
     folder.mkdir(parents=True)
     return folder
 
@@ -49,63 +57,63 @@ def figure(name: str) -> str:
     return f'<figure id="fig-line">{picture}{caption}</figure>'
 
 
-def test_a_figure_gets_its_dark_twin_and_its_svg(facts: Facts) -> None:
+def test_a_figure_gets_its_dark_twin_and_its_svg(site: Site) -> None:
     name = hashlib.sha256(b"picture").hexdigest()
-    folder = media(facts, "figures")
+    folder = media(site, "figures")
     Image.new("P", (96, 48)).save(folder / f"{name}-dark.png")
     for kind in ("", "-narrow", "-narrow-dark"):
         (folder / f"{name}{kind}.svg").write_text("<svg/>")
     made = page(figure(name))
-    give_figures_their_twins(made, facts)
+    show_twins(made, site)
     light, dark = made.soup.select("picture > img")
     phone = made.soup.select("picture > source")
     assert ["dark" in str(source["srcset"]) for source in phone] == [False, True]
     assert {source["media"] for source in phone} == {"(max-width: 36rem)"}
-    assert all((facts.html / "book" / "part" / str(one["srcset"])).is_file() for one in phone)
+    assert all((site.html / "book" / "part" / str(one["srcset"])).is_file() for one in phone)
     assert light["alt"] == dark["alt"] == "A line"
     assert (light["width"], dark["height"]) == ("96", "48")
-    assert "ml-light" in light["class"]
-    assert "ml-dark" in dark["class"]
+    assert "ml-light" in str(light["class"])
+    assert "ml-dark" in str(dark["class"])
     assert dark["loading"] == "lazy"
-    assert (facts.html / "book" / "part" / str(dark["src"])).is_file()
+    assert (site.html / "book" / "part" / str(dark["src"])).is_file()
     link = made.soup.select_one("figcaption a")
     assert link is not None
     assert link["download"] == "fig-line.svg"
     assert link["aria-label"] == "SVG of Fig. 3"
-    assert (facts.html / "book" / "part" / str(link["href"])).is_file()
+    assert (site.html / "book" / "part" / str(link["href"])).is_file()
 
 
-def test_a_picture_without_twins_is_left_alone(facts: Facts) -> None:
+def test_a_picture_without_twins_is_left_alone(site: Site) -> None:
     made = page(figure("drawing"))
     before = str(made.soup)
-    give_figures_their_twins(made, facts)
+    show_twins(made, site)
     assert str(made.soup) == before
 
 
-def values(facts: Facts, made: SitePage) -> list[list[str]]:
+def values(site: Site, made: Page) -> list[list[str]]:
     link = made.soup.select_one("a[download$='.csv']")
     assert link is not None
-    file = facts.html / "book" / "part" / str(link["href"])
+    file = site.html / "book" / "part" / str(link["href"])
     return list(csv.reader(file.read_text(encoding="utf-8").splitlines()))
 
 
-def test_a_table_gets_the_file_that_its_chapter_left(facts: Facts) -> None:
-    (media(facts, "tables") / "ab.csv").write_text("codec,kbps\nOpus,7.4210\n")
+def test_a_table_gets_the_file_that_its_chapter_left(site: Site) -> None:
+    (media(site, "tables") / "ab.csv").write_text("codec,kbps\nOpus,7.4210\n")
     made = page(TABLE.format(' data-ml-csv="ab.csv"'))
-    give_tables_their_files(made, facts)
-    assert values(facts, made) == [["codec", "kbps"], ["Opus", "7.4210"]]
+    give_tables_their_files(made, site)
+    assert values(site, made) == [["codec", "kbps"], ["Opus", "7.4210"]]
     assert "data-ml-csv" not in str(made.soup)
 
 
-def test_a_table_without_a_file_gets_what_it_shows(facts: Facts) -> None:
+def test_a_table_without_a_file_gets_what_it_shows(site: Site) -> None:
     made = page(TABLE.format(""))
-    give_tables_their_files(made, facts)
-    assert values(facts, made) == [["", "kbps"], ["Opus", "7.4"]]
+    give_tables_their_files(made, site)
+    assert values(site, made) == [["", "kbps"], ["Opus", "7.4"]]
 
 
-def test_a_table_scrolls_in_a_named_region_with_scoped_headings(facts: Facts) -> None:
+def test_a_table_scrolls_in_a_named_region_with_scoped_headings(site: Site) -> None:
     made = page(TABLE.format(""))
-    give_tables_their_files(made, facts)
+    give_tables_their_files(made, site)
     region = made.soup.select_one(".ml-scroll")
     assert region is not None
     assert region["role"] == "region"
@@ -114,43 +122,43 @@ def test_a_table_scrolls_in_a_named_region_with_scoped_headings(facts: Facts) ->
     assert [cell["scope"] for cell in made.soup.select("th")] == ["col", "row"]
 
 
-def test_a_long_table_is_folded_and_a_short_one_is_not(facts: Facts) -> None:
+def test_a_long_table_is_folded_and_a_short_one_is_not(site: Site) -> None:
     row = "<tr><th>Opus</th><td>7.4</td></tr>"
     for rows, folds in ((10, 0), (11, 1)):
         made = page(f"<table><tbody>{row * rows}</tbody></table>")
-        give_tables_their_files(made, facts)
+        give_tables_their_files(made, site)
         assert len(made.soup.select("details > .ml-scroll > table")) == folds
-        assert len(values(facts, made)) == rows
+        assert len(values(site, made)) == rows
         assert not made.soup.select("details a[download]")  # the file is there without unfolding
 
 
-def test_a_numbered_table_has_its_link_in_the_caption(facts: Facts) -> None:
+def test_a_numbered_table_has_its_link_in_the_caption(site: Site) -> None:
     caption = '<figcaption><p><span class="caption-number">Table 2 </span>Rates.</p></figcaption>'
     made = page(f'<figure id="tab-rates">{caption}{TABLE.format("")}</figure>')
-    give_tables_their_files(made, facts)
+    give_tables_their_files(made, site)
     link = made.soup.select_one("figcaption a")
     assert link is not None
     assert link["download"] == "tab-rates.csv"
     assert link["aria-label"] == "CSV of Table 2"
 
 
-def test_players_are_no_tables_of_data(facts: Facts) -> None:
+def test_players_are_no_tables_of_data(site: Site) -> None:
     made = page(f'<div class="ml-comparison">{TABLE.format("")}</div>')
-    give_tables_their_files(made, facts)
+    give_tables_their_files(made, site)
     assert made.soup.select("a, .ml-scroll") == []
 
 
-def test_a_missing_file_of_a_table_is_named(facts: Facts) -> None:
+def test_a_missing_file_of_a_table_is_named(site: Site) -> None:
     with pytest.raises(BookError, match="Run the chapter again"):
-        give_tables_their_files(page(TABLE.format(' data-ml-csv="gone.csv"')), facts)
+        give_tables_their_files(page(TABLE.format(' data-ml-csv="gone.csv"')), site)
 
 
-def test_the_box_has_the_command_of_the_run_and_its_time(facts: Facts) -> None:
-    notebook = facts.html / "_sources" / "book" / "part" / "sound.ipynb"
+def test_the_box_has_the_command_of_the_run_and_its_time(site: Site) -> None:
+    notebook = site.html / "_sources" / "book" / "part" / "sound.ipynb"
     notebook.parent.mkdir(parents=True)
     notebook.write_text("{}")
     made = page("<h1>Sound</h1>")
-    add_rerun_box(made, facts)
+    add_rerun_box(made, site)
     box = made.soup.select_one("details.ml-rerun")
     assert box is not None
     assert "papermill book/part/sound.ipynb my-sound.ipynb" in box.get_text()
@@ -160,17 +168,20 @@ def test_the_box_has_the_command_of_the_run_and_its_time(facts: Facts) -> None:
     assert link["href"] == "../../_sources/book/part/sound.ipynb"
 
 
-def test_pages_of_prose_have_no_box(facts: Facts) -> None:
+def test_pages_of_prose_have_no_box(site: Site) -> None:
     made = page("<h1>Words</h1>", Chapter("book/words", Path("words.md")))
-    add_rerun_box(made, facts)
+    add_rerun_box(made, site)
     assert made.soup.select(".ml-rerun") == []
 
 
-def test_the_command_is_safe_for_a_shell() -> None:
+def test_the_command_is_safe_for_a_shell(site: Site) -> None:
     given = {"dataset": "folder", "data_root": "my music; rm", "profile": "smoke", "seed": 3}
-    shown = command(CHAPTER, given)
-    assert "-p data_root 'my music; rm'" in shown
-    assert shown.endswith("-p profile smoke -p seed 3")
+    made = page("<h1>Sound</h1>")
+    add_rerun_box(made, replace(site, record={"parameters": given}))
+    shown = made.soup.select_one("pre")
+    assert shown is not None
+    assert "-p data_root 'my music; rm'" in shown.get_text()
+    assert shown.get_text().endswith("-p profile smoke -p seed 3")
 
 
 @pytest.mark.parametrize(
@@ -180,13 +191,13 @@ def test_durations_in_words(seconds: float, words: str) -> None:
     assert duration(seconds) == words
 
 
-def test_the_record_fills_the_page_and_shows_no_place(facts: Facts, tmp_path: Path) -> None:
+def test_the_record_fills_the_page_and_shows_no_place(site: Site, tmp_path: Path) -> None:
     parameters = {"dataset": "mini", "data_root": None, "profile": "smoke", "seed": 5}
-    record = run_record(facts.book, parameters, facts.chapters, ())
-    known = Facts(facts.book, facts.html, facts.chapters, record=record)
+    record = run_record(site.book, parameters, site.chapters, ())
+    known = Site(site.book, site.html, site.chapters, record)
     places = ("versions", "machine", "parameters", "times", "total", "music", "models", "commit")
     made = page("".join(f'<div data-ml-fill="{name}"></div>' for name in (*places, "report")))
-    fill_places(made, known)
+    fill_record(made, known)
     text = made.soup.get_text(" ")
     for words in ("numpy", "GiB", "smoke", "3 min 12 s", "part/sound", "wideband-64"):
         assert words in text
@@ -194,26 +205,17 @@ def test_the_record_fills_the_page_and_shows_no_place(facts: Facts, tmp_path: Pa
     assert str(tmp_path) not in str(made.soup)
 
 
-def test_a_place_that_nothing_fills_is_named(facts: Facts) -> None:
+def test_a_place_that_nothing_fills_is_named(site: Site) -> None:
     with pytest.raises(BookError, match="weather"):
-        fill_places(page('<p data-ml-fill="weather"></p>'), facts)
-
-
-def test_a_fingerprint_depends_on_names_and_contents_alone(tmp_path: Path) -> None:
-    for folder, content in (("a", b"1"), ("b", b"1"), ("c", b"2")):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "x").write_bytes(content)
-    one, same, other = (fingerprint([("x", tmp_path / name / "x")]) for name in "abc")
-    assert one == same != other
-    assert fingerprint([("y", tmp_path / "a" / "x")]) != one
+        fill_record(page('<p data-ml-fill="weather"></p>'), site)
 
 
 def test_a_folder_outside_of_git_has_no_commit(tmp_path: Path) -> None:
     assert commit(tmp_path) is None
 
 
-def test_the_first_mention_of_a_term_is_explained(facts: Facts) -> None:
-    (facts.html / "book" / "glossary.html").write_text(
+def test_the_first_mention_of_a_term_is_explained(site: Site) -> None:
+    (site.html / "book" / "glossary.html").write_text(
         '<dl class="glossary"><dt id="term-LSD">log-spectral distance</dt><dt id="term-1">LSD</dt>'
         "<dd><p>Of log spectra, in dB.</p></dd>"
         '<dt id="term-log">log</dt><dd><p>A logarithm.</p></dd></dl>'
@@ -222,7 +224,7 @@ def test_the_first_mention_of_a_term_is_explained(facts: Facts) -> None:
         "<h1>LSD</h1><p>The <code>LSD</code> and a catalog, then the Log-spectral distance, "
         "<em>LSD</em> and the log.</p><p>LSD again.</p>"
     )
-    explain_terms(made, facts)
+    explain_terms(made, site)
     links = [(link.get_text(), link["href"], link["title"]) for link in made.soup.select("a")]
     assert links == [
         ("Log-spectral distance", "../../book/glossary.html#term-LSD", "Of log spectra, in dB."),
@@ -233,15 +235,90 @@ def test_the_first_mention_of_a_term_is_explained(facts: Facts) -> None:
     )
 
 
-def test_without_a_glossary_the_text_stays(facts: Facts) -> None:
+def test_without_a_glossary_the_text_stays(site: Site) -> None:
     made = page("<p>The LSD.</p>")
-    explain_terms(made, facts)
+    explain_terms(made, site)
     assert not made.soup.select("a")
 
 
-def test_the_pdf_is_linked_where_one_is_made(facts: Facts) -> None:
+def test_the_pdf_is_linked_where_one_is_made(site: Site) -> None:
     made = page("<h1>Front</h1>")
-    link_pdf(made, facts)
+    link_pdf(made, site)
     assert made.soup.select("a") == []
-    link_pdf(made, Facts(facts.book, facts.html, pdf="book.pdf"))
+    link_pdf(made, Site(site.book, site.html, pdf="book.pdf"))
     assert [link["href"] for link in made.soup.select("a")] == ["../../book.pdf"] * 2
+
+
+def settled(site: Site, body: str) -> list[dict[str, str]]:
+    Image.new("RGB", (40, 30)).save(site.html / "a.png")
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" {}></svg>'
+    (site.html / "points.svg").write_text(svg.format('width="72pt" height="36pt"'))
+    (site.html / "box.svg").write_text(svg.format('viewBox="0 0 20 10"'))
+    soup = BeautifulSoup(f"<main><article>{body}</article></main>", "html.parser")
+    settle_images(Page(Path("index.html"), soup, None), site)
+    return [{key: str(value) for key, value in tag.attrs.items()} for tag in soup.select("img")]
+
+
+@pytest.mark.parametrize(
+    ("address", "size"),
+    [
+        ("a.png", ("40", "30")),
+        ("points.svg", ("96", "48")),
+        ("box.svg", ("20", "10")),
+        ("https://example.org/x.png", (None, None)),
+    ],
+)
+def test_pictures_reserve_their_place(
+    site: Site, address: str, size: tuple[str | None, str | None]
+) -> None:
+    (image,) = settled(site, f'<img src="{address}"/>')
+    assert (image.get("width"), image.get("height")) == size
+
+
+def test_pictures_below_the_first_view_load_late_and_given_sizes_stay(site: Site) -> None:
+    body = f'<img src="a.png"/><p>{"word " * 300}</p><img src="a.png" width="4" height="3"/>'
+    early, late = settled(site, body)
+    assert "loading" not in early
+    assert (late["loading"], late["width"], late["height"]) == ("lazy", "4", "3")
+
+
+def mended(site: Site, html: str, name: str = "book/part/sound.html") -> BeautifulSoup:
+    soup = BeautifulSoup(html, "html.parser")
+    mend_theme(Page(Path(name), soup, None), site)
+    return soup
+
+
+def test_what_the_theme_leaves_out_is_there_for_a_screen_reader(site: Site) -> None:
+    soup = mended(
+        site,
+        '<div id="pst-primary-sidebar">x</div>'
+        '<div class="citation-list" role="list"><div role="doc-biblioentry">x</div></div>'
+        '<i class="fa-solid fa-sun" title="Light"></i><i class="fa-x">word</i>',
+    )
+    sidebar, *_ = soup.select("div")
+    assert (sidebar["role"], sidebar["aria-label"]) == ("complementary", "Book")
+    assert len(soup.select("[role]")) == 1
+    icon, word = soup.select("i")
+    assert icon["aria-hidden"] == "true"
+    assert not icon.has_attr("title")
+    assert not word.has_attr("aria-hidden")
+
+
+def test_only_the_search_loads_the_words_of_the_book(site: Site) -> None:
+    scripts = ("searchtools.js", "searchindex.js?v=1", "scripts/fontawesome.js", "doctools.js")
+    head = "".join(f'<script src="../_static/{name}"></script>' for name in scripts)
+    assert len(mended(site, head).select("script")) == 1
+    assert len(mended(site, f'{head}<div id="search-results"></div>').select("script")) == 3
+
+
+def test_a_forward_names_the_icon(site: Site) -> None:
+    forward = '<meta http-equiv="Refresh" content="0; url=book/index.html"/>'
+    (link,) = mended(site, forward, "index.html").select("link")
+    assert (link["href"], link["rel"]) == ("_static/favicon.svg", ["icon"])
+
+
+def test_the_page_for_missing_pages_knows_where_the_site_is(site: Site) -> None:
+    html = '<html data-content_root="./"><link rel="icon" href="/book/_static/favicon.svg"/></html>'
+    soup = mended(site, html, "404.html")
+    assert soup.html is not None
+    assert soup.html["data-content_root"] == "/book/"

@@ -14,7 +14,7 @@ from bs4 import BeautifulSoup
 from matplotlib.figure import Figure
 from PIL import Image
 
-from musiclib.book.postprocess import refusals
+from musiclib.book.run import refusals
 from musiclib.errors import AudioError, BookError, CodecError
 from musiclib.explore import (
     Control,

@@ -16,7 +16,7 @@ from nbformat.v4 import new_code_cell
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
-from musiclib.book import notebooks
+from musiclib.book import layout
 from musiclib.book.layout import Chapter, find_book
 from musiclib.errors import BookError
 from tests.book_fixture import REPOSITORY, figure_cell, notebook, write_music, write_notebook
@@ -72,18 +72,18 @@ def kernel(
 
 
 def test_every_notebook_is_a_chapter() -> None:
-    assert notebooks.find(REPOSITORY / "book") == sorted(chapter.source for chapter in CHAPTERS)
+    assert layout.find(REPOSITORY / "book") == sorted(chapter.source for chapter in CHAPTERS)
     assert CHAPTERS
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=named)
 def test_chapter_is_in_its_form_for_git(chapter: Chapter) -> None:
-    assert notebooks.problems(chapter.source) == []
+    assert layout.problems(chapter.source) == []
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=named)
 def test_chapter_opens_with_a_question(chapter: Chapter) -> None:
-    first = notebooks.read(chapter.source).cells[0]
+    first = layout.read(chapter.source).cells[0]
     assert first.cell_type == "markdown"
     assert first.source.startswith("# ")
     assert "?" in first.source
@@ -151,7 +151,7 @@ def test_the_front_page_runs_with_plain_papermill(
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert_shown_without_warnings(notebooks.read(output))
+    assert_shown_without_warnings(layout.read(output))
     assert list(tmp_path.iterdir()) == [output]
 
 
@@ -166,11 +166,11 @@ def test_cleaning_removes_what_a_run_leaves(tmp_path: Path) -> None:
             cell["execution_count"] = 7
             cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": ["x"]}]
     path.write_text(json.dumps(saved), encoding="utf-8")
-    assert notebooks.problems(path) == ["is not in canonical form; run `make notebooks`"]
-    assert notebooks.clean([path]) == [path]
+    assert layout.problems(path) == ["is not in canonical form; run `make notebooks`"]
+    assert layout.clean([path]) == [path]
     assert path.read_bytes() == clean
-    assert notebooks.clean([path]) == []
-    assert notebooks.problems(path) == []
+    assert layout.clean([path]) == []
+    assert layout.problems(path) == []
 
 
 def test_cells_keep_or_get_identifiers(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_cells_keep_or_get_identifiers(tmp_path: Path) -> None:
     for name in ("one.ipynb", "two.ipynb"):
         path = tmp_path / name
         path.write_text(json.dumps(source), encoding="utf-8")
-        notebooks.clean([path])
+        layout.clean([path])
         texts.append(path.read_bytes())
     assert texts[0] == texts[1]
     identifiers = [cell["id"] for cell in json.loads(texts[0])["cells"]]
@@ -204,8 +204,8 @@ def test_wrong_parameters_are_found(tmp_path: Path, parameters: str, problem: st
     saved = json.loads(path.read_bytes())
     saved["cells"][1]["source"] = parameters.splitlines(keepends=True)
     path.write_text(json.dumps(saved), encoding="utf-8")
-    notebooks.clean([path])
-    (found,) = notebooks.problems(path)
+    layout.clean([path])
+    (found,) = layout.problems(path)
     assert problem in found
 
 
@@ -214,8 +214,8 @@ def test_missing_parameters_are_found(tmp_path: Path) -> None:
     saved = json.loads(path.read_bytes())
     del saved["cells"][1]
     path.write_text(json.dumps(saved), encoding="utf-8")
-    notebooks.clean([path])
-    assert notebooks.problems(path) == ["has 0 cells tagged `parameters`; it needs one"]
+    layout.clean([path])
+    assert layout.problems(path) == ["has 0 cells tagged `parameters`; it needs one"]
 
 
 def test_figure_without_text_is_found(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_figure_without_text_is_found(tmp_path: Path) -> None:
     del cell.metadata["mystnb"]["image"]
     cell.metadata["mystnb"]["figure"]["caption"] = " "
     path = write_notebook(tmp_path / "chapter.ipynb", cell)
-    assert notebooks.problems(path) == [
+    assert layout.problems(path) == [
         "cell 2 (figure): a figure without `mystnb.image.alt`",
         "cell 2 (figure): a figure without `mystnb.figure.caption`",
     ]
@@ -233,6 +233,6 @@ def test_damaged_notebook_is_named(tmp_path: Path) -> None:
     path = tmp_path / "chapter.ipynb"
     path.write_text(json.dumps(notebook())[:50], encoding="utf-8")
     with pytest.raises(BookError, match=r"chapter\.ipynb: not a notebook"):
-        notebooks.canonical(path)
+        layout.canonical(path)
     with pytest.raises(BookError, match=r"gone\.ipynb: cannot read"):
-        notebooks.canonical(tmp_path / "gone.ipynb")
+        layout.canonical(tmp_path / "gone.ipynb")

@@ -59,7 +59,7 @@ def locked() -> dict[str, str]:
 def test_lock_satisfies_the_package() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     pins = locked()
-    for text in project["dependencies"]:
+    for text in [*project["dependencies"], *project["optional-dependencies"]["book"]]:
         requirement = Requirement(text)
         assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), text
 

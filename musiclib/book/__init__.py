@@ -2,13 +2,14 @@
 
 Modules, in the order in which a build uses them:
 
-- `notebooks`: the canonical form of a chapter in git, without outputs.
-- `layout`: which chapters the book has, and where they are.
-- `run`: one chapter executed with parameters, in this interpreter.
-- `postprocess`: the published copy of an executed chapter, or the reasons to refuse it.
+- `layout`: which chapters the book has, and the form that notebooks have in git.
+- `run`: one chapter executed with parameters, and its copy to publish or the reasons to refuse it.
 - `store`: executed chapters kept by the hash of everything that they depend on.
-- `site`: jupyter-book with warnings as errors, and files instead of remote scripts.
+- `claims`: what a chapter's sentences say of its numbers, checked while it runs.
+- `site`: jupyter-book with warnings as errors; copies for Colab; a server that players can seek at.
+- `extension`: what the book adds to Sphinx: tables with numbers, formulas as MathML.
+- `pages`: built pages finished with what needs the whole site or the run.
+- `pdf`: all pages as one document, printed.
 - `check`: every link, source, anchor, alternative text and page weight of the built site.
-- `build`: all of it in one call.
-- `serve`: a local web server that answers range requests, so that players can seek.
+- `build`: all of it in one call; `freshness`: whether a built site shows the present sources.
 """

@@ -17,10 +17,9 @@ from filelock import FileLock, Timeout
 from musiclib.book.check import FIRST_PAGE, check_site
 from musiclib.book.freshness import REPORT, SOURCES_KEY, sources_fingerprint
 from musiclib.book.layout import Book, Chapter, find_book
-from musiclib.book.pages.finish import Facts, finish
+from musiclib.book.pages import Site, finish, run_record
 from musiclib.book.pdf import NAME as PDF_NAME
 from musiclib.book.pdf import find_browser, write_pdf
-from musiclib.book.record import run_record
 from musiclib.book.run import Workplace, execute, prepare
 from musiclib.book.site import assemble, build_site, copy_sources
 from musiclib.book.store import Fingerprints, Store, Stored, chapter_key, data_fingerprint
@@ -88,7 +87,7 @@ class Executed:
     """Chapters after a run.
 
     Attributes:
-        chapters: Stored chapters by docname.
+        chapters: All stored chapters by docname.
         fresh: Docnames of those that were run now; the others came from the store.
         data: Fingerprint of the data set.
     """
@@ -115,71 +114,8 @@ def run_chapters(options: Options, say: Say) -> Executed:
         DatasetError: The data set is missing or damaged.
     """
     book = find_book(options.source)
-    work = _work(book)
-    with _alone(work):
+    with _workspace(book) as work:
         return _run_chapters(book, work, options, say)
-
-
-def _run_chapters(book: Book, work: Path, options: Options, say: Say) -> Executed:
-    chapters = book.select(list(options.only))
-    data = data_fingerprint(options.dataset, options.data_root, options.seed)
-    code = Fingerprints()
-    private = _private_paths(book, options)
-    store = Store(work / "store")
-    keys = {c: chapter_key(c, options.parameters, code.of(c), data, private) for c in chapters}
-    done: dict[str, Stored] = {}
-    for chapter in chapters:
-        stored = None if options.force else store.get(chapter, keys[chapter], private)
-        if stored:
-            say(f"unchanged {chapter.docname}")
-            done[chapter.docname] = stored
-    waiting = [chapter for chapter in chapters if chapter.docname not in done]
-    failures: list[str] = []
-    if waiting:
-        jobs = max(1, min(options.jobs, len(waiting)))
-        say(f"{len(waiting)} chapters to run, {jobs} at a time")
-        workplace = Workplace(work, max(1, (os.cpu_count() or 1) // jobs), private)
-        prepare(work)
-        # A reader's own files may be damaged or few. The bundled ones may not give a warning.
-        notify = None if options.dataset == "mini" else lambda text: say(f"warning   {text}")
-        with _temporary(work, "run") as folder, ThreadPoolExecutor(jobs) as pool:
-            copy_sources(book, folder / "source")
-
-            def run(chapter: Chapter) -> Stored:
-                place = store.begin(chapter)
-                source = folder / "source" / f"{chapter.docname}.ipynb"
-                started = time.perf_counter()
-                say(f"running   {chapter.docname}")
-                try:
-                    notebook = execute(
-                        chapter, source, place / "media", options.parameters, workplace, notify
-                    )
-                    seconds = time.perf_counter() - started
-                    return store.finish(chapter, keys[chapter], place, notebook, seconds)
-                finally:
-                    store.abandon(place)
-
-            waiting.sort(key=_begun_first)
-            futures = {pool.submit(run, chapter): chapter for chapter in waiting}
-            with workplace.processes.stopped_on_error():
-                for future in as_completed(futures):
-                    chapter = futures[future]
-                    try:
-                        done[chapter.docname] = stored = future.result()
-                    except BookError as error:
-                        failures.append(str(error))
-                        say(f"failed    {chapter.docname}")
-                    else:
-                        say(f"ran       {chapter.docname} in {stored.seconds:.0f} s")
-    if failures:
-        raise BookError("\n".join(failures) + "\nNothing was published.")
-    return Executed(done, tuple(chapter.docname for chapter in waiting), data)
-
-
-def _begun_first(chapter: Chapter) -> tuple[int, int]:
-    """Put the chapters that run longest first, so that the others fill the time."""
-    known = LONGEST.index(chapter.docname) if chapter.docname in LONGEST else len(LONGEST)
-    return known, -chapter.source.stat().st_size  # a chapter's length tells the rest, roughly
 
 
 def build(options: Options, say: Say) -> Path:
@@ -197,7 +133,7 @@ def build(options: Options, say: Say) -> Path:
         DatasetError: The data set is missing or damaged.
     """
     book = find_book(options.source)
-    out, work = _out(book, options), _work(book)
+    out = (options.out or book.root / "build" / "book").resolve()
     if out.exists() and any(out.iterdir()) and not (out / REPORT).is_file():
         raise BookError(
             f"{out} has files that are not a site built here, and the site would replace them. "
@@ -205,15 +141,21 @@ def build(options: Options, say: Say) -> Path:
         )
     if options.pdf:
         find_browser()  # rather now than after the chapters have run
-    with _alone(work), _temporary(work, "site") as folder:
+    with _workspace(book) as work, _temporary(work, "site") as folder:
         sources = sources_fingerprint(book)  # before the work, in which they may be edited
         executed = _run_chapters(book, work, options, say)
-        chapters = {**_rest(book, options, executed), **executed.chapters}
-        assemble(book, chapters, folder / "source", options.repository_url)
+        chapters = executed.chapters
+        if lacking := [c.name for c in book.select([]) if c.docname not in chapters]:
+            raise BookError(
+                f"These chapters were not run with these settings yet: {', '.join(lacking)}. "
+                "Build once without --only."
+            )
+        repository = options.repository_url
+        assemble(book, chapters, folder / "source", repository, options.site_url)
         say("building the site")
         html = build_site(folder / "source", work / "logs" / "jupyter-book.log")
         record = run_record(book, options.parameters, chapters, executed.fresh, executed.data)
-        finish(_facts(book, html, chapters, options, record))
+        finish(Site(book, html, chapters, record, repository, PDF_NAME if options.pdf else None))
         _write(html / REPORT, record)  # a page links to it
         if options.pdf:
             say("printing the book")
@@ -226,64 +168,80 @@ def build(options: Options, say: Say) -> Path:
         record |= {"page_bytes": report.weights, SOURCES_KEY: sources}
         _write(html / REPORT, record)
         replace_folder(html, out)
-    say(f"first page: {report.weights[FIRST_PAGE] / 1e6:.2f} MB before any sound is played")
+    say(f"first page: {report.weights[FIRST_PAGE] / 1e3:.0f} kB before any sound is played")
     return out / FIRST_PAGE
+
+
+def _run_chapters(book: Book, work: Path, options: Options, say: Say) -> Executed:
+    selected = {chapter.docname for chapter in book.select(list(options.only))}
+    data = data_fingerprint(options.dataset, options.data_root, options.seed)
+    code = Fingerprints()
+    private = _private_paths(book, options)
+    store = Store(work / "store")
+    chapters = book.select([])
+    keys = {c: chapter_key(c, options.parameters, code.of(c), data, private) for c in chapters}
+    done: dict[str, Stored] = {}
+    for chapter in chapters:
+        chosen = chapter.docname in selected
+        stored = None if options.force and chosen else store.get(chapter, keys[chapter], private)
+        if stored:
+            done[chapter.docname] = stored
+            if chosen:
+                say(f"unchanged {chapter.docname}")
+    waiting = [c for c in chapters if c.docname in selected and c.docname not in done]
+    if not waiting:
+        return Executed(done, (), data)
+    waiting.sort(key=_begun_first)
+    jobs = max(1, min(options.jobs, len(waiting)))
+    say(f"{len(waiting)} chapters to run, {jobs} at a time")
+    workplace = Workplace(work, max(1, (os.cpu_count() or 1) // jobs), private)
+    prepare(work)
+    # A reader's own files may be damaged or few. The bundled ones may not give a warning.
+    notify = None if options.dataset == "mini" else lambda text: say(f"warning   {text}")
+    failures: list[str] = []
+
+    def run(chapter: Chapter, sources: Path) -> Stored:
+        say(f"running   {chapter.docname}")
+        started = time.perf_counter()
+        source = sources / f"{chapter.docname}.ipynb"
+        place = store.begin(chapter)
+        try:
+            media = place / "media"
+            notebook = execute(chapter, source, media, options.parameters, workplace, notify)
+            seconds = time.perf_counter() - started
+            return store.finish(chapter, keys[chapter], place, notebook, seconds)
+        finally:
+            store.abandon(place)
+
+    with _temporary(work, "run") as folder, ThreadPoolExecutor(jobs) as pool:
+        copy_sources(book, folder / "source")
+        futures = {pool.submit(run, chapter, folder / "source"): chapter for chapter in waiting}
+        try:
+            for future in as_completed(futures):
+                name = futures[future].docname
+                try:
+                    done[name] = future.result()
+                    say(f"ran       {name} in {done[name].seconds:.0f} s")
+                except BookError as error:
+                    failures.append(str(error))
+                    say(f"failed    {name}")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            workplace.stop()
+            raise
+    if failures:
+        raise BookError("\n".join(failures) + "\nNothing was published.")
+    return Executed(done, tuple(chapter.docname for chapter in waiting), data)
+
+
+def _begun_first(chapter: Chapter) -> tuple[int, int]:
+    """Put the chapters that run longest first, so that the others fill the time."""
+    known = LONGEST.index(chapter.docname) if chapter.docname in LONGEST else len(LONGEST)
+    return known, -chapter.source.stat().st_size  # a chapter's length tells the rest, roughly
 
 
 def _write(path: Path, record: dict[str, Any]) -> None:
     replace_file(path, (json.dumps(record, indent=2) + "\n").encode())
-
-
-def _facts(
-    book: Book, html: Path, chapters: dict[str, Stored], options: Options, record: dict[str, Any]
-) -> Facts:
-    repository = options.repository_url.rstrip("/") if options.repository_url else None
-    site = f"{options.site_url.rstrip('/')}/" if options.site_url else None
-    pdf = PDF_NAME if options.pdf else None
-    return Facts(book, html, chapters, repository, site, pdf, record)
-
-
-def _rest(book: Book, options: Options, executed: Executed) -> dict[str, Stored]:
-    """Chapters that `--only` left out, as the store has them."""
-    missing = [c for c in book.select([]) if c.docname not in executed.chapters]
-    if not missing:
-        return {}
-    store = Store(_work(book) / "store")
-    code, private = Fingerprints(), _private_paths(book, options)
-    found = {}
-    for chapter in missing:
-        key = chapter_key(chapter, options.parameters, code.of(chapter), executed.data, private)
-        if stored := store.get(chapter, key, private):
-            found[chapter.docname] = stored
-    if lacking := [c.name for c in missing if c.docname not in found]:
-        raise BookError(
-            f"These chapters were not run with these settings yet: {', '.join(lacking)}. "
-            "Build once without --only."
-        )
-    return found
-
-
-def _out(book: Book, options: Options) -> Path:
-    return (options.out or book.root / "build" / "book").resolve()
-
-
-def _work(book: Book) -> Path:
-    return book.root / "build" / "work"
-
-
-@contextmanager
-def _alone(work: Path) -> Iterator[None]:
-    """Keep a second build out of the folder that both would write."""
-    work.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(work / ".lock", timeout=0):
-            # What a build left that could not clean up, as after a loss of power.
-            for pattern in (".run-*", ".site-*"):
-                for folder in work.glob(pattern):
-                    shutil.rmtree(folder, ignore_errors=True)
-            yield
-    except Timeout as error:
-        raise BookError(f"Another build is at work in {work}. Wait until it is done.") from error
 
 
 def _private_paths(book: Book, options: Options) -> tuple[str, ...]:
@@ -291,6 +249,21 @@ def _private_paths(book: Book, options: Options) -> tuple[str, ...]:
     if options.data_root:
         candidates.insert(0, Path(options.data_root).resolve())
     return tuple(dict.fromkeys(str(path) for path in candidates if path != Path(path.anchor)))
+
+
+@contextmanager
+def _workspace(book: Book) -> Iterator[Path]:
+    """The folder of a build; a second build is kept out of it."""
+    work = book.root / "build" / "work"
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(work / ".lock", timeout=0):
+            # What a build left that could not clean up, as after a loss of power.
+            for folder in (*work.glob(".run-*"), *work.glob(".site-*")):
+                shutil.rmtree(folder, ignore_errors=True)
+            yield work
+    except Timeout as error:
+        raise BookError(f"Another build is at work in {work}. Wait until it is done.") from error
 
 
 @contextmanager

@@ -2,25 +2,34 @@
 
 Every link, source and anchor leads somewhere, every picture has an alternative text and every
 player a name, nothing that reading needs comes from another host, no traceback is printed, and
-every page is light.
+every page is light: its weight is what a server sends, compressed, before anything is played.
 """
 
+import gzip
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from bs4 import Tag
+from bs4 import BeautifulSoup, Tag
 
-from musiclib.book.loading import NOT_FOUND, Page, loaded_files, local_file, style_addresses
-
-MAX_PAGE_BYTES = 1_000_000
+MAX_PAGE_BYTES = 400_000
 MAX_REQUESTS = 200
 FIRST_PAGE = "index.html"
+NOT_FOUND = "404.html"
+"""The page that a server shows for an address that does not exist."""
 
 _IMAGE_NAME = re.compile(r"\.(png|svg|jpe?g|gif|webp)$", re.IGNORECASE)
-_TRACEBACK = "Traceback (most recent call last)"
+_CSS_URL = re.compile(r"""url\(\s*['"]?([^'")]+)['"]?\s*\)|@import\s+['"]([^'"]+)['"]""")
+_FONT_FACE = re.compile(r"@font-face\s*\{[^}]*\}")
+_FILE_DATA = re.compile(
+    r"[^\s{}\[\]<>]+\.(ogg|opus|oga|flac|wav|mp3|m4a|png|svg|jpe?g|webp|json)", re.IGNORECASE
+)
+# What a browser fetches before the reader does anything.
+_EAGER_LINKS = frozenset({"stylesheet", "preload", "modulepreload", "icon", "shortcut icon"})
+_COMPRESSED = frozenset({".html", ".css", ".js", ".json", ".svg", ".txt"})
 
 
 @dataclass(frozen=True)
@@ -29,13 +38,59 @@ class SiteReport:
 
     Attributes:
         findings: One sentence for each problem; empty for a good site.
-        weights: Bytes that each page loads before any sound is played, with all its pictures.
-        links: Addresses on other hosts that readers can follow.
+        weights: Bytes that a server sends for each page, compressed, before any sound is played
+            and before the reader moves down.
     """
 
     findings: tuple[str, ...]
     weights: dict[str, int]
-    links: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An address in a page.
+
+    Attributes:
+        where: Tag and attribute, such as `img src`.
+        address: As written.
+        eager: Whether a browser fetches it before anything is played, clicked or scrolled.
+        link: Whether it is only followed when the reader clicks on it.
+    """
+
+    where: str
+    address: str
+    eager: bool
+    link: bool
+
+
+class Page:
+    """One parsed page of a site."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.soup = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+        refresh = self.soup.find("meta", attrs={"http-equiv": re.compile("refresh", re.IGNORECASE)})
+        _, _, address = str(refresh.get("content", "") if refresh else "").partition("=")
+        self.redirect = address.strip("'\" ")
+        """Address that the page forwards to at once; else empty."""
+
+    @cached_property
+    def anchors(self) -> frozenset[str]:
+        """Names that a link can point at."""
+        tags = self.soup.find_all(True)
+        return frozenset(str(tag[key]) for tag in tags for key in ("id", "name") if tag.get(key))
+
+    @property
+    def base(self) -> str:
+        """Path of the site on its host as the page says it; `/` when its addresses are relative."""
+        root = str(self.soup.html.get("data-content_root", "")) if self.soup.html else ""
+        return root if root.startswith("/") else "/"
+
+    @cached_property
+    def references(self) -> list[Reference]:
+        """All addresses of the page."""
+        forward = [Reference("meta refresh", self.redirect, True, False)] if self.redirect else []
+        return forward + [ref for tag in self.soup.find_all(True) for ref in _references(tag)]
 
 
 def check_site(root: Path, max_page_bytes: int = MAX_PAGE_BYTES) -> SiteReport:
@@ -43,105 +98,176 @@ def check_site(root: Path, max_page_bytes: int = MAX_PAGE_BYTES) -> SiteReport:
 
     Args:
         root: Folder of the site.
-        max_page_bytes: Weight that a page may have before a sound is played, without the pictures
-            that load when the reader comes near them.
+        max_page_bytes: Weight that a page may have.
 
     Returns:
-        Findings, weights and outgoing links.
+        Findings and weights.
     """
     root = root.resolve()
     pages = {path: Page(path) for path in sorted(root.rglob("*.html"))}
     findings: list[str] = []
-    links: set[str] = set()
-    for path, page in pages.items():
-        name = path.relative_to(root).as_posix()
-        findings += [f"{name}: {problem}" for problem in _content_problems(page)]
-        for reference in page.references():
-            if _remote(reference.address):
-                if reference.link:
-                    links.add(reference.address)
-                else:
-                    findings.append(
-                        f"{name}: {reference.where} needs another host: {reference.address}"
-                    )
-            elif reference.address.startswith("/") and name != NOT_FOUND:
-                findings.append(
-                    f"{name}: {reference.where}: begins at the host, so it breaks where the site "
-                    f"is in a folder: {reference.address}"
-                )
-            elif problem := _broken(reference.address, path, root, pages):
-                findings.append(f"{name}: {reference.where}: {problem}")
-    for path in sorted(root.rglob("*.css")):
-        findings += _style_problems(path, root)
     weights = {}
+    transferred = cache(_transferred)
     for path, page in pages.items():
         name = path.relative_to(root).as_posix()
-        seen, at_first = loaded_files(page, root), loaded_files(page, root, scrolled=False)
-        weights[name] = _weight(seen)
-        problems = _load_problems(_weight(at_first), len(seen), max_page_bytes)
-        findings += [f"{name}: {problem}" for problem in problems]
+        found = list(_content_problems(page))
+        for reference in page.references:
+            address, where = reference.address, reference.where
+            if _remote(address):
+                if not reference.link:
+                    found.append(f"{where} needs another host: {address}")
+            elif address.startswith("/") and name != NOT_FOUND:
+                found.append(
+                    f"{where}: begins at the host, so it breaks where the site is in a folder: "
+                    f"{address}"
+                )
+            elif problem := _broken(address, path, root, pages):
+                found.append(f"{where}: {problem}")
+        loaded = loaded_files(page, root)
+        weights[name] = sum(map(transferred, loaded))
+        if weights[name] > max_page_bytes:
+            found.append(
+                f"loads {weights[name]:,} bytes before any sound is played and before the reader "
+                f"moves down; at most {max_page_bytes:,}"
+            )
+        if len(loaded) >= MAX_REQUESTS:
+            found.append(f"loads {len(loaded)} files; fewer than {MAX_REQUESTS} are allowed")
+        findings += [f"{name}: {problem}" for problem in found]
+    for path in sorted(root.rglob("*.css")):
+        name = path.relative_to(root).as_posix()
+        findings += [f"{name}: {problem}" for problem in _style_problems(path, root)]
     if FIRST_PAGE not in weights:
         findings.append(f"{FIRST_PAGE}: there is no front page")
-    return SiteReport(tuple(findings), weights, tuple(sorted(links)))
+    return SiteReport(tuple(findings), weights)
 
 
-def _weight(files: set[Path]) -> int:
-    return sum(file.stat().st_size for file in files)
+def loaded_files(page: Page, root: Path) -> set[Path]:
+    """Files that a browser loads for a page before anything is played or scrolled.
+
+    Fonts and pictures that style sheets name count too, each font in its first format.
+
+    Args:
+        page: The page.
+        root: Folder of the site.
+
+    Returns:
+        Paths, with the page itself and, for a page that forwards at once, what its target loads.
+    """
+    files = {page.path}
+    for reference in page.references:
+        target = _local_file(reference.address, page.path, root, page.base)
+        if not reference.eager or target is None or not target.is_file():
+            continue
+        files.add(target)
+        if reference.address == page.redirect and target != page.path:
+            files |= loaded_files(Page(target), root)
+        if target.suffix == ".css":
+            files |= _style_files(target, root)
+    return files
 
 
-def _load_problems(weight: int, requests: int, max_page_bytes: int) -> Iterator[str]:
-    if weight > max_page_bytes:
-        yield (
-            f"loads {weight:,} bytes before any sound is played and before the reader moves down; "
-            f"at most {max_page_bytes:,}"
-        )
-    if requests >= MAX_REQUESTS:
-        yield f"loads {requests} files; fewer than {MAX_REQUESTS} are allowed"
+def _transferred(file: Path) -> int:
+    """Size of a file as a web server sends it."""
+    if file.suffix not in _COMPRESSED:
+        return file.stat().st_size
+    return len(gzip.compress(file.read_bytes(), 6))
+
+
+def _references(tag: Tag) -> Iterator[Reference]:
+    name = tag.name
+    for key, value in tag.attrs.items():
+        text = " ".join(value) if isinstance(value, list) else str(value)
+        where = f"{name} {key}"
+        if key == "href":
+            eager = name == "link" and " ".join(tag.get_attribute_list("rel")) in _EAGER_LINKS
+            yield Reference(where, text, eager, name in ("a", "area", "link") and not eager)
+        elif key in ("src", "poster", "data") and name != "param":
+            yield Reference(where, text, _eager(tag), False)
+        elif key == "srcset":
+            # A browser loads one of a figure's pictures, and they weigh about the same.
+            eager = _eager(tag) and name != "source"
+            yield from (Reference(where, c.split()[0], eager, False) for c in text.split(","))
+        elif key.startswith("data-") and _FILE_DATA.fullmatch(text):
+            yield Reference(where, text, False, False)
+        elif key == "style":
+            yield from (Reference(where, address, True, False) for address in _addresses(text))
+
+
+def _eager(tag: Tag) -> bool:
+    player = tag if tag.name in ("audio", "video") else tag.find_parent(["audio", "video"])
+    # Without the attribute a browser decides, so the whole file counts.
+    silent = player is not None and player.get("preload") == "none"
+    return not silent and tag.get("loading") != "lazy"
+
+
+def _local_file(address: str, source: Path, root: Path, base: str = "/") -> Path | None:
+    """File that an address means, whether it exists or not; None for what is no file of a site."""
+    parts = urlsplit(address)
+    if parts.scheme or parts.netloc or not parts.path:
+        return None
+    path = unquote(parts.path)
+    if not path.startswith("/"):
+        target = source.parent / path
+    elif path.startswith(base):
+        target = root / path.removeprefix(base)
+    else:  # outside of the site
+        target = root.parent / path.lstrip("/")
+    target = target.resolve()
+    return target / "index.html" if target.is_dir() else target
+
+
+def _addresses(style: str) -> Iterator[str]:
+    """Addresses in a style sheet: of fonts and pictures, and of other style sheets."""
+    yield from ("".join(match) for match in _CSS_URL.findall(style))
+
+
+def _style_files(path: Path, root: Path) -> set[Path]:
+    """Files that a style sheet may load; of each font its first format."""
+    text = path.read_text(encoding="utf-8")
+    first = [address for face in _FONT_FACE.findall(text) for address in [*_addresses(face)][:1]]
+    rest = _addresses(_FONT_FACE.sub("", text))
+    targets = {_local_file(address, path, root) for address in (*first, *rest)}
+    return {target for target in targets if target is not None and target.is_file()}
 
 
 def _content_problems(page: Page) -> Iterator[str]:
     soup = page.soup
-    for image in soup.find_all("img"):
-        alternative = str(image.get("alt") or "").strip()
-        source = str(image.get("src", ""))
+    for image in soup("img"):
+        alternative, source = str(image.get("alt") or "").strip(), str(image.get("src", ""))
         if not alternative:
             yield f"picture without an alternative text: {source}"
         elif alternative == source or _IMAGE_NAME.search(alternative):
             yield f"picture with a file name as its alternative text: {source}"
-    for player in soup.find_all(["audio", "video"]):
+    for player in soup(["audio", "video"]):
         labelled = str(player.get("aria-labelledby") or "").split()
         named = str(player.get("aria-label") or player.get("title") or "").strip()
-        if not named and not any(label in page.anchors for label in labelled):
-            child = player.find("source")
-            address = player.get("src") or (child.get("src") if child else "") or "no source"
+        child = player.find("source")
+        address = str(player.get("src") or (child.get("src") if child else "") or "no source")
+        if not named and not page.anchors.intersection(labelled):
             yield f"player without a name (aria-label): {address}"
-        if not player.get("src") and player.find("source") is None:
+        if address == "no source":
             yield f"player without a source: {named or 'unnamed'}"
     for chart in soup.select("[data-ml-map]"):
-        yield from _map_problems(chart)
-    if _TRACEBACK in soup.get_text() or soup.select(".output.traceback"):
+        # The script finds a point's sound by its number.
+        points, sounds = chart.select(".ml-point"), chart.select("[data-ml-sound]")
+        if not points or len(points) != len(sounds):
+            yield f"map of sounds with {len(points)} points and {len(sounds)} sounds"
+        if any(not str(point.get("aria-label") or "").strip() for point in points):
+            yield "map of sounds with a point without a name (aria-label)"
+        if any(sound.name == "a" and not sound.get("href") for sound in sounds):
+            yield "map of sounds with a point without a sound"
+    if "Traceback (most recent call last)" in soup.get_text() or soup.select(".output.traceback"):
         yield "a traceback is printed"
-    if page.redirect is None:
+    if not page.redirect:
         if not soup.title or not soup.title.get_text(strip=True):
             yield "no title"
         if soup.html is None or not soup.html.get("lang"):
             yield "no language on the html element"
 
 
-def _map_problems(chart: Tag) -> Iterator[str]:
-    """Problems of a map of sounds: the script finds a point's sound by its number."""
-    points, sounds = chart.select(".ml-point"), chart.select("[data-ml-sound]")
-    if not points or len(points) != len(sounds):
-        yield f"map of sounds with {len(points)} points and {len(sounds)} sounds"
-    if any(not str(point.get("aria-label") or "").strip() for point in points):
-        yield "map of sounds with a point without a name (aria-label)"
-    if any(sound.name == "a" and not sound.get("href") for sound in sounds):
-        yield "map of sounds with a point without a sound"
-
-
 def _remote(address: str) -> bool:
-    parts = urlsplit(address)
-    return parts.scheme in ("http", "https", "ws", "wss") or address.startswith("//")
+    scheme = urlsplit(address).scheme
+    return scheme in ("http", "https", "ws", "wss") or address.startswith("//")
 
 
 def _broken(address: str, source: Path, root: Path, pages: dict[Path, Page]) -> str | None:
@@ -153,7 +279,7 @@ def _broken(address: str, source: Path, root: Path, pages: dict[Path, Page]) -> 
     if not address.strip():
         return "empty address"
     base = pages[source].base if source in pages else "/"
-    target = local_file(address, source, root, base) or source
+    target = _local_file(address, source, root, base) or source
     if not target.is_relative_to(root):
         return f"leads out of the site: {address}"
     if not target.is_file():
@@ -165,12 +291,9 @@ def _broken(address: str, source: Path, root: Path, pages: dict[Path, Page]) -> 
     return None
 
 
-def _style_problems(path: Path, root: Path) -> list[str]:
-    found = []
-    name = path.relative_to(root).as_posix()
-    for address in style_addresses(path.read_text(encoding="utf-8")):
+def _style_problems(path: Path, root: Path) -> Iterator[str]:
+    for address in _addresses(path.read_text(encoding="utf-8")):
         if _remote(address):
-            found.append(f"{name}: needs another host: {address}")
+            yield f"needs another host: {address}"
         elif problem := _broken(address, path, root, {}):
-            found.append(f"{name}: {problem}")
-    return found
+            yield problem

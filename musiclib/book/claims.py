@@ -18,7 +18,7 @@ from collections.abc import Mapping
 import numpy as np
 from IPython.display import display
 
-from musiclib.book.notebooks import PARAMETERS
+from musiclib.book.layout import PARAMETERS
 from musiclib.errors import BookError
 from musiclib.listen import Rendered
 

@@ -1,12 +1,10 @@
-"""Whether a built site was made from the sources as they are now."""
+"""What a site is made from; a built site tells by it whether it shows the present sources."""
 
 import hashlib
-import json
 from pathlib import Path
 
 import musiclib
 from musiclib.book.layout import BOOK_FOLDER, CONFIG_NAME, TOC_NAME, Book
-from musiclib.errors import BookError
 from musiclib.files import sha256_of
 
 REPORT = "run-report.json"
@@ -52,28 +50,3 @@ def _below(folder: Path) -> list[tuple[str, Path]]:
         if path.is_file() and not hidden and path.suffix != ".pyc":
             found.append(("/".join(parts), path))
     return found
-
-
-def why_stale(site: Path, book: Book) -> str | None:
-    """Why a site does not show the present sources, or None where it does.
-
-    Args:
-        site: Folder of a built site.
-        book: The book.
-
-    Returns:
-        A reason that ends with the remedy, or None.
-
-    Raises:
-        BookError: The site's record of its build is damaged.
-    """
-    record = site / REPORT
-    if not record.is_file():
-        return f"there is no site in {site.name}/; run `make book`"
-    try:
-        built_from = json.loads(record.read_text(encoding="utf-8")).get(SOURCES_KEY)
-    except (ValueError, AttributeError) as error:
-        raise BookError(f"{record}: not a build's record ({error}). Run `make book`.") from error
-    if built_from != sources_fingerprint(book):
-        return "the site was built from other sources; run `make book`"
-    return None

@@ -23,9 +23,8 @@ from typing import Any
 import nbformat
 
 import musiclib
-from musiclib.book.layout import Chapter
-from musiclib.book.notebooks import read
-from musiclib.book.postprocess import publishable
+from musiclib.book.layout import Chapter, read
+from musiclib.book.run import publishable
 from musiclib.dependencies import Code, Place, Sources
 from musiclib.errors import BookError
 from musiclib.files import replace_file, replace_folder, sha256_of

@@ -13,18 +13,23 @@ from musiclib.errors import BookError
 SITE = Path("build/book")
 EXIT_FAILED = 2
 
+Command = Callable[[argparse.Namespace], int]
+
 
 def add_parser(subparsers: Any) -> None:
     """Add ``musiclib book`` and its own subcommands."""
     parser = subparsers.add_parser("book", help="run, build, check and serve the book")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    run = commands.add_parser("run", help="run the chapters that changed, build no site")
-    _add_run_options(run)
-    run.set_defaults(run=_run)
+    def add(name: str, command: Command, words: str) -> argparse.ArgumentParser:
+        added: argparse.ArgumentParser = commands.add_parser(name, help=words)
+        added.set_defaults(run=_with_extra(command))
+        return added
 
-    build = commands.add_parser("build", help="run the chapters, build and check the site")
-    _add_run_options(build)
+    run = add("run", _run, "run the chapters that changed, build no site")
+    build = add("build", _build, "run the chapters, build and check the site")
+    for one in (run, build):
+        _add_run_options(one)
     build.add_argument(
         "--repository-url", metavar="URL", help="address of the repository, for the pages' links"
     )
@@ -34,37 +39,26 @@ def add_parser(subparsers: Any) -> None:
     build.add_argument(
         "--pdf", action="store_true", help="print the book as PDF too, with a headless Chromium"
     )
-    build.set_defaults(run=_build)
-
-    pdf = commands.add_parser("pdf", help="print a built site as one PDF, with a Chromium")
-    pdf.add_argument("site", nargs="?", type=Path, default=SITE, help=f"default: {SITE}")
+    pdf = add("pdf", _pdf, "print a built site as one PDF, with a Chromium")
+    check = add("check", _check, "check a built site")
+    serve = add("serve", _serve, "serve a built site on this machine")
+    for one in (pdf, check, serve):
+        one.add_argument("site", nargs="?", type=Path, default=SITE, help=f"default: {SITE}")
     pdf.add_argument("--out", type=Path, help="file of the PDF (default: book.pdf in the site)")
-    pdf.add_argument(
-        "--source", type=Path, default=Path(), help="the book's repository (default: this folder)"
-    )
-    pdf.set_defaults(run=_pdf)
-
-    check = commands.add_parser("check", help="check a built site")
-    check.add_argument("site", nargs="?", type=Path, default=SITE, help=f"default: {SITE}")
-    check.set_defaults(run=_check)
-
-    serve = commands.add_parser("serve", help="serve a built site on this machine")
-    serve.add_argument("site", nargs="?", type=Path, default=SITE, help=f"default: {SITE}")
     serve.add_argument("--port", type=int, default=8000, help="default: 8000; 0 takes a free one")
-    serve.set_defaults(run=_serve)
-
-    launch = commands.add_parser("launch", help="write copies of the chapters for Colab")
+    launch = add("launch", _launch, "write copies of the chapters that install musiclib")
     launch.add_argument("--repository-url", metavar="URL", required=True, help="address to clone")
     launch.add_argument("--out", type=Path, required=True, help="folder for the copies")
-    launch.add_argument(
-        "--source", type=Path, default=Path(), help="the book's repository (default: this folder)"
-    )
-    launch.set_defaults(run=_launch)
-
-    clean = commands.add_parser("clean-notebooks", help="bring notebooks into their form for git")
+    for one in (run, build, pdf, launch):
+        one.add_argument(
+            "--source",
+            type=Path,
+            default=Path(),
+            help="the book's repository (default: this folder)",
+        )
+    clean = add("clean-notebooks", _clean, "bring notebooks into their form for git")
     clean.add_argument("paths", nargs="*", type=Path, default=[Path("book")], metavar="PATH")
     clean.add_argument("--check", action="store_true", help="change nothing, report problems")
-    clean.set_defaults(run=_clean)
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -80,9 +74,25 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, help=f"folder of the site (default: {SITE} in the repository)"
     )
-    parser.add_argument(
-        "--source", type=Path, default=Path(), help="the book's repository (default: this folder)"
-    )
+
+
+def _with_extra(command: Command) -> Command:
+    """Name the remedy where the libraries that only the book needs are not installed."""
+
+    def run(args: argparse.Namespace) -> int:
+        try:
+            return command(args)
+        except ModuleNotFoundError as error:
+            raise BookError(
+                f"{error}. The book needs more than the package: pip install '.[book]' in its "
+                "repository, or make install."
+            ) from error
+
+    return run
+
+
+def _say(line: str) -> None:
+    print(f"{line}\n", end="", flush=True)  # in one piece: chapters run side by side
 
 
 def _options(args: argparse.Namespace) -> Any:
@@ -95,24 +105,8 @@ def _options(args: argparse.Namespace) -> Any:
 
     from musiclib.book.build import Options
 
-    return Options(
-        source=args.source,
-        out=args.out,
-        dataset=args.dataset,
-        data_root=args.data_root,
-        profile=args.profile,
-        seed=args.seed,
-        only=tuple(args.only),
-        jobs=args.jobs,
-        force=args.force,
-        repository_url=getattr(args, "repository_url", None),
-        site_url=getattr(args, "site_url", None),
-        pdf=getattr(args, "pdf", False),
-    )
-
-
-def _say(line: str) -> None:
-    print(f"{line}\n", end="", flush=True)  # in one piece: chapters run side by side
+    given = {name: value for name, value in vars(args).items() if name != "run"}
+    return Options(**{**given, "only": tuple(args.only)})
 
 
 def _work(task: Callable[[], object]) -> int:
@@ -166,7 +160,7 @@ def _check(args: argparse.Namespace) -> int:
         raise BookError(f"{args.site}: no such folder. Build the site first, with `make book`.")
     report = check_site(args.site)
     for name, weight in sorted(report.weights.items(), key=lambda item: -item[1]):
-        _say(f"{weight / 1e6:8.2f} MB  {name}")
+        _say(f"{weight / 1e3:8.0f} kB  {name}")
     for finding in report.findings:
         _say(f"problem: {finding}")
     _say(f"{len(report.weights)} pages, {len(report.findings)} problems")
@@ -174,7 +168,7 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _serve(args: argparse.Namespace) -> int:
-    from musiclib.book.serve import serve
+    from musiclib.book.site import serve
 
     serve(args.site, args.port)
     return 0
@@ -182,7 +176,7 @@ def _serve(args: argparse.Namespace) -> int:
 
 def _launch(args: argparse.Namespace) -> int:
     from musiclib.book.layout import find_book
-    from musiclib.book.pages.launch import write_launch_copies
+    from musiclib.book.site import write_launch_copies
 
     for path in write_launch_copies(find_book(args.source), args.repository_url, args.out):
         _say(f"wrote {path}")
@@ -190,17 +184,17 @@ def _launch(args: argparse.Namespace) -> int:
 
 
 def _clean(args: argparse.Namespace) -> int:
-    from musiclib.book import notebooks
+    from musiclib.book import layout
 
     found: list[Path] = []
     for path in args.paths:
         if not path.exists():
             raise BookError(f"{path}: no such file or folder.")
-        found += notebooks.find(path) if path.is_dir() else [path]
+        found += layout.find(path) if path.is_dir() else [path]
     if not args.check:
-        for path in notebooks.clean(found):
+        for path in layout.clean(found):
             _say(f"cleaned {path}")
         return 0
-    problems = [f"{path}: {problem}" for path in found for problem in notebooks.problems(path)]
+    problems = [f"{path}: {problem}" for path in found for problem in layout.problems(path)]
     _say("\n".join(problems) or f"{len(found)} notebooks are fine")
     return 1 if problems else 0

@@ -7,6 +7,7 @@ A test of the built site takes the fixture `site`. It skips where no site of the
 import asyncio
 import faulthandler
 import functools
+import json
 import os
 import re
 import shutil
@@ -22,9 +23,9 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, StaticFileHandler
 
-from musiclib.book.freshness import why_stale
+from musiclib.book.check import NOT_FOUND
+from musiclib.book.freshness import REPORT, SOURCES_KEY, sources_fingerprint
 from musiclib.book.layout import find_book
-from musiclib.book.loading import NOT_FOUND
 from musiclib.book.pdf import BROWSERS
 from musiclib.listen import MediaStore
 from musiclib.listen.sounds import STATIC as SCRIPTS
@@ -62,8 +63,11 @@ def find_site() -> tuple[Path | None, str]:
             raise pytest.UsageError(f"MUSICLIB_SITE={named}: no site there")
         return found, ""
     found = REPOSITORY / "build" / "book"
-    reason = why_stale(found, find_book(REPOSITORY))
-    return (None, f"the built site is not tested: {reason}") if reason else (found, "")
+    record = found / REPORT
+    built_from = json.loads(record.read_text("utf-8"))[SOURCES_KEY] if record.is_file() else None
+    if built_from != sources_fingerprint(find_book(REPOSITORY)):
+        return None, "there is no site of the present sources to test; run `make book`"
+    return found, ""
 
 
 @dataclass
@@ -155,7 +159,9 @@ def serve() -> Iterator[Callable[..., str]]:
     async def begin(folder: Path, prefix: str) -> str:
         options = {"path": str(folder), "default_filename": "index.html"}
         sockets = bind_sockets(0, "127.0.0.1")
-        server = HTTPServer(Application([(rf"{prefix}(.*)", StaticFileHandler, options)]))
+        server = HTTPServer(
+            Application([(rf"{prefix}(.*)", StaticFileHandler, options)], compress_response=True)
+        )
         server.add_sockets(sockets)
         servers.append(server)
         return f"http://127.0.0.1:{sockets[0].getsockname()[1]}{prefix}"

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from musiclib.book.check import MAX_PAGE_BYTES, MAX_REQUESTS
-from musiclib.book.loading import NOT_FOUND
+from musiclib.book.check import MAX_PAGE_BYTES, MAX_REQUESTS, NOT_FOUND
 from tests.browser.conftest import SIZES, Opened, find_site, new_context, watched
 
 TOOLS = (Path(__file__).parent / "sound.js").read_text(encoding="utf-8")

@@ -200,12 +200,12 @@ def test_launch_links_are_on_every_chapter_that_runs_or_nowhere(site):
     found = {}
     for name in site_pages():
         soup = BeautifulSoup((site / name).read_text(encoding="utf-8"), "html.parser")
-        found[name] = [str(link["href"]) for link in soup.select(".ml-launch a")]
+        links = soup.select(".dropdown-launch-buttons .dropdown-menu a")
+        found[name] = [str(link["href"]) for link in links]
     chapters = [chapter for chapter in find_book(REPOSITORY).chapters if chapter.executed]
     running = {f"{chapter.docname}.html" for chapter in chapters}
     offering = {name for name, links in found.items() if links}
     assert offering in (running, set())
     for name in offering:
-        notebook = name.replace(".html", ".ipynb")
-        assert all(link.endswith(notebook) for link in found[name])
+        assert all(link.endswith(name.replace(".html", ".ipynb")) for link in found[name])
         assert found[name][0].startswith("https://mybinder.org/v2/")

@@ -8,7 +8,6 @@ from bs4 import BeautifulSoup
 
 from musiclib.book import pdf
 from musiclib.book.layout import Book, Chapter
-from musiclib.book.single_page import single_page
 from musiclib.errors import BookError
 
 HEAD = '<link rel="stylesheet" href="{}_static/site.css"/>'
@@ -35,7 +34,7 @@ def book(tmp_path: Path) -> Book:
 
 @pytest.fixture
 def document(tmp_path: Path, book: Book) -> BeautifulSoup:
-    return BeautifulSoup(single_page(tmp_path, book), "html.parser")
+    return BeautifulSoup(pdf.single_page(tmp_path, book), "html.parser")
 
 
 def test_every_link_within_the_document_leads_somewhere(document: BeautifulSoup) -> None:
@@ -77,7 +76,7 @@ def test_title_and_contents_come_first(document: BeautifulSoup) -> None:
 def test_a_missing_page_is_named(tmp_path: Path, book: Book) -> None:
     (tmp_path / "book" / "part" / "sound.html").unlink()
     with pytest.raises(BookError, match=r"sound\.html.*make book"):
-        single_page(tmp_path, book)
+        pdf.single_page(tmp_path, book)
 
 
 def test_without_a_browser_the_remedy_is_named(

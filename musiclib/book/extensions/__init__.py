@@ -1,1 +1,0 @@
-"""What the book adds to Sphinx: formulas as MathML, tables with numbers."""
