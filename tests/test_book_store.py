@@ -72,6 +72,21 @@ def test_only_what_a_chapter_names_counts(tmp_path, monkeypatch):
     assert written(stft="def stft(): return 1\n") != first
 
 
+def test_a_definition_that_moves_calls_for_no_other_run(tmp_path, monkeypatch):
+    package = tmp_path / "musiclib"
+    package.mkdir()
+    monkeypatch.setattr("musiclib.__file__", str(package / "__init__.py"))
+    found = set()
+    for module in ("stft", "transforms"):
+        for file in package.glob("*.py"):
+            file.unlink()
+        (package / "__init__.py").write_text("")
+        (package / f"{module}.py").write_text("def stft(): pass\n")
+        cells = [*CELLS[:1], f"from musiclib.{module} import stft", "stft()"]
+        found.add(Fingerprints().of(chapter(tmp_path, cells)))
+    assert len(found) == 1
+
+
 def test_a_chapter_that_shows_code_is_run_again_for_a_comment_in_it(tmp_path, monkeypatch):
     package = tmp_path / "musiclib"
     package.mkdir()

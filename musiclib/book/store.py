@@ -82,21 +82,23 @@ class Fingerprints:
                 where = f"{chapter.docname}.ipynb, cell of code {number} ({cell.get('id')})"
                 raise BookError(f"{where}: {error}") from error
             tags = sorted(_RUNNING_TAGS.intersection(cell.metadata.get("tags", [])))
-            imports = sorted(map(str, code[-1].imports.items()))
-            digest.update(f"{tags} {imports} {self._sources.digest_of(code[-1])}\n".encode())
+            digest.update(f"{tags} {self._sources.digest_of(code[-1])}\n".encode())
             shown = shown or "getsource" in cell.source
         whole = Code.of("\n".join(cell.source for cell in cells))  # names of one cell serve others
+        digest.update(self._sources.digest_of(whole).encode())
         tables = self._tables(chapter, whole)
-        start = [whole, *(Code.of(path.read_text("utf-8")) for path in tables)]
-        reached = self._sources.reached(start)
-        for place in sorted(reached):
-            digest.update(f"{self._sources.label(place)} {self._sources.digest(place)}\n".encode())
+        declared = [Code.of(path.read_text("utf-8")) for path in tables]
+        digest.update("".join(map(self._sources.digest_of, declared)).encode())
+        reached = self._sources.reached([whole, *declared])
+        # Without its file, since a definition that moves stays what it is.
+        for name, found in sorted((place[1], self._sources.digest(place)) for place in reached):
+            digest.update(f"{name} {found}\n".encode())
         if shown:  # then the page shows code as it is written
-            for place in sorted(self._sources.named(whole)):
-                digest.update(self._sources.text(place).encode())
+            texts = sorted(map(self._sources.text, set(self._sources.named(whole))))
+            digest.update("\n".join(texts).encode())
         files = [*self._files(reached)]
         for path in tables:
-            files += [other for other in path.parent.glob(f"{path.stem}.*") if other.is_file()]
+            files += filter(Path.is_file, (path.with_suffix(kind) for kind in (".csv", ".json")))
         if any(module.startswith("musiclib.training") for module, _ in reached):
             from musiclib.training import shipped_files
 
