@@ -23,7 +23,7 @@ from musiclib.genre.systems import (
     dealt,
     scored,
 )
-from musiclib.latents.probes import identified, ridge_probe, tempo_hits
+from musiclib.latents.pooling import identified, ridge_probe, tempo_hits
 from musiclib.models import PEAK
 
 SPACES: Final = tuple(name for name in SYSTEMS if not name.endswith("by fold"))

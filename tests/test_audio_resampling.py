@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from musiclib.audio import resample, resampled_length, rms_db
-from musiclib.audio.resampling import StreamResampler, plan_cut
+from musiclib.audio.samples import StreamResampler, plan_cut
 from musiclib.errors import AudioError
 from tests import signals
 

@@ -13,7 +13,7 @@ from musiclib.datasets import open_dataset
 from musiclib.errors import CodecError, MusiclibError
 from musiclib.evaluate import evaluate
 from musiclib.metrics import JUDGES, METRICS
-from musiclib.metrics.agreement import agreement
+from musiclib.metrics.registry import agreement
 from tests.codec_signals import RATE, click, lag, music, tone
 
 NOISE = (0.1 * np.random.default_rng(1).standard_normal(RATE)).astype(np.float32)

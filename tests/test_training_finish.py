@@ -8,7 +8,7 @@ import torch
 from musiclib.models.calibration import Calibration
 from musiclib.training import checkpoint, fit, load, new_model
 from musiclib.training.checkpoint import CODEC
-from musiclib.training.finish import halved
+from musiclib.training.loop import halved
 from tests.latent_fixture import CONFIGS
 from tests.training_fixture import TRAINING, music, tiny
 

@@ -21,8 +21,8 @@ from musiclib.training import (
     trained,
     weights_digest,
 )
+from musiclib.training.config import RESTORER
 from musiclib.training.data import Music
-from musiclib.training.recipes import RESTORER
 from musiclib.training.trained import PACKAGED
 from tests.training_fixture import music  # noqa: F401
 

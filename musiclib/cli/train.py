@@ -88,7 +88,7 @@ def _train(args: argparse.Namespace) -> int:
         return _list()
     if args.model is None:
         raise MusiclibError("Name a model; `musiclib train --list` shows all.")
-    from musiclib.training.recipes import CORPUS, recipe
+    from musiclib.training.config import CORPUS, recipe
 
     if args.model == tables.NAME:
         args.dataset = args.dataset or CORPUS
@@ -151,7 +151,7 @@ def _with_options(config: TrainConfig, args: argparse.Namespace) -> TrainConfig:
 
 
 def _list() -> int:
-    from musiclib.training.recipes import CORPUS, RECIPES
+    from musiclib.training.config import CORPUS, RECIPES
 
     rows = [(name, item.dataset, item.description) for name, item in RECIPES.items()]
     rows.append((tables.NAME, CORPUS, tables.DESCRIPTION))

@@ -25,8 +25,7 @@ from musiclib.datasets.splits import (
     scored_genres,
     with_validation,
 )
-from musiclib.datasets.table import Split, skipped_table
-from musiclib.datasets.tracks import Dataset
+from musiclib.datasets.tracks import Dataset, Split, skipped_table
 from musiclib.errors import DatasetError
 
 NAME = "debian"

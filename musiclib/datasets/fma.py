@@ -22,8 +22,7 @@ from musiclib.datasets.archives import Limits, extract_zip
 from musiclib.datasets.bundled import DATA_VARIABLE
 from musiclib.datasets.download import download
 from musiclib.datasets.splits import VALIDATION_FRACTION, shared_artists, split_tracks
-from musiclib.datasets.table import UNKNOWN, skipped_table
-from musiclib.datasets.tracks import Dataset
+from musiclib.datasets.tracks import UNKNOWN, Dataset, skipped_table
 from musiclib.errors import DatasetError
 
 BASE_URL = "https://os.unil.cloud.switch.ch/fma"

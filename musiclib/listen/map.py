@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from musiclib.audio import FloatArray, loudness_lufs, validate
-from musiclib.audio.loudness import BLOCK_SECONDS
+from musiclib.audio.samples import BLOCK_SECONDS
 from musiclib.errors import AudioError
 from musiclib.listen import map_parts
 from musiclib.listen.colouring import Colouring, by_genre, by_number, by_word

@@ -5,13 +5,13 @@ rate. Each one alone can be gamed; read them together.
 """
 
 from musiclib.metrics.diagnostics import (
+    bitrate_kbps,
     log_spectral_distance,
     si_sdr,
     spectral_rmse,
     waveform_rmse,
 )
 from musiclib.metrics.judges import two_f_mushra, visqol_mos, zimtohrli_mos
-from musiclib.metrics.rate import bitrate_kbps
 from musiclib.metrics.registry import JUDGES, METRICS, Metric
 
 __all__ = [
