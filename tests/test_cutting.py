@@ -13,8 +13,8 @@ from mutagen.flac import FLAC
 from mutagen.oggvorbis import OggVorbis
 
 from musiclib.audio import HOUSE_RATE, FloatArray, loudness_lufs
-from musiclib.datasets import cutting
 from musiclib.errors import AudioError
+from scripts import cut_mini as cutting
 
 ROW = {
     "track_id": "t0001",

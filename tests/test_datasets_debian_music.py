@@ -12,7 +12,7 @@ import pytest
 
 from musiclib.cli.main import main
 from musiclib.datasets import (
-    debian_music,
+    debian,
     download_debian,
     open_dataset,
     random_segments,
@@ -163,7 +163,7 @@ def test_a_package_with_other_bytes_is_refused(shop, tmp_path):
 
 @needs_dpkg
 def test_a_piece_with_other_bytes_is_refused(shop, tmp_path):
-    table = debian_music.TABLES / "debian_tracks.csv"
+    table = debian.TABLES / "debian_tracks.csv"
     table.write_text(table.read_text().replace(shop.pieces.loc["t7", "sha256"], "0" * 64))
     found = download_debian(tmp_path)
     assert "not the piece t7" in found.missing["beta 1:2.0-1"]

@@ -7,13 +7,13 @@ import re
 import pandas as pd
 import pytest
 
-from musiclib.datasets import debian_music, open_dataset, shared_artists
+from musiclib.datasets import debian, open_dataset, shared_artists
 from musiclib.errors import DatasetError
 
 
 @pytest.fixture(scope="module")
 def pieces() -> pd.DataFrame:
-    return debian_music.read_pieces()
+    return debian.read_pieces()
 
 
 def plain(text: str) -> str:
@@ -21,7 +21,7 @@ def plain(text: str) -> str:
 
 
 def test_the_list_is_whole(pieces):
-    packages = debian_music.read_packages()
+    packages = debian.read_packages()
     assert len(pieces) == 572
     assert pieces["duration_s"].sum() / 3600 == pytest.approx(31.4, abs=0.1)
     assert set(pieces["package"]) == set(packages.index)
@@ -52,7 +52,7 @@ def test_nothing_of_the_bundled_test_part_is_in_the_list(pieces):
 
 def test_validation_is_by_the_artists_of_the_bundled_validation_part(pieces):
     bundled = open_dataset("mini", seed=2).tracks
-    split = debian_music.with_parts(pieces)["split"]
+    split = debian.with_parts(pieces)["split"]
     train, validation = (
         set(pieces.loc[split == name, "artist_group"]) for name in ("train", "validation")
     )
@@ -62,11 +62,11 @@ def test_validation_is_by_the_artists_of_the_bundled_validation_part(pieces):
 
 
 def test_an_encoder_for_a_fold_hears_none_of_its_artists(pieces):
-    dealt = debian_music.bundled_folds()
+    dealt = debian.bundled_folds()
     assert len(dealt) == 180
     assert dealt["artist_group"].nunique() == 93
     for number, tested in dealt.groupby("fold"):
-        found = debian_music.split_pieces(f"fold-{number}")
+        found = debian.split_pieces(f"fold-{number}")
         assert not set(found["artist_group"]) & set(tested["artist_group"])
         # Whoever else made music is heard.
         left_out = pieces.index.difference(found.index)
@@ -78,13 +78,13 @@ def test_an_encoder_for_a_fold_hears_none_of_its_artists(pieces):
 
 
 def test_an_encoder_apart_hears_none_of_the_bundled_artists():
-    found = debian_music.split_pieces("apart")
+    found = debian.split_pieces("apart")
     assert not set(found["artist_group"]) & set(open_dataset("mini").tracks["artist_group"])
     assert found["duration_s"].sum() / 3600 == pytest.approx(8.2, abs=0.1)
     assert 0.05 < (found["split"] == "validation").mean() < 0.25
     assert shared_artists(found) == []
     with pytest.raises(DatasetError, match="fold-5"):
-        debian_music.split_pieces("fold-6")
+        debian.split_pieces("fold-6")
 
 
 def test_all_bundled_training_clips_are_cut_from_pieces_of_the_list(pieces):
@@ -98,7 +98,7 @@ def test_all_bundled_training_clips_are_cut_from_pieces_of_the_list(pieces):
 def test_packages_are_pinned_as_the_bundled_ones(pieces):
     bundled = pd.read_csv(open_dataset("mini").root / "packages.csv", dtype=str)
     bundled = bundled.set_index("package")
-    packages = debian_music.read_packages()
+    packages = debian.read_packages()
     both = packages.index.intersection(bundled.index)
     assert len(both) > 30
     same = ["version", "architecture", "sha256"]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from musiclib.datasets.debian import DebPackage, extract, extract_inner, fetch, sha256_of
+from musiclib.datasets.debian import DebPackage, extract, extract_inner, fetch
 from musiclib.errors import ArchiveError, DownloadError
+from musiclib.files import sha256_of
 
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg-deb is not here")
 SONG = b"music " * 1000

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from musiclib.datasets.debian_music import bundled_folds, split_pieces
+from musiclib.datasets.debian import bundled_folds, split_pieces
 from musiclib.errors import DatasetError
 from musiclib.evidence import BUNDLED, Parameters
 from musiclib.genre import systems

@@ -70,6 +70,17 @@ def load(
     return read_with(source, lambda reader: _read(reader, source, rate, mono, start_s, duration_s))
 
 
+def decode_bytes(
+    data: bytes,
+    sample_rate: int | None = None,
+    mono: bool = True,
+    start_s: float = 0.0,
+    duration_s: float | None = None,
+) -> tuple[FloatArray, int]:
+    """Decode an audio file held in memory. Arguments, result and errors are those of `load`."""
+    return load(bytes(data), sample_rate, mono, start_s, duration_s)
+
+
 def blocks(
     path: AudioSource,
     sample_rate: int | None = None,

@@ -174,6 +174,40 @@ def loudness_lufs(audio: npt.ArrayLike, sample_rate: int) -> float:
     return loudness if math.isfinite(loudness) else -math.inf
 
 
+def normalise_loudness(
+    audio: npt.ArrayLike, sample_rate: int, lufs: float, max_peak: float = 1.0
+) -> FloatArray:
+    """Scale audio to a loudness, by one gain for the whole clip.
+
+    The gain is lowered where the peak would exceed `max_peak`, so that nothing clips; such a clip
+    stays quieter than asked. A silent clip is returned as it is.
+
+    Args:
+        audio: `(N,)` or `(C, N)`.
+        sample_rate: Sampling rate in Hz.
+        lufs: Wanted loudness in LUFS.
+        max_peak: Largest absolute sample of the result.
+
+    Returns:
+        Scaled audio of the same shape.
+
+    Raises:
+        AudioError: As `loudness_lufs`, or if `lufs` is not finite or `max_peak` not positive.
+    """
+    if not math.isfinite(lufs):
+        raise AudioError(f"The wanted loudness must be finite, not {lufs} LUFS")
+    if not max_peak > 0.0:
+        raise AudioError(f"max_peak must be positive, not {max_peak}")
+    samples = validate(audio)
+    loudness = loudness_lufs(samples, sample_rate)
+    if loudness == -math.inf:
+        return samples.copy()
+    gain = min(10.0 ** ((lufs - loudness) / 20.0), max_peak / peak(samples))
+    scaled: FloatArray = samples * np.float32(gain)
+    # Rounding to float32 may exceed the limit by one unit in the last place.
+    return np.clip(scaled, -max_peak, max_peak)
+
+
 QUALITY = "VHQ"
 
 # soxr's VHQ filter reaches about 130 periods of the lower rate to each side (down to 1e-8).

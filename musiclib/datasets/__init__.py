@@ -22,10 +22,9 @@ from musiclib.datasets.clips import (
     read_segment,
     segments,
 )
-from musiclib.datasets.debian_music import open_debian
+from musiclib.datasets.debian import Gathered, download_debian, open_debian
 from musiclib.datasets.fma import DESCRIPTIONS, download_fma, open_fma
 from musiclib.datasets.folder import open_folder
-from musiclib.datasets.gathering import Gathered, download_debian
 from musiclib.datasets.splits import (
     folds,
     scored_genres,
