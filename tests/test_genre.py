@@ -1,0 +1,310 @@
+"""Genre: cross-validation, systems, systems."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from musiclib.audio import FloatArray, save
+from musiclib.codecs import get_codec
+from musiclib.datasets import folds, open_dataset
+from musiclib.datasets.debian import bundled_folds, split_pieces
+from musiclib.evidence import BUNDLED, Parameters
+from musiclib.genre import crossval, systems
+from musiclib.genre.systems import System
+from musiclib.latents import Pooled
+from musiclib.training import find_shipped, load
+from tests.genre_fixture import write_genres
+
+PIECES = 3
+
+
+def corpus(artists: int = 30, tracks: int = 3, seed: int = 0) -> pd.DataFrame:
+    """Return tracks of artists with a genre each, dealt into folds."""
+    rows = [(f"g{a % 3}", f"a{a}") for a in range(artists) for _ in range(tracks)]
+    index = pd.Index([f"t{n:03d}" for n in range(len(rows))], name="track_id")
+    table = pd.DataFrame(rows, columns=["genre", "artist_group"], index=index)
+    return table.assign(fold=folds(table, 5, seed))
+
+
+def vectors(tracks: pd.DataFrame, of_genre: float, of_artist: float, seed: int = 0) -> Pooled:
+    """Return pieces whose columns hold so much of their genre, and so much of their artist."""
+    draw = np.random.default_rng(seed)
+    genre = {g: draw.standard_normal(8) for g in sorted(set(tracks["genre"]))}
+    artist = {a: draw.standard_normal(8) for a in sorted(set(tracks["artist_group"]))}
+    rows = tracks.loc[np.repeat(tracks.index, PIECES)].reset_index()
+    values = [
+        of_genre * genre[row.genre] + of_artist * artist[row.artist_group] + draw.standard_normal(8)
+        for row in rows.itertuples()
+    ]
+    rows = rows.assign(split="train", start_s=0.0)
+    return Pooled(np.array(values, np.float32), rows, "made")
+
+
+def test_every_track_is_tested_once_and_genres_are_found():
+    tracks = corpus()
+    pieces = vectors(tracks, of_genre=3.0, of_artist=0.0)
+    found = crossval.cross_validate(lambda _: pieces, tracks)
+    assert sorted(found.index) == sorted(tracks.index)
+    genres = ["g0", "g1", "g2"]
+    assert np.exp(found[genres]).sum(axis=1).le(1.0 + 1e-6).all()  # geometric means
+    assert crossval.balanced_accuracy(found[genres].idxmax(axis=1), tracks["genre"]) > 0.9
+
+
+def test_what_is_known_of_artists_alone_is_worth_nothing():
+    tracks = corpus(artists=60, tracks=4)
+    pieces = vectors(tracks, of_genre=0.0, of_artist=3.0)
+    found = crossval.cross_validate(lambda _: pieces, tracks)
+    accuracy = crossval.balanced_accuracy(found[["g0", "g1", "g2"]].idxmax(axis=1), tracks["genre"])
+    assert accuracy < 0.5  # chance is 1/3, and a split by tracks would give nearly 1
+
+
+def test_tested_tracks_change_nothing_but_themselves():
+    tracks = corpus()
+    pieces = vectors(tracks, of_genre=1.0, of_artist=0.5)
+    held_out = pieces.rows["track_id"].map(tracks["fold"] == 2).to_numpy()
+    moved = Pooled(np.where(held_out[:, None], 1e3, pieces.values), pieces.rows, "moved")
+    kept, other = (crossval.predict_fold(one, tracks, 2) for one in (pieces, moved))
+    assert kept["strength"].equals(other["strength"])
+    assert not np.allclose(kept["g0"], other["g0"])
+    # Labels of the tested tracks are not looked at either.
+    relabelled = tracks.assign(genre=tracks["genre"].where(tracks["fold"] != 2, "g0"))
+    rows = pieces.rows.assign(genre=pieces.rows["track_id"].map(relabelled["genre"]))
+    again = crossval.predict_fold(Pooled(pieces.values, rows, "relabelled"), relabelled, 2)
+    pd.testing.assert_frame_equal(again, kept)
+
+
+def test_one_strength_is_what_scikit_learn_does():
+    tracks = corpus()
+    pieces = vectors(tracks, of_genre=1.0, of_artist=0.5)
+    found = crossval.cross_validate(lambda _: pieces, tracks, strengths=(0.1,))
+    model = make_pipeline(
+        StandardScaler(), LogisticRegression(C=0.1, max_iter=300, tol=1e-3, class_weight="balanced")
+    )
+    logs = cross_val_predict(
+        model,
+        pieces.values,
+        pieces.rows["genre"],
+        groups=pieces.rows["track_id"].map(tracks["fold"]),
+        cv=LeaveOneGroupOut(),
+        method="predict_log_proba",
+    )
+    expected = (
+        pd.DataFrame(logs, columns=["g0", "g1", "g2"]).groupby(pieces.rows["track_id"]).mean()
+    )
+    np.testing.assert_allclose(found[["g0", "g1", "g2"]].sort_index(), expected.sort_index())
+
+
+def coins(tracks: pd.DataFrame, shares: dict[str, float], seed: int) -> pd.DataFrame:
+    """Return systems that get each artist's tracks right together, with a probability each."""
+    draw = np.random.default_rng(seed)
+    artists = tracks["artist_group"].unique()
+    hits = {name: pd.Series(draw.random(len(artists)) < p, artists) for name, p in shares.items()}
+    return pd.DataFrame(
+        {name: tracks["artist_group"].map(hit) for name, hit in hits.items()}
+    ).astype(float)
+
+
+def test_comparisons_of_equal_systems_are_rarely_settled():
+    tracks = corpus(artists=40)
+    settled = [
+        crossval.compare(coins(tracks, {"a": 0.7, "b": 0.7}, seed), [("a", "b")], tracks)[
+            "verdict"
+        ][0]
+        in ("better", "worse")
+        for seed in range(60)
+    ]
+    assert np.mean(settled) < 0.12
+
+
+def test_what_is_called_visible_is_seen_four_times_in_five():
+    tracks = corpus(artists=60)
+    gap = 0.25
+    found = [
+        crossval.compare(
+            coins(tracks, {"a": 0.5 + gap, "b": 0.5}, seed), [("a", "b")], tracks
+        ).iloc[0]
+        for seed in range(40)
+    ]
+    visible = np.mean([row["visible"] for row in found])
+    power = np.mean([row["verdict"] == "better" for row in found])
+    # Of a difference a little larger, or smaller, than the visible one, the power says which.
+    assert (power > 0.8) == (gap > visible) or abs(power - 0.8) < 0.15
+    assert all(row["n"] == 60 for row in found)
+
+
+def test_hits_and_scores_are_those_of_plain_counting():
+    tracks = corpus(artists=30, tracks=2)
+    generator = np.random.default_rng(0)
+    guess = generator.choice(["g0", "g1", "g2"], len(tracks))
+    logs = pd.DataFrame(np.log(0.1), tracks.index, ["g0", "g1", "g2"])
+    for name, genre in zip(tracks.index, guess, strict=True):
+        logs.loc[name, genre] = np.log(0.8)
+    perfect = pd.DataFrame(
+        {genre: np.where(tracks["genre"] == genre, 0.0, -5.0) for genre in ("g0", "g1", "g2")},
+        tracks.index,
+    )
+    tables = [one.assign(system=name).reset_index() for name, one in (("x", logs), ("y", perfect))]
+    found = crossval.hits(pd.concat(tables), tracks)
+    assert list(found.columns) == ["x", "y"]
+    assert found["x"].reindex(tracks.index).eq(guess == tracks["genre"]).all()
+    scored = crossval.scores(found, tracks).set_index("system")
+    by_genre = pd.Series(guess == tracks["genre"], tracks.index).groupby(tracks["genre"]).mean()
+    assert scored.loc["x", "mean"] == pytest.approx(by_genre.mean())
+    assert scored.loc["x", "low"] < scored.loc["x", "mean"] < scored.loc["x", "high"]
+    assert scored.loc["y", "mean"] == 1.0
+    assert set(scored["n"]) == {30}
+
+
+ENCODERS = ("pca-16", "pca-64", "deep-16", "deep-64", "rate-18", "rvq", "waveform-rate")
+BY_FOLD = ("pca-64", "deep-64")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Parameters:
+    root = write_genres(tmp_path_factory.mktemp("music"), per_genre=6)
+    for number, path in enumerate(sorted(root.rglob("*.wav"))):
+        path.rename(path.with_name(f"artist{number} - song.wav"))
+    return Parameters("folder", str(root), "smoke")
+
+
+@pytest.mark.parametrize("name", [f"{name}-apart" for name in ENCODERS])
+def test_shipped_encoders_have_heard_no_artist_of_the_bundled_music(name):
+    record = load(find_shipped(f"{name}.safetensors")).record["data"]
+    assert record["dataset"] == "debian-apart"
+    learned = set(split_pieces("apart")["artist_group"])
+    assert not learned & set(BUNDLED.music.tracks["artist_group"])
+    assert record["train_tracks"] == (split_pieces("apart")["split"] == "train").sum()
+
+
+@pytest.mark.parametrize("fold", range(1, 6))
+@pytest.mark.parametrize("name", BY_FOLD)
+def test_encoders_by_fold_have_not_heard_its_artists(name, fold):
+    record = load(find_shipped(f"{name}-fold-{fold}.safetensors")).record["data"]
+    assert record["dataset"] == f"debian-fold-{fold}"
+    pieces, tracks = split_pieces(f"fold-{fold}"), bundled_folds()
+    held_out = set(tracks.loc[tracks["fold"] == fold, "artist_group"])
+    assert not held_out & set(pieces["artist_group"])
+    assert record["train_tracks"] == (pieces["split"] == "train").sum()
+
+
+def test_music_of_ones_own_is_kept_apart_in_the_same_way(folder):
+    tracks = systems.dealt(folder)
+    for fold in sorted(tracks["fold"].unique()):
+        music = systems.without(folder, int(fold)).tracks
+        parts = music.groupby("split")["artist_group"].agg(set)
+        assert parts["test"] == set(tracks.loc[tracks["fold"] == fold, "artist_group"])
+        assert not parts["test"] & (parts["train"] | parts["validation"])
+        assert not parts["train"] & parts["validation"]
+        assert len(music) == len(folder.music.tracks)
+
+
+def test_a_missing_number_becomes_the_median(folder):
+    def table(music) -> pd.DataFrame:
+        values = np.arange(len(music.tracks), dtype=float)
+        values[0] = np.nan
+        return pd.DataFrame({"number": values, "nothing": np.nan}, music.tracks.index)
+
+    system = systems.of_tracks(table, "made")
+    assert isinstance(system, System)
+    pieces = system.pieces(folder, 1)
+    assert pieces.values.shape == (12, 1)  # a column without any number is left out
+    assert pieces.values[0, 0] == np.median(np.arange(1, 12))
+
+
+RATE = 24_000
+
+
+def noise(seconds: float = 4.0, level: float = 0.1, seed: int = 0) -> FloatArray:
+    generator = np.random.default_rng(seed)
+    return (level * generator.standard_normal(round(seconds * RATE))).astype(np.float32)
+
+
+def sine(hertz: float, seconds: float = 4.0, level: float = 0.5) -> FloatArray:
+    times = np.arange(round(seconds * RATE)) / RATE
+    return (level * np.sin(2 * np.pi * hertz * times)).astype(np.float32)
+
+
+def clicks(bpm: float, seconds: float = 12.0) -> FloatArray:
+    audio = np.zeros(round(seconds * RATE), dtype=np.float32)
+    for start in np.arange(0.1, seconds - 0.1, 60 / bpm):
+        place = round(start * RATE)
+        audio[place : place + 600] = noise(600 / RATE, seed=place) * np.exp(-np.arange(600) / 150)
+    return audio
+
+
+def test_a_tone_is_described_as_one() -> None:
+    tone = systems.describe(sine(1000.0), RATE)
+    assert tone["rms_db"] == pytest.approx(20 * math.log10(0.5) - 3.01, abs=0.05)
+    assert tone["crest_db"] == pytest.approx(3.01, abs=0.05)
+    assert tone["range_db"] == pytest.approx(0.0, abs=0.05)
+    assert tone["crossings_hz"] == pytest.approx(2000.0, abs=3.0)
+    assert tone["centroid_hz"] == pytest.approx(1000.0, abs=30.0)
+    assert tone["rolloff_hz"] == pytest.approx(1000.0, abs=30.0)
+    assert tone["bandwidth_hz"] < 1500.0
+
+
+def test_noise_is_flat_wide_and_bright() -> None:
+    rough, tone = systems.describe(noise(), RATE), systems.describe(sine(1000.0), RATE)
+    assert rough["flatness_db"] > -4.0 > tone["flatness_db"] + 30.0
+    assert rough["centroid_hz"] == pytest.approx(6000.0, rel=0.05)
+    assert rough["bandwidth_hz"] == pytest.approx(12_000.0, abs=30.0)
+    assert rough["highs_db"] == pytest.approx(10 * math.log10(7 / 12), abs=0.2)
+
+
+def test_only_the_level_depends_on_the_gain() -> None:
+    music = (noise(level=0.05) + sine(440.0, level=0.2)).astype(np.float32)
+    plain, loud = systems.describe(music, RATE), systems.describe(2 * music, RATE)
+    assert loud.pop("rms_db") - plain.pop("rms_db") == pytest.approx(20 * math.log10(2))
+    assert loud == pytest.approx(plain, rel=1e-3)
+
+
+def test_clicks_have_a_pulse_and_a_tempo() -> None:
+    beat, held = (
+        systems.describe(clicks(120.0), RATE),
+        systems.describe(noise(12), RATE),
+    )
+    assert beat["tempo_bpm"] == pytest.approx(120.0, rel=0.05)
+    assert beat["pulse"] > 0.5 > held["pulse"] + 0.3
+    assert beat["percussive"] > 0.3 + systems.describe(sine(1000.0, 12), RATE)["percussive"]
+    assert beat["range_db"] >= 0.0
+
+
+def test_silence_has_no_descriptors() -> None:
+    values = systems.describe(np.zeros(RATE, dtype=np.float32), RATE)
+    assert set(values) == set(systems.DESCRIPTORS)
+    assert all(math.isnan(value) for value in values.values())
+
+
+def test_all_of_a_folder(tmp_path: Path) -> None:
+    for name, audio in (("high/3.flac", sine(3000.0)), ("low/0.flac", sine(300.0))):
+        (tmp_path / name).parent.mkdir()
+        save(tmp_path / name, audio, RATE)
+    save(tmp_path / "low" / "silent.wav", np.zeros(RATE, dtype=np.float32), RATE)
+    save(tmp_path / "low" / "short.wav", noise(0.2), RATE)
+    (tmp_path / "low" / "damaged.flac").write_bytes(
+        (tmp_path / "low" / "0.flac").read_bytes()[:900] + bytes(500)
+    )
+    found = systems.describe_all(open_dataset("folder", tmp_path))
+    assert list(found.index) == ["high/3.flac", "low/0.flac", "low/short.wav"]
+    assert list(found) == list(systems.DESCRIPTORS)
+    assert found.loc["high/3.flac", "centroid_hz"] > 2000.0
+
+
+@pytest.mark.filterwarnings("ignore:all . tracks are by one artist")
+def test_a_folder_is_its_own_source(tmp_path: Path) -> None:
+    (tmp_path / "high").mkdir()
+    save(tmp_path / "high" / "plain.flac", noise(2.0), RATE)
+    data = get_codec("mp3", kbps=64).encode(noise(2.0), RATE)
+    (tmp_path / "high" / "lossy.mp3").write_bytes(data)
+    table = systems.encoding_table(open_dataset("folder", tmp_path))
+    assert dict(table["codec"]) == {"high/lossy.mp3": "mp3", "high/plain.flac": "flac"}
+    assert table["sample_rate"].eq(RATE).all()
