@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 
-from musiclib.audio import FloatArray
+from musiclib.audio import HOUSE_RATE, FloatArray
 from musiclib.codecs.melic import Model
 from musiclib.codecs.melic.bitstream import BLOCK_FRAMES, Reader
 from musiclib.codecs.melic.entropy import ContextTables, FrameDecoder
@@ -198,7 +198,7 @@ def model() -> Model:
 
 
 def noise(seconds: float = 1.0, seed: int = 0) -> FloatArray:
-    drawn = np.random.default_rng(seed).standard_normal(round(seconds * RATE))
+    drawn = np.random.default_rng(seed).standard_normal(round(seconds * HOUSE_RATE))
     return (0.07 * drawn).astype(np.float32)
 
 
@@ -216,7 +216,7 @@ def read(data: bytes, model: Model) -> Frames:
 @pytest.mark.parametrize("gain", [100, 190])
 def test_a_decoder_reads_the_same_numbers_from_the_file(model, gain) -> None:
     # A sound that changes, over the border of two blocks.
-    time = np.arange(12 * RATE) / RATE
+    time = np.arange(12 * HOUSE_RATE) / HOUSE_RATE
     sound = tone(440.0, 12.0) * (time % 0.5 < 0.2) + noise(12.0) * (time % 3.0 < 1.5)
     representation = CodedFrames(gain)
     frames = representation.frames(sound)
@@ -230,16 +230,16 @@ def test_a_decoder_reads_the_same_numbers_from_the_file(model, gain) -> None:
 @pytest.mark.parametrize("hertz", [300.0, 1000.0, 5000.0])
 def test_a_tone_is_loudest_in_its_own_band(hertz) -> None:
     levels = CodedFrames(120)(tone(hertz))[:N_BANDS, 8:-8].mean(axis=1)
-    band = np.searchsorted(EDGES, hertz / RATE * 2 * SIZE, side="right") - 1
+    band = np.searchsorted(EDGES, hertz / HOUSE_RATE * 2 * SIZE, side="right") - 1
     assert abs(int(levels.argmax()) - band) <= 1
 
 
 def test_a_tone_stands_out_of_its_band_and_noise_does_not() -> None:
     low, high = EDGES[15], EDGES[16]
     spectrum = np.fft.rfft(noise(2.0))
-    hertz = np.fft.rfftfreq(2 * RATE, 1 / RATE) / RATE * 2 * SIZE
+    hertz = np.fft.rfftfreq(2 * HOUSE_RATE, 1 / HOUSE_RATE) / HOUSE_RATE * 2 * SIZE
     band_noise = np.fft.irfft(spectrum * ((hertz > low) & (hertz < high))).astype(np.float32)
-    narrow = tone((low + high) / 2 / (2 * SIZE) * RATE, 2.0)
+    narrow = tone((low + high) / 2 / (2 * SIZE) * HOUSE_RATE, 2.0)
     shares = []
     for sound in (narrow, band_noise):
         values = np.abs(CodedFrames(120).frames(sound).values[8:-8, low:high])

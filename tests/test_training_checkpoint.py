@@ -146,9 +146,12 @@ def test_a_finished_model_is_not_overwritten(music, copy):
     assert load(copy).step == 12
 
 
+BRIEF = replace(TRAINING, steps=10, segment_s=0.256)
+
+
 @pytest.mark.parametrize("kind", ["deep", "frequency", "waveform"])
 def test_rounded_weights_sound_the_same(music, tmp_path, kind):
-    config = replace(SHORT, validate_every=10)  # the best weights are the last ones
+    config = replace(BRIEF, validate_every=10)  # the best weights are the last ones
     fit(new_model(CONFIGS[kind]), music, config, tmp_path / kind)
     full, best = load(tmp_path / f"{kind}.last").build(), load(tmp_path / kind)
     half = best.build()
@@ -171,10 +174,10 @@ def test_what_does_not_fit_into_float16_stays():
 
 
 def test_calibration_does_not_depend_on_what_was_interrupted(music, tmp_path):
-    fit(tiny(), music, SHORT, tmp_path / "whole")
+    fit(tiny(), music, BRIEF, tmp_path / "whole")
     broken = tiny()
     broken.register_forward_pre_hook(lambda *_: 1 / 0 if broken.steps_seen == 7 else None)
-    config = replace(SHORT, checkpoint_every=5)
+    config = replace(BRIEF, checkpoint_every=5)
     with pytest.raises(ZeroDivisionError):
         fit(broken, music, config, tmp_path / "cut")
     fit(tiny(), music, config, tmp_path / "cut")
