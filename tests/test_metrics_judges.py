@@ -13,8 +13,7 @@ from musiclib.codecs.anchors import ANCHORS, LowPass, WhiteNoise
 from musiclib.datasets import open_dataset
 from musiclib.errors import AudioError
 from musiclib.evaluate import evaluate
-from musiclib.metrics import JUDGES, two_f_mushra, visqol_mos, zimtohrli_mos
-from musiclib.metrics.registry import agreement
+from musiclib.metrics import JUDGES, agreement, two_f_mushra, visqol_mos, zimtohrli_mos
 from tests import signals
 from tests.codec_signals import tone
 
