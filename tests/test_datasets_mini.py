@@ -12,7 +12,8 @@ import soundfile
 
 from musiclib.cli import data as data_command
 from musiclib.cli.main import main
-from musiclib.datasets import COLUMNS, DATASET_NAMES, open_dataset, shared_artists
+from musiclib.datasets import DATASET_NAMES, open_dataset, shared_artists
+from musiclib.datasets.tracks import COLUMNS
 from musiclib.errors import DatasetError
 
 

@@ -23,8 +23,8 @@ from musiclib.datasets import (
     segments,
     shared_artists,
     split_tracks,
-    with_validation,
 )
+from musiclib.datasets.splits import with_validation
 from musiclib.errors import DatasetError
 
 pytestmark = pytest.mark.filterwarnings("ignore:genre:UserWarning")

@@ -11,46 +11,33 @@ from __future__ import annotations
 from pathlib import Path
 
 from musiclib.datasets.bundled import open_killer, open_mini
-from musiclib.datasets.cache import AudioCache, build_cache, cache_folder, cache_root
+from musiclib.datasets.cache import AudioCache, cache_root
 from musiclib.datasets.clips import (
     EXCERPT_S,
     WHOLE_S,
-    SegmentBatch,
     measured_clips,
     one_clip_an_artist,
     random_segments,
     read_segment,
     segments,
 )
-from musiclib.datasets.debian import Gathered, download_debian, open_debian
+from musiclib.datasets.debian import download_debian, open_debian
 from musiclib.datasets.fma import DESCRIPTIONS, download_fma, open_fma
 from musiclib.datasets.folder import open_folder
-from musiclib.datasets.splits import (
-    folds,
-    scored_genres,
-    shared_artists,
-    split_tracks,
-    with_validation,
-)
-from musiclib.datasets.tracks import COLUMNS, SPLITS, UNKNOWN, Clip, Dataset
+from musiclib.datasets.splits import folds, scored_genres, shared_artists, split_tracks
+from musiclib.datasets.tracks import UNKNOWN, Clip, Dataset
 from musiclib.errors import DatasetError
 
 DATASET_NAMES: tuple[str, ...] = ("mini", "killer", *DESCRIPTIONS, "debian", "folder")
 
 __all__ = [
-    "COLUMNS",
     "DATASET_NAMES",
     "EXCERPT_S",
-    "SPLITS",
     "UNKNOWN",
     "WHOLE_S",
     "AudioCache",
     "Clip",
     "Dataset",
-    "Gathered",
-    "SegmentBatch",
-    "build_cache",
-    "cache_folder",
     "cache_root",
     "download_debian",
     "download_fma",
@@ -64,7 +51,6 @@ __all__ = [
     "segments",
     "shared_artists",
     "split_tracks",
-    "with_validation",
 ]
 
 

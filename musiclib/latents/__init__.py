@@ -6,7 +6,7 @@ found["track"]                                    # (C, L)
 table = pooled(found, seconds=3.0)                # a vector for each piece
 """
 
-from musiclib.latents.pooling import MEAN_STD, RICH, Pooled, Statistic, pooled
+from musiclib.latents.pooling import MEAN_STD, RICH, Pooled, pooled
 from musiclib.latents.representations import (
     AutoencoderLatents,
     CodedFrames,
@@ -19,11 +19,9 @@ from musiclib.latents.representations import (
 )
 from musiclib.latents.sequences import (
     Bands,
-    Filterbank,
     Held,
     Sequences,
     Source,
-    TrackSamples,
     fit_filterbank,
     samples,
     sequences,
@@ -36,7 +34,6 @@ __all__ = [
     "AutoencoderLatents",
     "Bands",
     "CodedFrames",
-    "Filterbank",
     "Held",
     "LogMel",
     "Mfcc",
@@ -46,8 +43,6 @@ __all__ = [
     "Representation",
     "Sequences",
     "Source",
-    "Statistic",
-    "TrackSamples",
     "band_values",
     "fit_filterbank",
     "pooled",
