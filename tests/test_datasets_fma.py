@@ -115,23 +115,6 @@ def test_table_with_two_header_rows(tmp_path):
     assert table["genre"].isna().tolist() == [False, True]
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "missing column"),
-        (b"\xff\xfe\x00broken", "not a readable table"),
-        (tracks_csv([Track(2, 1), Track(2, 1)]), "listed twice"),
-        (tracks_csv([Track(2, 1, split="holdout")]), "unknown split 'holdout'"),
-        (tracks_csv([Track(2, 1, subset="huge")]), "unknown subset 'huge'"),
-        (tracks_csv([Track(2, 1)]).replace(b"\n2,", b"\ntwo,"), "track number"),
-    ],
-)
-def test_damaged_tables_are_named(tmp_path, content, message):
-    (tmp_path / "tracks.csv").write_bytes(content)
-    with pytest.raises(DatasetError, match=message):
-        read_tracks(tmp_path / "tracks.csv")
-
-
 def test_default_split_is_70_30_and_official_can_be_chosen(tmp_path):
     tracks = corpus(80)
     write_fma(tmp_path, tracks)

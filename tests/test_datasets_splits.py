@@ -24,7 +24,6 @@ from musiclib.datasets import (
     shared_artists,
     split_tracks,
 )
-from musiclib.datasets.splits import with_validation
 from musiclib.errors import DatasetError
 
 pytestmark = pytest.mark.filterwarnings("ignore:genre:UserWarning")
@@ -71,15 +70,6 @@ def test_shares_are_near_70_to_30_in_all_and_in_each_genre(corpus_seed, seed):
     assert (abs(test.groupby(tracks["genre"]).mean() - 0.3) < 0.06).all()
 
 
-def test_validation_is_cut_from_the_training_part_only():
-    tracks = corpus()
-    plain = split_tracks(tracks, seed=3)
-    split = split_tracks(tracks, seed=3, validation_fraction=0.15)
-    assert ((plain == "test") == (split == "test")).all()
-    share = (split == "validation").sum() / (plain == "train").sum()
-    assert abs(share - 0.15) < 0.03
-
-
 def test_equal_seeds_agree_whatever_the_order_and_other_seeds_differ():
     tracks = corpus()
     shuffled = tracks.sample(frac=1, random_state=1)
@@ -88,24 +78,6 @@ def test_equal_seeds_agree_whatever_the_order_and_other_seeds_differ():
     pd.testing.assert_series_equal(first, split_tracks(shuffled, seed=5).loc[tracks.index])
     others = [tuple(split_tracks(tracks, seed=seed)) for seed in range(6)]
     assert len(set(others)) == 6
-
-
-def test_with_validation_leaves_test_alone():
-    tracks = corpus().assign(split=split_tracks(corpus()))
-    cut = with_validation(tracks, 0.15, seed=2)
-    assert ((cut["split"] == "test") == (tracks["split"] == "test")).all()
-    assert shared_artists(cut) == []
-    share = (cut["split"] == "validation").sum() / (tracks["split"] == "train").sum()
-    assert abs(share - 0.15) < 0.03
-    assert not (tracks["split"] == "validation").any()
-
-
-@pytest.mark.parametrize("count", [2, 3, 5])
-def test_tiny_folders_get_a_test_part(count):
-    tracks = table(["g"] * count, [str(n) for n in range(count)])
-    split = split_tracks(tracks)
-    assert set(split) == {"train", "test"}
-    assert (split == "test").sum() <= max(1, count // 2)
 
 
 @settings(max_examples=40, deadline=None)
@@ -165,18 +137,6 @@ def test_tiling_covers_each_track_once_in_order(made):
     assert list(table["split"]) == list(dataset.tracks.loc[table["track_id"], "split"])
     pieces = [read_segment(cache, r.track_id, r.start, r.length) for r in table[:5].itertuples()]
     np.testing.assert_array_equal(np.concatenate(pieces), cache.audio("a/0.wav"))
-
-
-def test_short_tracks_are_warned_of_or_padded(made):
-    dataset, cache = made
-    with pytest.warns(UserWarning, match="1 of 4 tracks are shorter than 2"):
-        segments(dataset, cache, 2.0)
-    padded = segments(dataset, cache, 2.0, short="pad")
-    assert "b/3.wav" in set(padded["track_id"])
-    audio = read_segment(cache, "b/3.wav", 0, 2_000)
-    np.testing.assert_array_equal(audio[:500], cache.audio("b/3.wav"))
-    assert not audio[500:].any()
-    assert audio.shape == (2_000,)
 
 
 def test_random_segments_are_what_their_labels_say(made):

@@ -96,13 +96,6 @@ def test_busy_server_is_asked_again(server, tmp_path):
     assert len(server.requests) == 3
 
 
-def test_missing_file_is_not_asked_for_twice(server, tmp_path):
-    server.files.clear()
-    with pytest.raises(DownloadError, match=r"404.*mirror"):
-        fetch(server, tmp_path, checksum="0" * 40)
-    assert len(server.requests) == 1
-
-
 def test_dead_server_is_given_up(tmp_path):
     with FmaServer() as server:
         url = server.url

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from musiclib.latents import probes, quality
-from musiclib.stats import mean_interval
 
 
 class TestNeighbours:
@@ -26,14 +25,6 @@ class TestIntervals:
         assert by_clip.mean == by_artist.mean == 0.5
         assert by_artist.high - by_artist.low > 2 * (by_clip.high - by_clip.low)
         assert (by_clip.n, by_artist.n) == (100, 10)
-
-    def test_with_one_point_an_artist_it_is_the_interval_of_a_mean(self):
-        values = np.random.default_rng(0).uniform(0.2, 1.0, 12)
-        found = quality.ratio_interval(values, np.ones(12), np.arange(12), (0.0, 1.0))
-        wanted = mean_interval(values, bounds=(0.0, 1.0))
-        assert [found.mean, found.low, found.high] == pytest.approx(
-            [wanted.mean, wanted.low, wanted.high]
-        )
 
     def test_a_ratio_weighs_groups_by_their_denominator(self):
         owners = np.repeat(np.arange(10), 3)

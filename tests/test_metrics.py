@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musiclib.audio import resample
-from musiclib.errors import AudioError, MusiclibError
+from musiclib.errors import AudioError
 from musiclib.metrics import (
     JUDGES,
     METRICS,
@@ -42,11 +42,6 @@ class TestEveryMeasure:
         values = [metric(MUSIC, estimate, RATE) for estimate in noisy]
         assert values == sorted(values, reverse=metric.higher_is_better)
         assert len(set(values)) == 4
-
-    @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
-    def test_lengths_must_agree(self, metric: Callable[..., float]) -> None:
-        with pytest.raises(AudioError, match="24000 samples and the estimate 23999"):
-            metric(MUSIC, MUSIC[:-1], RATE)
 
     @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
     def test_clips_must_be_mono_and_finite(self, metric: Callable[..., float]) -> None:
@@ -97,13 +92,6 @@ class TestLogSpectralDistance:
         difference = np.maximum(first, floor) - np.maximum(second, floor)
         expected = np.mean(np.sqrt(np.mean(difference**2, axis=0)))
         assert log_spectral_distance(MUSIC, noisy) == pytest.approx(expected, rel=1e-6)
-
-    def test_every_frame_counts_once_however_far_it_is_off(self) -> None:
-        # A fifth of the frames is 40 dB too quiet: pooled over all bins that would be 18 dB.
-        audio = signals.noise(5 * RATE)
-        gain = np.ones(5 * RATE, np.float32)
-        gain[RATE : 2 * RATE] = 1e-2
-        assert log_spectral_distance(audio, gain * audio) == pytest.approx(8.0, abs=0.2)
 
 
 class TestSpectralRmse:
@@ -184,9 +172,3 @@ class TestWaveformRmse:
 
 def test_a_compact_disc_has_1411_kbps() -> None:
     assert bitrate_kbps(44_100 * 2 * 2 * 30, 30.0) == pytest.approx(1411.2)
-
-
-@pytest.mark.parametrize(("n_bytes", "seconds"), [(-1, 1.0), (1, 0.0), (1, math.nan)])
-def test_impossible_arguments_are_refused(n_bytes: int, seconds: float) -> None:
-    with pytest.raises(MusiclibError):
-        bitrate_kbps(n_bytes, seconds)
