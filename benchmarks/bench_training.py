@@ -38,9 +38,9 @@ def measure(name: str, variant: str, steps: int, per_genre: int, threads: int | 
 
     from musiclib.datasets import open_dataset
     from musiclib.training import new_model
+    from musiclib.training.config import recipe
     from musiclib.training.data import Music, ahead
-    from musiclib.training.fabric import Step, make_fabric
-    from musiclib.training.recipes import recipe
+    from musiclib.training.loop import Step, make_fabric
 
     if threads is not None:
         torch.set_num_threads(threads)

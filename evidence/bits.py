@@ -22,8 +22,8 @@ from musiclib.evidence import BUNDLED, Experiment, Item, Parameters, Within
 from musiclib.genre.crossval import cross_validate, hits
 from musiclib.genre.systems import BEST, DEALINGS, PIECE_S, dealt, encoder
 from musiclib.latents import RICH, CodedFrames, Held, pooled
-from musiclib.latents.probes import identified
-from musiclib.latents.spectral import levelled
+from musiclib.latents.pooling import identified
+from musiclib.latents.representations import levelled
 from musiclib.mdct import SIZE
 
 JUDGES: Final[dict[str, float | None]] = {"two_f_mushra": None, "zimtohrli_mos": EXCERPT_S}

@@ -32,7 +32,7 @@ from musiclib.models.frames import FrameAutoencoder
 from musiclib.models.losses import DB_PER_NEPER
 from musiclib.stft import log_magnitude
 from musiclib.training import Checkpoint, trained
-from musiclib.training.recipes import CORPUS
+from musiclib.training.config import CORPUS
 
 SHIPPED: Final = ("pca-16", "shallow-16", "deep-16", "deep-scratch-16", "lstm-16", "vae-16")
 ALL: Final = "all"

@@ -14,7 +14,6 @@ from musiclib.datasets import Dataset
 from musiclib.evidence import Experiment, Item, Parameters, Within
 from musiclib.genre import networks
 from musiclib.genre.crossval import cross_validate
-from musiclib.genre.descriptors import describe_all, encoding_table
 from musiclib.genre.networks import Learning
 from musiclib.genre.systems import (
     DEALINGS,
@@ -23,6 +22,8 @@ from musiclib.genre.systems import (
     SYSTEMS,
     best_latents,
     dealt,
+    describe_all,
+    encoding_table,
     of_tracks,
     scored,
 )

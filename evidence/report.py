@@ -20,8 +20,8 @@ from musiclib.evidence import Experiment, Item, Parameters
 from musiclib.metrics import spectral_rmse
 from musiclib.models import FrequencyAutoencoder, build_model
 from musiclib.stft import griffin_lim
+from musiclib.training.config import recipe
 from musiclib.training.data import Music
-from musiclib.training.recipes import recipe
 from musiclib.training.trained import trained
 
 RATE = 8_000

@@ -16,14 +16,14 @@ import pandas as pd
 from musiclib.audio import HOUSE_RATE, FloatArray, peak
 from musiclib.errors import AudioError
 from musiclib.evidence import Experiment, Item, Parameters, Within
-from musiclib.genre.descriptors import describe
 from musiclib.genre.systems import (
     PIECE_S,
     SYSTEMS,
     dealt,
+    describe,
     scored,
 )
-from musiclib.latents.probes import identified, ridge_probe, tempo_hits
+from musiclib.latents.pooling import identified, ridge_probe, tempo_hits
 from musiclib.models import PEAK
 
 SPACES: Final = tuple(name for name in SYSTEMS if not name.endswith("by fold"))

@@ -26,7 +26,7 @@ class DownloadError(DatasetError):
 
 
 class ArchiveError(DatasetError):
-    """An archive that is damaged, or that is refused because unpacking it is not safe."""
+    """An archive or a package that is damaged, or lacks what it should hold."""
 
 
 class CodecError(MusiclibError):

@@ -38,6 +38,8 @@ from musiclib.errors import MusiclibError
 
 MIN_ARTISTS: Final = 8
 """No interval and no verdict rests on fewer artists than these."""
+CONFIDENCE: Final = 0.95
+"""Coverage of all intervals."""
 MOST_MISSING: Final = 0.05
 """With a larger share of clips without a value, those that have one stand for nothing."""
 FEWEST_POINTS: Final = 4
@@ -130,25 +132,15 @@ def mean(
     table: pd.DataFrame,
     by: str | Sequence[str] = ("system", "setting", "metric"),
     *,
-    value: str = "value",
-    unit: str = "artist",
-    clip: str = "clip",
     bounds: Bounds | None = None,
-    confidence: float = 0.95,
-    fewest: int = MIN_ARTISTS,
 ) -> pd.DataFrame:
     """Average each group of a tidy table over artists.
 
     Args:
-        table: A row for each measurement, such as `musiclib.evaluate.evaluate` returns.
+        table: A row for each measurement, with `artist`, `clip` and `value`, such as
+            `musiclib.evaluate.evaluate` returns.
         by: Columns whose values make the groups, which come in the order of the table.
-        value: What is averaged, first within an artist, then over artists.
-        unit: Column with the artist.
-        clip: Column with the clip.
-        bounds: Lowest and highest possible value. By default those of the group's `metric`, where
-            that is what is averaged.
-        confidence: Coverage of the intervals.
-        fewest: Artists that an interval needs.
+        bounds: Lowest and highest possible value; by default those of the group's `metric`.
 
     Returns:
         A row for each group: the columns of `by`; `mean`, `low`, `high`; `n` (artists that have a
@@ -159,14 +151,14 @@ def mean(
         MusiclibError: If the table is empty, lacks a column or an artist's name, or a value is
             infinite or out of its bounds.
     """
-    tidy = _tidy(table, by, value, unit, clip)
+    tidy = _tidy(table, by)
     keys, rows = [], []
     for key, part in _groups(tidy, by):
         lacking = part.loc[part["value"].isna(), "clip"].nunique()
         known, clips = part.dropna(subset="value"), part["clip"].nunique()
-        scale = _known_scale(part, value)
+        scale = _known_scale(part)
         limits = bounds or (scale.bounds if scale else None)
-        found, note = _judged(known, lacking, clips, limits, confidence, fewest)
+        found, note = _judged(known, lacking, clips, limits)
         keys.append(key)
         rows.append((*_ends(found), found.n, clips - lacking, lacking, note))
     columns = ["mean", "low", "high", "n", "clips", "missing", "note"]
@@ -178,14 +170,8 @@ def compare(
     pairs: Iterable[tuple[System, System]],
     by: str | Sequence[str] = "metric",
     *,
-    value: str = "value",
-    unit: str = "artist",
-    clip: str = "clip",
     smallest: float | None = None,
     higher_is_better: bool | None = None,
-    confidence: float = 0.95,
-    fewest: int = MIN_ARTISTS,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """Compare pairs of systems on the same clips.
 
@@ -194,7 +180,7 @@ def compare(
     multiple test procedure", Scandinavian Journal of Statistics 6, 1979). The verdict on the first
     system is
 
-    - `not settled` where the interval holds 0, or the corrected p is not below 1 - `confidence`;
+    - `not settled` where the interval holds 0, or the corrected p is not below 0.05;
     - `too small to matter` where the difference is settled, and smaller than is worth a word;
     - else `better` or `worse`.
 
@@ -204,14 +190,8 @@ def compare(
         pairs: First and second system of each comparison: values of the column `system`, or of
             `system` and `setting`.
         by: Columns whose values make the groups.
-        value: What is compared.
-        unit: Column with the artist.
-        clip: Column with the clip.
         smallest: The smallest difference worth a word; by default that of the group's `metric`.
         higher_is_better: The direction, the same.
-        confidence: Coverage of the intervals.
-        fewest: Artists that an interval needs.
-        seed: Seed of random sign flips, which are drawn for more than 16 artists.
 
     Returns:
         A row for each group and pair: the columns of `by`, `first`, `second`; `difference` (first
@@ -223,31 +203,27 @@ def compare(
         MusiclibError: As `mean`; or there is no pair, a system is not in the table, it has several
             values for one clip, or nobody said what a difference is worth.
     """
-    tidy, chosen = _tidy(table, by, value, unit, clip, "system"), list(pairs)
+    tidy, chosen = _tidy(table, by, "system"), list(pairs)
     keys, rows, scales = [], [], []
     for key, part in _groups(tidy, by):
-        scale = _scale(part, value, smallest, higher_is_better)
+        scale = _scale(part, smallest, higher_is_better)
         for first, second in chosen:
             gaps = _of(part, first, ["value"])["value"] - _of(part, second, ["value"])["value"]
             known = gaps.dropna().reset_index()
             missing = len(gaps) - len(known)
-            found, note = _judged(known, missing, len(gaps), None, confidence, fewest)
-            p = sign_flip_p(_averaged(known["value"], known["artist"]), seed)
+            found, note = _judged(known, missing, len(gaps), None)
+            p = sign_flip_p(_averaged(known["value"], known["artist"]))
             keys.append({**key, "first": _name(first), "second": _name(second)})
             rows.append((*_ends(found), p, found.n, len(known), missing, note))
             scales.append(scale)
     columns = ["difference", "low", "high", "p", "n", "clips", "missing", "note"]
-    return _verdicts(_table(keys, rows, columns), scales, confidence)
+    return _verdicts(_table(keys, rows, columns), scales)
 
 
 def at_equal_bytes(
     table: pd.DataFrame,
     kbps: Sequence[float],
     by: str | Sequence[str] = "metric",
-    *,
-    value: str = "value",
-    unit: str = "artist",
-    clip: str = "clip",
 ) -> pd.DataFrame:
     """Read each clip's quality at given bitrates off its own curve.
 
@@ -260,9 +236,6 @@ def at_equal_bytes(
             `musiclib.evaluate.evaluate` returns.
         kbps: Bitrates in kbps.
         by: Columns whose values make the groups, beside `system` and the clip.
-        value: The quality.
-        unit: Column with the artist.
-        clip: Column with the clip.
 
     Returns:
         A row for each group, system, clip and bitrate, with the columns of `by`, `system`,
@@ -273,7 +246,7 @@ def at_equal_bytes(
         MusiclibError: If the table is empty, lacks a column or an artist's name, or a bitrate is
             not above 0.
     """
-    tidy = _tidy(table, by, value, unit, clip, "system", "kbps")
+    tidy = _tidy(table, by, "system", "kbps")
     wanted = np.asarray(kbps, dtype=np.float64)
     if not ((wanted > 0.0).all() and (tidy["kbps"] > 0.0).all()):
         raise MusiclibError("Bitrates must be above 0 kbps.")
@@ -293,13 +266,6 @@ def bd_rate(
     table: pd.DataFrame,
     pairs: Iterable[tuple[str, str]],
     by: str | Sequence[str] = "metric",
-    *,
-    value: str = "value",
-    unit: str = "artist",
-    clip: str = "clip",
-    higher_is_better: bool | None = None,
-    confidence: float = 0.95,
-    fewest: int = MIN_ARTISTS,
 ) -> pd.DataFrame:
     """Say how many bits a system saves against another at equal quality, on the same clips.
 
@@ -314,12 +280,6 @@ def bd_rate(
         table: A row for each clip, system and setting, with `kbps`.
         pairs: First and second system of each comparison. The second is the reference.
         by: Columns whose values make the groups.
-        value: The quality.
-        unit: Column with the artist.
-        clip: Column with the clip.
-        higher_is_better: Direction of the quality; by default that of the group's `metric`.
-        confidence: Coverage of the intervals.
-        fewest: Artists that an interval needs.
 
     Returns:
         A row for each group and pair: the columns of `by`, `first`, `second`; `difference` in
@@ -330,16 +290,16 @@ def bd_rate(
     Raises:
         MusiclibError: As `compare`.
     """
-    tidy, chosen = _tidy(table, by, value, unit, clip, "system", "setting", "kbps"), list(pairs)
+    tidy, chosen = _tidy(table, by, "system", "setting", "kbps"), list(pairs)
     keys, rows = [], []
     for key, part in _groups(tidy, by):
-        better = _scale(part, value, 0.0, higher_is_better).higher_is_better
+        better = _scale(part).higher_is_better
         for first, second in chosen:
             keys.append({**key, "first": first, "second": second})
-            rows.append(_saving(part, first, second, better, confidence, fewest))
+            rows.append(_saving(part, first, second, better))
     columns = ["difference", "low", "high", "p", "n", "clips", "missing", "note", "share"]
     scales = [SCALES["bd_rate"]] * len(rows)
-    return _verdicts(_table(keys, rows, columns), scales, confidence)
+    return _verdicts(_table(keys, rows, columns), scales)
 
 
 class Saving(NamedTuple):
@@ -424,8 +384,6 @@ def interval(
     unit: str = "artist",
     *,
     bounds: Bounds | None = None,
-    confidence: float = 0.95,
-    fewest: int = MIN_ARTISTS,
 ) -> Interval:
     """Put an interval over artists around any smooth statistic of a table.
 
@@ -435,8 +393,6 @@ def interval(
         table: All rows.
         unit: Column with the artist. Each is left out in turn.
         bounds: Lowest and highest possible value of the statistic.
-        confidence: Coverage of the interval.
-        fewest: Artists that an interval needs.
 
     Returns:
         The statistic of the whole table with its interval. Ends are NaN for too few artists, and
@@ -449,20 +405,13 @@ def interval(
         raise MusiclibError(f"A statistic needs rows, each with its artist in the column {unit!r}.")
     whole = float(statistic(table))
     names = table[unit].unique()
-    if len(names) < max(2, fewest):
+    if len(names) < MIN_ARTISTS:
         return Interval(whole, math.nan, math.nan, len(names))
     left_out = [float(statistic(table[table[unit] != name])) for name in names]
-    return jackknife(whole, left_out, bounds=bounds, confidence=confidence, fewest=fewest)
+    return jackknife(whole, left_out, bounds=bounds)
 
 
-def jackknife(
-    whole: float,
-    left_out: npt.ArrayLike,
-    *,
-    bounds: Bounds | None = None,
-    confidence: float = 0.95,
-    fewest: int = MIN_ARTISTS,
-) -> Interval:
+def jackknife(whole: float, left_out: npt.ArrayLike, *, bounds: Bounds | None = None) -> Interval:
     """Put an interval around a statistic that was computed without each artist in turn.
 
     :func:`interval` does both; this is for who can leave an artist out faster than by filtering a
@@ -472,18 +421,16 @@ def jackknife(
         whole: The statistic of all artists.
         left_out: The same without each of them, `(n,)`.
         bounds: Lowest and highest possible value of the statistic.
-        confidence: Coverage of the interval.
-        fewest: Artists that an interval needs.
 
     Returns:
         The statistic with its interval.
     """
     without = np.asarray(left_out, dtype=np.float64)
     n = len(without)
-    if n < max(2, fewest) or not np.isfinite(without).all():
+    if n < MIN_ARTISTS or not np.isfinite(without).all():
         return Interval(float(whole), math.nan, math.nan, n)
     error = _jackknife_error(without)
-    return Interval(float(whole), *_student(float(whole), error, n, bounds, confidence), n)
+    return Interval(float(whole), *_student(float(whole), error, n, bounds), n)
 
 
 def mean_interval(
@@ -491,7 +438,6 @@ def mean_interval(
     units: Sequence[Any] | npt.NDArray[Any] | pd.Series | None = None,
     *,
     bounds: Bounds | None = None,
-    confidence: float = 0.95,
     fewest: int = MIN_ARTISTS,
 ) -> Interval:
     """Average values over artists, for who holds arrays and no table.
@@ -500,7 +446,6 @@ def mean_interval(
         values: Numbers, `(N,)`. Differences make it a paired comparison.
         units: Artist of each value, `(N,)`; without them, each value counts for itself.
         bounds: Lowest and highest possible value.
-        confidence: Coverage of the interval.
         fewest: Artists that an interval needs.
 
     Returns:
@@ -528,7 +473,7 @@ def mean_interval(
     if n < max(2, fewest):
         return Interval(estimate, math.nan, math.nan, n)
     error = float(array.std(ddof=1)) / math.sqrt(n)
-    return Interval(estimate, *_student(estimate, error, n, bounds, confidence), n)
+    return Interval(estimate, *_student(estimate, error, n, bounds), n)
 
 
 def sign_flip_p(differences: npt.ArrayLike, seed: int = 0) -> float:
@@ -582,32 +527,27 @@ def holm(p: npt.ArrayLike) -> Array:
     return found
 
 
-def verdict(difference: Interval, p: float, scale: Scale, confidence: float = 0.95) -> str:
+def verdict(difference: Interval, p: float, scale: Scale) -> str:
     """Put a difference into a word, by the rule of :func:`compare`.
 
     Args:
         difference: First minus second.
         p: Corrected for the number of tests.
         scale: Direction, and the smallest difference worth a word.
-        confidence: Coverage of the interval; p must be below the rest.
 
     Returns:
         `better`, `worse`, `too small to matter` or `not settled`.
     """
-    if difference.sign == 0 or not p < 1.0 - confidence:
+    if difference.sign == 0 or not p < 1.0 - CONFIDENCE:
         return "not settled"
     if abs(difference.mean) < scale.smallest:
         return "too small to matter"
     return "better" if (difference.sign > 0) == scale.higher_is_better else "worse"
 
 
-def _student(
-    estimate: float, error: float, n: int, bounds: Bounds | None, confidence: float
-) -> tuple[float, float]:
+def _student(estimate: float, error: float, n: int, bounds: Bounds | None) -> tuple[float, float]:
     """Return the ends of Student's interval, on the scale on which the quantity has no limits."""
-    if not 0.0 < confidence < 1.0:
-        raise MusiclibError(f"confidence must lie between 0 and 1, not {confidence}")
-    tail = (1.0 - confidence) / 2.0
+    tail = (1.0 - CONFIDENCE) / 2.0
     reach = -float(stdtrit(n - 1, tail)) * error
     if bounds is None:
         return estimate - reach, estimate + reach
@@ -633,27 +573,19 @@ def _jackknife_error(without: Array) -> float:
 
 
 def _judged(
-    known: pd.DataFrame,
-    missing: int,
-    clips: int,
-    bounds: Bounds | None,
-    confidence: float,
-    fewest: int,
+    known: pd.DataFrame, missing: int, clips: int, bounds: Bounds | None
 ) -> tuple[Interval, str]:
     """Return the mean with its interval, and why there is none."""
     if known.empty:
         return Interval(math.nan, math.nan, math.nan, 0), "no clip has a value"
-    found = mean_interval(
-        known["value"], known["artist"], bounds=bounds, confidence=confidence, fewest=fewest
-    )
+    found = mean_interval(known["value"], known["artist"], bounds=bounds)
     if missing > MOST_MISSING * clips:
         return Interval(found.mean, math.nan, math.nan, found.n), f"{missing} of {clips} missing"
-    return found, _too_few(found.n, fewest)
+    return found, _too_few(found.n)
 
 
-def _too_few(n: int, fewest: int) -> str:
-    needed = max(2, fewest)
-    return "" if n >= needed else f"{n} artists, and {needed} are needed"
+def _too_few(n: int) -> str:
+    return "" if n >= MIN_ARTISTS else f"{n} artists, and {MIN_ARTISTS} are needed"
 
 
 def _averaged(values: npt.ArrayLike, owners: npt.ArrayLike) -> Array:
@@ -666,7 +598,7 @@ def _averaged(values: npt.ArrayLike, owners: npt.ArrayLike) -> Array:
 
 
 def _saving(
-    part: pd.DataFrame, first: str, second: str, better: bool, confidence: float, fewest: int
+    part: pd.DataFrame, first: str, second: str, better: bool
 ) -> tuple[float, float, float, float, int, int, int, str, float]:
     """Return a row of `bd_rate`."""
     named = {name: _of(part, name, ["kbps", "value"], "setting") for name in (first, second)}
@@ -695,8 +627,8 @@ def _saving(
     if whole.share < LEAST_SHARED:
         return *nothing, *counts, f"{100 * whole.share:.0f} % of the qualities shared", whole.share
     without = np.array([saving(kept).log_ratio for kept in ~np.eye(n, dtype=bool)])
-    ends = jackknife(whole.log_ratio, without, confidence=confidence, fewest=fewest)
-    note = _too_few(n, fewest)
+    ends = jackknife(whole.log_ratio, without)
+    note = _too_few(n)
     if not note and math.isnan(ends.low):
         note = "without one artist the curves share no quality"
     p = math.nan
@@ -747,15 +679,14 @@ def _table(
     return pd.concat([named, pd.DataFrame(rows, columns=columns)], axis=1)
 
 
-def _verdicts(rows: pd.DataFrame, scales: Sequence[Scale], confidence: float) -> pd.DataFrame:
+def _verdicts(rows: pd.DataFrame, scales: Sequence[Scale]) -> pd.DataFrame:
     """Add corrected p values and verdicts."""
     rows.insert(rows.columns.get_loc("p") + 1, "p_holm", holm(rows["p"]))
     smallest = np.array([scale.smallest for scale in scales])
     rows["level"] = (rows["low"] > -smallest) & (rows["high"] < smallest)
     found = rows[["difference", "low", "high", "n", "p_holm"]].itertuples(index=False)
     rows["verdict"] = [
-        verdict(Interval(*ends), p, scale, confidence)
-        for (*ends, p), scale in zip(found, scales, strict=True)
+        verdict(Interval(*ends), p, scale) for (*ends, p), scale in zip(found, scales, strict=True)
     ]
     return rows
 
@@ -764,12 +695,10 @@ def _names(by: str | Sequence[str]) -> list[str]:
     return [by] if isinstance(by, str) else list(by)
 
 
-def _tidy(
-    table: pd.DataFrame, by: str | Sequence[str], value: str, unit: str, clip: str, *others: str
-) -> pd.DataFrame:
-    """Return what is needed of a table under the names that are used here: `artist`, `value` ..."""
-    wanted = [*_names(by), *others]
-    lacking = [name for name in (*wanted, value, unit, clip) if name not in table]
+def _tidy(table: pd.DataFrame, by: str | Sequence[str], *others: str) -> pd.DataFrame:
+    """Return the needed columns of a table, with `metric` and `setting` where they are there."""
+    wanted = [*_names(by), *others, "artist", "clip", "value"]
+    lacking = [name for name in wanted if name not in table]
     if lacking:
         raise MusiclibError(
             f"The table has no column {', '.join(map(repr, lacking))}; it has "
@@ -777,12 +706,10 @@ def _tidy(
         )
     if table.empty:
         raise MusiclibError("The table is empty: there is nothing to average.")
-    if table[unit].isna().any() or table[clip].isna().any():
-        raise MusiclibError(f"Every row needs an artist ({unit!r}) and a clip ({clip!r}).")
+    if table[["artist", "clip"]].isna().any(axis=None):
+        raise MusiclibError("Every row needs an artist and a clip ('artist', 'clip').")
     wanted += [name for name in ("metric", "setting") if name in table]
-    tidy = table[list(dict.fromkeys(wanted))].assign(
-        artist=table[unit], clip=table[clip], value=table[value].astype(np.float64)
-    )
+    tidy = table[list(dict.fromkeys(wanted))].astype({"value": np.float64})
     if np.isinf(tidy["value"]).any():
         where = tidy[np.isinf(tidy["value"])].iloc[0].to_dict()
         raise MusiclibError(f"An infinite value has no part in a mean: {where}.")
@@ -800,17 +727,17 @@ def _groups(
     return [(dict(zip(names, key, strict=True)), part) for key, part in grouped]
 
 
-def _known_scale(part: pd.DataFrame, value: str) -> Scale | None:
-    """Return the scale of a group's metric, if it is the metric that is asked for."""
-    metrics = [str(name) for name in part["metric"].unique()] if "metric" in part else []
-    return SCALES.get(metrics[0]) if len(metrics) == 1 and value in ("value", *metrics) else None
+def _known_scale(part: pd.DataFrame) -> Scale | None:
+    """Return the scale of a group's metric, if it is one."""
+    metrics = part["metric"].unique() if "metric" in part else []
+    return SCALES.get(str(metrics[0])) if len(metrics) == 1 else None
 
 
 def _scale(
-    part: pd.DataFrame, value: str, smallest: float | None, higher_is_better: bool | None
+    part: pd.DataFrame, smallest: float | None = None, higher_is_better: bool | None = None
 ) -> Scale:
     """Return the scale of a group's metric, but for what the caller says."""
-    known = _known_scale(part, value)
+    known = _known_scale(part)
     if known is None and (smallest is None or higher_is_better is None):
         raise MusiclibError(
             "Nobody has said what a difference is worth here. Give `smallest` and "

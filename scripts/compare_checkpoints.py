@@ -21,7 +21,7 @@ from musiclib.metrics import si_sdr
 from musiclib.models import Autoencoder
 from musiclib.stats import mean_interval
 from musiclib.training import load, trained
-from musiclib.training.recipes import RECIPES
+from musiclib.training.config import RECIPES
 
 
 def measured(model: Autoencoder, clip: torch.Tensor) -> float:

@@ -23,8 +23,8 @@ from musiclib.datasets import open_dataset
 from musiclib.files import replace_file
 from musiclib.models import FilterbankAutoencoder, Model
 from musiclib.training import find_shipped, fit, load, new_model
+from musiclib.training.config import recipe
 from musiclib.training.data import Music
-from musiclib.training.recipes import recipe
 
 NAME = "filterbank"
 PICTURES = 24

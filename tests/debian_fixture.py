@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 import soundfile
 
-from musiclib.datasets import debian_music
-from musiclib.datasets.debian import DebPackage, sha256_of
+from musiclib.datasets import debian
+from musiclib.datasets.debian import DebPackage
+from musiclib.files import sha256_of
 
 RATE = 24_000
 VERSION = "1:2.0-1"
@@ -102,8 +103,8 @@ def open_shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
     script.write_text(APT.format(log=tmp_path / "log", archive=archive))
     script.chmod(0o755)
     monkeypatch.setenv("PATH", str(programs), prepend=":")
-    monkeypatch.setattr(debian_music, "TABLES", tables)
-    return Shop(archive, tmp_path / "log", debian_music.read_pieces())
+    monkeypatch.setattr(debian, "TABLES", tables)
+    return Shop(archive, tmp_path / "log", debian.read_pieces())
 
 
 def _build(tree: Path, name: str, archive: Path) -> dict[str, object]:

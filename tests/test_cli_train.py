@@ -13,7 +13,7 @@ from musiclib.codecs.melic.entropy import ContextTables
 from musiclib.models import MODELS
 from musiclib.training import load, load_model, recipes
 from musiclib.training.config import PRECISIONS
-from musiclib.training.fabric import ACCELERATORS
+from musiclib.training.loop import ACCELERATORS
 from tests.training_fixture import files, music
 
 __all__ = ["music"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import av
@@ -65,29 +64,6 @@ def test_artists_from_tags_stay_on_one_side(music):
     assert shared_artists(tracks) == []
 
 
-@pytest.mark.filterwarnings("ignore:.*cannot be read:UserWarning")
-def test_odd_names_are_tracks_and_other_files_are_not(music):
-    odd = [
-        "-rf.wav",
-        "with space.wav",
-        "ünïcödé ♫.wav",
-        "semi;colon'\".wav",
-        "UPPER.WAV",
-        "a%20b.wav",
-    ]
-    for name in odd:
-        write(music / "odd genre" / name)
-    for name in (".hidden.wav", ".git/x.wav", "jazz/.x/y.wav"):
-        write(music / name)
-    (music / "cover.jpg").write_bytes(b"\xff\xd8")
-    (music / "notes.txt").write_text("x")
-    dataset = open_dataset("folder", music)
-    assert {Path(key).name for key in dataset.tracks.index if key.startswith("odd")} == set(odd)
-    assert len(dataset) == 20 + len(odd)
-    for name in odd:
-        assert dataset.clip(f"odd genre/{name}", RATE).seconds == pytest.approx(0.1)
-
-
 def test_unreadable_files_are_listed_with_a_warning(music):
     (music / "jazz" / "empty.mp3").write_bytes(b"")
     (music / "jazz" / "noise.flac").write_bytes(np.random.default_rng(0).bytes(5_000))
@@ -97,32 +73,6 @@ def test_unreadable_files_are_listed_with_a_warning(music):
     assert list(dataset.skipped.index) == ["jazz/empty.mp3", "jazz/noise.flac", "jazz/text.wav"]
     assert dataset.skipped["reason"].str.len().min() > 5
     assert len(dataset) == 20
-
-
-def test_name_that_is_not_utf8_is_listed(music):
-    try:
-        source = os.fsencode(music / "jazz" / "00.wav")
-        os.link(source, os.fsencode(music / "jazz") + b"/\xff\xfe.wav")
-    except OSError:
-        pytest.skip("this file system takes UTF-8 names only")
-    with pytest.warns(UserWarning, match="not valid UTF-8"):
-        dataset = open_dataset("folder", music)
-    assert len(dataset) == 20
-    str(dataset.skipped).encode()
-
-
-def test_links_neither_loop_nor_count_twice(music, tmp_path):
-    (music / "jazz" / "loop").symlink_to(music)
-    (music / "again").symlink_to(music / "metal")
-    (music / "jazz" / "same.wav").symlink_to(music / "jazz" / "00.wav")
-    (music / "broken.wav").symlink_to(tmp_path / "nothing.wav")
-    write(tmp_path / "elsewhere" / "x.wav")
-    (music / "linked").symlink_to(tmp_path / "elsewhere")
-    with pytest.warns(UserWarning, match="1 of 22"):
-        dataset = open_dataset("folder", music)
-    assert len(dataset) == 21
-    assert "linked/x.wav" in dataset.tracks.index
-    assert list(dataset.skipped.index) == ["broken.wav"]
 
 
 def test_formats_of_every_day(tmp_path):
@@ -148,23 +98,6 @@ def test_formats_of_every_day(tmp_path):
     assert (abs(dataset.tracks["duration_s"] - 0.5) < 0.1).all()
 
 
-def test_folder_order_and_seed_decide_the_split(music):
-    first = open_dataset("folder", music).tracks["split"]
-    assert (first == open_dataset("folder", str(music)).tracks["split"]).all()
-    assert (first != open_dataset("folder", music, seed=1).tracks["split"]).any()
-
-
-@pytest.mark.filterwarnings("ignore:genre:UserWarning")
-@pytest.mark.filterwarnings("ignore:all 1 tracks:UserWarning")
-@pytest.mark.parametrize(("count", "parts"), [(2, 2), (3, 2), (6, 3)])
-def test_tiny_folders_have_a_test_part(tmp_path, count, parts):
-    for number in range(count):
-        write(tmp_path / f"{number}.wav")
-    tracks = open_dataset("folder", tmp_path).tracks
-    assert {"train", "test"} <= set(tracks["split"])
-    assert tracks["split"].nunique() >= parts
-
-
 def test_one_album_is_split_by_file_with_a_warning(tmp_path):
     for number in range(10):
         write(tmp_path / "x" / f"{number}.flac", artist="Anna")
@@ -172,13 +105,6 @@ def test_one_album_is_split_by_file_with_a_warning(tmp_path):
         dataset = open_dataset("folder", tmp_path)
     assert (dataset.tracks["split"] == "test").sum() == 3
     assert set(dataset.tracks["artist"]) == {"Anna"}
-
-
-def test_single_file_is_training_material(tmp_path):
-    write(tmp_path / "a.wav")
-    with pytest.warns(UserWarning, match="all 1 tracks"):
-        dataset = open_dataset("folder", tmp_path)
-    assert list(dataset.tracks["split"]) == ["train"]
 
 
 def test_what_is_no_music_folder_is_said(tmp_path):

@@ -1,19 +1,28 @@
-"""Splits: artist-disjoint always, near the wanted shares, seeded."""
+"""Splits that keep every artist on one side, and segments."""
 
 from __future__ import annotations
+
+import itertools
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musiclib.datasets import (
+    AudioCache,
+    Dataset,
     folds,
+    open_dataset,
+    random_segments,
+    read_segment,
     scored_genres,
+    segments,
     shared_artists,
     split_tracks,
-    with_validation,
 )
 from musiclib.errors import DatasetError
 
@@ -61,27 +70,6 @@ def test_shares_are_near_70_to_30_in_all_and_in_each_genre(corpus_seed, seed):
     assert (abs(test.groupby(tracks["genre"]).mean() - 0.3) < 0.06).all()
 
 
-def test_single_track_artists_are_split_exactly():
-    tracks = table(["a"] * 100 + ["b"] * 100, [str(n) for n in range(200)])
-    test = split_tracks(tracks) == "test"
-    assert test.groupby(tracks["genre"]).sum().to_dict() == {"a": 30, "b": 30}
-
-
-@pytest.mark.parametrize("fraction", [0.5, 0.7, 0.8, 0.9])
-def test_other_fractions(fraction):
-    train = split_tracks(corpus(), fraction) == "train"
-    assert abs(train.mean() - fraction) < 0.03
-
-
-def test_validation_is_cut_from_the_training_part_only():
-    tracks = corpus()
-    plain = split_tracks(tracks, seed=3)
-    split = split_tracks(tracks, seed=3, validation_fraction=0.15)
-    assert ((plain == "test") == (split == "test")).all()
-    share = (split == "validation").sum() / (plain == "train").sum()
-    assert abs(share - 0.15) < 0.03
-
-
 def test_equal_seeds_agree_whatever_the_order_and_other_seeds_differ():
     tracks = corpus()
     shuffled = tracks.sample(frac=1, random_state=1)
@@ -90,57 +78,6 @@ def test_equal_seeds_agree_whatever_the_order_and_other_seeds_differ():
     pd.testing.assert_series_equal(first, split_tracks(shuffled, seed=5).loc[tracks.index])
     others = [tuple(split_tracks(tracks, seed=seed)) for seed in range(6)]
     assert len(set(others)) == 6
-
-
-def test_with_validation_leaves_test_alone():
-    tracks = corpus().assign(split=split_tracks(corpus()))
-    cut = with_validation(tracks, 0.15, seed=2)
-    assert ((cut["split"] == "test") == (tracks["split"] == "test")).all()
-    assert shared_artists(cut) == []
-    share = (cut["split"] == "validation").sum() / (tracks["split"] == "train").sum()
-    assert abs(share - 0.15) < 0.03
-    assert not (tracks["split"] == "validation").any()
-
-
-@pytest.mark.parametrize("count", [2, 3, 5])
-def test_tiny_folders_get_a_test_part(count):
-    tracks = table(["g"] * count, [str(n) for n in range(count)])
-    split = split_tracks(tracks)
-    assert set(split) == {"train", "test"}
-    assert (split == "test").sum() <= max(1, count // 2)
-
-
-def test_one_track_of_each_genre():
-    tracks = table(list("abcdefghij"), [str(n) for n in range(10)])
-    assert (split_tracks(tracks) == "test").sum() == 3
-
-
-def test_one_artist_is_all_training_with_a_warning():
-    tracks = table(["a", "b", "a"], ["x"] * 3)
-    with pytest.warns(UserWarning, match="all 3 tracks are by one artist"):
-        assert set(split_tracks(tracks)) == {"train"}
-
-
-@pytest.mark.filterwarnings("default:genre:UserWarning")
-def test_genre_with_one_artist_is_warned_of():
-    tracks = table(["a"] * 6 + ["b"] * 2, [*"123456", "7", "7"])
-    with pytest.warns(UserWarning, match="single artist.*: b$"):
-        split_tracks(tracks)
-
-
-def test_bad_arguments_are_refused():
-    tracks = corpus(30)
-    for call in (
-        lambda: split_tracks(tracks, 0.0),
-        lambda: split_tracks(tracks, 1.0),
-        lambda: split_tracks(tracks, validation_fraction=1.0),
-        lambda: split_tracks(tracks.iloc[:0]),
-        lambda: split_tracks(tracks.drop(columns="genre")),
-        lambda: with_validation(tracks.assign(split="test")),
-        lambda: with_validation(tracks.assign(split="train"), 0.0),
-    ):
-        with pytest.raises(DatasetError):
-            call()
 
 
 @settings(max_examples=40, deadline=None)
@@ -171,3 +108,64 @@ def test_scored_genres_are_large_and_by_several_artists():
     groups = ["one" if genre == "d" else str(place) for place, genre in enumerate(genres)]
     assert scored_genres(table(genres, groups)) == ["a", "b"]
     assert scored_genres(table(["a"] * 5, list("12345"))) == []
+
+
+RATE = 1_000
+# Seconds by file; the sample value tells the track, a ramp the place.
+SECONDS = {"a/0.wav": 10.0, "a/1.wav": 4.0, "b/2.wav": 2.5, "b/3.wav": 0.5}
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Dataset, AudioCache]:
+    monkeypatch.setenv("MUSICLIB_CACHE", str(tmp_path / "cache"))
+    for path, seconds in SECONDS.items():
+        file = tmp_path / "music" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        ramp = np.arange(round(seconds * RATE), dtype=np.int16)
+        soundfile.write(file, ramp, RATE, subtype="PCM_16")
+    dataset = open_dataset("folder", tmp_path / "music")
+    return dataset, dataset.cache(RATE)
+
+
+@pytest.mark.filterwarnings("ignore:1 of 4 tracks:UserWarning")
+def test_tiling_covers_each_track_once_in_order(made):
+    dataset, cache = made
+    table = segments(dataset, cache, seconds=2.0)
+    assert table.groupby("track_id").size().to_dict() == {"a/0.wav": 5, "a/1.wav": 2, "b/2.wav": 1}
+    assert (table["length"] == 2_000).all()
+    assert list(table["genre"]) == [track_id[0] for track_id in table["track_id"]]
+    assert list(table["split"]) == list(dataset.tracks.loc[table["track_id"], "split"])
+    pieces = [read_segment(cache, r.track_id, r.start, r.length) for r in table[:5].itertuples()]
+    np.testing.assert_array_equal(np.concatenate(pieces), cache.audio("a/0.wav"))
+
+
+def test_random_segments_are_what_their_labels_say(made):
+    dataset, cache = made
+    for batch in itertools.islice(random_segments(dataset, cache, 1.0, batch_size=8), 20):
+        assert batch.audio.shape == (8, 1_000)
+        assert batch.audio.dtype == np.float32
+        np.testing.assert_array_equal(batch.audio[:, 0] * 32_768, batch.starts)
+        for track_id, audio in zip(batch.track_ids, batch.audio, strict=True):
+            assert audio[-1] * 32_768 < SECONDS[track_id] * RATE
+
+
+def test_random_segments_resume_and_depend_on_the_seed(made):
+    dataset, cache = made
+    batches = list(itertools.islice(random_segments(dataset, cache, 1.0, seed=3), 6))
+    resumed = next(random_segments(dataset, cache, 1.0, seed=3, first_batch=5))
+    np.testing.assert_array_equal(resumed.audio, batches[5].audio)
+    assert (batches[0].starts != batches[1].starts).any()
+    other = next(random_segments(dataset, cache, 1.0, seed=4))
+    assert (other.starts != batches[0].starts).any()
+
+
+@pytest.mark.parametrize(("balance", "share"), [("time", 1_502 / 13_503), ("genre", 0.5)])
+def test_random_segments_are_even_over_time_or_genres(made, balance, share):
+    draws = random_segments(*made, 1.0, batch_size=4_000, balance=balance)
+    batch = next(draws)
+    short = np.mean([track_id == "b/2.wav" for track_id in batch.track_ids])
+    assert short == pytest.approx(share, abs=0.03)
+    places = batch.starts[[track_id == "a/0.wav" for track_id in batch.track_ids]]
+    assert places.min() < 200
+    assert places.max() > 8_800
+    assert places.mean() == pytest.approx(4_500, rel=0.06)

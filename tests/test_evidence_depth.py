@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from musiclib import evidence
-from musiclib.datasets.debian_music import split_pieces
+from musiclib.datasets.debian import split_pieces
 from musiclib.evidence import BUNDLED
 from musiclib.models import PcaConfig, build_model
 

@@ -6,17 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from musiclib.errors import DatasetError, ModelError
 from musiclib.genre import networks
 from musiclib.genre.networks import Learning
 from musiclib.models import MODELS
 from musiclib.models.genre import (
-    Ending,
     LatentClassifier,
     SequenceClassifier,
-    SpectrogramCnn,
     StatisticsPool,
-    lags_at,
 )
 from tests.genre_fixture import GENRES, Tracks
 from tests.training_fixture import TinyAutoencoder, tiny
@@ -68,28 +64,6 @@ def test_predictions_are_the_same_whether_a_processor_has_bfloat16(source, monke
     assert found[0].equals(found[1])
 
 
-def test_learning_leaves_the_generator_of_the_caller_alone(source) -> None:
-    torch.manual_seed(5)
-    expected = torch.rand(3)
-    torch.manual_seed(5)
-    short = Learning(steps=2, batch=4, seconds=1.0)
-    networks.on_latents(source, source.part(False), 0, learning=short)
-    assert torch.equal(torch.rand(3), expected)
-
-
-def test_without_any_track_to_learn_from_it_says_so(source) -> None:
-    with pytest.raises(DatasetError, match="add music"):
-        networks.learn(nn.Identity(), source, ["not there"], 0, QUICK)
-
-
-def test_tracks_shorter_than_a_piece_are_learned_from_and_predicted() -> None:
-    short = Tracks(frames=11)
-    network = networks.on_latents(short, short.part(False), 0, learning=QUICK)
-    found = networks.predict(network, short, short.part(True), GENRES, 2.0)
-    assert list(found.index) == short.part(True)
-    assert np.allclose(np.exp(found).sum(axis=1), 1.0)  # of the one piece
-
-
 def test_statistics_do_not_depend_on_the_order_of_frames_but_changes_do() -> None:
     x = torch.randn(1, 2, 50, generator=torch.Generator().manual_seed(0)).cumsum(-1)
     mixed = x[..., torch.randperm(50, generator=torch.Generator().manual_seed(1))]
@@ -105,14 +79,6 @@ def test_attention_weighs_frames_and_weights_sum_to_one() -> None:
     assert weights.std() > 0.0
 
 
-def test_silence_and_single_frames_stay_finite() -> None:
-    for pooling in ("statistics", "attention"):
-        network = SequenceClassifier(4, 3, 90.0, pooling).eval()
-        assert torch.isfinite(network(torch.zeros(2, 4, 50))).all()
-        assert torch.isfinite(network(torch.ones(2, 4, 1))).all()
-    assert torch.isfinite(SpectrogramCnn(40, 3).eval()(torch.zeros(2, 40, 30))).all()
-
-
 def test_fine_tuning_reaches_the_encoder_and_not_the_decoder(monkeypatch) -> None:
     monkeypatch.setitem(MODELS, "tiny", TinyAutoencoder)
     model = tiny()
@@ -122,14 +88,3 @@ def test_fine_tuning_reaches_the_encoder_and_not_the_decoder(monkeypatch) -> Non
     whole(torch.randn(3, 1, 640)).square().sum().backward()
     assert model.down.weight.grad.abs().sum() > 0.0
     assert model.up.weight.grad is None
-
-
-def test_wrong_settings_are_refused() -> None:
-    with pytest.raises(ModelError, match="pooling"):
-        StatisticsPool(2, "median")
-    with pytest.raises(ModelError, match="lags"):
-        StatisticsPool(2, "statistics", (0,))
-    with pytest.raises(ModelError, match="positive"):
-        SequenceClassifier(0, 2, 10.0)
-    assert lags_at(15.6) == (1, 2, 5)
-    assert Ending(2, 3, "statistics", (1, 2), 0.0)(torch.randn(4, 2, 9)).shape == (4, 3)

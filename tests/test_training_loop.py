@@ -1,14 +1,20 @@
-"""The loop: it learns, keeps the best, writes down everything, and stops where it must."""
+"""One loop: it learns, repeats itself, and goes on wherever it was killed."""
+
+from __future__ import annotations
 
 import math
+import signal
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
-from musiclib.errors import DatasetError, TrainingError
-from musiclib.training import TrainConfig, checkpoint, fit, load, load_model
-from musiclib.training.data import Music, ahead
+from musiclib.errors import TrainingError
+from musiclib.training import TrainConfig, fit, load, load_model
+from musiclib.training.data import Music
 from tests.training_fixture import RATE, TRAINING, files, music, tiny
 
 __all__ = ["music"]
@@ -81,14 +87,6 @@ def test_seeds_decide(music, tmp_path):
     assert len({first, sums(tmp_path / "c.last"), sums(tmp_path / "d.last")}) == 3
 
 
-def test_the_caller_s_random_numbers_stay(music, tmp_path):
-    torch.manual_seed(11)
-    expected = torch.rand(3)
-    torch.manual_seed(11)
-    fit(tiny(), music, replace(TRAINING, steps=3), tmp_path / "model")
-    assert torch.equal(torch.rand(3), expected)
-
-
 def test_a_loss_that_is_no_number_stops(music, tmp_path):
     out = tmp_path / "model"
     with pytest.raises(TrainingError, match=r"model is not finite after 46 steps.*learning rate"):
@@ -118,83 +116,6 @@ def test_what_needs_no_steps_is_prepared_and_kept(music, tmp_path):
         fit(model, music, TRAINING, tmp_path / "other")
 
 
-def test_bfloat16_learns_as_well(music, tmp_path):
-    full = fit(tiny(), music, TRAINING, tmp_path / "full")
-    half = fit(tiny(), music, replace(TRAINING, precision="bf16-mixed"), tmp_path / "half")
-    assert half != full
-    assert half.best["loss"] == pytest.approx(full.best["loss"], rel=0.1)
-    last = load(tmp_path / "half.last")
-    assert all(value.dtype == torch.float32 for value in last.tensors.values())
-
-
-def test_automatic_precision_is_what_the_processor_can(music, tmp_path, monkeypatch):
-    config = replace(TRAINING, steps=3, precision="auto")
-    for native, precision in ((True, "bf16-mixed"), (False, "32-true")):
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda n=native: {"avx512_bf16": n})
-        fit(tiny(), music, config, tmp_path / precision, accelerator="cpu")
-        fit(tiny(), music, config, tmp_path / precision, accelerator="cpu")
-        assert load(tmp_path / precision).train_config == replace(config, precision=precision)
-
-
-def test_quiet_without_a_terminal(music, tmp_path, capfd):
-    fit(tiny(), music, replace(TRAINING, steps=3), tmp_path / "model")
-    assert capfd.readouterr() == ("", "")
-    fit(tiny(), music, replace(TRAINING, steps=3), tmp_path / "other", progress=True)
-    assert "3/3" in capfd.readouterr().err
-
-
-def test_music_without_a_part_is_refused(music, tmp_path):
-    tracks = music.tracks
-    only = music.select(track_ids=list(tracks.index[tracks["split"] != "validation"]))
-    with pytest.raises(DatasetError, match=r"no validation tracks.*other artists"):
-        fit(tiny(), only, TRAINING, tmp_path / "model")
-    with pytest.raises(DatasetError, match=r"is 5.12 s long"):
-        fit(tiny(), music, replace(TRAINING, segment_s=5.12), tmp_path / "model")
-    assert not files(tmp_path)
-
-
-def test_two_trainings_do_not_write_one_checkpoint(music, tmp_path):
-    with (
-        checkpoint.sole_writer(tmp_path / "model"),
-        pytest.raises(TrainingError, match="by another process"),
-    ):
-        fit(tiny(), music, TRAINING, tmp_path / "model")
-    fit(tiny(), music, replace(TRAINING, steps=1), tmp_path / "model")
-
-
-def test_a_device_that_is_not_there(music, tmp_path):
-    if torch.cuda.is_available():
-        pytest.skip("there is one")
-    with pytest.raises(TrainingError, match="no device 'cuda' here"):
-        fit(tiny(), music, TRAINING, tmp_path / "model", accelerator="cuda")
-    with pytest.raises(TrainingError, match="unknown device 'abacus'"):
-        fit(tiny(), music, TRAINING, tmp_path / "model", accelerator="abacus")
-
-
-def test_going_on_elsewhere_is_told(music, tmp_path):
-    config = replace(TRAINING, steps=6)
-    fit(tiny(), music, config, tmp_path / "model")
-    last = load(tmp_path / "model.last")
-    machine = {**last.record["machine"], "threads": 64}
-    versions = {**last.record["versions"], "torch": "0.1", "musiclib": "0.0.0"}
-    moved = {**last.record, "machine": machine, "versions": versions}
-    checkpoint.save(last.path, last.tensors, moved)
-    with pytest.warns(UserWarning, match="may differ in their last digits") as told:
-        fit(tiny(), music, config, tmp_path / "model")
-    assert [str(warning.message).partition(":")[0] for warning in told] == [
-        f"resumed with torch {torch.__version__} instead of 0.1",
-        "resumed with threads 1 instead of 64",
-    ]
-
-
-def test_batches_ahead_are_the_same_batches(music):
-    opened = Music.open(music, RATE)
-    plain = opened.batches(TRAINING, first=3)
-    with ahead(opened.batches(TRAINING, first=3)) as drawn:
-        for _ in range(6):
-            assert torch.equal(next(drawn), next(plain))
-
-
 def test_validation_is_spread_over_all_tracks_and_always_the_same(music):
     opened = Music.open(music, RATE)
     config = replace(TRAINING, validation_segments=5, batch_size=2)
@@ -221,30 +142,61 @@ def test_the_learning_rate_warms_up_and_falls():
     assert TrainConfig(steps=1, learning_rate=0.1).learning_rate_at(0) == 0.1
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"steps": -1}, "steps is -1; it must be a whole number from 0 on"),
-        ({"steps": 1.5}, "steps is 1.5"),
-        ({"batch_size": 0}, "batch_size is 0"),
-        ({"learning_rate": 0.0}, "learning_rate is 0.0; it must be positive"),
-        ({"learning_rate": math.nan}, "learning_rate is nan"),
-        ({"learning_rate": "fast"}, "learning_rate is 'fast'; it must be a number"),
-        ({"gradient_clip": -1.0}, "gradient_clip is -1.0"),
-        ({"schedule": "sometimes"}, "choose one of cosine, constant"),
-        ({"precision": "8"}, "choose one of 32-true, bf16-mixed, auto"),
-        ({"final_fraction": 2.0}, "final_fraction is 2.0"),
-        ({"beta2": 1.0}, "beta2 is 1.0"),
-        ({"weight_decay": -0.1}, "weight_decay is -0.1"),
-        ({"segment_s": math.inf}, "segment_s is inf"),
-    ],
-)
-def test_settings_out_of_range_are_refused(changes, message):
-    with pytest.raises(TrainingError, match=message):
-        TrainConfig(**{"steps": 10, **changes})
+ROOT = Path(__file__).resolve().parent.parent
 
 
-def test_settings_survive_json():
-    assert TrainConfig.from_dict(TRAINING.to_dict()) == TRAINING
-    with pytest.raises(TrainingError, match="incomplete"):
-        TrainConfig.from_dict({})
+def kill(dataset, out, death):
+    command = [sys.executable, "-m", "tests.training_fixture", str(dataset.root), str(out), death]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def test_killed_twice_ends_with_the_same_weights(music, tmp_path):
+    undisturbed, killed = tmp_path / "a" / "model", tmp_path / "b" / "model"
+    expected = fit(tiny(), music, TRAINING, undisturbed)
+    steps = []
+    # In the middle of a step; then in the middle of writing NAME.last, after the two files of NAME.
+    for death in ("step:27", "write:2"):
+        kill(music, killed, death)
+        steps.append(load(f"{killed}.last").step)
+    assert steps == [20, 20]
+    assert load(killed).step == 30
+    assert any(name.endswith(".part") for name in files(killed.parent))
+
+    history = fit(tiny(seed=5), music, TRAINING, killed)
+    for name in ("model", "model.last"):
+        first, second = (load(folder.parent / name) for folder in (undisturbed, killed))
+        assert first.tensors.keys() == second.tensors.keys()
+        for key, value in first.tensors.items():
+            assert torch.equal(value, second.tensors[key]), key
+        assert first.step == second.step
+    assert any(name.startswith("optimizer.") for name in first.tensors)
+    assert files(killed.parent) == files(undisturbed.parent)
+
+    assert [row["step"] for row in history.train] == list(range(4, 61, 4))
+    assert [row["step"] for row in history.validation] == [15, 30, 45, 60]
+    for made, wanted in (
+        (history.train, expected.train),
+        (history.validation, expected.validation),
+    ):
+        for row, other in zip(made, wanted, strict=True):
+            assert {**row, "seconds": 0} == {**other, "seconds": 0}
+        seconds = [row["seconds"] for row in made]
+        assert seconds == sorted(seconds)
+
+
+@pytest.mark.parametrize("checkpoint_every", [7, 60])
+def test_interrupted_anywhere_goes_on_as_if_nothing_happened(music, tmp_path, checkpoint_every):
+    """The same within one process, where an exception ends the first run."""
+
+    config = replace(TRAINING, checkpoint_every=checkpoint_every)
+    fit(tiny(), music, config, tmp_path / "whole")
+    broken = tiny()
+    broken.register_forward_pre_hook(lambda *_: 1 / 0 if broken.steps_seen == 33 else None)
+    with pytest.raises(ZeroDivisionError):
+        fit(broken, music, config, tmp_path / "cut")
+    assert load(tmp_path / "cut.last").step == 33 // checkpoint_every * checkpoint_every
+    history = fit(tiny(), music, config, tmp_path / "cut")
+    whole, cut = load(tmp_path / "whole"), load(tmp_path / "cut")
+    assert whole.record["tensors_sha256"] == cut.record["tensors_sha256"]
+    assert len(history.train) == 15

@@ -3,19 +3,20 @@
 All audio is float32, mono `(N,)` or channels first `(C, N)`, with a nominal range of [-1, 1].
 """
 
-from musiclib.audio.files import blocks, decode_bytes, load, save
-from musiclib.audio.loudness import loudness_lufs, normalise_loudness
-from musiclib.audio.probing import AudioInfo, probe
-from musiclib.audio.resampling import resample, resampled_length
+from musiclib.audio.reading import AudioInfo, blocks, decode_bytes, load, probe
 from musiclib.audio.samples import (
     HOUSE_RATE,
     FloatArray,
+    loudness_lufs,
+    normalise_loudness,
     peak,
+    resample,
+    resampled_length,
     rms_db,
     to_mono,
     validate,
 )
-from musiclib.audio.writing import AudioWriter
+from musiclib.audio.writing import AudioWriter, save
 
 __all__ = [
     "HOUSE_RATE",

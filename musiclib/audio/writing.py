@@ -1,4 +1,4 @@
-"""Audio files written piece by piece; they appear complete or not at all."""
+"""Audio files written, whole or piece by piece; they appear complete or not at all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from musiclib.audio.samples import FloatArray, check_rate
+from musiclib.audio.samples import FloatArray, check_rate, validate
 from musiclib.errors import AudioError, AudioFileError
 
 DEFAULT_SUBTYPE = {".wav": "PCM_16", ".flac": "PCM_16", ".ogg": "VORBIS"}
@@ -27,6 +27,52 @@ TAGS = {
     "comment": "comment",
     "track": "tracknumber",
 }
+
+
+def save(
+    path: str | PathLike[str],
+    audio: npt.ArrayLike,
+    sample_rate: int,
+    subtype: str | None = None,
+    clip: bool = False,
+) -> None:
+    """Write a WAV, FLAC or Ogg Vorbis file. The file appears complete or not at all.
+
+    PCM of 16 or 24 bits is rounded with full scale at 2^15 or 2^23, so that samples read from
+    such a file are written back bit for bit.
+
+    Args:
+        path: Where to write; the suffix `.wav`, `.flac` or `.ogg` decides the format.
+        audio: `(N,)` or `(C, N)`.
+        sample_rate: Sampling rate in Hz.
+        subtype: libsndfile's name, for example `PCM_24`, `FLOAT`; 16 bit or Vorbis by default.
+        clip: Whether to clip samples beyond 1 instead of refusing them.
+
+    Raises:
+        AudioError: If the audio cannot be used, exceeds 1 (unless `clip` is set or the subtype is
+            floating point), or if format, subtype and rate do not go together.
+        AudioFileError: If the file cannot be written.
+    """
+    target = Path(path)
+    samples = validate(audio, f"The audio for {target}")
+    _, subtype = output_format(target, subtype)
+    if subtype not in FLOAT_SUBTYPES:
+        samples = _within_full_scale(samples, target, clip)
+    channels = np.atleast_2d(samples)
+    with AudioWriter(target, sample_rate, len(channels), subtype) as writer:
+        writer.write(channels)
+
+
+def _within_full_scale(samples: FloatArray, target: Path, clip: bool) -> FloatArray:
+    highest = float(max(samples.max(), -samples.min()))
+    if highest <= 1.0:
+        return samples
+    if not clip:
+        raise AudioError(
+            f"The audio for {target} peaks at {highest:.3f} and would clip. Scale it down, "
+            "pass clip=True, or write the subtype FLOAT."
+        )
+    return np.clip(samples, -1.0, 1.0)
 
 
 class AudioWriter:

@@ -79,14 +79,14 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
 
 def _list(args: argparse.Namespace) -> int:
     if args.name is None:
-        from musiclib.datasets import bundled, debian_music, fma
+        from musiclib.datasets import bundled, debian, fma
 
         print(f"{'mini':<12}{bundled.DESCRIPTION}")
         print(f"{'killer':<12}{bundled.KILLER_DESCRIPTION}")
         for name, text in fma.DESCRIPTIONS.items():
             print(f"{name:<12}{text} ({fma.ARCHIVES[name].size} to download)")
-        size = debian_music.DOWNLOAD_SIZE
-        print(f"{'debian':<12}{debian_music.DESCRIPTION} ({size} to download)")
+        size = debian.DOWNLOAD_SIZE
+        print(f"{'debian':<12}{debian.DESCRIPTION} ({size} to download)")
         print(f"{'folder':<12}any folder of audio, genre by subfolder (--root FOLDER)")
         return 0
     from musiclib.datasets import shared_artists

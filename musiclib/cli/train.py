@@ -92,7 +92,7 @@ def _train(args: argparse.Namespace) -> int:
         return _list()
     if args.model is None:
         raise MusiclibError("Name a model; `musiclib train --list` shows all.")
-    from musiclib.training.recipes import CORPUS, recipe
+    from musiclib.training.config import CORPUS, recipe
 
     if args.model == TABLES:
         args.dataset = args.dataset or CORPUS
@@ -155,7 +155,7 @@ def _show_warning(
 
 
 def _list() -> int:
-    from musiclib.training.recipes import CORPUS, RECIPES
+    from musiclib.training.config import CORPUS, RECIPES
 
     rows = [(name, item.dataset, item.description) for name, item in RECIPES.items()]
     rows.append((TABLES, CORPUS, "what the codec's entropy coder knows beforehand"))

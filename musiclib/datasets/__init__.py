@@ -10,42 +10,34 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from musiclib.datasets.building import build_cache
 from musiclib.datasets.bundled import open_killer, open_mini
-from musiclib.datasets.cache import AudioCache, cache_folder, cache_root
-from musiclib.datasets.clips import EXCERPT_S, WHOLE_S, measured_clips, one_clip_an_artist
-from musiclib.datasets.debian_music import open_debian
+from musiclib.datasets.cache import AudioCache, cache_root
+from musiclib.datasets.clips import (
+    EXCERPT_S,
+    WHOLE_S,
+    measured_clips,
+    one_clip_an_artist,
+    random_segments,
+    read_segment,
+    segments,
+)
+from musiclib.datasets.debian import download_debian, open_debian
 from musiclib.datasets.fma import DESCRIPTIONS, download_fma, open_fma
 from musiclib.datasets.folder import open_folder
-from musiclib.datasets.gathering import Gathered, download_debian
-from musiclib.datasets.segments import SegmentBatch, random_segments, read_segment, segments
-from musiclib.datasets.splits import (
-    folds,
-    scored_genres,
-    shared_artists,
-    split_tracks,
-    with_validation,
-)
-from musiclib.datasets.table import COLUMNS, SPLITS, UNKNOWN
-from musiclib.datasets.tracks import Clip, Dataset
+from musiclib.datasets.splits import folds, scored_genres, shared_artists, split_tracks
+from musiclib.datasets.tracks import UNKNOWN, Clip, Dataset
 from musiclib.errors import DatasetError
 
 DATASET_NAMES: tuple[str, ...] = ("mini", "killer", *DESCRIPTIONS, "debian", "folder")
 
 __all__ = [
-    "COLUMNS",
     "DATASET_NAMES",
     "EXCERPT_S",
-    "SPLITS",
     "UNKNOWN",
     "WHOLE_S",
     "AudioCache",
     "Clip",
     "Dataset",
-    "Gathered",
-    "SegmentBatch",
-    "build_cache",
-    "cache_folder",
     "cache_root",
     "download_debian",
     "download_fma",
@@ -59,7 +51,6 @@ __all__ = [
     "segments",
     "shared_artists",
     "split_tracks",
-    "with_validation",
 ]
 
 

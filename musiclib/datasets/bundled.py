@@ -12,12 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from musiclib.datasets.splits import (
-    OFFICIAL_SEED,
-    shared_artists,
-    split_tracks,
-    with_validation,
-)
+from musiclib.datasets.splits import OFFICIAL_SEED, shared_artists, split_tracks, with_validation
 from musiclib.datasets.tracks import Dataset
 from musiclib.errors import DatasetError
 

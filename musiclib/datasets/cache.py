@@ -1,28 +1,60 @@
 """Decoded audio, kept once and memory-mapped.
 
-`musiclib.datasets.building.build_cache` decodes every track of a data set to mono at one rate
-and appends it to one file. It decodes only what is new or changed, several files at a time,
-and goes on where a build was cut off. `AudioCache` hands out tracks and segments without
-decoding.
+`build_cache` decodes every track of a data set to mono at one rate and appends it to one file. It
+decodes only what is new or changed, several files at a time, and goes on where a build was cut off.
+`AudioCache` hands out tracks and segments without decoding.
+
+A cache is one file of 16-bit samples and one index with a line a track. Both only grow. A track's
+samples are written before its line, so a line always speaks of samples that are there; a build that
+is killed leaves at most a torn last line and some samples without a line, and `repair` removes
+both. Readers need no lock.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import mmap
 import os
+import shutil
 import threading
+import warnings
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Protocol, Self
 
+import joblib
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import platformdirs
+from filelock import FileLock
+from tqdm import tqdm
 
+from musiclib import audio
 from musiclib.audio import FloatArray
-from musiclib.datasets import store
-from musiclib.datasets.table import TracksInFolder
-from musiclib.errors import DatasetError
+from musiclib.errors import AudioError, DatasetError
+
+
+class TracksInFolder(Protocol):
+    """What a `Dataset` is to the cache of its audio: tracks, and where their files lie."""
+
+    @property
+    def name(self) -> str:
+        """Name of the data set."""
+
+    @property
+    def root(self) -> Path:
+        """Folder that the column `path` is relative to."""
+
+    @property
+    def tracks(self) -> pd.DataFrame:
+        """One row a track."""
+
+    def __len__(self) -> int:
+        """Return the number of tracks."""
+
 
 CACHE_VARIABLE = "MUSICLIB_CACHE"
 _RELEASE_BYTES = 8 << 20  # pages are handed back after so many bytes read
@@ -54,7 +86,7 @@ class AudioCache:
         self,
         folder: Path,
         sample_rate: int,
-        entries: dict[str, store.Entry],
+        entries: dict[str, Entry],
         failures: pd.DataFrame,
     ) -> None:
         self.folder = folder
@@ -140,7 +172,7 @@ class AudioCache:
         pcm = self._samples(entry.offset + start, length)
         return pcm.astype(np.float32) * np.float32(entry.step)
 
-    def _entry(self, track_id: str) -> store.Entry:
+    def _entry(self, track_id: str) -> Entry:
         entry = self._entries.get(track_id)
         if entry is None:
             if track_id in self.failures.index:
@@ -149,13 +181,13 @@ class AudioCache:
             raise DatasetError(f"no track {track_id!r} in the cache; build it for this data set")
         return entry
 
-    def _samples(self, start: int, length: int) -> store.PcmArray:
-        size = store.SAMPLE_TYPE.itemsize
+    def _samples(self, start: int, length: int) -> PcmArray:
+        size = SAMPLE_TYPE.itemsize
         with self._lock:
             if self._map is None:
-                with store.audio_path(self.folder).open("rb") as file:
+                with audio_path(self.folder).open("rb") as file:
                     self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            view = np.frombuffer(self._map, store.SAMPLE_TYPE, length, start * size)
+            view = np.frombuffer(self._map, SAMPLE_TYPE, length, start * size)
             pcm = view.copy()
             self._read += length * size
             # Pages that were read count as this process's memory until they are given
@@ -164,3 +196,294 @@ class AudioCache:
                 self._map.madvise(mmap.MADV_DONTNEED)
                 self._read = 0
         return pcm
+
+
+PcmArray = npt.NDArray[np.int16]
+SAMPLE_TYPE = np.dtype("<i2")
+EXACT_STEP = 2.0**-15
+_AUDIO, _INDEX = "audio.s16le", "index.jsonl"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the index.
+
+    Attributes:
+        path: The track's file, relative to the data set's folder.
+        size: Size of that file in bytes when it was decoded.
+        mtime_ns: Its time of modification.
+        offset: First sample in the audio file.
+        length: Number of samples.
+        step: Value of one quantisation step.
+        error: Why there are no samples; empty for a track that was decoded.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    offset: int = 0
+    length: int = 0
+    step: float = EXACT_STEP
+    error: str = ""
+
+
+def quantise(audio: FloatArray) -> tuple[PcmArray, float]:
+    """Round samples to 16 bits with a step of their own.
+
+    Samples that are whole multiples of 2^-15 (16-bit sources at their own rate) keep that
+    step and come back bit for bit. All others get the step that puts the peak at full
+    scale: peaks above 1 survive, and the rounding noise lies about 100 dB below the peak.
+
+    Args:
+        audio: Finite samples, shape `(N,)`.
+
+    Returns:
+        The integers, shape `(N,)`, and the value of one step.
+    """
+    whole = audio * np.float32(1 / EXACT_STEP)
+    # Full scale of the other sign, +32768, does not fit in 16 bits.
+    fits = bool(np.all((whole >= -32768) & (whole <= 32767)))
+    if fits and np.array_equal(whole, np.rint(whole)):
+        return whole.astype(SAMPLE_TYPE), EXACT_STEP
+    # Below the smallest normal float32 a step could not be represented.
+    step = max(float(np.max(np.abs(audio))) / 32767, float(np.finfo(np.float32).tiny))
+    return np.clip(np.rint(audio / np.float32(step)), -32767, 32767).astype(SAMPLE_TYPE), step
+
+
+def audio_path(folder: Path) -> Path:
+    """Return the path of the samples in a cache folder."""
+    return folder / _AUDIO
+
+
+def read_index(folder: Path) -> dict[str, Entry]:
+    """Return the latest entry of each path; torn, foreign and unbacked lines are left out."""
+    return {entry.path: entry for entry in _backed_entries(folder)}
+
+
+class Writer:
+    """Appends tracks to a cache folder. The caller holds the folder's lock."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        repair(folder)
+        self._audio: BinaryIO = (folder / _AUDIO).open("ab")
+        self._index: BinaryIO = (folder / _INDEX).open("ab")
+        self._end = self._audio.seek(0, os.SEEK_END) // SAMPLE_TYPE.itemsize
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        for file in (self._audio, self._index):
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
+
+    def add(self, path: str, size: int, mtime_ns: int, pcm: PcmArray, step: float) -> None:
+        """Append a decoded track."""
+        self._audio.write(pcm.astype(SAMPLE_TYPE, copy=False).data)
+        self._audio.flush()
+        self._record(Entry(path, size, mtime_ns, self._end, len(pcm), step))
+        self._end += len(pcm)
+
+    def fail(self, path: str, size: int, mtime_ns: int, error: str) -> None:
+        """Record that a file cannot be decoded."""
+        self._record(Entry(path, size, mtime_ns, error=error))
+
+    def _record(self, entry: Entry) -> None:
+        self._index.write(_line(entry))
+        self._index.flush()
+
+
+def repair(folder: Path) -> None:
+    """Remove what a killed build or a damaged disk left behind. The caller holds the lock.
+
+    Lines whose samples are gone must go too: later samples would take their place.
+    """
+    index, samples = folder / _INDEX, folder / _AUDIO
+    entries = _backed_entries(folder)
+    content = b"".join(_line(entry) for entry in entries)
+    if index.exists() and index.read_bytes() != content:
+        temporary = index.with_name(f"{index.name}.tmp")
+        temporary.write_bytes(content)
+        temporary.replace(index)
+    if samples.exists():
+        end = max((entry.offset + entry.length for entry in entries), default=0)
+        if samples.stat().st_size != end * SAMPLE_TYPE.itemsize:
+            os.truncate(samples, end * SAMPLE_TYPE.itemsize)
+
+
+def _backed_entries(folder: Path) -> list[Entry]:
+    """Return every readable line whose samples are there, outdated lines too."""
+    try:
+        lines = (folder / _INDEX).read_bytes().split(b"\n")[:-1]  # the rest is a torn line
+        available = audio_path(folder).stat().st_size // SAMPLE_TYPE.itemsize
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    entries = (_parse(line) for line in lines)
+    return [e for e in entries if e is not None and e.offset + e.length <= available]
+
+
+def _line(entry: Entry) -> bytes:
+    return json.dumps(asdict(entry)).encode() + b"\n"
+
+
+def _parse(line: bytes) -> Entry | None:
+    try:
+        entry = Entry(**json.loads(line))
+        usable = entry.offset >= 0 and entry.length >= 0 and entry.step > 0
+    except (ValueError, TypeError):
+        return None
+    return entry if usable else None
+
+
+_MARGIN = 64 << 20  # bytes to leave free on the disk
+_Job = tuple[str, int, int]  # path, size, time of modification
+_Result = tuple[PcmArray, float] | str  # samples and step, or why there are none
+
+
+def build_cache(
+    dataset: TracksInFolder,
+    sample_rate: int,
+    workers: int | None = None,
+    retry_failures: bool = False,
+) -> AudioCache:
+    """Decode what is missing of a data set and return its cache.
+
+    A track is decoded again when its file's size or time of modification has changed. A
+    file that fails is recorded with the reason, warned of, and not tried again until it
+    changes. Two processes may ask for one cache: the second waits for the first.
+
+    Args:
+        dataset: The tracks. Parts of one data set share one cache.
+        sample_rate: Rate in Hz.
+        workers: Number of files decoded at a time; the number of processors by default.
+            `joblib.parallel_config` decides where they run, also on a Dask cluster that
+            shares the file system.
+        retry_failures: Try files again that failed before.
+
+    Raises:
+        DatasetError: No track can be decoded, or the cache's disk is full.
+    """
+    if sample_rate < 1:
+        raise DatasetError(f"the cache's sample rate is {sample_rate} Hz; it must be positive")
+    folder = cache_folder(dataset, sample_rate)
+    entries = _usable(dataset, read_index(folder), retry_failures)
+    if len(entries) < len(dataset):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder / ".lock"):
+                entries = _usable(dataset, read_index(folder), retry_failures)
+                _decode_missing(dataset, folder, sample_rate, entries, workers)
+        except OSError as error:
+            raise DatasetError(
+                f"{folder}: cannot write the cache: {error}; free some space or name another "
+                f"folder in {CACHE_VARIABLE}"
+            ) from error
+        entries = _usable(dataset, read_index(folder), retry_failures=False)
+    good = {}
+    bad = []
+    for track_id, path in dataset.tracks["path"].items():
+        entry = entries.get(track_id)
+        if entry is None:
+            bad.append((track_id, path, f"{path} changed while it was decoded; build again"))
+        elif entry.error:
+            bad.append((track_id, path, entry.error))
+        else:
+            good[track_id] = entry
+    failures = pd.DataFrame(bad, columns=["track_id", "path", "reason"]).set_index("track_id")
+    if not good:
+        raise DatasetError(
+            f"{dataset.root}: none of the {len(dataset)} tracks of {dataset.name} can be "
+            f"decoded; the first: {bad[0][2]}"
+        )
+    if bad:
+        warnings.warn(
+            f"{len(bad)} of {len(dataset)} tracks of {dataset.name} cannot be decoded (listed in "
+            f".failures); the first: {bad[0][2]}",
+            stacklevel=3,
+        )
+    return AudioCache(folder, sample_rate, good, failures)
+
+
+def _usable(
+    dataset: TracksInFolder, index: dict[str, Entry], retry_failures: bool
+) -> dict[str, Entry]:
+    """Return the entries, by track, whose file is unchanged."""
+    found = {}
+    for track_id, path in dataset.tracks["path"].items():
+        entry = index.get(path)
+        if entry is None or (entry.error and retry_failures):
+            continue
+        if _stamp(dataset.root / path) == (entry.size, entry.mtime_ns):
+            found[track_id] = entry
+    return found
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    """Return size and time of modification; (-1, -1) for a file that is not there."""
+    try:
+        stat = file.stat()
+    except OSError:
+        return -1, -1
+    return stat.st_size, stat.st_mtime_ns
+
+
+def _decode_missing(
+    dataset: TracksInFolder,
+    folder: Path,
+    sample_rate: int,
+    entries: dict[str, Entry],
+    workers: int | None,
+) -> None:
+    """Decode the tracks without an entry and append them."""
+    todo = dataset.tracks[~dataset.tracks.index.isin(list(entries))]
+    if todo.empty:
+        return
+    _check_space(folder, float(todo["duration_s"].sum()) * sample_rate * 2)
+    jobs = [(path, *_stamp(dataset.root / path)) for path in todo["path"]]
+    with (
+        Writer(folder) as writer,
+        tqdm(total=len(jobs), desc="decoding", unit="track", disable=None, leave=False) as bar,
+    ):
+        for (path, size, mtime_ns), result in _decoded(dataset.root, jobs, sample_rate, workers):
+            if isinstance(result, str):
+                writer.fail(path, size, mtime_ns, result)
+            else:
+                writer.add(path, size, mtime_ns, *result)
+            bar.update()
+
+
+def _decoded(
+    root: Path, jobs: list[_Job], sample_rate: int, workers: int | None
+) -> Iterator[tuple[_Job, _Result]]:
+    """Decode in any order, with at most two files a worker in flight."""
+    workers = min(workers or joblib.cpu_count(), len(jobs))
+    parallel = joblib.Parallel(
+        n_jobs=workers,
+        prefer="threads",
+        return_as="generator_unordered",
+        batch_size=1,
+        pre_dispatch="2*n_jobs",
+    )
+    yield from parallel(joblib.delayed(_decode)(root, job, sample_rate) for job in jobs)
+
+
+def _decode(root: Path, job: _Job, sample_rate: int) -> tuple[_Job, _Result]:
+    try:
+        samples, _ = audio.load(root / job[0], sample_rate=sample_rate)
+        return job, quantise(samples)
+    except AudioError as error:
+        return job, str(error)
+    except Exception as error:
+        # Decoders meet files that nobody foresaw; one of them must not end a long build.
+        return job, f"{root / job[0]}: {type(error).__name__}: {error}"
+
+
+def _check_space(folder: Path, needed: float) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed + _MARGIN > free:
+        raise DatasetError(
+            f"the decoded audio needs {needed / 1e9:.2f} GB in {folder}, and {free / 1e9:.2f} GB "
+            f"are free; free some space or name another folder in {CACHE_VARIABLE}"
+        )

@@ -1,16 +1,25 @@
-"""Which clips a result rests on: chosen once, so that a file has one result in the whole book.
+"""Which clips a result rests on, and short pieces of tracks.
 
-Bytes and quick judges take every test clip of the bundled music, whole. Slow judges take a nested
-subset, one clip an artist, and of each its first ten seconds. Other music is measured while a
-chapter runs, on as many clips as the profile has time for.
+Clips are chosen once, so that a file has one result in the whole book. Bytes and quick judges take
+every test clip of the bundled music, whole. Slow judges take a nested subset, one clip an artist,
+and of each its first ten seconds. Other music is measured while a chapter runs, on as many clips as
+the profile has time for. Segments are a fixed tiling for tests, and random draws for training.
 """
 
 from __future__ import annotations
 
 import hashlib
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from musiclib.audio import FloatArray
+from musiclib.datasets.cache import AudioCache
 from musiclib.datasets.tracks import Dataset
 from musiclib.errors import DatasetError
 
@@ -64,3 +73,168 @@ def _by_turns(tracks: pd.DataFrame) -> pd.DataFrame:
     mixed = tracks.assign(digest=digests).sort_values("digest")
     mixed["turn"] = mixed.groupby("artist_group").cumcount()
     return mixed.sort_values(["turn", "digest"])
+
+
+@dataclass(frozen=True)
+class SegmentBatch:
+    """Segments drawn together.
+
+    Attributes:
+        audio: Samples, shape `(B, N)`.
+        track_ids: The track of each segment, length B.
+        starts: First sample of each segment in its track, shape `(B,)`.
+    """
+
+    audio: FloatArray
+    track_ids: list[str]
+    starts: npt.NDArray[np.int64]
+
+
+def segments(
+    dataset: Dataset,
+    cache: AudioCache,
+    seconds: float = 2.0,
+    hop_s: float | None = None,
+    short: Literal["skip", "pad"] = "skip",
+) -> pd.DataFrame:
+    """Cut every track into segments of equal length.
+
+    A rest at the end that is shorter than a segment is left out. So are tracks shorter than
+    one segment, with a warning, unless `short` is `"pad"`: then such a track gives one
+    segment, which `read_segment` fills with zeros.
+
+    Args:
+        dataset: The tracks to cut; a part of the data set that the cache was built for.
+        cache: Their decoded audio. Tracks without audio give no segments.
+        seconds: Length of a segment.
+        hop_s: Distance between the starts of neighbours; `seconds` by default.
+        short: What to do with tracks shorter than a segment.
+
+    Returns:
+        Table with `track_id`, `genre`, `split`, `start` and `length` (both in samples).
+
+    Raises:
+        DatasetError: A length is not positive, or no track is long enough.
+    """
+    length = _samples(seconds, cache.sample_rate, "seconds")
+    hop = _samples(seconds if hop_s is None else hop_s, cache.sample_rate, "hop_s")
+    lengths = _lengths(dataset, cache)
+    rows = {"track_id": [], "start": []}  # type: dict[str, list[object]]
+    too_short = lengths.index[lengths < length]
+    for track_id, available in lengths.items():
+        starts = range(0, int(available) - length + 1, hop)
+        if available < length and short == "pad":
+            starts = range(1)
+        rows["track_id"].extend([track_id] * len(starts))
+        rows["start"].extend(starts)
+    if len(too_short) and short == "skip":
+        warnings.warn(
+            f"{len(too_short)} of {len(lengths)} tracks are shorter than {seconds} s and give no "
+            f"segment, the first is {too_short[0]}",
+            stacklevel=2,
+        )
+    table = pd.DataFrame(rows)
+    if table.empty:
+        raise DatasetError(
+            f"no track of {dataset.name} is {seconds} s long; choose shorter segments or pad"
+        )
+    labels = dataset.tracks.loc[table["track_id"], ["genre", "split"]].reset_index(drop=True)
+    return pd.concat([table[["track_id"]], labels, table[["start"]]], axis=1).assign(length=length)
+
+
+def read_segment(cache: AudioCache, track_id: str, start: int, length: int) -> FloatArray:
+    """Return a segment, shape `(length,)`; where the track ends before it, zeros follow.
+
+    Raises:
+        DatasetError: The track has no audio, or the segment starts outside it.
+    """
+    available = int(min(length, cache.length(track_id) - start))
+    audio = cache.segment(track_id, start, available)
+    return np.pad(audio, (0, length - available))
+
+
+def random_segments(
+    dataset: Dataset,
+    cache: AudioCache,
+    seconds: float = 2.0,
+    batch_size: int = 16,
+    seed: int = 0,
+    first_batch: int = 0,
+    balance: Literal["time", "genre"] = "time",
+) -> Iterator[SegmentBatch]:
+    """Draw segments from random places, without end and without decoding.
+
+    Batch number k depends on the seed and k alone, so that a training that is resumed at
+    batch k goes on with the very segments it would have seen.
+
+    Args:
+        dataset: The tracks to draw from, usually `dataset.part("train")`.
+        cache: Their decoded audio.
+        seconds: Length of a segment.
+        batch_size: Segments in a batch.
+        seed: Seed of the draws.
+        first_batch: Number of the first batch.
+        balance: `"time"`: every place of the music is equally likely. `"genre"`: the genre is
+            drawn first, all being equally likely, then a place in its music.
+
+    Yields:
+        Batches with audio of shape `(batch_size, N)`. Tracks shorter than a segment are not
+        drawn.
+
+    Raises:
+        DatasetError: A number is out of range, or no track is long enough.
+    """
+    length = _samples(seconds, cache.sample_rate, "seconds")
+    if batch_size < 1 or first_batch < 0:
+        raise DatasetError(f"batch_size {batch_size} or first_batch {first_batch} is out of range")
+    lengths = _lengths(dataset, cache)
+    places = (lengths - length + 1).clip(lower=0)
+    places = places[places > 0]
+    if places.empty:
+        raise DatasetError(
+            f"no track of {dataset.name} is {seconds} s long; choose shorter segments"
+        )
+    genres = dataset.tracks.loc[places.index, "genre"]
+    weights = places.astype(float)
+    if balance == "genre":
+        weights = weights / weights.groupby(genres).transform("sum")
+    return _draw(cache, places, weights.to_numpy(), length, batch_size, seed, first_batch)
+
+
+def _draw(
+    cache: AudioCache,
+    places: pd.Series,
+    weights: npt.NDArray[np.float64],
+    length: int,
+    batch_size: int,
+    seed: int,
+    number: int,
+) -> Iterator[SegmentBatch]:
+    track_ids = list(places.index)
+    room = places.to_numpy()
+    chances = weights / weights.sum()
+    while True:
+        generator = np.random.default_rng([seed, number])
+        chosen = generator.choice(len(track_ids), size=batch_size, p=chances)
+        starts = generator.integers(0, room[chosen])
+        picked = [track_ids[index] for index in chosen]
+        rows = [
+            cache.segment(track_id, int(start), length)
+            for track_id, start in zip(picked, starts, strict=True)
+        ]
+        yield SegmentBatch(np.stack(rows), picked, starts)
+        number += 1
+
+
+def _lengths(dataset: Dataset, cache: AudioCache) -> pd.Series:
+    known = [track_id for track_id in dataset.tracks.index if track_id in cache]
+    if not known:
+        raise DatasetError(f"the cache holds no track of {dataset.name}; build it for this part")
+    return cache.lengths.loc[known]
+
+
+def _samples(seconds: float, sample_rate: int, name: str) -> int:
+    samples = round(seconds * sample_rate)
+    if samples < 1:
+        raise DatasetError(f"{name} is {seconds}; it must be at least one sample long")
+    return samples

@@ -1,24 +1,387 @@
-"""Music out of Debian packages: fetch a `.deb` of a known version, take files out of it.
+"""Whole pieces of music from Debian's packages: what a codec is trained on, and how it is fetched.
 
-Debian's game packages carry recorded music under free licences. A package is only read:
-nothing is installed, no maintainer script runs.
+The bundled music is 30 s excerpts. Here are the whole pieces that its training clips were cut from,
+and all others of the same survey of Debian 12, without those by artists of its test part. Two
+tables of the package say which pieces, and from which versions of which packages.
+
+For cross-validation over all of the bundled music there are further splits, which leave out the
+artists of one of its folds, or all of its artists.
+
+Debian's packages carry recorded music under free licences. A package is only read: nothing is
+installed, no maintainer script runs.
 """
 
+from __future__ import annotations
+
+import gzip
 import hashlib
+import os
 import shutil
 import subprocess
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
-from musiclib.errors import ArchiveError, DownloadError
-from musiclib.files import sha256_of
+import pandas as pd
+from filelock import FileLock
+from tqdm import tqdm
 
-_CHUNK = 1 << 20
+from musiclib.datasets.bundled import DATA_VARIABLE, open_mini
+from musiclib.datasets.download import check_space, download
+from musiclib.datasets.splits import (
+    FOLDS,
+    OFFICIAL_SEED,
+    VALIDATION_FRACTION,
+    folds,
+    scored_genres,
+    with_validation,
+)
+from musiclib.datasets.tracks import Dataset, Split, skipped_table
+from musiclib.errors import ArchiveError, DatasetError, DownloadError
+from musiclib.files import replace_file, sha256_of, whole_file
+
+NAME = "debian"
+DESCRIPTION = "music from Debian's packages: 572 whole pieces, 31 hours, to train codecs on"
+DOWNLOAD_SIZE = "5.2 GiB"
+OFFICIAL, APART = "official", "apart"
+SPLITS = (OFFICIAL, APART, *(f"fold-{number}" for number in range(1, FOLDS + 1)))
+TABLES = Path(__file__).with_name("tables")
+_NUMBERS = {"duration_s": float, "bytes": int, "sample_rate": int, "channels": int}
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingMusic(Dataset):
+    """A data set without a test part, and with a reason for that."""
+
+    def part(self, split: Split) -> Dataset:
+        """Return the tracks of one split, `"train"` or `"validation"`.
+
+        Raises:
+            DatasetError: The name is unknown, the split has no tracks, or it is the test part.
+        """
+        if split == "test":
+            raise DatasetError(
+                f"{self.name} has no test part: the artists of mini's test part are left out of "
+                "it so that they can serve as one; test on open_dataset('mini').part('test')"
+            )
+        return super().part(split)
+
+
+def open_debian(
+    data_root: str | Path | None = None, seed: int = 0, split: str = OFFICIAL
+) -> Dataset:
+    """Open the downloaded pieces.
+
+    The validation part is all pieces by the artists of the bundled music's validation part, the
+    training part is all others; no seed moves them. So the training part shares no artist with
+    the validation and test parts of either data set. Artists that are not known are grouped by
+    package; for them this is not certain, as in the bundled music.
+
+    Besides the common columns the table has `package`, `source_path` and `inner_path` (where a
+    piece lies in Debian), `mini` (`"train"` where the bundled music has an excerpt), `codec`,
+    `sample_rate`, `channels`, `bytes` and `sha256`. Pieces that were not downloaded are listed in
+    `skipped`.
+
+    Args:
+        data_root: Folder that holds `debian/`, or that folder itself; by default the
+            environment variable `MUSICLIB_DATA`.
+        seed: Seed of random choices later on.
+        split: `"official"`; `"fold-1"` to `"fold-5"`: the same without the artists of that one of
+            the `bundled_folds`; `"apart"`: without any artist of the bundled music, 15 % of it for
+            validation. The name of the data set says which.
+
+    Raises:
+        DatasetError: There is no such folder, or none of the pieces is in it; or the split is
+            unknown.
+    """
+    root = _find_root(data_root)
+    pieces = split_pieces(split)
+    there = pd.Series([(root / path).is_file() for path in pieces["path"]], index=pieces.index)
+    get = f"`musiclib data download {NAME} --root {root.parent}`"
+    if not there.any():
+        raise DatasetError(f"{root}: none of the {len(pieces)} pieces is there; run {get}")
+    reason = f"the file is missing; run {get} again"
+    skipped = [(key, path, reason) for key, path in pieces.loc[~there, "path"].items()]
+    tracks = pieces[there]
+    name = NAME if split == OFFICIAL else f"{NAME}-{split}"
+    return TrainingMusic(name, root, tracks, DESCRIPTION, skipped_table(skipped), seed)
+
+
+def split_pieces(split: str = OFFICIAL) -> pd.DataFrame:
+    """Return the list of pieces with a column `split`; see `open_debian`.
+
+    Raises:
+        DatasetError: The split is unknown, or the bundled music is not there to be kept apart from.
+    """
+    if split not in SPLITS:
+        raise DatasetError(f"unknown split {split!r} of {NAME}; choose one of {', '.join(SPLITS)}")
+    pieces = with_parts(read_pieces())
+    if split == OFFICIAL:
+        return pieces
+    if split == APART:
+        bundled = open_mini().tracks["artist_group"]
+        pieces = pieces[~pieces["artist_group"].isin(bundled)].assign(split="train")
+        return with_validation(pieces, VALIDATION_FRACTION, OFFICIAL_SEED)
+    dealt = bundled_folds()
+    held_out = dealt.loc[dealt["fold"] == int(split.rpartition("-")[2]), "artist_group"]
+    return pieces[~pieces["artist_group"].isin(held_out)]
+
+
+def bundled_folds() -> pd.DataFrame:
+    """Return the tracks of the bundled music's `scored_genres` with their `fold`, from 1 on.
+
+    The same whatever the seed: encoders of the book were trained without one of them.
+    """
+    tracks = open_mini().tracks
+    tracks = tracks[tracks["genre"].isin(scored_genres(tracks))]
+    return tracks.assign(fold=folds(tracks, FOLDS, OFFICIAL_SEED))
+
+
+def with_parts(pieces: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with a column `split` of "train" and "validation".
+
+    The cut is made as `open_mini` makes it, from the same rows, so that both agree.
+    """
+    bundled = pieces[pieces["mini"] == "train"].assign(split="train")
+    cut = with_validation(bundled, VALIDATION_FRACTION, OFFICIAL_SEED)
+    artists = set(cut.loc[cut["split"] == "validation", "artist_group"])
+    held_out = pieces["artist_group"].isin(artists)
+    return pieces.assign(split=held_out.map({True: "validation", False: "train"}))
+
+
+def read_pieces() -> pd.DataFrame:
+    """Return the list of pieces, index `track_id`.
+
+    Raises:
+        DatasetError: The table is missing or damaged.
+    """
+    return _read(TABLES / "debian_tracks.csv", "track_id")
+
+
+def read_packages() -> pd.DataFrame:
+    """Return the pinned packages, index `package`, in alphabetical order.
+
+    Columns: `version`, `architecture`, `source` and `source_version` (the source package),
+    `file` (its place in Debian's archive), `bytes`, `sha256`, and `notices`: paths in the package,
+    separated by semicolons, of the files that say who made the music and under which licence.
+
+    Raises:
+        DatasetError: The table is missing or damaged.
+    """
+    return _read(TABLES / "debian_packages.csv", "package")
+
+
+def _read(path: Path, index: str) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+        numbers = {name: kind for name, kind in _NUMBERS.items() if name in table.columns}
+        return table.set_index(index).astype(numbers)
+    except (OSError, ValueError, KeyError) as error:
+        raise DatasetError(f"{path}: not a readable table ({error}); install again") from error
+
+
+def _find_root(data_root: str | Path | None) -> Path:
+    given = data_root if data_root is not None else os.environ.get(DATA_VARIABLE)
+    if given is None:
+        raise DatasetError(
+            f"{NAME} is not bundled: pass the folder that holds {NAME}/ as data_root or set "
+            f"{DATA_VARIABLE}; `musiclib data download {NAME} --root FOLDER` gets it"
+        )
+    root = Path(given)
+    for folder in (root / NAME, root):
+        if (folder / "music").is_dir():
+            return folder.resolve()
+    raise DatasetError(
+        f"{root}: no folder {NAME}/ in it; run `musiclib data download {NAME} --root {root}`"
+    )
+
+
+_CREDITS = [
+    *("path", "title", "artist", "licence", "package", "version", "source_path"),
+    *("inner_path", "source", "source_version", "sha256"),
+]
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What a download came to.
+
+    Attributes:
+        folder: The folder of the data set.
+        pieces: Number of pieces in it, all of them verified.
+        wanted: Number of pieces that there should be.
+        missing: Reason why a package's pieces or notices are not there, by package and version,
+            such as `naev-data 0.8.2-1`.
+    """
+
+    folder: Path
+    pieces: int
+    wanted: int
+    missing: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is wanted of one package."""
+
+    package: DebPackage
+    size: int  # of the package's file, in bytes
+    place: str  # of that file in Debian's archive
+    pieces: pd.DataFrame  # rows of the list of pieces
+    notices: dict[str, Path]  # path in the package -> where its text goes
+
+    @property
+    def is_needed(self) -> bool:
+        return not self.pieces.empty or not all(file.exists() for file in self.notices.values())
+
+
+def download_debian(
+    root: str | Path, packages: str | Path | None = None, base_url: str | None = None
+) -> Gathered:
+    """Fetch the packages, take the pieces out and verify them; go on where a call was cut off.
+
+    Every package and every piece is held against its SHA-256. A package that cannot be had does
+    not keep the others from coming. Beside the music lie `tracks.csv` (title, artist, licence,
+    package and checksum of every piece that is there) and `LICENSES/` with the copyright file of
+    every package. Nothing is installed.
+
+    Args:
+        root: Folder that is to hold `debian/`.
+        packages: Folder of `.deb` files, to take them from and to keep them in. By default they
+            are fetched into the data set's folder and deleted once they are unpacked.
+        base_url: Address of a mirror of Debian's archive, or of a snapshot of it, which has old
+            versions too: the folder that holds `pool/`. By default apt fetches the packages,
+            which needs Debian 12.
+
+    Returns:
+        What is there now, and what is missing for which reason.
+
+    Raises:
+        DownloadError: A package has to be fetched without `base_url` and apt is not on this
+            machine, or the disk is too full.
+        ArchiveError: A package has to be opened and dpkg-deb is not on this machine.
+    """
+    folder = Path(root) / NAME
+    debs = folder / "packages" if packages is None else Path(packages)
+    (folder / "music").mkdir(parents=True, exist_ok=True)
+    pieces, table = read_pieces(), read_packages()
+    with FileLock(folder / ".lock"):
+        absent = _absent(folder, pieces)
+        jobs = _jobs(folder, pieces.loc[absent], table)
+        _check_tools(jobs, debs, base_url)
+        failures = {}
+        with tqdm(total=len(jobs), unit="package", disable=None, leave=False) as bar:
+            for job in jobs:
+                bar.set_description(job.package.name)
+                # The package, what is taken out of it (often a large archive), and the pieces.
+                room = 2 * job.size + int(job.pieces["bytes"].sum())
+                check_space(folder, room, job.package.file_name)
+                try:
+                    _unpack(job, _fetch(job, debs, base_url), folder)
+                    absent = absent.difference(job.pieces.index)
+                    if packages is None:
+                        _delete(debs / job.package.file_name)
+                except (ArchiveError, DownloadError) as error:
+                    failures[f"{job.package.name} {job.package.version}"] = str(error)
+                _write_credits(folder, pieces.drop(index=absent), table)
+                bar.update()
+        if not jobs:
+            _write_credits(folder, pieces, table)
+        if packages is None and debs.is_dir() and not any(debs.iterdir()):
+            debs.rmdir()
+    return Gathered(folder, len(pieces) - len(absent), len(pieces), failures)
+
+
+def _absent(folder: Path, pieces: pd.DataFrame) -> pd.Index:
+    """Return the keys of the pieces whose file is missing or not what it should be."""
+    absent = []
+    with tqdm(total=len(pieces), desc="verifying", disable=None, leave=False) as bar:
+        for row in pieces.itertuples():
+            file = folder / row.path
+            if not (
+                file.is_file()
+                and file.stat().st_size == row.bytes
+                and sha256_of(file) == row.sha256
+            ):
+                absent.append(row.Index)
+            bar.update()
+    return pd.Index(absent, dtype=object)
+
+
+def _jobs(folder: Path, pieces: pd.DataFrame, table: pd.DataFrame) -> list[_Job]:
+    jobs = []
+    for row in table.itertuples():
+        name = str(row.Index)
+        notices = {
+            member: folder / "LICENSES" / f"{name}.{Path(member).name.removesuffix('.gz')}"
+            for member in row.notices.split(";")
+        }
+        package = DebPackage(name, row.version, row.architecture, row.sha256)
+        wanted = pieces[pieces["package"] == name]
+        jobs.append(_Job(package, row.bytes, row.file, wanted, notices))
+    return [job for job in jobs if job.is_needed]
+
+
+def _check_tools(jobs: list[_Job], debs: Path, base_url: str | None) -> None:
+    """Raise at once what would otherwise be the fate of every package."""
+    files = [job.package.file_name for job in jobs]
+    if files and shutil.which("dpkg-deb") is None:
+        raise ArchiveError("dpkg-deb is not on this machine; install the package dpkg first")
+    unfetched = [file for file in files if not (debs / file).exists()]
+    if unfetched and base_url is None and shutil.which("apt-get") is None:
+        raise DownloadError(
+            f"apt-get is not on this machine, and {len(unfetched)} packages are not in {debs}. "
+            "Name a mirror of Debian's archive as base URL, or put them there by hand; the first "
+            f"is {unfetched[0]}"
+        )
+
+
+def _fetch(job: _Job, debs: Path, base_url: str | None) -> Path:
+    if base_url is None:
+        return fetch(job.package, debs)
+    target = debs / job.package.file_name
+    return download(f"{base_url.rstrip('/')}/{job.place}", target, job.package.sha256)
+
+
+def _delete(deb: Path) -> None:
+    """Delete a package and what its download left beside it."""
+    for suffix in ("", ".lock"):
+        deb.with_name(deb.name + suffix).unlink(missing_ok=True)
+
+
+def _unpack(job: _Job, deb: Path, folder: Path) -> None:
+    """Bring a package's missing pieces and its notices into place."""
+    work = folder / ".unpacked"
+    try:
+        members = {*job.pieces["source_path"], *job.notices}
+        files = extract(deb, members, work)
+        for member, target in job.notices.items():
+            data = files[member].read_bytes()
+            replace_file(target, gzip.decompress(data) if member.endswith(".gz") else data)
+        for row in job.pieces.itertuples():
+            file = files[row.source_path]
+            if row.inner_path:
+                file = extract_inner(file, row.inner_path, work)
+            if sha256_of(file) != row.sha256:
+                inner = f", {row.inner_path}" if row.inner_path else ""
+                raise ArchiveError(
+                    f"{deb}: {row.source_path}{inner} is not the piece {row.Index} of the list "
+                    "(its SHA-256 differs); delete the package and run again"
+                )
+            (folder / row.path).parent.mkdir(parents=True, exist_ok=True)
+            file.replace(folder / row.path)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _write_credits(folder: Path, pieces: pd.DataFrame, table: pd.DataFrame) -> None:
+    """Write who made which file, under which licence, and where it comes from."""
+    origin = table[["version", "source", "source_version"]]
+    rows = pieces.join(origin, on="package")[_CREDITS]
+    replace_file(folder / "tracks.csv", rows.to_csv(lineterminator="\n").encode())
 
 
 @dataclass(frozen=True)
@@ -133,7 +496,8 @@ def extract(deb: Path, members: Iterable[str], folder: Path) -> dict[str, Path]:
                     continue
                 stream = archive.extractfile(entry)
                 if stream is not None:
-                    _write(stream, targets[member])
+                    with whole_file(targets[member]) as out:
+                        shutil.copyfileobj(stream, out)
                 missing.discard(member)
                 if not missing:
                     break
@@ -160,8 +524,12 @@ def extract_inner(archive: Path, member: str, folder: Path) -> Path:
     if target.exists():
         return target
     try:
-        with zipfile.ZipFile(archive) as opened, opened.open(member) as stream:
-            _write(stream, target)
+        with (
+            zipfile.ZipFile(archive) as opened,
+            opened.open(member) as stream,
+            whole_file(target) as out,
+        ):
+            shutil.copyfileobj(stream, out)
     except KeyError as error:
         raise ArchiveError(f"{archive}: no file {member} inside.") from error
     except (zipfile.BadZipFile, EOFError) as error:
@@ -172,10 +540,3 @@ def extract_inner(archive: Path, member: str, folder: Path) -> Path:
 def _flat_name(member: str) -> str:
     digest = hashlib.sha256(member.encode()).hexdigest()[:16]
     return digest + Path(member).suffix.lower()
-
-
-def _write(stream: IO[bytes], target: Path) -> None:
-    partial = target.with_name(target.name + ".part")
-    with partial.open("wb") as out:
-        shutil.copyfileobj(stream, out, _CHUNK)
-    partial.replace(target)

@@ -1,27 +1,28 @@
-"""Downloads that survive a bad connection and never leave a wrong file in place.
+"""Downloads that go on after a broken connection, and archives whose checksum was right.
 
-Bytes go to `NAME.part` first. A later try asks the server for the rest only. The file is
-moved to its name after its checksum is right; `NAME.verified` beside it then saves computing
-that again.
+Bytes go to `NAME.part` first. A later try asks the server for the rest only. The file is moved to
+its name when its checksum is right.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import re
 import shutil
 import time
+import zipfile
+import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import requests
 from filelock import FileLock
 from tqdm import tqdm
 
-from musiclib.errors import DownloadError
+from musiclib.errors import ArchiveError, DownloadError
+from musiclib.files import whole_file
 
-_HASH_BYTES = 1 << 20
 _NET_BYTES = 1 << 15  # what a broken connection loses at most
 _PROGRESS_BYTES = 1 << 20
 _MARGIN = 64 << 20  # bytes to leave free on the disk
@@ -43,9 +44,8 @@ def download(
 ) -> Path:
     """Fetch `url` into `target`, resuming a broken download, and verify its checksum.
 
-    A server that ignores the request for a range makes the download start again. A resumed
-    file with a wrong checksum is fetched once more from its start, since its first part may
-    come from an older version of the file.
+    A resumed file with a wrong checksum is fetched once more from its start, since its first part
+    may come from another version of the file.
 
     Args:
         url: Address of the file.
@@ -64,66 +64,28 @@ def download(
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    kind = "sha1" if len(checksum) == 40 else "sha256"
     with FileLock(f"{target}.lock"):
-        if is_verified(target, checksum):
+        if target.exists():
+            if (got := _digest(target, kind)) != checksum:
+                raise DownloadError(
+                    f"{target}: wrong {kind.upper()}: expected {checksum}, got {got}. Delete the "
+                    "file and download it again"
+                )
             return target
-        part = target.with_name(target.name + ".part")
-        resumed = part.exists() and part.stat().st_size > 0
-        _fetch(url, part, retries, backoff_s, timeout_s)
-        kind = _algorithm(checksum)
-        got = file_digest(part, kind)
-        if got != checksum and resumed:
-            part.unlink()
+        resumed = True
+        while resumed:
+            resumed = _size(part) > 0
             _fetch(url, part, retries, backoff_s, timeout_s)
-            got = file_digest(part, kind)
-        if got != checksum:
-            size = part.stat().st_size
+            if (got := _digest(part, kind)) == checksum:
+                part.replace(target)
+                return target
             part.unlink()
-            raise DownloadError(
-                f"{url}: wrong {kind.upper()} ({size} bytes): expected {checksum}, got {got}. "
-                "The file was removed; try again later or from another server"
-            )
-        part.replace(target)
-        _write_stamp(target, checksum)
-    return target
-
-
-def is_verified(path: str | Path, checksum: str) -> bool:
-    """Say whether `path` exists with this checksum; it is computed once and remembered.
-
-    Raises:
-        DownloadError: The file exists and its checksum differs.
-    """
-    path = Path(path)
-    if not path.exists():
-        return False
-    if _read_stamp(path) == {**_identity(path), "checksum": checksum}:
-        return True
-    kind = _algorithm(checksum)
-    got = file_digest(path, kind)
-    if got != checksum:
-        raise DownloadError(
-            f"{path}: wrong {kind.upper()}: expected {checksum}, got {got}. Delete the file and "
-            "download it again"
-        )
-    _write_stamp(path, checksum)
-    return True
-
-
-def file_digest(path: str | Path, algorithm: str) -> str:
-    """Return the `"sha1"` or `"sha256"` of a file as hex digits, with a bar for large files."""
-    path = Path(path)
-    digest = hashlib.new(algorithm, usedforsecurity=False)
-    label = f"{algorithm.upper()} of {path.name}"
-    with path.open("rb") as file, _bar(path.stat().st_size, 0, label) as bar:
-        while chunk := file.read(_HASH_BYTES):
-            digest.update(chunk)
-            bar.update(len(chunk))
-    return digest.hexdigest()
-
-
-def _algorithm(checksum: str) -> str:
-    return "sha1" if len(checksum) == 40 else "sha256"
+    raise DownloadError(
+        f"{url}: wrong {kind.upper()}: expected {checksum}, got {got}. The file was removed; try "
+        "again later or from another server"
+    )
 
 
 def check_space(folder: Path, needed: int, what: str) -> None:
@@ -145,14 +107,8 @@ def _fetch(url: str, part: Path, retries: int, backoff_s: float, timeout_s: floa
     while True:
         before = _size(part)
         try:
-            with requests.Session() as session:
-                _fetch_once(session, url, part, timeout_s)
-            return
-        except (_TryAgainError, requests.RequestException, OSError) as error:
-            if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
-                raise DownloadError(
-                    f"{part}: cannot write: {error}; check the folder's permissions and space"
-                ) from error
+            return _fetch_once(url, part, timeout_s)
+        except (_TryAgainError, requests.RequestException) as error:
             # A long download may break many times; only tries without progress count.
             failures = 1 if _size(part) - before >= _PROGRESS_BYTES else failures + 1
             if failures >= retries:
@@ -161,19 +117,18 @@ def _fetch(url: str, part: Path, retries: int, backoff_s: float, timeout_s: floa
                     f"{_size(part)} bytes are kept in {part}; run the command again to go on"
                 ) from error
             time.sleep(min(60.0, backoff_s * 2 ** (failures - 1)))
+        except OSError as error:
+            raise DownloadError(
+                f"{part}: cannot write: {error}; check the folder's permissions and space"
+            ) from error
 
 
-def _fetch_once(session: requests.Session, url: str, part: Path, timeout_s: float) -> None:
-    have = _size(part)
-    headers = {"Accept-Encoding": "identity"}
-    if have:
-        headers["Range"] = f"bytes={have}-"
-    with session.get(url, headers=headers, stream=True, timeout=timeout_s) as reply:
-        if reply.status_code == 416:
-            if _range_total(reply) == have:
-                return
-            part.unlink()
-            raise _TryAgainError("the part on disk does not fit the server's file")
+def _fetch_once(url: str, part: Path, timeout_s: float) -> None:
+    start = _size(part)
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
+    with requests.get(url, headers=headers, stream=True, timeout=timeout_s) as reply:
+        if start and reply.status_code == 416:
+            return  # there is nothing after the part; its checksum tells whether it is whole
         if reply.status_code in _RETRIED:
             raise _TryAgainError(f"the server answered {reply.status_code} {reply.reason}")
         if reply.status_code not in (200, 206):
@@ -181,17 +136,15 @@ def _fetch_once(session: requests.Session, url: str, part: Path, timeout_s: floa
                 f"{url}: the server answered {reply.status_code} {reply.reason}; "
                 "check the address or name a mirror as base URL"
             )
-        if reply.status_code == 206 and not _starts_at(reply, have):
-            part.unlink(missing_ok=True)
-            raise _TryAgainError("the server sent another range than asked for")
-        start = have if reply.status_code == 206 else 0
-        length = reply.headers.get("Content-Length")
-        total = start + int(length) if length and length.isdigit() else None
+        start = start if reply.status_code == 206 else 0  # not every server knows ranges
+        length = reply.headers.get("Content-Length", "")
+        total = start + int(length) if length.isdigit() else None
+        name = part.name.removesuffix(".part")
         if total is not None:
-            check_space(part.parent, total - start, part.name.removesuffix(".part"))
+            check_space(part.parent, total - start, name)
         with (
             part.open("ab" if start else "wb") as file,
-            _bar(total, start, part.name.removesuffix(".part")) as bar,
+            _bar(total, name, initial=start) as bar,
         ):
             for chunk in reply.iter_content(_NET_BYTES):
                 file.write(chunk)
@@ -202,52 +155,61 @@ def _fetch_once(session: requests.Session, url: str, part: Path, timeout_s: floa
         raise _TryAgainError(f"the connection ended after {_size(part)} of {total} bytes")
 
 
-def _starts_at(reply: requests.Response, start: int) -> bool:
-    found = re.match(r"bytes (\d+)-", reply.headers.get("Content-Range", ""))
-    return found is not None and int(found[1]) == start
+def unpack(archive: Path, folder: Path, wanted: Callable[[str], bool]) -> None:
+    """Unpack the wanted files of a zip archive; go on where a call was cut off.
 
+    The archive's checksum must have been right: names in it are taken as they are.
 
-def _range_total(reply: requests.Response) -> int | None:
-    found = re.match(r"bytes \*/(\d+)$", reply.headers.get("Content-Range", ""))
-    return int(found[1]) if found else None
+    Args:
+        archive: The zip file.
+        folder: Where to unpack. A file that is there with the right size is left alone.
+        wanted: Says of a member's name whether to unpack it.
+
+    Raises:
+        ArchiveError: The archive is damaged, or a file cannot be written.
+        DownloadError: The disk is too full.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            missing = [
+                member
+                for member in opened.infolist()
+                if not member.is_dir()
+                and wanted(member.filename)
+                and _size(folder / member.filename) != member.file_size
+            ]
+            total = sum(member.file_size for member in missing)
+            check_space(folder, total, archive.name)
+            with _bar(total, f"unpacking {archive.name}") as bar:
+                for member in missing:
+                    place = folder / member.filename
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    with opened.open(member) as source, whole_file(place) as file:
+                        shutil.copyfileobj(source, file)
+                    bar.update(member.file_size)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        raise ArchiveError(
+            f"{archive}: cannot be unpacked ({error}); delete it and download it again"
+        ) from error
 
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _bar(total: int | None, initial: int, label: str) -> tqdm:
+def _digest(path: Path, algorithm: str) -> str:
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    with (
+        path.open("rb") as file,
+        _bar(path.stat().st_size, f"{algorithm.upper()} of {path.name}") as bar,
+    ):
+        while chunk := file.read(_PROGRESS_BYTES):
+            digest.update(chunk)
+            bar.update(len(chunk))
+    return digest.hexdigest()
+
+
+def _bar(total: int | None, label: str, initial: int = 0) -> tqdm[Any]:
     # disable=None hides the bar when stderr is not a terminal.
-    return tqdm(
-        total=total,
-        initial=initial,
-        desc=label,
-        unit="B",
-        unit_scale=True,
-        unit_divisor=1024,
-        disable=None,
-        leave=False,
-    )
-
-
-def _stamp_path(path: Path) -> Path:
-    return path.with_name(path.name + ".verified")
-
-
-def _identity(path: Path) -> dict[str, int]:
-    stat = path.stat()
-    return {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-
-
-def _read_stamp(path: Path) -> object:
-    try:
-        return json.loads(_stamp_path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
-def _write_stamp(path: Path, checksum: str) -> None:
-    stamp = _stamp_path(path)
-    temporary = stamp.with_name(f"{stamp.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps({**_identity(path), "checksum": checksum}), encoding="utf-8")
-    temporary.replace(stamp)
+    scale: dict[str, Any] = {"unit": "B", "unit_scale": True, "unit_divisor": 1024}
+    return tqdm(total=total, initial=initial, desc=label, disable=None, leave=False, **scale)

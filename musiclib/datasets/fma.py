@@ -13,17 +13,15 @@ from __future__ import annotations
 import csv
 import os
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
-from musiclib.datasets.archives import Limits, extract_zip
 from musiclib.datasets.bundled import DATA_VARIABLE
-from musiclib.datasets.download import download
+from musiclib.datasets.download import download, unpack
 from musiclib.datasets.splits import VALIDATION_FRACTION, shared_artists, split_tracks
-from musiclib.datasets.table import UNKNOWN, skipped_table
-from musiclib.datasets.tracks import Dataset
+from musiclib.datasets.tracks import UNKNOWN, Dataset, skipped_table
 from musiclib.errors import DatasetError
 
 BASE_URL = "https://os.unil.cloud.switch.ch/fma"
@@ -31,39 +29,24 @@ URL_VARIABLE = "MUSICLIB_FMA_URL"
 CLIP_SECONDS = 30.0
 
 
-@dataclass(frozen=True)
-class Archive:
+class Archive(NamedTuple):
     """An official archive.
 
     Attributes:
-        file: File name on the server.
         sha1: SHA1 as published by the authors.
         size: Size for a reader.
-        limit_bytes: Largest unpacked size that is accepted.
     """
 
-    file: str
     sha1: str
     size: str
-    limit_bytes: int
 
 
 ARCHIVES: dict[str, Archive] = {
-    "fma_metadata": Archive(
-        "fma_metadata.zip", "f0df49ffe5f2a6008d7dc83c6915b31835dfe733", "342 MiB", 4 << 30
-    ),
-    "fma_small": Archive(
-        "fma_small.zip", "ade154f733639d52e35e32f5593efe5be76c6d70", "7.2 GiB", 16 << 30
-    ),
-    "fma_medium": Archive(
-        "fma_medium.zip", "c67b69ea232021025fca9231fc1c7c1a063ab50b", "22 GiB", 48 << 30
-    ),
-    "fma_large": Archive(
-        "fma_large.zip", "497109f4dd721066b5ce5e5f250ec604dc78939e", "93 GiB", 192 << 30
-    ),
-    "fma_full": Archive(
-        "fma_full.zip", "0f0ace23fbe9ba30ecb7e95f763e435ea802b8ab", "879 GiB", 2 << 40
-    ),
+    "fma_metadata": Archive("f0df49ffe5f2a6008d7dc83c6915b31835dfe733", "342 MiB"),
+    "fma_small": Archive("ade154f733639d52e35e32f5593efe5be76c6d70", "7.2 GiB"),
+    "fma_medium": Archive("c67b69ea232021025fca9231fc1c7c1a063ab50b", "22 GiB"),
+    "fma_large": Archive("497109f4dd721066b5ce5e5f250ec604dc78939e", "93 GiB"),
+    "fma_full": Archive("0f0ace23fbe9ba30ecb7e95f763e435ea802b8ab", "879 GiB"),
 }
 DESCRIPTIONS = {
     "fma_small": "Free Music Archive: 8,000 clips of 30 s, 8 balanced genres",
@@ -111,7 +94,7 @@ def download_fma(
     Raises:
         DatasetError: The name is unknown.
         DownloadError: The download failed or its checksum is wrong.
-        ArchiveError: An archive is damaged or unsafe.
+        ArchiveError: An archive is damaged.
     """
     if name not in DESCRIPTIONS:
         raise DatasetError(f"{name!r} cannot be downloaded; choose one of {sorted(DESCRIPTIONS)}")
@@ -119,17 +102,11 @@ def download_fma(
     root = Path(root)
     wanted = {f"fma_metadata/{file}" for file in _METADATA_FILES}
     for part in ("fma_metadata", name):
-        archive = ARCHIVES[part]
-        zipped = download(f"{base}/{archive.file}", root / archive.file, archive.sha1)
-        extract_zip(
-            zipped,
-            root,
-            Limits(archive.limit_bytes),
-            wanted=wanted.__contains__ if part == "fma_metadata" else _is_audio,
-        )
+        file = f"{part}.zip"
+        zipped = download(f"{base}/{file}", root / file, ARCHIVES[part].sha1)
+        unpack(zipped, root, wanted.__contains__ if part == "fma_metadata" else _is_audio)
         if not keep_archives:
             zipped.unlink()
-            zipped.with_name(zipped.name + ".verified").unlink(missing_ok=True)
     return root / name
 
 

@@ -14,8 +14,7 @@ from tqdm import tqdm
 
 from musiclib import audio
 from musiclib.datasets.splits import VALIDATION_FRACTION, split_tracks
-from musiclib.datasets.table import UNKNOWN, skipped_table
-from musiclib.datasets.tracks import Dataset
+from musiclib.datasets.tracks import UNKNOWN, Dataset, skipped_table
 from musiclib.errors import AudioError, DatasetError
 
 SUFFIXES = frozenset(

@@ -10,16 +10,90 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from musiclib import audio
 from musiclib.audio import HOUSE_RATE, FloatArray
-from musiclib.datasets.building import build_cache
-from musiclib.datasets.cache import AudioCache
-from musiclib.datasets.table import SPLITS, Split, empty_skipped, validate_tracks
+from musiclib.datasets.cache import AudioCache, build_cache
 from musiclib.errors import AudioError, DatasetError
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+UNKNOWN = "unknown"
+"""The value of a genre, artist or licence that is not known."""
+
+COLUMNS = (
+    "path",
+    "genre",
+    "artist",
+    "artist_group",
+    "title",
+    "licence",
+    "split",
+    "duration_s",
+)
+"""Columns that every tracks table has; a data set may add its own after them."""
+
+
+def empty_skipped() -> pd.DataFrame:
+    """Return a skipped table without rows: index `track_id`, columns `path` and `reason`."""
+    return skipped_table([])
+
+
+def skipped_table(rows: Sequence[tuple[str, str, str]]) -> pd.DataFrame:
+    """Return the skipped table of `(track_id, path, reason)` rows."""
+    table = pd.DataFrame(list(rows), columns=["track_id", "path", "reason"], dtype=object)
+    return table.set_index("track_id").sort_index()
+
+
+def validate_tracks(tracks: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Check a tracks table and return it with the common columns first.
+
+    Args:
+        tracks: Table with index `track_id` and at least `COLUMNS`.
+        source: Name of the data set or file, for the messages.
+
+    Raises:
+        DatasetError: A column is missing, a track or its path is listed twice, a value is
+            empty, a split has an unknown name, or a path leaves the data set's folder.
+    """
+    missing = [name for name in COLUMNS if name not in tracks.columns]
+    if missing:
+        raise DatasetError(
+            f"{source}: the tracks table lacks the column(s) {', '.join(missing)}; "
+            "restore the table from its source"
+        )
+    tracks = tracks.copy()
+    tracks.index = pd.Index(tracks.index.astype(str), name="track_id", dtype=object)
+    for name, values in (("track_id", tracks.index.to_series()), ("path", tracks["path"])):
+        if values.duplicated().any():
+            raise DatasetError(
+                f"{source}: {name} {values[values.duplicated()].iloc[0]!r} is listed twice; "
+                "keep one row of each track"
+            )
+    for name in COLUMNS[:-1]:
+        empty = tracks[name].isna() | (tracks[name].astype(str) == "")
+        if empty.any():
+            raise DatasetError(
+                f"{source}: track {tracks.index[empty][0]!r} has no {name}; fill it in "
+                f"(use {UNKNOWN!r} for what is not known)"
+            )
+        tracks[name] = tracks[name].astype(str).astype(object)
+    tracks["duration_s"] = pd.to_numeric(tracks["duration_s"], errors="coerce").astype(float)
+    strange = sorted(set(tracks["split"]) - set(SPLITS))
+    if strange:
+        raise DatasetError(f"{source}: unknown split {strange[0]!r}; use one of {SPLITS}")
+    for path in tracks["path"]:
+        if Path(path).is_absolute() or ".." in Path(path).parts:
+            raise DatasetError(
+                f"{source}: the path {path!r} leaves the data set's folder; "
+                "paths are relative to that folder"
+            )
+    extra = [name for name in tracks.columns if name not in COLUMNS]
+    return tracks[[*COLUMNS, *extra]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,7 +299,7 @@ class Dataset:
     ) -> AudioCache:
         """Decode what is not decoded yet and return the memory-mapped audio of these tracks.
 
-        See `musiclib.datasets.building.build_cache`.
+        See `musiclib.datasets.cache.build_cache`.
         """
         return build_cache(self, sample_rate, workers=workers, retry_failures=retry_failures)
 

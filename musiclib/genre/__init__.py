@@ -5,30 +5,12 @@ every track once, by what never heard its artist; `musiclib.genre.networks` lear
 classifier of statistics.
 """
 
-from musiclib.genre.crossval import (
-    Features,
-    balanced_accuracy,
-    balanced_interval,
-    classifier,
-    compare,
-    cross_validate,
-    deal,
-    hits,
-    predict,
-    predict_fold,
-    scores,
-)
+from musiclib.genre.crossval import balanced_interval, compare, cross_validate, hits, scores
 
 __all__ = [
-    "Features",
-    "balanced_accuracy",
     "balanced_interval",
-    "classifier",
     "compare",
     "cross_validate",
-    "deal",
     "hits",
-    "predict",
-    "predict_fold",
     "scores",
 ]

@@ -15,10 +15,10 @@ from torch.nn import functional as F
 
 from musiclib.errors import DatasetError, TrainingError
 from musiclib.latents import AutoencoderLatents, Sequences, Source, track_pieces
-from musiclib.latents.sources import channel_statistics, frames_in
+from musiclib.latents.sequences import channel_statistics, frames_in
 from musiclib.models.genre import LatentClassifier, Pooling, SequenceClassifier, SpectrogramCnn
 from musiclib.training import TrainConfig
-from musiclib.training.fabric import make_fabric, repeatable
+from musiclib.training.loop import make_fabric, repeatable
 
 _PREDICTED_TOGETHER: Final = 32
 

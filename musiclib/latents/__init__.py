@@ -6,19 +6,27 @@ found["track"]                                    # (C, L)
 table = pooled(found, seconds=3.0)                # a vector for each piece
 """
 
-from musiclib.latents.bands import Bands, Filterbank, fit_filterbank
-from musiclib.latents.coded import CodedFrames, band_values
-from musiclib.latents.pooling import MEAN_STD, RICH, Pooled, Statistic, pooled
+from musiclib.latents.pooling import MEAN_STD, RICH, Pooled, pooled
 from musiclib.latents.representations import (
     AutoencoderLatents,
+    CodedFrames,
+    LogMel,
+    Mfcc,
     QuantisedLatents,
     RandomLatents,
     Representation,
+    band_values,
 )
-from musiclib.latents.samples import TrackSamples, samples
-from musiclib.latents.sequences import Sequences, sequences, track_pieces
-from musiclib.latents.sources import Held, Source
-from musiclib.latents.spectral import LogMel, Mfcc
+from musiclib.latents.sequences import (
+    Bands,
+    Held,
+    Sequences,
+    Source,
+    fit_filterbank,
+    samples,
+    sequences,
+    track_pieces,
+)
 
 __all__ = [
     "MEAN_STD",
@@ -26,7 +34,6 @@ __all__ = [
     "AutoencoderLatents",
     "Bands",
     "CodedFrames",
-    "Filterbank",
     "Held",
     "LogMel",
     "Mfcc",
@@ -36,8 +43,6 @@ __all__ = [
     "Representation",
     "Sequences",
     "Source",
-    "Statistic",
-    "TrackSamples",
     "band_values",
     "fit_filterbank",
     "pooled",

@@ -1,18 +1,23 @@
-"""Pieces of tracks as single vectors: statistics of a sequence over time."""
+"""Pieces of tracks as single vectors, and what a linear map can read off them.
+
+A probe does not ask whether a space looks tidy. It asks whether a known fact of the sound can be
+computed from a vector, and how exactly (Alain and Bengio, 2016), judged on artists that it has not
+heard.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from musiclib.audio import FloatArray
-from musiclib.latents.sequences import track_pieces
-from musiclib.latents.sources import Source
+from musiclib.latents.quality import distances, same_nearest
+from musiclib.latents.sequences import Source, track_pieces
 from musiclib.models.genre import lags_at
 
 Statistic = Literal["mean", "std", "logstd", "changes"]
@@ -107,3 +112,121 @@ def _change(piece: FloatArray, lag: int) -> FloatArray:
         return np.full(len(piece), np.log(_FLOOR), np.float32)
     change: FloatArray = np.log((piece[:, lag:] - piece[:, :-lag]).std(axis=1) + _FLOOR)
     return change
+
+
+Array = npt.NDArray[np.float64]
+Labels = Sequence[Any] | npt.NDArray[Any]
+ALPHAS: Final = tuple(10.0**power for power in range(-1, 7))
+FOLDS: Final = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """Predictions of a ridge regression.
+
+    Attributes:
+        predicted: For the test points, `(M, T)`.
+        baseline: Mean of the training points, `(T,)`: what a predictor says that knows nothing.
+        alphas: Strength of the penalty for each target, `(T,)`.
+    """
+
+    predicted: Array
+    baseline: Array
+    alphas: Array
+
+
+def ridge_probe(
+    training: npt.ArrayLike, truth: npt.ArrayLike, groups: Labels, test: npt.ArrayLike
+) -> Probe:
+    """Fit a ridge regression for each target and predict it for other points.
+
+    The penalty is chosen for each target by cross-validation over the groups of training points.
+
+    Args:
+        training: Vectors of the training points, `(N, D)`.
+        truth: Their targets, `(N, T)`, finite.
+        groups: Artists of the training points, `(N,)`; none is in two folds.
+        test: Vectors of the test points, `(M, D)`.
+
+    Returns:
+        The predictions.
+    """
+    from sklearn.linear_model import Ridge
+    from sklearn.preprocessing import StandardScaler
+
+    given, asked = (np.asarray(values, dtype=np.float64) for values in (training, test))
+    scaler = StandardScaler().fit(given)
+    x, wanted = scaler.transform(given), np.asarray(truth, dtype=np.float64)
+    centre, spread = wanted.mean(axis=0), np.maximum(wanted.std(axis=0), 1e-9)
+    y = (wanted - centre) / spread
+    alphas = _best_alphas(x, y, np.asarray(groups))
+    fitted = Ridge(alpha=alphas, solver="cholesky").fit(x, y)
+    predicted = fitted.predict(scaler.transform(asked)).reshape(-1, y.shape[1])
+    return Probe(predicted * spread + centre, centre, alphas)
+
+
+def _best_alphas(x: Array, y: Array, groups: npt.NDArray[Any]) -> Array:
+    from sklearn.linear_model import Ridge
+    from sklearn.model_selection import GroupKFold
+
+    folds = min(FOLDS, len(np.unique(groups)))
+    scaled = np.array(ALPHAS) * len(x) / 1000
+    if folds < 2:  # nothing to choose by: a middling penalty
+        return np.full(y.shape[1], scaled[len(scaled) // 2])
+    errors = np.zeros((len(scaled), y.shape[1]))
+    for fitted, held in GroupKFold(folds).split(x, groups=groups):
+        for number, alpha in enumerate(scaled):
+            model = Ridge(alpha=alpha, solver="cholesky").fit(x[fitted], y[fitted])
+            guess = model.predict(x[held]).reshape(len(held), -1)
+            errors[number] += np.square(guess - y[held]).sum(axis=0)
+    best: Array = scaled[errors.argmin(axis=0)]
+    return best
+
+
+def tempo_hits(
+    truth_bpm: npt.ArrayLike, predicted_bpm: npt.ArrayLike, tolerance: float = 0.04
+) -> Array:
+    """Whether tempi agree within a tolerance, octave errors allowed (Gouyon et al., 2006).
+
+    Args:
+        truth_bpm: Beats a minute, `(M,)`.
+        predicted_bpm: The same, `(M,)`.
+        tolerance: Relative.
+
+    Returns:
+        1 or 0 for each, `(M,)`. Half, double, a third and three times the tempo count as right.
+    """
+    ratio = np.asarray(predicted_bpm, dtype=np.float64) / np.asarray(truth_bpm, dtype=np.float64)
+    factors = np.array([1 / 3, 1 / 2, 1.0, 2.0, 3.0])
+    near = np.abs(ratio[:, None] / factors - 1.0) <= tolerance
+    hits: Array = near.any(axis=1).astype(np.float64)
+    return hits
+
+
+def identified(
+    values: npt.ArrayLike,
+    tracks: Labels,
+    starts_s: npt.ArrayLike,
+    apart_s: float,
+    labels: Labels,
+) -> tuple[Array, Array]:
+    """Return whether the nearest other piece has the same label, all columns weighing the same.
+
+    Args:
+        values: Vectors of pieces, `(N, D)`, whose columns are standardised here.
+        tracks: Track of each piece, `(N,)`.
+        starts_s: Where each piece starts in its track, in seconds, `(N,)`.
+        apart_s: Pieces of one track count only if their starts are further apart than this;
+            infinity: none of them counts.
+        labels: What is to be found: the track itself, its artist, or its soundtrack.
+
+    Returns:
+        1 or 0 for each piece, and the share that a blind choice would have, `(N,)` each; NaN where
+        no piece that counts has the label.
+    """
+    names, places = np.asarray(tracks), np.asarray(starts_s, dtype=np.float64)
+    close = np.abs(np.subtract.outer(places, places)) <= apart_s
+    allowed = ~(np.equal.outer(names, names) & close)
+    vectors = np.asarray(values)
+    standard = (vectors - vectors.mean(axis=0)) / (vectors.std(axis=0) + 1e-9)
+    return same_nearest(distances(standard), labels, allowed)

@@ -1,12 +1,13 @@
 """What a classifier may be shown of a track: sequences of numbers, one column a frame.
 
 Each representation turns mono audio into an array `(C, L)`. The latents of an autoencoder are one
-kind. Log-mel spectra and MFCCs, the usual input of genre recognition, are the others, so that all
-can be put to the same test.
+kind, what a file of Melic holds is another. Log-mel spectra and MFCCs, the usual input of genre
+recognition, are the others, so that all can be put to the same test.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from abc import ABC, abstractmethod
@@ -14,12 +15,18 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
+import numpy as np
 import torch
 
-from musiclib.audio import FloatArray
+from musiclib.audio import HOUSE_RATE, FloatArray
 from musiclib.codecs.latent import AutoencoderCodec
+from musiclib.codecs.melic import MelicCodec, Model
+from musiclib.codecs.melic.analysis import blocks
 from musiclib.dependencies import code_digest
-from musiclib.models import Autoencoder, as_autoencoder
+from musiclib.errors import ModelError
+from musiclib.mdct import SIZE
+from musiclib.models import PEAK, Autoencoder, as_autoencoder
+from musiclib.models.transform import EDGES, N_BANDS, Frames, Setting, smoothing_of_gain
 from musiclib.training import Checkpoint
 
 
@@ -220,3 +227,215 @@ class QuantisedLatents(AutoencoderLatents):
     def __call__(self, audio: FloatArray) -> FloatArray:
         """Write a file and read its latents back, `(N,)` to `(C, L)`."""
         return self.codec.decode_latents(self.codec.encode(audio, self.sample_rate))
+
+
+MEL_FLOOR = 1e-6
+
+
+class Framed(Representation):
+    """A representation whose rate and hop length are settings.
+
+    Attributes:
+        rate: Sampling rate in Hz.
+        hop_length: Distance between frames in samples.
+    """
+
+    rate: int
+    hop_length: int
+
+    @property
+    def sample_rate(self) -> int:
+        """As configured."""
+        return self.rate
+
+    @property
+    def hop(self) -> int:
+        """As configured."""
+        return self.hop_length
+
+
+@dataclass(frozen=True)
+class LogMel(Framed):
+    """Log-mel spectrogram in nepers of power, of clips with a peak of 0.3.
+
+    Attributes:
+        bands: Number of mel bands.
+        n_fft: Length of the STFT's window in samples.
+        hop_length: Distance between frames in samples.
+        rate: Sampling rate in Hz.
+    """
+
+    bands: int = 64
+    n_fft: int = 1024
+    hop_length: int = 512
+    rate: int = HOUSE_RATE
+
+    name = "log-mel"
+    label = "log-mel spectrogram"
+
+    @property
+    def channels(self) -> int:
+        """Mel bands."""
+        return self.bands
+
+    def settings(self) -> dict[str, Any]:
+        """All attributes."""
+        return {**dataclasses.asdict(self), "floor": MEL_FLOOR}
+
+    def __call__(self, audio: FloatArray) -> FloatArray:
+        """Return `ln(mel power + 1e-6)`, `(N,)` to `(bands, L)`."""
+        import librosa
+
+        power = librosa.feature.melspectrogram(
+            y=levelled(audio),
+            sr=self.rate,
+            n_fft=self.n_fft,
+            hop_length=self.hop_length,
+            n_mels=self.bands,
+        )
+        logs: FloatArray = np.log(power + MEL_FLOOR).astype(np.float32)
+        return logs
+
+
+@dataclass(frozen=True)
+class Mfcc(Framed):
+    """Mel-frequency cepstral coefficients as librosa computes them: 20, of windows of 2048 samples.
+
+    These are the features of FMA's baselines (Defferrard et al., "FMA: A dataset for music
+    analysis", ISMIR 2017, section 5).
+
+    Attributes:
+        coefficients: Number of coefficients.
+        n_fft: Length of the STFT's window in samples.
+        hop_length: Distance between frames in samples.
+        rate: Sampling rate in Hz.
+    """
+
+    coefficients: int = 20
+    n_fft: int = 2048
+    hop_length: int = 512
+    rate: int = HOUSE_RATE
+
+    name = "mfcc"
+    label = "MFCC"
+
+    @property
+    def channels(self) -> int:
+        """Coefficients."""
+        return self.coefficients
+
+    def settings(self) -> dict[str, Any]:
+        """All attributes."""
+        return dataclasses.asdict(self)
+
+    def __call__(self, audio: FloatArray) -> FloatArray:
+        """Return coefficients `(N,)` to `(coefficients, L)`."""
+        import librosa
+
+        found: FloatArray = librosa.feature.mfcc(
+            y=levelled(audio),
+            sr=self.rate,
+            n_mfcc=self.coefficients,
+            n_fft=self.n_fft,
+            hop_length=self.hop_length,
+        ).astype(np.float32)
+        return found
+
+
+def levelled(audio: FloatArray) -> FloatArray:
+    """Bring the peak of a clip `(N,)` to 0.3, as the autoencoders do; silence stays silent."""
+    return audio * np.float32(peak_gain(audio))
+
+
+@dataclass(frozen=True)
+class CodedFrames(Representation):
+    """The whole numbers of an `.mlc` file, band by band, of clips with a peak of 0.3.
+
+    A frame has the level of each of the 20 bands, in steps of 3 dB, and for each band the
+    logarithm of how large its quantised coefficients are. The quantiser's step follows the levels,
+    so the second twenty tell how far the energy of a band stands out in single coefficients: much
+    for a tone, little for noise.
+
+    Attributes:
+        gain: Size of the quantiser's steps, 0 (finest) to 255, the same for all clips.
+    """
+
+    gain: int
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The codec and its gain."""
+        return f"coded-gain{self.gain}"
+
+    @property
+    def label(self) -> str:  # type: ignore[override]
+        """The codec and its gain."""
+        return f"Melic, gain {self.gain}"
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate of the codec in Hz."""
+        return HOUSE_RATE
+
+    @property
+    def hop(self) -> int:
+        """Samples between frames."""
+        return SIZE
+
+    @property
+    def channels(self) -> int:
+        """Two values for each band."""
+        return 2 * N_BANDS
+
+    def settings(self) -> dict[str, Any]:
+        """All that the codec is told."""
+        return dataclasses.asdict(Setting(self.gain))
+
+    def file(self, audio: FloatArray, model: Model | None = None) -> bytes:
+        """Return the `.mlc` file of a clip `(N,)`, which holds what `frames` returns.
+
+        Args:
+            audio: The clip; its peak is brought to 0.3.
+            model: Tables of the entropy coder; by default the shipped ones.
+        """
+        codec = MelicCodec(gain=self.gain, restore=False, model=model)
+        return codec.encode(levelled(audio), HOUSE_RATE)
+
+    def frames(self, audio: FloatArray) -> Frames:
+        """Return the whole numbers that the file of a clip `(N,)` holds.
+
+        They are chosen in blocks, as the codec does it. The entropy coder loses nothing, so there
+        is no need to write the file and read it.
+        """
+        setting, levels, values = Setting(self.gain), [], []
+        for block in blocks([levelled(audio)[None]]):
+            levels.append(block.levels(smoothing_of_gain(setting.gain))[0])
+            values.append(block.values(levels[-1][None], setting.gain, setting.dead_zone)[0])
+        return Frames(np.concatenate(levels), np.concatenate(values))
+
+    def __call__(self, audio: FloatArray) -> FloatArray:
+        """Return levels and sizes of a clip, `(N,)` to `(40, L)`."""
+        return band_values(self.frames(audio))
+
+
+def band_values(frames: Frames) -> FloatArray:
+    """Return the levels of bands, and `ln(1 + mean size of the values)` of each, `(40, T)`.
+
+    Args:
+        frames: Levels `(T, 20)` and values `(T, 256)`.
+    """
+    sizes = np.add.reduceat(np.abs(frames.values), EDGES[:-1], axis=1) / np.diff(EDGES)
+    both = np.concatenate([frames.levels, np.log1p(sizes)], axis=1)
+    return np.ascontiguousarray(both.T, np.float32)
+
+
+def peak_gain(audio: FloatArray) -> float:
+    """Return the gain that brings the peak of a clip `(N,)` to 0.3; that of silence is 1.
+
+    Raises:
+        ModelError: The audio holds NaN or infinity.
+    """
+    peak = float(np.abs(audio).max(initial=0.0))
+    if not np.isfinite(peak):
+        raise ModelError("The audio holds NaN or infinity; decode it again")
+    return PEAK / peak if peak > 0.0 else 1.0

@@ -1,24 +1,126 @@
-"""The sequences of a whole data set, computed once and kept on disk."""
+"""The sequences of a whole data set: computed once and kept on disk, in memory, or plain samples.
+
+Sequences that swing, such as the latents of a model of samples, get a filterbank of their own. The
+mean of a swinging value is zero, whatever it stands for, so statistics of it say next to nothing.
+What can be heard lies in how much it swings, and how fast. A spectrogram would show that. Here its
+place is taken by the principal components of short windows, which for stationary sounds are
+sinusoids in all but name (Jolliffe, "Principal Component Analysis", 2nd edition 2002, section
+12.3): nothing is told which frequencies there are.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from numpy.lib.stride_tricks import sliding_window_view
 from tqdm import tqdm
 
 from musiclib.audio import FloatArray
 from musiclib.datasets import AudioCache, Dataset, cache_root
 from musiclib.errors import DatasetError
 from musiclib.files import replace_file
-from musiclib.latents.representations import Derived, Representation
-from musiclib.latents.sources import Source, frames_in
+from musiclib.latents.representations import Derived, Representation, peak_gain
+
+
+class Source(Protocol):
+    """Tracks as sequences of frames."""
+
+    @property
+    def tracks(self) -> pd.DataFrame:
+        """The tracks table; index `track_id`."""
+
+    @property
+    def name(self) -> str:
+        """Short name."""
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames in a second."""
+
+    @property
+    def channels(self) -> int:
+        """Values in a frame."""
+
+    def __contains__(self, track_id: object) -> bool:
+        """Whether there is something to read of a track."""
+
+    def length(self, track_id: str) -> int:
+        """Number of frames of a track."""
+
+    def piece(self, track_id: str, start: int, length: int) -> FloatArray:
+        """Frames `start` to `start + length` of a track, `(C, length)`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """Sequences in memory.
+
+    Attributes:
+        tracks: The tracks table; index `track_id`.
+        values: Sequence of each track, `(C, L)`; as many channels for all.
+        frame_rate: Frames in a second.
+        name: Short name.
+    """
+
+    tracks: pd.DataFrame
+    values: Mapping[str, FloatArray]
+    frame_rate: float
+    name: str
+
+    @property
+    def channels(self) -> int:
+        """Values in a frame."""
+        return len(next(iter(self.values.values())))
+
+    def __contains__(self, track_id: object) -> bool:
+        return track_id in self.values
+
+    def length(self, track_id: str) -> int:
+        """Return the number of frames of a track."""
+        frames: int = self.values[track_id].shape[1]
+        return frames
+
+    def piece(self, track_id: str, start: int, length: int) -> FloatArray:
+        """Return frames `start` to `start + length` of a track, `(C, length)`."""
+        return self.values[track_id][:, start : start + length]
+
+
+def frames_in(source: Source, seconds: float) -> int:
+    """Return the number of frames, at least one, in a piece of `seconds`."""
+    return max(1, math.floor(seconds * source.frame_rate + 1e-6))
+
+
+def channel_statistics(
+    source: Source, tracks: Sequence[str]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return mean and standard deviation of each channel over tracks, two arrays `(C,)`.
+
+    Tracks that the source lacks are left out. A channel that never moves has a deviation of 1e-5.
+
+    Raises:
+        DatasetError: There is no frame to take them of.
+    """
+    total, squares, count = np.zeros(source.channels), np.zeros(source.channels), 0
+    for name in tracks:
+        if name in source:
+            values = source.piece(name, 0, source.length(name)).astype(np.float64)
+            total += values.sum(axis=1)
+            squares += np.square(values).sum(axis=1)
+            count += values.shape[1]
+    if count == 0:
+        raise DatasetError("none of the training tracks can be read")
+    mean = total / count
+    return mean, np.sqrt(np.maximum(squares / count - mean**2, 1e-10))
+
 
 MEMORY_BYTES = 1 << 30
 """Sequences up to this size together stay in memory; the others are read when asked for."""
@@ -192,3 +294,185 @@ def track_pieces(
         yield 0, found.piece(track_id, 0, available)
     for number in range(available // length):
         yield number * length, found.piece(track_id, number * length, length)
+
+
+@dataclass(frozen=True, eq=False)
+class TrackSamples:
+    """The samples of a data set's tracks, each brought to a peak of 0.3.
+
+    Attributes:
+        tracks: The tracks table, without tracks that have no audio; index `track_id`.
+        cache: Their audio.
+    """
+
+    tracks: pd.DataFrame
+    cache: AudioCache
+    _gains: dict[str, float] = field(default_factory=dict, repr=False)
+
+    channels = 1
+
+    @property
+    def name(self) -> str:
+        """Short name."""
+        return f"samples-{self.cache.sample_rate}"
+
+    @property
+    def frame_rate(self) -> float:
+        """Sampling rate in Hz: a frame is a sample."""
+        return float(self.cache.sample_rate)
+
+    def __contains__(self, track_id: object) -> bool:
+        return track_id in self.tracks.index
+
+    def length(self, track_id: str) -> int:
+        """Return the number of samples of a track."""
+        return self.cache.length(track_id)
+
+    def piece(self, track_id: str, start: int, length: int) -> FloatArray:
+        """Return samples `start` to `start + length` of a track, `(1, length)`."""
+        stop = min(start + length, self.length(track_id))
+        samples = self.cache.segment(track_id, start, stop - start)
+        return samples[None] * np.float32(self._gain(track_id))
+
+    def _gain(self, track_id: str) -> float:
+        # The peak of the whole track, as for its latents.
+        if track_id not in self._gains:
+            self._gains[track_id] = peak_gain(self.cache.audio(track_id))
+        return self._gains[track_id]
+
+
+def samples(dataset: Dataset, sample_rate: int) -> TrackSamples:
+    """Return the tracks of a data set as samples.
+
+    Args:
+        dataset: The tracks.
+        sample_rate: In Hz.
+
+    Raises:
+        DatasetError: No track can be decoded.
+    """
+    cache = dataset.cache(sample_rate)
+    there = [track_id in cache and cache.length(track_id) > 0 for track_id in dataset.tracks.index]
+    if not any(there):
+        raise DatasetError(f"no track of {dataset.name} can be decoded; see its cache's .failures")
+    return TrackSamples(dataset.tracks[there], cache)
+
+
+WINDOW: Final = 8
+STRIDE: Final = 2
+SHRINK: Final = 4
+BANDS: Final = 64
+BAND_FLOOR: Final = 1e-2
+"""Added to energies before the logarithm, where their mean over all directions is 1."""
+
+
+@dataclass(frozen=True, eq=False)
+class Filterbank:
+    """Principal directions of windows of a sequence.
+
+    Attributes:
+        mean: Mean of each channel, `(C,)`.
+        spread: Standard deviation of each channel, `(C,)`.
+        kernels: A direction in each row, `(bands, C, WINDOW)`, of length 1.
+    """
+
+    mean: FloatArray
+    spread: FloatArray
+    kernels: FloatArray
+
+    @property
+    def digest(self) -> str:
+        """Digest of all numbers."""
+        total = hashlib.sha256()
+        for array in (self.mean, self.spread, self.kernels):
+            total.update(np.ascontiguousarray(array).tobytes())
+        return total.hexdigest()
+
+
+def fit_filterbank(found: Source, tracks: Sequence[str], bands: int = BANDS) -> Filterbank:
+    """Find the principal directions of windows of some tracks' sequences.
+
+    Args:
+        found: The sequences.
+        tracks: Tracks to learn from; those that are shorter than a window are left out.
+        bands: Number of directions, at most.
+
+    Raises:
+        DatasetError: No track is long enough.
+    """
+    usable = [n for n in tracks if n in found and found.length(n) >= WINDOW]
+    if not usable:
+        raise DatasetError(f"{found.name}: no track is long enough for a filterbank; add music")
+    channels = found.channels
+    mean, spread = channel_statistics(found, usable)
+    products = np.zeros((channels * WINDOW, channels * WINDOW))
+    for name in usable:
+        values = (found.piece(name, 0, found.length(name)) - mean[:, None]) / spread[:, None]
+        windows = _windows(values.astype(np.float32), 3)
+        products += windows.T @ windows / len(windows)  # each track counts the same
+    _, vectors = np.linalg.eigh(products)
+    best = vectors[:, ::-1][:, : min(bands, channels * WINDOW)].T
+    kernels = best.reshape(-1, channels, WINDOW).astype(np.float32)
+    return Filterbank(mean.astype(np.float32), spread.astype(np.float32), kernels)
+
+
+@dataclass(frozen=True, eq=False)
+class Bands(Derived):
+    """Log energies of a sequence in the bands of a filterbank.
+
+    Attributes:
+        of: The sequence.
+        filterbank: Its bands, learned without labels.
+    """
+
+    of: Representation
+    filterbank: Filterbank
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Name of the sequence, marked."""
+        return f"{self.of.name}-bands"
+
+    @property
+    def label(self) -> str:  # type: ignore[override]
+        """Label of the sequence, marked."""
+        return f"{self.of.label}, bands"
+
+    @property
+    def sample_rate(self) -> int:
+        """As the sequence's."""
+        return self.of.sample_rate
+
+    @property
+    def hop(self) -> int:
+        """Samples of audio for a frame of energies."""
+        return self.of.hop * STRIDE * SHRINK
+
+    @property
+    def channels(self) -> int:
+        """Number of bands."""
+        return len(self.filterbank.kernels)
+
+    def settings(self) -> dict[str, Any]:
+        """The sequence and the filterbank."""
+        sizes = [WINDOW, STRIDE, SHRINK, BAND_FLOOR]
+        return {"of": self.of.key, "filterbank": self.filterbank.digest, "sizes": sizes}
+
+    def transform(self, sequence: FloatArray) -> FloatArray:
+        """Turn `(C, L)` into natural logarithms of energies `(bands, L')`."""
+        bank = self.filterbank
+        normal = (sequence - bank.mean[:, None]) / bank.spread[:, None]
+        short = max(0, WINDOW - normal.shape[1])
+        windows = _windows(np.pad(normal, ((0, 0), (0, short))).astype(np.float32), STRIDE)
+        energies = np.square(windows @ bank.kernels.reshape(len(bank.kernels), -1).T)
+        shrink = min(SHRINK, len(energies))
+        count = len(energies) // shrink
+        means = energies[: count * shrink].reshape(count, shrink, -1).mean(axis=1)
+        logs: FloatArray = np.log(means + BAND_FLOOR).T.astype(np.float32)
+        return logs
+
+
+def _windows(values: FloatArray, stride: int) -> npt.NDArray[np.float32]:
+    """Return windows as rows, `(n, C * WINDOW)`."""
+    cut = sliding_window_view(values, WINDOW, axis=1)[:, ::stride]
+    return np.ascontiguousarray(cut.transpose(1, 0, 2)).reshape(cut.shape[1], -1)

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from matplotlib.ticker import MaxNLocator
 
 from musiclib.audio import FloatArray, loudness_lufs, validate
-from musiclib.audio.loudness import BLOCK_SECONDS
+from musiclib.audio.samples import BLOCK_SECONDS
 from musiclib.errors import AudioError
 from musiclib.listen.player import Rendered
 from musiclib.listen.sounds import (

@@ -1,7 +1,7 @@
 """Distances between spectra, which ignore phase, and between waveforms, which hear every shift.
 
 They are diagnostics: they show what a codec does to a signal, and none of them is a measure of how
-good it sounds.
+good it sounds. Beside them stands what a file costs, its bitrate.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from musiclib.audio.resampling import resample
-from musiclib.audio.samples import check_rate, validate
-from musiclib.errors import AudioError
+from musiclib.audio.samples import check_rate, resample, validate
+from musiclib.errors import AudioError, MusiclibError
 
 DoubleArray = npt.NDArray[np.float64]
 
@@ -205,3 +204,17 @@ def _magnitudes(clip: DoubleArray, n_fft: int, hop_length: int) -> DoubleArray:
 
 def _rms(values: DoubleArray) -> float:
     return float(np.sqrt(np.mean(np.square(values))))
+
+
+def bitrate_kbps(n_bytes: int, seconds: float) -> float:
+    """Bitrate in kbps (1000 bits a second) of a file of `n_bytes` for `seconds` of audio.
+
+    Raises:
+        MusiclibError: If the size is negative or the duration not positive.
+    """
+    if n_bytes < 0 or not (math.isfinite(seconds) and seconds > 0.0):
+        raise MusiclibError(
+            f"A bitrate needs 0 or more bytes and a positive duration, not {n_bytes} bytes in "
+            f"{seconds} s"
+        )
+    return 8.0 * n_bytes / seconds / 1000.0

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from musiclib.audio.resampling import resample
-from musiclib.audio.samples import FloatArray, check_rate
+from musiclib.audio.samples import FloatArray, check_rate, resample
 from musiclib.errors import AudioError
 from musiclib.metrics.diagnostics import checked_pair, require_sound
 

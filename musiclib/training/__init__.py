@@ -7,9 +7,8 @@ model = load_model("checkpoints/frequency-64")
 
 from typing import TYPE_CHECKING, Any
 
-from musiclib.training.checkpoint import Checkpoint, load, load_model, weights_digest
+from musiclib.training.checkpoint import Checkpoint, History, load, load_model, weights_digest
 from musiclib.training.config import TrainConfig
-from musiclib.training.history import History
 from musiclib.training.trained import find_shipped, shipped_files, shipped_folder, trained
 
 if TYPE_CHECKING:

@@ -15,13 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from musiclib.datasets import (
-    AudioCache,
-    Dataset,
-    random_segments,
-    read_segment,
-    segments,
-)
+from musiclib.datasets import AudioCache, Dataset, random_segments, read_segment, segments
 from musiclib.training.config import TrainConfig
 
 _AHEAD = 2  # batches that wait while the model computes

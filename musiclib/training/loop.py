@@ -1,36 +1,44 @@
-"""One loop for every model."""
+"""One loop for every model, on any device, that can be killed at any moment and goes on.
+
+A checkpoint to resume from holds no state of a random generator, because there is none to keep:
+step k draws its segments and all its noise from generators that are seeded with (seed, k). Device,
+precision and processes are the business of Lightning Fabric.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
+import logging
 import math
+import os
+import platform
 import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
-from torch.optim import AdamW
+from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
 from tqdm import tqdm
 
+from musiclib import __version__
 from musiclib.datasets import Dataset
 from musiclib.errors import CheckpointError, TrainingError
-from musiclib.models import Model, ModelConfig, build_model
+from musiclib.models import Autoencoder, Model, ModelConfig, build_model
+from musiclib.models.calibration import calibrate, count_codes
 from musiclib.training import checkpoint as checkpoints
+from musiclib.training.checkpoint import CODEC, MODEL, Checkpoint, History, load, save
 from musiclib.training.config import TrainConfig
 from musiclib.training.data import Music, ahead
-from musiclib.training.fabric import (
-    Step,
-    environment,
-    make_fabric,
-    repeatable,
-    with_precision,
-)
-from musiclib.training.finish import finish_best
-from musiclib.training.history import History
-from musiclib.training.state import State, check_same, derived_seed, restore, tensors_of
 
 
 def new_model(config: ModelConfig, seed: int = 0) -> Model:
@@ -293,3 +301,339 @@ class _Run:
 
 def _due(step: int, every: int, steps: int) -> bool:
     return step % every == 0 or step == steps
+
+
+ACCELERATORS = ("auto", "cpu", "cuda", "mps")
+_CPU_BFLOAT16 = ("avx512_bf16", "amx_bf16", "arm_bf16")
+_LIBRARIES = ("torch", "lightning-fabric", "safetensors", "numpy")
+
+
+class Step(nn.Module):
+    """A model behind one `forward`, which is what Fabric wraps: audio in, loss out."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, audio: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss of `(B, N)` and its parts; without a generator, that of evaluation.
+
+        Whole numbers are taken as the bits of float32 samples.
+        """
+        if not audio.is_floating_point():
+            audio = audio.view(torch.float32)
+        if generator is None:
+            losses = self.model.evaluation_step(audio)
+        else:
+            losses = self.model.training_step(audio, generator)
+        return losses.total, losses.terms
+
+
+def with_precision(config: TrainConfig, accelerator: str = "auto") -> TrainConfig:
+    """Return the configuration with `"auto"` replaced by what this device computes fastest with.
+
+    Without arithmetic of its own, bfloat16 is emulated and slower than float32.
+    """
+    if config.precision != "auto":
+        return config
+    if accelerator in ("auto", "cuda") and torch.cuda.is_available():
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif accelerator == "mps":
+        native = False
+    else:
+        known = torch.cpu.get_capabilities()
+        native = any(known.get(name) for name in _CPU_BFLOAT16)
+    return replace(config, precision="bf16-mixed" if native else "32-true")
+
+
+def make_fabric(config: TrainConfig, accelerator: str = "auto") -> Fabric:
+    """Return a launched Fabric: one process, or those that `torchrun` started.
+
+    Raises:
+        TrainingError: The device is not there, or the batch cannot be shared by the processes.
+    """
+    if accelerator not in ACCELERATORS:
+        raise TrainingError(f"unknown device {accelerator!r}; use {', '.join(ACCELERATORS)}")
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if config.batch_size % processes:
+        raise TrainingError(
+            f"a batch of {config.batch_size} cannot be shared by {processes} processes; "
+            "choose a multiple"
+        )
+    # Fabric reports the devices that it finds, and advises on them; neither helps a reader.
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    precision: Any = config.precision
+    try:
+        fabric = Fabric(
+            accelerator=accelerator,
+            devices=local,
+            num_nodes=processes // local,
+            strategy="auto" if processes == 1 else "ddp",
+            precision=precision,
+        )
+    except (RuntimeError, ValueError) as error:  # MisconfigurationException is a ValueError here
+        raise TrainingError(f"no device {accelerator!r} here: {error}") from error
+    fabric.launch()
+    return fabric
+
+
+def environment(fabric: Fabric) -> dict[str, Any]:
+    """Return versions and the machine's nature, as JSON values. No names, no paths."""
+    kind = fabric.device.type
+    name = torch.cuda.get_device_name(fabric.device) if kind == "cuda" else kind
+    return {
+        "versions": {
+            "musiclib": __version__,
+            "python": platform.python_version(),
+            **{library: version(library) for library in _LIBRARIES},
+        },
+        "machine": {
+            "system": platform.system(),
+            "processor": platform.machine(),
+            "capability": torch.backends.cpu.get_cpu_capability(),
+            "threads": torch.get_num_threads(),
+            "device": name,
+            "processes": fabric.world_size,
+        },
+    }
+
+
+@contextmanager
+def repeatable(fabric: Fabric) -> Iterator[None]:
+    """Make computations repeatable, and leave PyTorch's generators and flags as they were.
+
+    cuDNN would choose algorithms by their speed, which differs from run to run.
+    """
+    device = fabric.device
+    flags = torch.backends.cudnn
+    before = flags.deterministic, flags.benchmark
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        flags.deterministic, flags.benchmark = True, False
+        try:
+            yield
+        finally:
+            flags.deterministic, flags.benchmark = before
+
+
+OPTIMIZER = "optimizer."
+
+
+def derived_seed(seed: int, step: int, process: int = 0) -> int:
+    """Return a seed that depends on all three numbers and is unlike that of its neighbours."""
+    words = np.random.SeedSequence([seed, step, process]).generate_state(1, np.uint64)
+    return int(words[0]) >> 1
+
+
+@dataclass
+class Window:
+    """Sums of what the next row of the history averages over."""
+
+    loss: float = 0.0
+    gradient_norm: float = 0.0
+    count: int = 0
+
+    def add(self, loss: float, gradient_norm: float) -> None:
+        """Add a step."""
+        self.loss += loss
+        self.gradient_norm += gradient_norm
+        self.count += 1
+
+    def share(self, fabric: Fabric) -> None:
+        """Bring the sums of all processes to their mean."""
+        if fabric.world_size > 1:
+            sums = torch.tensor(
+                [self.loss, self.gradient_norm], dtype=torch.float64, device=fabric.device
+            )
+            shared = fabric.all_reduce(sums, reduce_op="mean")
+            self.loss, self.gradient_norm = (float(value) for value in shared)
+
+
+@dataclass
+class State:
+    """Progress of a training.
+
+    Attributes:
+        step: Steps made.
+        seconds: Time spent, over all runs up to the checkpoint that each resumed from.
+        best_loss: Lowest validation loss so far; None before a validation.
+        window: What the next row of the history starts from.
+        history: The rows so far.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    best_loss: float | None = None
+    window: Window = field(default_factory=Window)
+    history: History = field(default_factory=History)
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the state as JSON values."""
+        return {
+            "step": self.step,
+            "wall_time_s": round(self.seconds, 3),
+            "best_loss": self.best_loss,
+            "window": asdict(self.window),
+            "history": self.history.to_dict(),
+        }
+
+    @classmethod
+    def from_record(cls, checkpoint: Checkpoint) -> State:
+        """Read what `to_record` wrote.
+
+        Raises:
+            CheckpointError: The checkpoint holds a model, but no state to go on from.
+        """
+        record = checkpoint.record
+        try:
+            window = Window(**record["window"])
+            seconds, best = float(record["wall_time_s"]), record["best_loss"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"{checkpoint.path} holds no training to resume; start again"
+            ) from error
+        return cls(checkpoint.step, seconds, best, window, checkpoint.history)
+
+
+def tensors_of(step: Step, optimizer: Optimizer | None) -> dict[str, Tensor]:
+    """Return weights and the optimizer's moments by name."""
+    named = {MODEL + name: value for name, value in step.model.state_dict().items()}
+    if optimizer is not None:
+        for index, moments in optimizer.state_dict()["state"].items():
+            for name, value in moments.items():
+                named[f"{OPTIMIZER}{index}.{name}"] = torch.as_tensor(value)
+    return named
+
+
+def restore(checkpoint: Checkpoint, step: Step, optimizer: Optimizer | None) -> None:
+    """Copy weights and moments back; the optimizer's settings come from the configuration.
+
+    Raises:
+        CheckpointError: They do not fit the model.
+    """
+    checkpoint.load_into(step.model)
+    if optimizer is None:
+        return
+    moments = _moments(checkpoint.tensors)
+    parameters = [value for group in optimizer.param_groups for value in group["params"]]
+    wrong = checkpoint.step > 0 and sorted(moments) != list(range(len(parameters)))
+    for index, values in moments.items():
+        same = index < len(parameters) and values["exp_avg"].shape == parameters[index].shape
+        wrong = wrong or not same
+    if wrong:
+        raise CheckpointError(
+            f"{checkpoint.path}: the optimizer's state does not fit the model; start again"
+        )
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": moments, "param_groups": groups})
+
+
+def _moments(tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith(OPTIMIZER):
+            index, _, key = name.removeprefix(OPTIMIZER).partition(".")
+            moments.setdefault(int(index), {})[key] = value
+    return moments
+
+
+def check_same(old: Checkpoint, new: Mapping[str, Any]) -> None:
+    """Check that a training that goes on is the one that was begun.
+
+    Warns where the machine or a library is another one, since last digits may differ then.
+
+    Raises:
+        CheckpointError: Model, training or data differ.
+    """
+    for room in ("model", "training", "data"):
+        for key, before, now in _differences(old.record.get(room, {}), new[room]):
+            raise CheckpointError(
+                f"{old.path} is of another configuration: {room} {key} is {before!r}, not {now!r}. "
+                "Name another output, or start again (--restart) and replace it"
+            )
+    for room in ("versions", "machine"):
+        for key, before, now in _differences(old.record.get(room, {}), new[room]):
+            if key != "musiclib":
+                warnings.warn(
+                    f"resumed with {key} {now} instead of {before}: the weights may differ in "
+                    "their last digits from those of an undisturbed training",
+                    stacklevel=3,
+                )
+
+
+def _differences(
+    before: Mapping[str, Any], now: Mapping[str, Any]
+) -> Iterator[tuple[str, Any, Any]]:
+    for key in sorted({*before, *now}):
+        if before.get(key) != now.get(key):
+            yield key, before.get(key), now.get(key)
+
+
+CALIBRATION_SECONDS = 96.0
+CODES_SECONDS = 3600.0
+# Rounding to float16 leaves an error of 0.0003 of a tensor, unless its values are out of range.
+LARGEST_ERROR = 1e-3
+
+
+def finish_best(best: Path, state: State, music: Music, config: TrainConfig) -> None:
+    """Give the best checkpoint the history and time of the whole training, and the last touch.
+
+    Nothing is written where nothing changes.
+
+    Args:
+        best: The best checkpoint.
+        state: The training's last state.
+        music: What the model was trained on.
+        config: How.
+    """
+    kept, whole = load(best), state.to_record()
+    record = {**kept.record, **{name: whole[name] for name in ("history", "wall_time_s", "window")}}
+    tensors = finished_tensors(kept, music, config)
+    if record != kept.record or tensors is not kept.tensors:
+        save(best, tensors, record)
+
+
+def finished_tensors(kept: Checkpoint, music: Music, config: TrainConfig) -> dict[str, Tensor]:
+    """Return the tensors to keep of a model whose training is complete.
+
+    Its weights are rounded to float16, and for an autoencoder a calibration of the rounded model
+    on segments of training music is added (`musiclib.models.calibration`). A checkpoint that has
+    both already keeps what it has.
+
+    Args:
+        kept: The best checkpoint.
+        music: What the model was trained on.
+        config: How.
+    """
+    if any(name.startswith(CODEC) for name in kept.tensors):
+        return kept.tensors
+    tensors = {name: halved(value) for name, value in kept.tensors.items()}
+    model = Checkpoint(kept.path, tensors, kept.record).build_any()
+    if not isinstance(model, Autoencoder):  # it has no latents to calibrate
+        changed = any(tensors[name] is not value for name, value in kept.tensors.items())
+        return tensors if changed else kept.tensors
+    count = math.ceil(CALIBRATION_SECONDS / (config.batch_size * config.segment_s))
+    # Other segments than those of the first steps, which `prepare` has seen.
+    batches = music.batches(config, config.steps + config.prepare_batches)
+    seed = derived_seed(config.seed, 2)
+    if model.quantiser is not None:  # of codes nothing but their number of uses is to be known
+        count = math.ceil(CODES_SECONDS / (config.batch_size * config.segment_s))
+        counts = count_codes(model, itertools.islice(batches, count), seed)
+        return {**tensors, CODEC + "counts": counts}
+    found = calibrate(model, itertools.islice(batches, min(count, config.prepare_batches)), seed)
+    return {**tensors, **found.to_tensors(CODEC)}
+
+
+def halved(value: Tensor) -> Tensor:
+    """Return a matrix or larger as float16, where that keeps it within a thousandth.
+
+    Biases and statistics are small, and stay.
+    """
+    if value.dtype != torch.float32 or value.ndim < 2:
+        return value
+    half = value.to(torch.float16)
+    error = torch.linalg.vector_norm(value - half.float())
+    fits = bool(error <= LARGEST_ERROR * torch.linalg.vector_norm(value))
+    return half if fits else value

@@ -14,7 +14,7 @@ from filelock import FileLock
 import musiclib
 from musiclib.errors import CheckpointError
 from musiclib.training.checkpoint import Checkpoint, load, weights_path
-from musiclib.training.recipes import recipe
+from musiclib.training.config import recipe
 
 if TYPE_CHECKING:  # a data set brings pandas, for which a codec that finds its model has no use
     from musiclib.datasets import Dataset
@@ -102,8 +102,7 @@ def trained(
         return found
     from musiclib.datasets import cache_root
     from musiclib.training.data import Music
-    from musiclib.training.fabric import with_precision
-    from musiclib.training.loop import fit, new_model
+    from musiclib.training.loop import fit, new_model, with_precision
 
     train_config = with_precision(train_config)
     fingerprint = Music.open(dataset, model_config.sample_rate).fingerprint()

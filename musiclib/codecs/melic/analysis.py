@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from musiclib.audio import FloatArray, resampled_length
-from musiclib.audio.resampling import StreamResampler
+from musiclib.audio.samples import StreamResampler
 from musiclib.codecs.melic.bitstream import ANGLES, BLOCK_FRAMES
 from musiclib.mdct import SIZE, frames_to_coefficients, windowed_pieces
 from musiclib.models.transform import choose_levels, quantise

@@ -19,7 +19,7 @@ from musiclib.models import Restorer
 from musiclib.models.restorer import SpectrumBatch, spectrum_batch
 from musiclib.models.transform import Spectrum
 from musiclib.training.checkpoint import Checkpoint, load, weights_path
-from musiclib.training.recipes import RESTORER
+from musiclib.training.config import RESTORER
 from musiclib.training.trained import FOLDER_VARIABLE, find_shipped
 
 TABLES = "codec-tables.npz"

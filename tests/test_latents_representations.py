@@ -1,26 +1,34 @@
-"""Sequences of tracks: what they keep of the sound, and that they are computed once."""
+"""Sequences: what they hold, how they are kept, statistics of their pieces."""
+
+from __future__ import annotations
+
+import io
 
 import numpy as np
 import pytest
 
+from musiclib.audio import HOUSE_RATE, FloatArray
+from musiclib.codecs.melic import Model
+from musiclib.codecs.melic.bitstream import BLOCK_FRAMES, Reader
+from musiclib.codecs.melic.entropy import ContextTables, FrameDecoder
 from musiclib.datasets import open_dataset
-from musiclib.errors import DatasetError, ModelError
 from musiclib.latents import (
     MEAN_STD,
-    RICH,
     AutoencoderLatents,
     Bands,
+    CodedFrames,
     LogMel,
     Mfcc,
     QuantisedLatents,
-    Statistic,
+    band_values,
     fit_filterbank,
     pooled,
     samples,
     sequences,
     track_pieces,
 )
-from musiclib.latents.pooling import statistics_of
+from musiclib.mdct import SIZE
+from musiclib.models.transform import EDGES, N_BANDS, Frames
 from musiclib.training import trained
 from tests.genre_fixture import RATE, write_genres
 
@@ -57,21 +65,12 @@ def test_the_level_of_a_clip_does_not_matter(make) -> None:
     assert np.allclose(make()(sound), make()(0.1 * sound), atol=1e-2)
 
 
-def test_the_level_of_a_clip_does_not_matter_to_latents(latents) -> None:
-    assert np.allclose(latents(tone(700.0)), latents(0.1 * tone(700.0)), atol=1e-2)
-
-
 def test_silence_is_finite_everywhere(latents) -> None:
     silence = np.zeros(24_000, np.float32)
     for representation in (LogMel(), Mfcc(), latents, QuantisedLatents(latents.checkpoint, 0)):
         values = representation(silence)
         assert np.isfinite(values).all()
         assert values.shape[0] == representation.channels
-
-
-def test_nan_is_refused() -> None:
-    with pytest.raises(ModelError, match="NaN"):
-        LogMel()(np.full(1000, np.nan, np.float32))
 
 
 def test_finer_steps_come_closer_to_the_latents(latents) -> None:
@@ -83,15 +82,6 @@ def test_finer_steps_come_closer_to_the_latents(latents) -> None:
     ]
     assert errors == sorted(errors, reverse=True)
     assert errors[-1] < 0.2 * errors[0]
-
-
-def test_what_is_kept_is_what_was_computed(music, latents) -> None:
-    found = sequences(latents, music)
-    name = found.tracks.index[0]
-    direct = latents(music.cache(24_000).audio(name))
-    assert found[name].shape == direct.shape
-    assert np.allclose(found[name], direct, rtol=2e-3, atol=2e-3)
-    assert found.length(name) == direct.shape[1]
 
 
 def test_sequences_are_computed_once(music, latents, monkeypatch) -> None:
@@ -123,26 +113,6 @@ def test_an_interrupted_run_goes_on(music, monkeypatch) -> None:
     assert len(found) == len(music)
 
 
-def test_a_changed_file_is_computed_anew(tmp_path, monkeypatch) -> None:
-    monkeypatch.setenv("MUSICLIB_CACHE", str(tmp_path / "cache"))
-    root = write_genres(tmp_path / "music", per_genre=2)
-    before = sequences(Mfcc(), open_dataset("folder", root))
-    name = next(name for name in before.tracks.index if "bursts-0" in before.tracks.path[name])
-    other = next(name for name in before.tracks.index if "tones-0" in before.tracks.path[name])
-    first = before[name]
-    (root / before.tracks.path[other]).replace(root / before.tracks.path[name])
-    after = sequences(Mfcc(), open_dataset("folder", root))
-    assert not np.allclose(after[name], first)
-
-
-def test_other_settings_have_other_keys(latents) -> None:
-    checkpoint = latents.checkpoint
-    keys = {r.key for r in (LogMel(), LogMel(bands=32), Mfcc(), latents)}
-    keys |= {QuantisedLatents(checkpoint, step).key for step in (0, 1)}
-    assert len(keys) == 6
-    assert AutoencoderLatents(checkpoint).key == latents.key
-
-
 def test_pieces_tile_a_track_without_overlap(music) -> None:
     found = sequences(LogMel(), music)
     name = found.tracks.index[0]
@@ -172,27 +142,6 @@ def test_pooled_rows_belong_to_their_tracks(music) -> None:
     assert (table.rows["genre"] == music.tracks.loc[table.rows["track_id"], "genre"].values).all()
     means, names = table.tracks()
     assert len(means) == len(names) == len(music)
-
-
-@pytest.mark.parametrize("statistics", [MEAN_STD, RICH])
-def test_a_sequence_that_does_not_move_has_finite_statistics(statistics) -> None:
-    still = np.ones((2, 30), np.float32)
-    single = np.ones((2, 1), np.float32)
-    for piece in (still, single):
-        assert np.isfinite(statistics_of(piece, statistics, (1, 4))).all()
-
-
-def test_changes_grow_with_the_speed_of_a_modulation() -> None:
-    names: tuple[Statistic, ...] = ("changes",)
-    time = np.arange(400) / 100.0
-    slow, fast = (np.sin(2 * np.pi * hertz * time)[None] for hertz in (0.5, 5.0))
-    assert statistics_of(fast, names, (2,)) > statistics_of(slow, names, (2,))
-
-
-def test_a_track_that_is_not_there_is_named(music) -> None:
-    found = sequences(LogMel(), music)
-    with pytest.raises(DatasetError, match="nowhere"):
-        found["nowhere"]
 
 
 def _frames(found) -> int:
@@ -243,14 +192,75 @@ def test_principal_components_of_swings_are_sinusoids() -> None:
     assert np.allclose(np.square(kernels).sum(axis=(1, 2)), 1.0, atol=1e-4)
 
 
-def test_a_filterbank_needs_a_track_that_is_long_enough() -> None:
-    source = Swings([20.0])
-    source.values["20.0"] = source.values["20.0"][:, :4]
-    with pytest.raises(DatasetError, match="long enough"):
-        fit_filterbank(source, ["20.0"])
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return Model(ContextTables.untrained())
 
 
-def test_bands_of_short_and_silent_sequences_are_finite(latents) -> None:
-    bands = Bands(latents, fit_filterbank(Swings([20.0]), ["20.0"]))
-    for length in (1, 7, 9, 40):
-        assert np.isfinite(bands.transform(np.zeros((2, length), np.float32))).all()
+def noise(seconds: float = 1.0, seed: int = 0) -> FloatArray:
+    drawn = np.random.default_rng(seed).standard_normal(round(seconds * HOUSE_RATE))
+    return (0.07 * drawn).astype(np.float32)
+
+
+def read(data: bytes, model: Model) -> Frames:
+    """Entropy decoding alone, as the codec's decoder does it."""
+    reader = Reader(io.BytesIO(data))
+    decoder, levels, values = FrameDecoder(model.tables, 1), [], []
+    for number, block in enumerate(reader):
+        found = decoder.decode(block.payload, reader.header.frames_of(number), block.gain)
+        levels.append(found[0][0])
+        values.append(found[1][0])
+    return Frames(np.concatenate(levels), np.concatenate(values))
+
+
+@pytest.mark.parametrize("gain", [100, 190])
+def test_a_decoder_reads_the_same_numbers_from_the_file(model, gain) -> None:
+    # A sound that changes, over the border of two blocks.
+    time = np.arange(12 * HOUSE_RATE) / HOUSE_RATE
+    sound = tone(440.0, 12.0) * (time % 0.5 < 0.2) + noise(12.0) * (time % 3.0 < 1.5)
+    representation = CodedFrames(gain)
+    frames = representation.frames(sound)
+    assert len(frames.levels) > BLOCK_FRAMES
+    found = read(representation.file(sound, model), model)
+    np.testing.assert_array_equal(found.levels, frames.levels)
+    np.testing.assert_array_equal(found.values, frames.values)
+    np.testing.assert_array_equal(band_values(found), representation(sound))
+
+
+@pytest.mark.parametrize("hertz", [300.0, 1000.0, 5000.0])
+def test_a_tone_is_loudest_in_its_own_band(hertz) -> None:
+    levels = CodedFrames(120)(tone(hertz))[:N_BANDS, 8:-8].mean(axis=1)
+    band = np.searchsorted(EDGES, hertz / HOUSE_RATE * 2 * SIZE, side="right") - 1
+    assert abs(int(levels.argmax()) - band) <= 1
+
+
+def test_a_tone_stands_out_of_its_band_and_noise_does_not() -> None:
+    low, high = EDGES[15], EDGES[16]
+    spectrum = np.fft.rfft(noise(2.0))
+    hertz = np.fft.rfftfreq(2 * HOUSE_RATE, 1 / HOUSE_RATE) / HOUSE_RATE * 2 * SIZE
+    band_noise = np.fft.irfft(spectrum * ((hertz > low) & (hertz < high))).astype(np.float32)
+    narrow = tone((low + high) / 2 / (2 * SIZE) * HOUSE_RATE, 2.0)
+    shares = []
+    for sound in (narrow, band_noise):
+        values = np.abs(CodedFrames(120).frames(sound).values[8:-8, low:high])
+        shares.append((values > 0).mean())
+    assert shares[0] < 0.5 * shares[1]
+
+
+def test_the_level_of_a_clip_does_not_matter_to_the_codec() -> None:
+    sound = tone(700.0) + noise()
+    first, second = (CodedFrames(120).frames(gain * sound) for gain in (1.0, 0.25))
+    np.testing.assert_array_equal(first.levels, second.levels)
+    np.testing.assert_array_equal(first.values, second.values)
+
+
+def test_band_values_are_levels_and_logarithms_of_mean_sizes() -> None:
+    levels = np.arange(N_BANDS, dtype=np.int32)[None]
+    values = np.zeros((1, EDGES[-1]), np.int32)
+    values[0, EDGES[3] : EDGES[4]] = -2
+    values[0, EDGES[7]] = EDGES[8] - EDGES[7]
+    found = band_values(Frames(levels, values))[:, 0]
+    expected = np.zeros(N_BANDS)
+    expected[3], expected[7] = np.log(3.0), np.log(2.0)
+    np.testing.assert_allclose(found[:N_BANDS], np.arange(N_BANDS))
+    np.testing.assert_allclose(found[N_BANDS:], expected, rtol=1e-6)

@@ -1,20 +1,32 @@
-"""Audio files to arrays and back."""
+"""Audio files to arrays: what a header says, whole files, cuts, and block by block."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from os import PathLike
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
+import soundfile
 
-from musiclib.audio.decoding import Reader, decoders, read_with
-from musiclib.audio.resampling import StreamResampler, plan_cut
-from musiclib.audio.samples import FloatArray, check_rate, mix_down, validate
-from musiclib.audio.sources import AudioSource, Source, as_source
-from musiclib.audio.writing import FLOAT_SUBTYPES, AudioWriter, output_format
+from musiclib.audio.decoding import (
+    AudioSource,
+    Reader,
+    Source,
+    as_source,
+    audio_stream,
+    counted_duration,
+    declared_duration,
+    decoders,
+    duration_is_guessed,
+    is_ogg_vorbis,
+    ogg_links,
+    open_container,
+    read_with,
+)
+from musiclib.audio.samples import FloatArray, StreamResampler, check_rate, mix_down, plan_cut
 from musiclib.errors import AudioError, AudioFileError
 
 # Decoders overshoot full scale by some dB. 30 dB only come from damage, or from float files that
@@ -111,40 +123,6 @@ def blocks(
             yield from _regular_blocks(reader, source, wanted, mono, seconds_per_block)
 
 
-def save(
-    path: str | PathLike[str],
-    audio: npt.ArrayLike,
-    sample_rate: int,
-    subtype: str | None = None,
-    clip: bool = False,
-) -> None:
-    """Write a WAV, FLAC or Ogg Vorbis file. The file appears complete or not at all.
-
-    PCM of 16 or 24 bits is rounded with full scale at 2^15 or 2^23, so that samples read from
-    such a file are written back bit for bit.
-
-    Args:
-        path: Where to write; the suffix `.wav`, `.flac` or `.ogg` decides the format.
-        audio: `(N,)` or `(C, N)`.
-        sample_rate: Sampling rate in Hz.
-        subtype: libsndfile's name, for example `PCM_24`, `FLOAT`; 16 bit or Vorbis by default.
-        clip: Whether to clip samples beyond 1 instead of refusing them.
-
-    Raises:
-        AudioError: If the audio cannot be used, exceeds 1 (unless `clip` is set or the subtype is
-            floating point), or if format, subtype and rate do not go together.
-        AudioFileError: If the file cannot be written.
-    """
-    target = Path(path)
-    samples = validate(audio, f"The audio for {target}")
-    _, subtype = output_format(target, subtype)
-    if subtype not in FLOAT_SUBTYPES:
-        samples = _within_full_scale(samples, target, clip)
-    channels = np.atleast_2d(samples)
-    with AudioWriter(target, sample_rate, len(channels), subtype) as writer:
-        writer.write(channels)
-
-
 def _check_range(start_s: float, duration_s: float | None) -> None:
     if not (math.isfinite(start_s) and start_s >= 0.0):
         raise AudioError(f"start_s must be 0 or more seconds, not {start_s!r}")
@@ -216,13 +194,110 @@ def _regular_blocks(
         yield block[0] if mono else block
 
 
-def _within_full_scale(samples: FloatArray, target: Path, clip: bool) -> FloatArray:
-    highest = float(max(samples.max(), -samples.min()))
-    if highest <= 1.0:
-        return samples
-    if not clip:
-        raise AudioError(
-            f"The audio for {target} peaks at {highest:.3f} and would clip. Scale it down, "
-            "pass clip=True, or write the subtype FLOAT."
+@dataclass(frozen=True)
+class AudioInfo:
+    """An audio file as its header describes it.
+
+    Attributes:
+        path: Where it is; `Path("audio in memory")` for bytes.
+        codec: FFmpeg's name of the codec, for example `mp3float`, `flac`, `vorbis`, `pcm_s16le`.
+        sample_rate: Sampling rate in Hz.
+        channels: Number of channels.
+        duration_s: Duration in seconds, to a packet where the header does not state it.
+        bitrate_kbps: Size of the whole file (tags and pictures included) over its duration.
+        tags: Tags by lower-case name. Characters that no encoding explains are left out.
+    """
+
+    path: Path
+    codec: str
+    sample_rate: int
+    channels: int
+    duration_s: float
+    bitrate_kbps: float
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+def probe(path: AudioSource) -> AudioInfo:
+    """Read a file's header, and count its packets where that does not state the duration.
+
+    Args:
+        path: A path, bytes, or an open binary file.
+
+    Raises:
+        AudioFileError: If the file is missing, empty, unreadable, or holds no audio.
+    """
+    source = as_source(path)
+    try:
+        header = _probe_ffmpeg(source)
+    except AudioFileError as error:
+        try:
+            header = _probe_sndfile(source)
+        except AudioFileError:
+            raise error from None
+    else:
+        if is_ogg_vorbis(source):
+            # libsndfile counts Vorbis samples exactly; FFmpeg knows more tags.
+            with suppress(AudioFileError):
+                header = replace(_probe_sndfile(source), tags=header.tags)
+    duration = _measured_duration(source) if header.duration_s is None else header.duration_s
+    if header.sample_rate <= 0 or header.channels <= 0 or duration <= 0.0:
+        raise AudioFileError(f"{source.name} holds no samples. Fetch or export it again.")
+    return AudioInfo(
+        path=source.path if source.path is not None else Path(source.name),
+        codec=header.codec,
+        sample_rate=header.sample_rate,
+        channels=header.channels,
+        duration_s=duration,
+        bitrate_kbps=8.0 * source.n_bytes / duration / 1000.0,
+        tags=header.tags,
+    )
+
+
+@dataclass(frozen=True)
+class _Header:
+    codec: str
+    sample_rate: int
+    channels: int
+    duration_s: float | None
+    tags: dict[str, str]
+
+
+def _probe_ffmpeg(source: Source) -> _Header:
+    with open_container(source) as container:
+        stream = audio_stream(container, source.name)
+        read_duration = counted_duration
+        if not duration_is_guessed(container, stream):
+            read_duration = declared_duration
+        context = stream.codec_context
+        tags = {**container.metadata, **stream.metadata}
+        return _Header(
+            codec=context.name,
+            sample_rate=int(context.sample_rate),
+            channels=int(context.channels),
+            duration_s=read_duration(container, stream),
+            tags={key.lower(): value for key, value in tags.items()},
         )
-    return np.clip(samples, -1.0, 1.0)
+
+
+def _probe_sndfile(source: Source) -> _Header:
+    try:
+        with soundfile.SoundFile(source.open()) as file:
+            chained = len(ogg_links(source)) > 1
+            return _Header(
+                codec=str(file.subtype).lower(),
+                sample_rate=int(file.samplerate),
+                channels=int(file.channels),
+                duration_s=None if chained else int(file.frames) / int(file.samplerate),
+                tags={key.lower(): value for key, value in file.copy_metadata().items()},
+            )
+    except (soundfile.SoundFileError, RuntimeError, TypeError) as error:
+        raise AudioFileError(
+            f"{source.name} cannot be decoded ({error}). Check that it is an audio file."
+        ) from error
+
+
+def _measured_duration(source: Source) -> float:
+    def seconds(reader: Reader) -> float:
+        return float(sum(chunk.shape[-1] for chunk in reader.chunks(0, None)) / reader.sample_rate)
+
+    return read_with(source, seconds)

@@ -1,6 +1,9 @@
-"""Cross-validation of genre: a tested artist is never learned from, and tuning stays inside."""
+"""Genre: cross-validation, systems, systems."""
 
 from __future__ import annotations
+
+import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,10 +13,15 @@ from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from musiclib.datasets import folds
-from musiclib.errors import DatasetError
-from musiclib.genre import crossval
+from musiclib.audio import FloatArray, save
+from musiclib.datasets import folds, open_dataset
+from musiclib.datasets.debian import bundled_folds, split_pieces
+from musiclib.evidence import BUNDLED, Parameters
+from musiclib.genre import crossval, systems
+from musiclib.genre.systems import System
 from musiclib.latents import Pooled
+from musiclib.training import find_shipped, load
+from tests.genre_fixture import write_genres
 
 PIECES = 3
 
@@ -50,14 +58,6 @@ def test_every_track_is_tested_once_and_genres_are_found():
     assert crossval.balanced_accuracy(found[genres].idxmax(axis=1), tracks["genre"]) > 0.9
 
 
-def test_what_is_known_of_artists_alone_is_worth_nothing():
-    tracks = corpus(artists=60, tracks=4)
-    pieces = vectors(tracks, of_genre=0.0, of_artist=3.0)
-    found = crossval.cross_validate(lambda _: pieces, tracks)
-    accuracy = crossval.balanced_accuracy(found[["g0", "g1", "g2"]].idxmax(axis=1), tracks["genre"])
-    assert accuracy < 0.5  # chance is 1/3, and a split by tracks would give nearly 1
-
-
 def test_tested_tracks_change_nothing_but_themselves():
     tracks = corpus()
     pieces = vectors(tracks, of_genre=1.0, of_artist=0.5)
@@ -92,35 +92,6 @@ def test_one_strength_is_what_scikit_learn_does():
         pd.DataFrame(logs, columns=["g0", "g1", "g2"]).groupby(pieces.rows["track_id"]).mean()
     )
     np.testing.assert_allclose(found[["g0", "g1", "g2"]].sort_index(), expected.sort_index())
-
-
-def test_an_encoder_may_differ_by_fold():
-    tracks = corpus()
-    pieces = vectors(tracks, of_genre=2.0, of_artist=0.0)
-    asked: list[int] = []
-
-    def features(fold: int) -> Pooled:
-        asked.append(fold)
-        return pieces
-
-    crossval.cross_validate(features, tracks, strengths=(0.1,))
-    assert asked == [1, 2, 3, 4, 5]
-
-
-def test_a_genre_by_artists_of_one_fold_is_refused():
-    tracks = corpus()
-    tracks["genre"] = tracks["genre"].mask(tracks["fold"] == 3, "rare")
-    pieces = vectors(tracks, of_genre=1.0, of_artist=0.0)
-    with pytest.raises(DatasetError, match="no track of rare is left"):
-        crossval.predict_fold(pieces, tracks, 3)
-
-
-def test_values_that_are_not_finite_are_refused():
-    tracks = corpus()
-    pieces = vectors(tracks, of_genre=1.0, of_artist=0.0)
-    pieces.values[0, 0] = np.nan
-    with pytest.raises(DatasetError, match="not finite"):
-        crossval.predict_fold(pieces, tracks, 1)
 
 
 def coins(tracks: pd.DataFrame, shares: dict[str, float], seed: int) -> pd.DataFrame:
@@ -161,30 +132,6 @@ def test_what_is_called_visible_is_seen_four_times_in_five():
     assert all(row["n"] == 60 for row in found)
 
 
-def test_comparisons_of_a_table_are_corrected_together():
-    tracks = corpus(artists=40)
-    hits = coins(tracks, {"a": 0.9, "b": 0.6, "c": 0.5}, 1)
-    pairs = [("a", "b"), ("a", "c"), ("b", "c")]
-    found = crossval.compare(hits, pairs, tracks)
-    assert (found["p_holm"] >= found["p"]).all()
-    alone = crossval.compare(hits, pairs[:1], tracks).iloc[0]
-    assert alone["p"] == alone["p_holm"] == found["p"][0]
-    turned = crossval.compare(hits, [("b", "a")], tracks).iloc[0]
-    assert turned["difference"] == pytest.approx(-found["difference"][0])
-
-
-def test_a_small_folder_is_dealt_so_that_each_genre_can_be_learned():
-    index = pd.Index([f"t{n}" for n in range(6)], name="track_id")
-    small = pd.DataFrame({"genre": list("aabbcc"), "artist_group": list("123456")}, index)
-    for seed in range(20):
-        dealt = crossval.deal(small, seed)
-        assert (dealt.groupby("genre")["fold"].nunique() == 2).all()
-    large = corpus().drop(columns="fold")
-    assert crossval.deal(large, 3)["fold"].equals(folds(large, seed=3))
-    with pytest.raises(DatasetError, match="no two genres"):
-        crossval.deal(small.assign(genre="a"))
-
-
 def test_hits_and_scores_are_those_of_plain_counting():
     tracks = corpus(artists=30, tracks=2)
     generator = np.random.default_rng(0)
@@ -208,10 +155,128 @@ def test_hits_and_scores_are_those_of_plain_counting():
     assert set(scored["n"]) == {30}
 
 
-def test_balanced_accuracy_weighs_genres_equally():
-    genres = pd.Series(["a"] * 9 + ["b"])
-    found = crossval.balanced_interval([1.0] * 9 + [0.0], genres, pd.Series(range(10)))
-    assert found.mean == 0.5
-    assert found.n == 10
-    alone = crossval.balanced_interval([1.0] * 10, genres, pd.Series(["one"] * 10))
-    assert np.isnan(alone.low)  # a single artist has no interval
+ENCODERS = ("pca-16", "pca-64", "deep-16", "deep-64", "rate-18", "rvq", "waveform-rate")
+BY_FOLD = ("pca-64", "deep-64")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Parameters:
+    root = write_genres(tmp_path_factory.mktemp("music"), per_genre=6)
+    for number, path in enumerate(sorted(root.rglob("*.wav"))):
+        path.rename(path.with_name(f"artist{number} - song.wav"))
+    return Parameters("folder", str(root), "smoke")
+
+
+@pytest.mark.parametrize("name", [f"{name}-apart" for name in ENCODERS])
+def test_shipped_encoders_have_heard_no_artist_of_the_bundled_music(name):
+    record = load(find_shipped(f"{name}.safetensors")).record["data"]
+    assert record["dataset"] == "debian-apart"
+    learned = set(split_pieces("apart")["artist_group"])
+    assert not learned & set(BUNDLED.music.tracks["artist_group"])
+    assert record["train_tracks"] == (split_pieces("apart")["split"] == "train").sum()
+
+
+@pytest.mark.parametrize("fold", range(1, 6))
+@pytest.mark.parametrize("name", BY_FOLD)
+def test_encoders_by_fold_have_not_heard_its_artists(name, fold):
+    record = load(find_shipped(f"{name}-fold-{fold}.safetensors")).record["data"]
+    assert record["dataset"] == f"debian-fold-{fold}"
+    pieces, tracks = split_pieces(f"fold-{fold}"), bundled_folds()
+    held_out = set(tracks.loc[tracks["fold"] == fold, "artist_group"])
+    assert not held_out & set(pieces["artist_group"])
+    assert record["train_tracks"] == (pieces["split"] == "train").sum()
+
+
+def test_music_of_ones_own_is_kept_apart_in_the_same_way(folder):
+    tracks = systems.dealt(folder)
+    for fold in sorted(tracks["fold"].unique()):
+        music = systems.without(folder, int(fold)).tracks
+        parts = music.groupby("split")["artist_group"].agg(set)
+        assert parts["test"] == set(tracks.loc[tracks["fold"] == fold, "artist_group"])
+        assert not parts["test"] & (parts["train"] | parts["validation"])
+        assert not parts["train"] & parts["validation"]
+        assert len(music) == len(folder.music.tracks)
+
+
+def test_a_missing_number_becomes_the_median(folder):
+    def table(music) -> pd.DataFrame:
+        values = np.arange(len(music.tracks), dtype=float)
+        values[0] = np.nan
+        return pd.DataFrame({"number": values, "nothing": np.nan}, music.tracks.index)
+
+    system = systems.of_tracks(table, "made")
+    assert isinstance(system, System)
+    pieces = system.pieces(folder, 1)
+    assert pieces.values.shape == (12, 1)  # a column without any number is left out
+    assert pieces.values[0, 0] == np.median(np.arange(1, 12))
+
+
+RATE = 24_000
+
+
+def noise(seconds: float = 4.0, level: float = 0.1, seed: int = 0) -> FloatArray:
+    generator = np.random.default_rng(seed)
+    return (level * generator.standard_normal(round(seconds * RATE))).astype(np.float32)
+
+
+def sine(hertz: float, seconds: float = 4.0, level: float = 0.5) -> FloatArray:
+    times = np.arange(round(seconds * RATE)) / RATE
+    return (level * np.sin(2 * np.pi * hertz * times)).astype(np.float32)
+
+
+def clicks(bpm: float, seconds: float = 12.0) -> FloatArray:
+    audio = np.zeros(round(seconds * RATE), dtype=np.float32)
+    for start in np.arange(0.1, seconds - 0.1, 60 / bpm):
+        place = round(start * RATE)
+        audio[place : place + 600] = noise(600 / RATE, seed=place) * np.exp(-np.arange(600) / 150)
+    return audio
+
+
+def test_a_tone_is_described_as_one() -> None:
+    tone = systems.describe(sine(1000.0), RATE)
+    assert tone["rms_db"] == pytest.approx(20 * math.log10(0.5) - 3.01, abs=0.05)
+    assert tone["crest_db"] == pytest.approx(3.01, abs=0.05)
+    assert tone["range_db"] == pytest.approx(0.0, abs=0.05)
+    assert tone["crossings_hz"] == pytest.approx(2000.0, abs=3.0)
+    assert tone["centroid_hz"] == pytest.approx(1000.0, abs=30.0)
+    assert tone["rolloff_hz"] == pytest.approx(1000.0, abs=30.0)
+    assert tone["bandwidth_hz"] < 1500.0
+
+
+def test_only_the_level_depends_on_the_gain() -> None:
+    music = (noise(level=0.05) + sine(440.0, level=0.2)).astype(np.float32)
+    plain, loud = systems.describe(music, RATE), systems.describe(2 * music, RATE)
+    assert loud.pop("rms_db") - plain.pop("rms_db") == pytest.approx(20 * math.log10(2))
+    assert loud == pytest.approx(plain, rel=1e-3)
+
+
+def test_clicks_have_a_pulse_and_a_tempo() -> None:
+    beat, held = (
+        systems.describe(clicks(120.0), RATE),
+        systems.describe(noise(12), RATE),
+    )
+    assert beat["tempo_bpm"] == pytest.approx(120.0, rel=0.05)
+    assert beat["pulse"] > 0.5 > held["pulse"] + 0.3
+    assert beat["percussive"] > 0.3 + systems.describe(sine(1000.0, 12), RATE)["percussive"]
+    assert beat["range_db"] >= 0.0
+
+
+def test_silence_has_no_descriptors() -> None:
+    values = systems.describe(np.zeros(RATE, dtype=np.float32), RATE)
+    assert set(values) == set(systems.DESCRIPTORS)
+    assert all(math.isnan(value) for value in values.values())
+
+
+def test_all_of_a_folder(tmp_path: Path) -> None:
+    for name, audio in (("high/3.flac", sine(3000.0)), ("low/0.flac", sine(300.0))):
+        (tmp_path / name).parent.mkdir()
+        save(tmp_path / name, audio, RATE)
+    save(tmp_path / "low" / "silent.wav", np.zeros(RATE, dtype=np.float32), RATE)
+    save(tmp_path / "low" / "short.wav", noise(0.2), RATE)
+    (tmp_path / "low" / "damaged.flac").write_bytes(
+        (tmp_path / "low" / "0.flac").read_bytes()[:900] + bytes(500)
+    )
+    found = systems.describe_all(open_dataset("folder", tmp_path))
+    assert list(found.index) == ["high/3.flac", "low/0.flac", "low/short.wav"]
+    assert list(found) == list(systems.DESCRIPTORS)
+    assert found.loc["high/3.flac", "centroid_hz"] > 2000.0

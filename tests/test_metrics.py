@@ -1,4 +1,4 @@
-"""The spectral and waveform measures on signals whose distances are known."""
+"""Measures of signals against their definitions and reference libraries."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from musiclib.errors import AudioError
 from musiclib.metrics import (
     JUDGES,
     METRICS,
+    bitrate_kbps,
     log_spectral_distance,
     si_sdr,
     spectral_rmse,
@@ -43,11 +44,6 @@ class TestEveryMeasure:
         assert len(set(values)) == 4
 
     @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
-    def test_lengths_must_agree(self, metric: Callable[..., float]) -> None:
-        with pytest.raises(AudioError, match="24000 samples and the estimate 23999"):
-            metric(MUSIC, MUSIC[:-1], RATE)
-
-    @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
     def test_clips_must_be_mono_and_finite(self, metric: Callable[..., float]) -> None:
         with pytest.raises(AudioError, match=r"reference must be mono .* to_mono"):
             metric(np.stack([MUSIC, MUSIC]), MUSIC, RATE)
@@ -62,24 +58,6 @@ class TestEveryMeasure:
     def test_a_silent_reference_is_refused(self, name: str) -> None:
         with pytest.raises(AudioError, match="silent"):
             METRICS[name](signals.silence(RATE), MUSIC, RATE)
-
-    def test_inputs_are_not_changed(self) -> None:
-        first, second = MUSIC.copy(), signals.noise(RATE)
-        for name in ("log_spectral_distance", "spectral_rmse", "si_sdr", "waveform_rmse"):
-            METRICS[name](first, second, RATE)
-        np.testing.assert_array_equal(first, MUSIC)
-
-    def test_the_registry_describes_itself(self) -> None:
-        assert all(metric.name == name for name, metric in METRICS.items())
-        assert METRICS["si_sdr"].axis_label == "SI-SDR (dB)"
-        assert METRICS["zimtohrli_mos"].axis_label == "Predicted quality, Zimtohrli (1 to 5)"
-
-    def test_an_unrelated_judge_is_among_the_judges(self) -> None:
-        assert JUDGES == ("zimtohrli_mos", "visqol_mos", "two_f_mushra")
-        assert len({METRICS[name].family for name in JUDGES}) == 2
-        # A headline needs a judge that nothing was trained towards, of another family than theirs.
-        taken = {METRICS[name].family for name in JUDGES if METRICS[name].trained_on}
-        assert {METRICS[name].family for name in JUDGES} - taken
 
 
 class TestLogSpectralDistance:
@@ -102,20 +80,6 @@ class TestLogSpectralDistance:
         assert log_spectral_distance(first, second) < 4.0
         assert si_sdr(first, second) < 0.0
 
-    def test_what_lies_under_the_floor_does_not_count(self) -> None:
-        audio = signals.tone(1000, RATE, RATE) * np.hanning(RATE).astype(np.float32)
-        assert log_spectral_distance(audio, audio + signals.noise(RATE, rms=1e-7)) < 0.01
-
-    def test_silence_is_as_far_as_the_reference_stands_over_the_floor(self) -> None:
-        audio = signals.noise(RATE)
-        distance = log_spectral_distance(audio, signals.silence(RATE))
-        assert 50.0 < distance < 80.0
-
-    def test_the_level_of_both_does_not_matter(self) -> None:
-        noisy = MUSIC + signals.noise(RATE, rms=0.01)
-        quiet = log_spectral_distance(MUSIC * np.float32(0.01), noisy * np.float32(0.01))
-        assert quiet == pytest.approx(log_spectral_distance(MUSIC, noisy), rel=1e-4)
-
     def test_it_equals_its_definition(self) -> None:
         import librosa
 
@@ -128,17 +92,6 @@ class TestLogSpectralDistance:
         difference = np.maximum(first, floor) - np.maximum(second, floor)
         expected = np.mean(np.sqrt(np.mean(difference**2, axis=0)))
         assert log_spectral_distance(MUSIC, noisy) == pytest.approx(expected, rel=1e-6)
-
-    def test_every_frame_counts_once_however_far_it_is_off(self) -> None:
-        # A fifth of the frames is 40 dB too quiet: pooled over all bins that would be 18 dB.
-        audio = signals.noise(5 * RATE)
-        gain = np.ones(5 * RATE, np.float32)
-        gain[RATE : 2 * RATE] = 1e-2
-        assert log_spectral_distance(audio, gain * audio) == pytest.approx(8.0, abs=0.2)
-
-    def test_clips_shorter_than_a_window_are_measured(self) -> None:
-        audio = signals.noise(100)
-        assert log_spectral_distance(audio, 2 * audio) == pytest.approx(6.02, abs=0.01)
 
 
 class TestSpectralRmse:
@@ -170,10 +123,6 @@ class TestSpectralRmse:
             spectral_rmse(low, low_noisy, 8_000), rel=1e-4
         )
 
-    def test_what_lies_over_4_khz_does_not_count(self) -> None:
-        high = signals.tone(8_000, RATE, RATE, 0.1) * np.hanning(RATE).astype(np.float32)
-        assert spectral_rmse(MUSIC, MUSIC + high, RATE) < 1e-3
-
     def test_the_level_of_both_does_not_matter_but_of_one_does(self) -> None:
         quiet = MUSIC * np.float32(0.01)
         noisy = MUSIC + signals.noise(RATE, rms=0.01)
@@ -181,15 +130,6 @@ class TestSpectralRmse:
             spectral_rmse(MUSIC, noisy, RATE), rel=1e-3
         )
         assert spectral_rmse(MUSIC, quiet, RATE) > 0.5
-
-    def test_a_reference_without_anything_below_4_khz_is_refused(self) -> None:
-        high = signals.tone(8_000, RATE, RATE) * np.hanning(RATE).astype(np.float32)
-        with pytest.raises(AudioError, match="silent below 4 kHz"):
-            spectral_rmse(high, MUSIC, RATE)
-
-    def test_impossible_rates_are_refused(self) -> None:
-        with pytest.raises(AudioError, match="sample_rate"):
-            spectral_rmse(MUSIC, MUSIC, 0)
 
 
 class TestSiSdr:
@@ -214,25 +154,12 @@ class TestSiSdr:
         )
         assert si_sdr(MUSIC, estimate) == pytest.approx(float(expected), abs=1e-9)
 
-    def test_a_constant_offset_does_not_count(self) -> None:
-        estimate = MUSIC + signals.noise(RATE, rms=0.01)
-        assert si_sdr(MUSIC + 0.3, estimate - 0.2) == pytest.approx(
-            si_sdr(MUSIC, estimate), abs=1e-3
-        )
-
     def test_the_ends_of_the_scale_are_finite(self) -> None:
         assert si_sdr(MUSIC, MUSIC) == pytest.approx(156.5, abs=0.1)
         assert si_sdr(MUSIC, signals.silence(RATE)) == pytest.approx(-156.5, abs=0.1)
         assert si_sdr(MUSIC, -0.5 * MUSIC) > 140.0
         sine, cosine = (signals.tone(500, RATE, RATE, phase=p) for p in (0.0, math.pi / 2))
         assert -156.6 < si_sdr(sine, cosine) < -100.0
-
-    def test_a_shift_of_one_sample_is_heard(self) -> None:
-        assert si_sdr(MUSIC, np.roll(MUSIC, 1)) < 30.0
-
-    def test_a_constant_reference_is_refused(self) -> None:
-        with pytest.raises(AudioError, match="constant"):
-            si_sdr(np.full(RATE, 0.5), MUSIC)
 
 
 class TestWaveformRmse:
@@ -242,9 +169,6 @@ class TestWaveformRmse:
         audio = MUSIC.astype(np.float64)
         assert waveform_rmse(audio, audio + offset) == pytest.approx(offset, abs=1e-12)
 
-    def test_silence_against_silence_is_zero(self) -> None:
-        assert waveform_rmse(signals.silence(9), signals.silence(9)) == 0.0
 
-    def test_a_changed_sign_is_twice_the_level(self) -> None:
-        level = float(np.sqrt(np.mean(MUSIC.astype(float) ** 2)))
-        assert waveform_rmse(MUSIC, -MUSIC) == pytest.approx(2 * level)
+def test_a_compact_disc_has_1411_kbps() -> None:
+    assert bitrate_kbps(44_100 * 2 * 2 * 30, 30.0) == pytest.approx(1411.2)
