@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from musiclib.dependencies import Code, Sources
+from musiclib import dependencies
+from musiclib.dependencies import Code, Sources, code_digest
 
 PACKAGE = {
     "__init__.py": "",
