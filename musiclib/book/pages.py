@@ -542,7 +542,8 @@ def settle_images(page: Page, site: Site) -> None:
             break
     for image in page.soup("img"):
         file = (site.html / page.path).parent / str(image.get("src", ""))
-        if not image.get("width") and file.is_file():
+        # The theme's own pictures, in its menus, have their sizes from its style.
+        if not image.get("width") and file.is_file() and image.find_parent("article"):
             image["width"], image["height"] = map(str, _size(file))
         image["decoding"] = "async"
         if id(image) not in early:
