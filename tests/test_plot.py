@@ -15,6 +15,7 @@ from musiclib import plot
 from musiclib.errors import AudioError, MusiclibError
 from musiclib.plot.sounds import decibels, mean_power, spectrogram_thumbnail
 from musiclib.plot.style import CODEC_COLOURS, series_styles
+from musiclib.stft import StftConfig
 from tests.figure_fixture import RATE, book_style, silence, tone
 
 __all__ = ["book_style"]
@@ -297,8 +298,9 @@ def test_the_spectrogram_of_a_tone_is_brightest_at_its_frequency():
 def test_a_click_is_drawn_at_its_time():
     sound = silence(2.0)
     sound[36_000] = 1.0
-    _, axes = plot.spectrogram(sound, RATE)
+    _, axes = plot.spectrogram(sound, RATE, StftConfig(512, 128))
     picture = np.asarray(axes.images[0].get_array())
+    assert picture.shape[0] == 257
     left, right, *_ = axes.images[0].get_extent()
     columns = np.linspace(left, right, picture.shape[1] + 1)
     found = np.argmax(picture.mean(axis=0))

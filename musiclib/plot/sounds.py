@@ -7,7 +7,7 @@ compared, of the first one), so that equal colours mean equal levels.
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -21,6 +21,9 @@ from musiclib.audio import FloatArray, to_mono, validate
 from musiclib.plot.style import COLOUR_MAP, WIDTH, figure_and_axes
 from musiclib.psychoacoustics import absolute_threshold_db, masked_threshold_db
 
+if TYPE_CHECKING:
+    from musiclib.stft import StftConfig
+
 # More columns than a figure has pixels would add bytes and nothing to see.
 _COLUMNS: Final = 1000
 _ZOOM_SECONDS: Final = 0.02
@@ -30,11 +33,12 @@ _COLOURS: Final = 32
 _WEBP: Final = {"lossless": True, "quality": 100, "method": 5}
 
 
-def stft_power(audio: FloatArray) -> FloatArray:
-    """Power of the STFT with the house settings (1024/256, Hann).
+def stft_power(audio: FloatArray, config: "StftConfig | None" = None) -> FloatArray:
+    """Power of the STFT.
 
     Args:
         audio: Samples, shape ``(N,)`` or ``(C, N)``; channels are mixed to mono.
+        config: STFT settings; the house settings (1024/256, Hann) by default.
 
     Returns:
         ``|X|**2``, shape ``(F, T)``. Column ``t`` is centred on sample ``t * hop_length``.
@@ -46,7 +50,9 @@ def stft_power(audio: FloatArray) -> FloatArray:
     # PyTorch warns of arrays that cannot be written to, such as memory-mapped ones.
     mono = np.require(to_mono(validate(audio)), requirements=["C_CONTIGUOUS", "WRITEABLE"])
     with torch.inference_mode():
-        power: FloatArray = stft(torch.from_numpy(mono), StftConfig()).abs().square().numpy()
+        power: FloatArray = (
+            stft(torch.from_numpy(mono), config or StftConfig()).abs().square().numpy()
+        )
     return power
 
 
@@ -89,6 +95,7 @@ def mean_power(power: FloatArray, columns: int) -> FloatArray:
 def spectrogram(
     audio: FloatArray,
     sample_rate: int,
+    config: "StftConfig | None" = None,
     *,
     floor_db: float = -80.0,
     colourbar: bool = True,
@@ -100,6 +107,7 @@ def spectrogram(
     Args:
         audio: Samples, shape ``(N,)`` or ``(C, N)`` (mixed to mono).
         sample_rate: Samples a second.
+        config: STFT settings; the house settings (1024/256, Hann) by default.
         floor_db: Level of the darkest colour.
         colourbar: Whether to draw the scale of levels.
         title: Title of the axes.
@@ -110,9 +118,10 @@ def spectrogram(
     """
     from musiclib.stft import StftConfig
 
-    power = stft_power(audio)
+    config = config or StftConfig()
+    power = stft_power(audio, config)
     picture = decibels(mean_power(power, _COLUMNS), float(power.max()), floor_db)
-    hop_s = StftConfig().hop_length / sample_rate
+    hop_s = config.hop_length / sample_rate
     span_s = (-hop_s / 2, (power.shape[1] - 0.5) * hop_s)  # frames are centred on their time
     top = sample_rate / 2000.0
     half = top / (picture.shape[0] - 1) / 2  # a bin's level stands for half a bin to either side
@@ -153,7 +162,7 @@ def song_overview(audio: FloatArray, sample_rate: int) -> tuple[Figure, npt.NDAr
     # The band between the lowest and the highest sample behind each column of pixels.
     edges = np.linspace(0, mono.size, min(_COLUMNS, mono.size) + 1).astype(int)[:-1]
     low, high = np.minimum.reduceat(mono, edges), np.maximum.reduceat(mono, edges)
-    whole.fill_between(times[edges], low, high, linewidth=0.4)
+    whole.fill_between(times[edges], low, high, color="#0072b2", linewidth=0.4)
     whole.axvline(first / sample_rate, color="#d55e00", linewidth=1.2)
     whole.set(title="Waveform", xlabel="Time (s)", ylabel="Amplitude", xlim=(0, seconds))
     part.plot(times[zoom], mono[zoom])

@@ -375,6 +375,7 @@
     }
 
     begin(player) {
+      clearInterval(player.mlFade); // it may be about to be stopped
       if (player.error) player.load(); // once more: a failed network may be back
       if (Math.abs(player.currentTime - this.at) > 0.001) player.currentTime = this.at;
       player.volume = 0;
