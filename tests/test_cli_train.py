@@ -11,7 +11,7 @@ from musiclib.cli import train
 from musiclib.cli.main import main
 from musiclib.codecs.melic.entropy import ContextTables
 from musiclib.models import MODELS
-from musiclib.training import load, load_model, recipes
+from musiclib.training import config, load, load_model
 from musiclib.training.config import PRECISIONS
 from musiclib.training.loop import ACCELERATORS
 from tests.training_fixture import files, music
@@ -33,7 +33,7 @@ def smoke(music, name, out, *more):
 def one_of_each_kind() -> list[str]:
     """The last plain recipe of each kind of model: the smallest, or that with the most to it."""
     plain = {
-        n: r.model.kind for n, r in recipes.RECIPES.items() if r.model.bottleneck.kind == "plain"
+        n: r.model.kind for n, r in config.RECIPES.items() if r.model.bottleneck.kind == "plain"
     }
     return list({kind: name for name, kind in plain.items()}.values())
 
@@ -42,7 +42,7 @@ def one_of_each_kind() -> list[str]:
 def test_every_kind_of_model_trains_in_a_moment(music, tmp_path, capfd, name):
     code, out, err = run(capfd, *smoke(music, name, tmp_path / "new" / name))
     assert (code, err) == (0, "")
-    steps = 0 if recipes.RECIPES[name].training.steps == 0 else 4
+    steps = 0 if config.RECIPES[name].training.steps == 0 else 4
     assert f"{name}.safetensors: validation loss" in out
     assert f" of {steps}, " in out
     record = json.loads((tmp_path / "new" / f"{name}.json").read_text())
@@ -50,7 +50,7 @@ def test_every_kind_of_model_trains_in_a_moment(music, tmp_path, capfd, name):
     assert record["training"]["precision"] in ("32-true", "bf16-mixed")
     assert record["data"]["dataset"] == "folder"
     model = load_model(tmp_path / "new" / name)
-    assert model.config == recipes.RECIPES[name].model
+    assert model.config == config.RECIPES[name].model
     audio = torch.from_numpy(music.clip(music.tracks.index[0], model.config.sample_rate).audio)
     with torch.no_grad():
         losses = model.evaluation_step(audio[None])
@@ -58,8 +58,8 @@ def test_every_kind_of_model_trains_in_a_moment(music, tmp_path, capfd, name):
 
 
 def test_recipes_cover_all_models():
-    assert {item.model.kind for item in recipes.RECIPES.values()} == set(MODELS) - {"tiny"}
-    for item in recipes.RECIPES.values():
+    assert {item.model.kind for item in config.RECIPES.values()} == set(MODELS) - {"tiny"}
+    for item in config.RECIPES.values():
         assert item.configs("retrain") == item.configs("mini")
         model, training = item.configs("smoke", seed=3)
         assert (model, training.seed) == (item.model, 3)
@@ -87,11 +87,11 @@ def test_list(capfd):
     assert (code, err) == (0, "")
     names = [line.split()[0] for line in out.splitlines()]
     assert {line.split()[1] for line in out.splitlines()} == {"mini", "debian"}
-    assert names == [*recipes.RECIPES, "codec-tables"]
+    assert names == [*config.RECIPES, "codec-tables"]
 
 
 def test_the_parser_s_choices_are_those_of_training():
-    assert train.PROFILES == recipes.PROFILES
+    assert train.PROFILES == config.PROFILES
     assert train.PRECISIONS == PRECISIONS
     assert train.DEVICES == ACCELERATORS
 

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musiclib import audio
-from musiclib.datasets import AudioCache, building, open_dataset, store
+from musiclib.datasets import AudioCache, open_dataset
+from musiclib.datasets.cache import EXACT_STEP, quantise
 from musiclib.errors import DatasetError
 from tests.fma_server import mp3_bytes
 
@@ -51,7 +52,7 @@ def music(tmp_path: Path) -> Path:
 
 
 def forbid_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(building.audio, "load", lambda *_a, **_k: pytest.fail("decoded again"))
+    monkeypatch.setattr(audio, "load", lambda *_a, **_k: pytest.fail("decoded again"))
 
 
 def test_16_bit_source_at_its_own_rate_comes_back_bit_for_bit(music):
@@ -89,7 +90,7 @@ def test_only_the_changed_file_is_decoded_again(music, monkeypatch):
     loaded = []
     load = audio.load
     monkeypatch.setattr(
-        building.audio, "load", lambda path, **k: loaded.append(path.name) or load(path, **k)
+        audio, "load", lambda path, **k: loaded.append(path.name) or load(path, **k)
     )
     new = open_dataset("folder", music).cache(RATE)
     assert loaded == ["04.wav"]
@@ -159,7 +160,7 @@ def test_build_that_is_killed_goes_on(music, cache_root, monkeypatch):
     loaded = []
     load = audio.load
     monkeypatch.setattr(
-        building.audio, "load", lambda path, **k: loaded.append(path.name) or load(path, **k)
+        audio, "load", lambda path, **k: loaded.append(path.name) or load(path, **k)
     )
     cache = open_dataset("folder", music).cache(RATE)
     assert len(loaded) == 12 - done
@@ -196,8 +197,8 @@ def test_damaged_cache_is_mended(music, cache_root, damage):
 )
 def test_quantising_errs_by_half_a_step_at_most(values, gain):
     samples = np.array(values, dtype=np.float32) * np.float32(gain)
-    pcm, step = store.quantise(samples)
+    pcm, step = quantise(samples)
     error = np.abs(pcm * np.float64(step) - samples)
     assert pcm.dtype == np.int16
     assert (error <= 0.51 * step).all()
-    assert step <= max(store.EXACT_STEP, 1.01 * np.abs(samples).max() / 32_767)
+    assert step <= max(EXACT_STEP, 1.01 * np.abs(samples).max() / 32_767)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from musiclib.latents import probes, quality
+from musiclib.latents import pooling, quality
 
 
 class TestNeighbours:
@@ -52,20 +52,20 @@ def gain(truth, probe):
 class TestRidge:
     def test_a_fact_in_the_vector_is_read(self):
         values, truth, groups = material()
-        probe = probes.ridge_probe(values[:100], truth[:100], groups[:100], values[100:])
+        probe = pooling.ridge_probe(values[:100], truth[:100], groups[:100], values[100:])
         assert gain(truth[100:], probe) > 0.98
 
     def test_a_fact_that_is_not_there_gains_nothing(self):
         values, truth, groups = material()
         noise = np.random.default_rng(9).standard_normal(values.shape)
-        probe = probes.ridge_probe(noise[:100], truth[:100], groups[:100], noise[100:])
+        probe = pooling.ridge_probe(noise[:100], truth[:100], groups[:100], noise[100:])
         assert gain(truth[100:], probe) < 0.05
-        assert probe.alphas.min() > 10 * probes.ALPHAS[0] * 100 / 1000
+        assert probe.alphas.min() > 10 * pooling.ALPHAS[0] * 100 / 1000
 
     def test_each_target_has_its_own_penalty(self):
         values, truth, groups = material()
         truth[:, 1] = np.random.default_rng(5).standard_normal(len(truth))
-        probe = probes.ridge_probe(values[:100], truth[:100], groups[:100], values[100:])
+        probe = pooling.ridge_probe(values[:100], truth[:100], groups[:100], values[100:])
         assert probe.alphas[0] < probe.alphas[1]
 
 
@@ -73,7 +73,7 @@ class TestTempo:
     def test_octaves_are_forgiven_and_others_not(self):
         truth = np.full(6, 120.0)
         guess = np.array([120.0, 124.0, 60.0, 240.0, 90.0, 126.0])
-        np.testing.assert_array_equal(probes.tempo_hits(truth, guess), [1, 1, 1, 1, 0, 0])
+        np.testing.assert_array_equal(pooling.tempo_hits(truth, guess), [1, 1, 1, 1, 0, 0])
 
 
 class TestIdentification:
@@ -86,20 +86,20 @@ class TestIdentification:
 
     def test_tracks_with_a_place_of_their_own_are_found(self):
         values, tracks, starts = self.pieces(0.1)
-        hits, chance = probes.identified(values, tracks, starts, 3.1, tracks)
+        hits, chance = pooling.identified(values, tracks, starts, 3.1, tracks)
         assert hits.shape == chance.shape == (60,)
         assert hits.mean() == 1.0
         assert 0.03 < chance.mean() < 0.06
 
     def test_without_a_place_it_is_chance(self):
         values, tracks, starts = self.pieces(100.0)
-        hits, chance = probes.identified(values, tracks, starts, 3.1, tracks)
+        hits, chance = pooling.identified(values, tracks, starts, 3.1, tracks)
         assert hits.mean() == pytest.approx(chance.mean(), abs=0.12)
 
     def test_touching_pieces_do_not_count(self):
         values = np.array([[0.0], [0.1], [9.0], [8.9], [5.0]])
         tracks, starts = ["a", "a", "a", "b", "b"], [0.0, 3.0, 6.0, 0.0, 3.0]
-        hits, _ = probes.identified(values, tracks, starts, 3.1, tracks)
+        hits, _ = pooling.identified(values, tracks, starts, 3.1, tracks)
         # Of a, only the outer two pieces are compared, and both have a piece of b nearer.
         np.testing.assert_array_equal(hits[[0, 2]], 0.0)
         assert np.isnan(hits[[1, 3, 4]]).all()
@@ -108,6 +108,6 @@ class TestIdentification:
         values, tracks, starts = self.pieces(0.1)
         kinds = np.repeat(np.where(np.arange(12) % 2, "x", "y"), 5)
         values = np.where(kinds == "x", 50.0, 0.0)[:, None] + values
-        hits, chance = probes.identified(values, tracks, starts, np.inf, kinds)
+        hits, chance = pooling.identified(values, tracks, starts, np.inf, kinds)
         assert hits.mean() == 1.0
         np.testing.assert_allclose(chance, 25 / 55)  # of 55 pieces of other tracks
