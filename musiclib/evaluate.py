@@ -14,9 +14,8 @@ import numpy as np
 import pandas as pd
 
 from musiclib.audio import HOUSE_RATE, FloatArray, load, probe, resample, validate
+from musiclib.codecs import parse_codecs, payload_bytes
 from musiclib.codecs.base import Codec
-from musiclib.codecs.payload import payload_bytes
-from musiclib.codecs.specs import parse_codecs
 from musiclib.datasets import UNKNOWN, Clip, Dataset
 from musiclib.errors import AudioError, BitstreamError, MusiclibError
 from musiclib.evidence import Within

@@ -286,28 +286,6 @@ def griffin_lim(
     return audio.reshape(*magnitude.shape[:-2], length)
 
 
-def spectral_convergence(reference: Tensor, estimate: Tensor) -> float:
-    """Relative error of magnitudes, `||R| - |E|| / ||R||` (Frobenius norms).
-
-    Args:
-        reference: Complex spectrum or magnitudes of any shape.
-        estimate: The same for the estimate.
-
-    Returns:
-        0 for equal magnitudes, 1 for a silent estimate.
-
-    Raises:
-        AudioError: If the shapes differ or the reference is silent.
-    """
-    if reference.shape != estimate.shape:
-        raise AudioError(f"Shapes differ: {tuple(reference.shape)} and {tuple(estimate.shape)}")
-    target = reference.abs().double()
-    norm = float(torch.linalg.vector_norm(target))
-    if norm == 0.0:
-        raise AudioError("The reference is silent: a relative error is not defined")
-    return float(torch.linalg.vector_norm(target - estimate.abs().double())) / norm
-
-
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """Keep PyTorch to one thread.

@@ -8,7 +8,7 @@ import pytest
 
 from musiclib.audio import load, save
 from musiclib.cli.main import main
-from musiclib.codecs.specs import parse_codecs
+from musiclib.codecs import parse_codecs
 from musiclib.errors import CodecError
 from tests.codec_signals import music as chords
 from tests.latent_fixture import RATE, checkpoints, music

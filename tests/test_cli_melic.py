@@ -7,9 +7,8 @@ import pytest
 
 from musiclib.audio import AudioWriter, load, probe, save
 from musiclib.cli.main import main
-from musiclib.codecs import get_codec
-from musiclib.codecs.melic import model as model_module
-from musiclib.codecs.specs import parse_codecs
+from musiclib.codecs import get_codec, parse_codecs
+from musiclib.codecs.melic import coding
 from tests.codec_signals import RATE, lag, music, stereo
 from tests.melic_fixture import model
 
@@ -18,7 +17,7 @@ TAGS = {"title": "Näme", "artist": "Someone", "comment": "a comment"}
 
 @pytest.fixture(autouse=True)
 def shipped(monkeypatch):
-    monkeypatch.setattr(model_module, "open_model", lambda _folder: model())
+    monkeypatch.setattr(coding, "open_model", lambda _folder: model())
 
 
 @pytest.fixture

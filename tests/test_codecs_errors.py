@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from musiclib.codecs import CODEC_NAMES, get_codec, identify, supported_kbps
-from musiclib.codecs.container import Target, mux
-from musiclib.codecs.ogg import check_ogg, page_checksum, pages, with_serial
-from musiclib.codecs.xing import checksum, find_xing
+from musiclib.codecs.container import Target, check_ogg, mux, page_checksum, pages, with_serial
+from musiclib.codecs.mp3 import checksum, find_xing
 from musiclib.errors import AudioError, BitstreamError, CodecError, MusiclibError
 from tests.codec_signals import RATE, music
 

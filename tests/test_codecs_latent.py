@@ -12,7 +12,8 @@ import torch
 
 from musiclib.audio import rms_db
 from musiclib.codecs import AutoencoderCodec, Codec, get_codec, identify
-from musiclib.codecs.latent import coded, describe
+from musiclib.codecs.latent import codec as codec_module
+from musiclib.codecs.latent import describe
 from musiclib.datasets import Clip
 from musiclib.errors import AudioError, BitstreamError, CheckpointError, CodecError
 from musiclib.evaluate import evaluate
@@ -136,7 +137,7 @@ def test_long_clips_are_coded_in_blocks_that_join(checkpoints, monkeypatch):
     whole = back(checkpoints["waveform"], audio, step=-20)
     magnitudes = {}
     for seconds in (60.0, 0.3):
-        monkeypatch.setattr(coded, "BLOCK_SECONDS", seconds)
+        monkeypatch.setattr(codec_module, "BLOCK_SECONDS", seconds)
         codec = AutoencoderCodec(checkpoints["deep"], step=-20)
         magnitudes[seconds] = codec.decode_magnitudes(codec.encode(audio, RATE))
     blocks = back(checkpoints["waveform"], audio, step=-20)

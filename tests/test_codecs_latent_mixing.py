@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from musiclib.codecs import AutoencoderCodec
-from musiclib.codecs.latent import bitstream, coder, codes, mixing
-from musiclib.codecs.latent.coded import CodedModel
-from musiclib.codecs.latent.plan import MIXED, Statistics
+from musiclib.codecs.latent import bitstream, codes, coding, mixing
+from musiclib.codecs.latent.codec import CodedModel
+from musiclib.codecs.latent.coding import MIXED, Statistics
 from musiclib.errors import BitstreamError, CodecError
 from musiclib.models import Bottleneck, FrequencyConfig
 from musiclib.models.calibration import PREDICTORS
@@ -43,7 +43,7 @@ def test_mixing_costs_no_more_than_the_tables_it_starts_from():
     errors = drawn(3000)
     ideal = 0.0
     for row, shape, index in zip(errors, SHAPE, INDEX, strict=True):
-        table = coder.table(int(shape), int(index))
+        table = coding.table(int(shape), int(index))
         ideal += table.bits[np.minimum(np.abs(row), table.reach + 1)].sum()
     # The third row is drawn from another law than its table's: that is for the mixer to find out.
     assert 8 * len(mixing.encode(errors, SHAPE, INDEX)) < 1.03 * ideal
@@ -53,11 +53,11 @@ def test_mixing_hears_how_loud_a_frame_is():
     loudness = np.where(np.arange(3000) // 20 % 2, 3.0, 0.2)
     statistics = Statistics(np.tile(INDEX, (len(PREDICTORS), 1)), SHAPE)
     values = drawn(3000, loudness)
-    tables, mixed = (len(coder.encode(values, statistics, 0, way)) for way in coder.ENTROPIES)
+    tables, mixed = (len(coding.encode(values, statistics, 0, way)) for way in coding.ENTROPIES)
     assert mixed < 0.9 * tables
-    data = coder.encode(values, statistics, 0, coder.MIXING)
+    data = coding.encode(values, statistics, 0, coding.MIXING)
     assert data[0] == MIXED
-    np.testing.assert_array_equal(coder.decode(data, statistics, 0, 3000), values)
+    np.testing.assert_array_equal(coding.decode(data, statistics, 0, 3000), values)
 
 
 def test_damaged_mixing_is_noticed_or_changes_numbers_alone():

@@ -11,10 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from musiclib.codecs import AutoencoderCodec
-from musiclib.codecs.latent import bitstream, coder
-from musiclib.codecs.latent.plan import Statistics, make_plan
-from musiclib.codecs.latent.tables import HIGHEST, LOWEST, TOTAL, noisy_index, table
-from musiclib.codecs.latent.varint import read_signed_varints, to_signed_varints
+from musiclib.codecs.latent import bitstream, coding
+from musiclib.codecs.latent.coding import (
+    Statistics,
+    make_plan,
+    read_signed_varints,
+    to_signed_varints,
+)
+from musiclib.codecs.latent.mixing import HIGHEST, LOWEST, TOTAL, noisy_index, table
 from musiclib.errors import BitstreamError
 from musiclib.models.calibration import UNUSED
 from tests.codec_signals import music as chords
@@ -65,7 +69,7 @@ def test_tables_are_the_distributions_that_they_stand_for(index):
 def test_bytes_are_the_same_everywhere():
     values = np.array([[0, 1, 2, 3, 3, 2, 1, 0, -1, -2], [5, -4, 300, 0, 1, -70000, 2, -1, 0, 3]])
     scale = np.array([[0, 4], [-2, 4], [-3, 5], [-4, 6], [-5, 8]])
-    data = coder.encode(values, Statistics(scale, np.array([0, 1])), 0)
+    data = coding.encode(values, Statistics(scale, np.array([0, 1])), 0)
     assert data.hex() == "0005d804dfc508d2187b9c68c9e0fef6e6c2a725010000"
 
 
@@ -78,8 +82,8 @@ def test_bytes_are_the_same_everywhere():
 def test_every_value_comes_back(values, step, small):
     values = values % 7 - 3 if small else values
     values[2] = 0
-    data = coder.encode(values, STATISTICS, step)
-    assert np.array_equal(coder.decode(data, STATISTICS, step, 17), values)
+    data = coding.encode(values, STATISTICS, step)
+    assert np.array_equal(coding.decode(data, STATISTICS, step, 17), values)
 
 
 @pytest.mark.parametrize("size", [2, 200])
@@ -89,8 +93,8 @@ def test_a_sequence_that_can_be_foretold_costs_less(size):
     values = np.rint(wave).astype(np.int64).reshape(-1, 2).T
     step = round(-4 * np.log2(size)) + 4
     plain = Statistics(SEQUENCE.scale, SEQUENCE.shape)
-    data = {kind: coder.encode(values, kind, step) for kind in (SEQUENCE, plain)}
-    assert np.array_equal(coder.decode(data[SEQUENCE], SEQUENCE, step, 2000), values)
+    data = {kind: coding.encode(values, kind, step) for kind in (SEQUENCE, plain)}
+    assert np.array_equal(coding.decode(data[SEQUENCE], SEQUENCE, step, 2000), values)
     assert len(data[SEQUENCE]) < 0.75 * len(data[plain])
 
 
@@ -100,7 +104,7 @@ def test_sizes_are_near_the_ideal():
         scale = 2.0 ** ((SCALES[0, :2] - step) / 4)
         values = np.rint(rng.laplace(scale=scale[:, None], size=(2, 5000))).astype(np.int64)
         values = np.concatenate([values, np.zeros((1, 5000), np.int64)])
-        bits = 8 * len(coder.encode(values, STATISTICS, step))
+        bits = 8 * len(coding.encode(values, STATISTICS, step))
         counted = make_plan(values[:2], STATISTICS, step)
         tables = [
             table(int(k), int(i)) for k, i in zip(STATISTICS.shape[:2], counted.index, strict=True)
@@ -120,13 +124,13 @@ def test_sizes_are_near_the_ideal():
 
 def test_channels_that_are_not_used_cost_nothing():
     empty = Statistics(np.full((5, 3), UNUSED), np.zeros(3, np.int64))
-    data = coder.encode(np.zeros((3, 10_000), np.int64), empty, 0)
+    data = coding.encode(np.zeros((3, 10_000), np.int64), empty, 0)
     assert len(data) == 1
-    assert not coder.decode(data, empty, 0, 10_000).any()
+    assert not coding.decode(data, empty, 0, 10_000).any()
     values = np.random.default_rng(0).integers(-3, 4, (3, 100))
     values[2] = 0
     fewer = Statistics(SCALES[:, :2], STATISTICS.shape[:2])
-    assert coder.encode(values, STATISTICS, 0) == coder.encode(values[:2], fewer, 0)
+    assert coding.encode(values, STATISTICS, 0) == coding.encode(values[:2], fewer, 0)
 
 
 def test_scales_with_a_noisy_prediction():

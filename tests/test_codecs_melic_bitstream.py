@@ -6,8 +6,18 @@ import numpy as np
 import pytest
 
 from musiclib.codecs.melic import describe
-from musiclib.codecs.melic.bitstream import RATES, Block, Header, Reader, Writer, block_size
-from musiclib.codecs.melic.tags import MAX_CHARACTERS, kept_tags, pack_tags, unpack_tags
+from musiclib.codecs.melic.bitstream import (
+    MAX_CHARACTERS,
+    RATES,
+    Block,
+    Header,
+    Reader,
+    Writer,
+    block_size,
+    kept_tags,
+    pack_tags,
+    unpack_tags,
+)
 from musiclib.errors import BitstreamError, CheckpointError
 from tests.codec_signals import music
 from tests.melic_damage import KINDS, damaged, joined

@@ -12,10 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from musiclib.codecs.melic.entropy import ContextTables, FrameDecoder, FrameEncoder, kernel
-from musiclib.codecs.melic.entropy.kernel import LARGEST_VALUE
-from musiclib.codecs.melic.entropy.tables import layout
-from musiclib.codecs.melic.model import TABLES
+from musiclib.codecs.melic import entropy
+from musiclib.codecs.melic.coding import TABLES
+from musiclib.codecs.melic.entropy import (
+    LARGEST_VALUE,
+    ContextTables,
+    FrameDecoder,
+    FrameEncoder,
+    layout,
+)
 from musiclib.errors import BitstreamError, CodecError
 from musiclib.models.transform import LARGEST_LEVEL, ratio
 from musiclib.training import find_shipped
@@ -230,8 +235,8 @@ def test_all_that_is_compiled_stands_in_one_file():
     """Numba's cache follows the file of the compiled function, and no other."""
     from numba.core.dispatcher import Dispatcher
 
-    source = Path(kernel.__file__)
-    waiting, seen = [kernel.run], set()
+    source = Path(entropy.__file__)
+    waiting, seen = [entropy.run], set()
     while waiting:
         function = waiting.pop().py_func
         seen.add(function.__name__)

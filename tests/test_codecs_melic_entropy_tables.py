@@ -6,10 +6,16 @@ import numpy as np
 import pytest
 
 from musiclib.audio import HOUSE_RATE, FloatArray
-from musiclib.codecs.melic.entropy import ContextTables, FrameEncoder
-from musiclib.codecs.melic.entropy.baselines import StaticTables, raw_bits, unmixed
-from musiclib.codecs.melic.entropy.training import TrainedTables, train_tables
-from musiclib.codecs.melic.model import TABLES, open_model
+from musiclib.codecs.melic.coding import TABLES, open_model
+from musiclib.codecs.melic.entropy import (
+    ContextTables,
+    FrameEncoder,
+    StaticTables,
+    TrainedTables,
+    raw_bits,
+    train_tables,
+    unmixed,
+)
 from musiclib.datasets import open_dataset
 from musiclib.errors import CheckpointError, TrainingError
 from musiclib.models.transform import Frames, Setting, analyse

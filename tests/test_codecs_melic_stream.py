@@ -11,8 +11,7 @@ import pytest
 from musiclib.audio import AudioWriter, load, probe, save
 from musiclib.codecs.melic import analysis, bitstream, decode_file, describe, encode_file
 from musiclib.codecs.melic.analysis import Overlap, blocks, frame_batches, resampled
-from musiclib.codecs.melic.decoding import decode
-from musiclib.codecs.melic.model import one_thread
+from musiclib.codecs.melic.coding import decode, one_thread
 from musiclib.errors import AudioFileError, BitstreamError, CodecError
 from musiclib.mdct import imdct, mdct
 from musiclib.metrics import bitrate_kbps
@@ -135,7 +134,7 @@ def test_windows_see_what_the_whole_sees(small_blocks):
     windowed, _ = codec().decode(data)
     spectra, levels = [], []
     reader = bitstream.Reader(io.BytesIO(data))
-    from musiclib.codecs.melic.decoding import _decoded
+    from musiclib.codecs.melic.coding import _decoded
 
     for block in _decoded(reader, model()):
         spectra.append(block.spectra[0])

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from musiclib import dependencies
-from musiclib.dependencies import Code, Sources, code_digest
+from musiclib.dependencies import Code, Sources
 
 PACKAGE = {
     "__init__.py": "",

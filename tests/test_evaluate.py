@@ -6,8 +6,7 @@ import pytest
 
 from musiclib import evaluate as module
 from musiclib.audio import resample, save
-from musiclib.codecs import get_codec
-from musiclib.codecs.payload import payload_bytes
+from musiclib.codecs import get_codec, payload_bytes
 from musiclib.datasets import Clip, measured_clips, one_clip_an_artist, open_dataset
 from musiclib.errors import AudioError, AudioFileError, CodecError, DatasetError, MusiclibError
 from musiclib.evaluate import COLUMNS, align, evaluate

@@ -8,7 +8,7 @@ import pytest
 import scipy.stats
 
 from musiclib.codecs import get_codec
-from musiclib.codecs.anchors import ANCHORS, LowPass, WhiteNoise
+from musiclib.codecs.simple import ANCHORS, LowPass, WhiteNoise
 from musiclib.datasets import open_dataset
 from musiclib.errors import CodecError, MusiclibError
 from musiclib.evaluate import evaluate

@@ -10,10 +10,15 @@ import pytest
 import torch
 
 from musiclib.errors import ModelError
-from musiclib.models.learned_transform import LearnedTransform, LearnedTransformConfig, scaled
+from musiclib.models.learned_transform import (
+    LARGEST_ANGLE,
+    LearnedTransform,
+    LearnedTransformConfig,
+    ValueDensity,
+    rotate,
+    scaled,
+)
 from musiclib.models.transform import Frames, Setting, analyse, synthesise
-from musiclib.models.transform_layers import LARGEST_ANGLE, rotate
-from musiclib.models.value_density import ValueDensity
 from tests import signals
 
 RATE = 24_000

@@ -13,6 +13,7 @@ from torch import Tensor
 from musiclib.errors import ModelError
 from musiclib.metrics import log_spectral_distance, si_sdr
 from musiclib.models import Corruption
+from musiclib.models.features import Moments
 from musiclib.models.losses import (
     gaussian_kl,
     log_spectral_distance_db,
@@ -20,7 +21,6 @@ from musiclib.models.losses import (
     relative_l2,
     spectral_distance,
 )
-from musiclib.models.pca import Moments
 from tests import signals
 from tests.model_fixture import SMALL, built, generator, music
 

@@ -9,7 +9,7 @@ import torch
 from musiclib.errors import ModelError
 from musiclib.mdct import imdct
 from musiclib.models import Restorer, RestorerConfig, as_autoencoder, build_model, config_from_dict
-from musiclib.models.hearing import auditory_spectrogram, similarity_loss
+from musiclib.models.losses import auditory_spectrogram, similarity_loss
 from musiclib.models.restorer import decoded
 from musiclib.models.transform import Setting, analyse, synthesise
 from tests.signals import chirp, noise, tone

@@ -9,30 +9,32 @@ from musiclib.errors import CodecError
 from musiclib.mdct import mdct
 from musiclib.metrics import si_sdr
 from musiclib.models.transform import (
+    CHANGE_BITS,
     EDGES,
+    FLOOR_DB,
     LARGEST_GAIN,
     LARGEST_LEVEL,
+    LEVEL_DB,
     N_BANDS,
+    SHRINK,
+    STEP_BITS,
+    UNCHANGED_BITS,
+    WEIGHTS,
     Setting,
     analyse,
     band_of_bin,
     choose_levels,
+    decibels,
     dequantise,
+    exact_levels,
     interpolate,
     quantise,
     ratio,
     smoothing_of_gain,
     step_exponents,
     synthesise,
+    uniform_noise,
 )
-from musiclib.models.transform.bands import FLOOR_DB, LEVEL_DB, WEIGHTS, decibels
-from musiclib.models.transform.envelope import (
-    CHANGE_BITS,
-    STEP_BITS,
-    UNCHANGED_BITS,
-    exact_levels,
-)
-from musiclib.models.transform.quantiser import SHRINK, uniform_noise
 from tests.signals import chirp, click, noise, silence, tone
 
 RATE = 24_000

@@ -19,7 +19,6 @@ from musiclib.stft import (
     griffin_lim,
     istft,
     log_magnitude,
-    spectral_convergence,
     stft,
 )
 from tests import signals

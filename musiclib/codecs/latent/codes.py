@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from musiclib.codecs.latent.tables import TOTAL, IntArray
+from musiclib.codecs.latent.mixing import TOTAL, IntArray
 from musiclib.errors import BitstreamError
 
 WORD = np.dtype("<u4")
