@@ -8,7 +8,7 @@ import pytest
 import scipy.stats
 
 from musiclib.codecs import get_codec
-from musiclib.codecs.simple import ANCHORS, LowPass, WhiteNoise
+from musiclib.codecs.simple import LowPass, WhiteNoise
 from musiclib.datasets import open_dataset
 from musiclib.errors import CodecError, MusiclibError
 from musiclib.evaluate import evaluate
@@ -16,6 +16,9 @@ from musiclib.metrics import JUDGES, METRICS
 from musiclib.metrics.agreement import agreement
 from tests.codec_signals import RATE, click, lag, music, tone
 
+# Within each pair the second is the better.
+ANCHORS = (LowPass(cutoff_hz=3_500.0), LowPass(cutoff_hz=7_000.0))
+ANCHORS += (WhiteNoise(snr_db=20.0), WhiteNoise(snr_db=40.0))
 NOISE = (0.1 * np.random.default_rng(1).standard_normal(RATE)).astype(np.float32)
 
 

@@ -32,8 +32,6 @@ _BUILT_IN: tuple[type[FileCodec], ...] = (
 )
 _BY_COMMAND: tuple[type[FileCodec], ...] = (HeAacCodec, HeAacV2Codec)
 _CODECS: dict[str, type[FileCodec]] = {codec.name: codec for codec in (*_BUILT_IN, *_BY_COMMAND)}
-# Codecs that need no model. `AUTOENCODER` and `MELIC` need one, and PyTorch.
-CODEC_NAMES = tuple(codec.name for codec in _BUILT_IN)
 # Codecs whose encoder is a command that cannot be shipped; see `available`.
 COMMAND_CODEC_NAMES = tuple(codec.name for codec in _BY_COMMAND)
 AUTOENCODER, MELIC = "autoencoder", "melic"
@@ -44,22 +42,13 @@ CODEC_TITLES = {
 }
 
 __all__ = [
-    "AUTOENCODER",
-    "CODEC_NAMES",
     "CODEC_TITLES",
     "COMMAND_CODEC_NAMES",
-    "MELIC",
-    "AacCodec",
     "AutoencoderCodec",
     "Codec",
-    "DownsampleCodec",
     "FileCodec",
-    "HeAacCodec",
-    "HeAacV2Codec",
     "MelicCodec",
-    "Mp3Codec",
     "OpusCodec",
-    "VorbisCodec",
     "available",
     "get_codec",
     "identify",
@@ -74,7 +63,7 @@ def get_codec(name: str, kbps: float | None = None, **options: Any) -> Codec:
     """Return a codec by name.
 
     Args:
-        name: One of `CODEC_NAMES` or `COMMAND_CODEC_NAMES`, or `autoencoder` or `melic`.
+        name: One of `CODEC_TITLES`.
         kbps: Wanted bitrate in kbps, all channels together. Decoding needs none.
         options: Options of the codec, for example `factor=8` for `downsample`, `quality=0.5` for
             `vorbis`, `application="audio"` for `opus`, `coding_rate=24_000` for `mp3` and `aac`,
@@ -136,7 +125,7 @@ def supported_kbps(name: str, sample_rate: int, channels: int = 1) -> list[float
     first and the last, and so does Melic.
 
     Args:
-        name: One of `CODEC_NAMES` or `COMMAND_CODEC_NAMES`, or `melic`.
+        name: One of `CODEC_TITLES`, but for `autoencoder`.
         sample_rate: Sampling rate of the audio in Hz; it matters for downsampling alone, since
             the others resample where a bitrate asks for it.
         channels: 1 or 2.

@@ -237,10 +237,3 @@ class WhiteNoise(_Anchor):
         level = np.sqrt(np.mean(np.square(audio, dtype=np.float64))) * 10.0 ** (-self.snr_db / 20.0)
         noisy: FloatArray = (audio + level * noise).astype(np.float32)
         return noisy
-
-
-ANCHORS: tuple[FileCodec, ...] = (
-    *(LowPass(cutoff_hz=3_500.0), LowPass(cutoff_hz=7_000.0)),
-    *(WhiteNoise(snr_db=20.0), WhiteNoise(snr_db=40.0)),
-)
-"""Anchors whose order every judge must get right: within each pair the second is the better."""

@@ -19,7 +19,6 @@ from musiclib.models.base import (
     ModelConfig,
     Reconstruction,
     as_autoencoder,
-    summary,
 )
 from musiclib.models.bottleneck import Bottleneck
 from musiclib.models.frames import (
@@ -95,7 +94,6 @@ __all__ = [
     "as_autoencoder",
     "build_model",
     "config_from_dict",
-    "summary",
 ]
 
 

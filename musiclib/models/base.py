@@ -380,26 +380,3 @@ def as_autoencoder(model: Model) -> Autoencoder:
     if not isinstance(model, Autoencoder):
         raise ModelError(f"a {model.config.kind} is no autoencoder: it has no latents")
     return model
-
-
-def summary(model: Autoencoder) -> dict[str, Any]:
-    """Return what a model is made of, for tables.
-
-    Returns:
-        `kind`, `parameters` (learned values in all), `by_part` (the same for each child that has
-        any), `buffers` (fitted values), `values_per_second`, `nominal_kbps`.
-    """
-    parts = {name: _count(child.parameters()) for name, child in model.named_children()}
-    kept = model.state_dict()
-    return {
-        "kind": model.config.kind,
-        "parameters": _count(model.parameters()),
-        "by_part": {name: count for name, count in parts.items() if count},
-        "buffers": _count(value for name, value in model.named_buffers() if name in kept),
-        "values_per_second": model.values_per_second,
-        "nominal_kbps": model.nominal_kbps,
-    }
-
-
-def _count(tensors: Iterable[Tensor]) -> int:
-    return sum(tensor.numel() for tensor in tensors)

@@ -882,7 +882,6 @@ def new_mixer(shape: tuple[int, ...], constants: Constants) -> Mixer:
 _LARGEST_WORD = 0xFFFFFFFF
 # No frame takes more: decisions of all its numbers, two bytes each.
 _FRAME_BYTES = 2 * (50 * N_BANDS + 48 * N_BINS)
-PARTS = ("levels", "zeros", "sizes", "signs")
 
 
 class _Adaptive:
@@ -967,7 +966,7 @@ class FrameEncoder(_Adaptive):
     def costs(
         self, levels: npt.ArrayLike, values: npt.ArrayLike, gain: int
     ) -> npt.NDArray[np.float64]:
-        """Ideal bits of the parts of a block, `(4,)` in the order of `PARTS`."""
+        """Ideal bits of a block, `(4,)`: of levels, zero or not, sizes and signs."""
         return self.copy().spend(levels, values, gain)
 
     def spend(
