@@ -27,237 +27,6 @@ from musiclib.codecs.latent.mixing import HIGHEST, LOWEST, IntArray, noisy_index
 from musiclib.errors import BitstreamError
 from musiclib.models.calibration import PREDICTORS, UNUSED
 
-
-def to_signed_varints(values: Iterable[int]) -> bytes:
-    """Return the bytes of numbers of both signs; the sign is the lowest bit."""
-    return b"".join(to_varint(2 * v if v >= 0 else -2 * v - 1) for v in values)
-
-
-def signed_varint_length(size: IntArray) -> IntArray:
-    """Return how many bytes `to_signed_varints` needs for each size, or one more."""
-    return 1 + np.searchsorted(64 * 128 ** np.arange(MAX_BYTES), size, side="right")
-
-
-def read_signed_varints(data: bytes, at: int, count: int) -> tuple[IntArray, int]:
-    """Return `count` numbers that start at `at`, and where they end.
-
-    Raises:
-        BitstreamError: There are fewer.
-    """
-    found = np.empty(min(count, len(data)), dtype=np.int64)
-    for place in range(count):
-        value, at = read_varint(data, at)  # ends with the data, however large the count is
-        found[place] = value >> 1 ^ -(value & 1)
-    return found, at
-
-
-ORDER = 32
-# Coefficients count in 1/64.
-UNIT_BITS = 6
-HALF = 1 << UNIT_BITS - 1
-MAX_COEFFICIENT = 2**15
-_ENDLESS = 2.0**62
-
-
-def frame_errors(values: IntArray, quarters: int) -> IntArray:
-    """Return values `(C, L)` less `quarters / 4` of the frame before, rounded."""
-    before = np.pad(values, ((0, 0), (1, 0)))[:, :-1]
-    return values - (quarters * before + 2 >> 2)
-
-
-def undo_frames(errors: IntArray, quarters: IntArray) -> IntArray:
-    """Undo `frame_errors`, with a weight `(C,)` for each channel."""
-    values = np.empty_like(errors.T)
-    before = np.zeros(len(errors), dtype=np.int64)
-    for frame, row in enumerate(errors.T):
-        before = row + (quarters * before + 2 >> 2)
-        values[frame] = before
-    return values.T
-
-
-def fit_sequence(values: IntArray) -> IntArray:
-    """Return coefficients of linear prediction along the channels of one frame after the other.
-
-    The channels of a waveform model are a signal at a low rate, cut into frames. The coefficients
-    are those of least squares by the autocorrelation method, whole multiples of 1/64.
-
-    Args:
-        values: `(C, L)`.
-
-    Returns:
-        Coefficients of the last value, the one before it, and so on, `(32,)`, or none where the
-        values are too few.
-    """
-    signal = values.T.ravel().astype(np.float64)
-    if len(signal) <= 4 * ORDER or not signal.any():
-        return np.zeros(0, dtype=np.int64)
-    lags = np.array([signal[lag:] @ signal[: len(signal) - lag] for lag in range(ORDER + 1)])
-    lags[0] *= 1.001  # a little white noise, so that the equations can be solved
-    places = np.arange(ORDER)
-    found = np.linalg.solve(lags[np.abs(places[:, None] - places)], lags[1:])
-    coefficients: IntArray = np.rint(found * 2**UNIT_BITS).astype(np.int64)
-    return coefficients
-
-
-def sequence_errors(values: IntArray, coefficients: IntArray) -> IntArray:
-    """Return values `(C, L)` less their linear prediction, rounded."""
-    signal = values.T.ravel()
-    sums = np.zeros_like(signal)
-    for lag, weight in enumerate(coefficients.tolist(), 1):
-        sums[lag:] += weight * signal[:-lag]
-    errors: IntArray = (signal - (sums + HALF >> UNIT_BITS)).reshape(values.T.shape).T
-    return errors
-
-
-def undo_sequence(errors: IntArray, coefficients: IntArray) -> IntArray:
-    """Undo `sequence_errors`."""
-    order = len(coefficients)
-    if order == 0:
-        return errors
-    # In float64, whose products BLAS adds up: whole numbers below 2^53 are exact there. A hostile
-    # file's values may grow beyond, up to infinity; they end as numbers that are out of any range.
-    signal = np.zeros(order + errors.size)
-    weights = coefficients[::-1].astype(np.float64)
-    windows = sliding_window_view(signal, order)
-    known = errors.T.ravel().astype(np.float64).tolist()
-    with np.errstate(over="ignore", invalid="ignore"):
-        for place, (window, error) in enumerate(zip(windows, known, strict=False), order):
-            signal[place] = error + (float(weights.dot(window)) + HALF) // 2**UNIT_BITS
-    found = np.nan_to_num(signal[order:], nan=_ENDLESS, posinf=_ENDLESS, neginf=_ENDLESS)
-    whole: IntArray = np.clip(found, -_ENDLESS, _ENDLESS).astype(np.int64)
-    return whole.reshape(errors.T.shape).T
-
-
-# How far a clip's scale may be from the calibrated one, in quarter-octaves.
-REACH = 12
-# Tables (shape, scale) of changes to expected scales and predictions.
-DELTAS, SWITCHES = (0, 2), (0, -5)
-EXPECTED, ADAPTED, SEQUENCE, MIXED = range(4)
-
-
-@dataclass(frozen=True, eq=False)
-class Statistics:
-    """The whole-number part of a calibration.
-
-    Attributes:
-        scale: As in `musiclib.models.calibration.Calibration`, `(5, C)`.
-        shape: The same, `(C,)`.
-        sequence: Whether the channels of a frame follow each other in time.
-    """
-
-    scale: IntArray
-    shape: IntArray
-    sequence: bool = False
-
-    @property
-    def used(self) -> npt.NDArray[np.bool_]:
-        """Which channels are coded at all, `(C,)`."""
-        used: npt.NDArray[np.bool_] = self.scale[0] != UNUSED
-        return used
-
-    def expected(self, step: int) -> tuple[IntArray, IntArray]:
-        """Return the table index for each prediction, `(5, U)`, and the best prediction, `(U,)`.
-
-        U counts the channels that are used.
-        """
-        scale = self.scale[:, self.used] - step
-        noisy = np.array(
-            [
-                [noisy_index(int(index), quarters) for index in row]
-                for quarters, row in zip(PREDICTORS, scale, strict=True)
-            ],
-            dtype=np.int64,
-        ).reshape(scale.shape)
-        return np.clip(noisy, LOWEST, HIGHEST), noisy.argmin(axis=0)
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """How a clip is coded; U counts the channels that are used.
-
-    Attributes:
-        mode: `EXPECTED`, `ADAPTED` or `SEQUENCE`.
-        errors: What is left of the values after prediction, `(U, L)`.
-        index: Table of each channel, `(U,)`.
-        delta: The same less the expected one, `(U,)`.
-        switch: Index of the prediction less the expected one, `(U,)`.
-        coefficients: Of `SEQUENCE`; none otherwise.
-    """
-
-    mode: int
-    errors: IntArray
-    index: IntArray
-    delta: IntArray
-    switch: IntArray
-    coefficients: IntArray
-
-
-def make_plan(values: IntArray, statistics: Statistics, step: int) -> Plan:
-    """Return the cheapest plan for quantised latents of used channels, `(U, L)`."""
-    levels, usual = statistics.expected(step)
-    shape = statistics.shape[statistics.used]
-    everyone = np.arange(len(values))
-    errors = np.stack([frame_errors(values, quarters) for quarters in PREDICTORS])
-    costs = _costs(errors, shape, levels)
-    plain = float(costs[usual, everyone, REACH].sum())
-    nothing, none = np.zeros(len(values), dtype=np.int64), np.zeros(0, dtype=np.int64)
-    mine = errors[usual, everyone]
-    plans = [(plain, Plan(EXPECTED, mine, levels[usual, everyone], nothing, nothing, none))]
-
-    costs += table(*DELTAS).bits[np.abs(np.arange(-REACH, REACH + 1))]
-    costs += table(*SWITCHES).bits[
-        np.abs(np.arange(len(PREDICTORS))[:, None, None] - usual[:, None])
-    ]
-    flat = costs.transpose(1, 0, 2).reshape(len(values), -1)
-    chosen, place = np.divmod(flat.argmin(axis=1), 2 * REACH + 1)
-    index = levels[chosen, everyone] + place - REACH
-    mine = errors[chosen, everyone]
-    found = Plan(ADAPTED, mine, index, place - REACH, chosen - usual, none)
-    plans.append((float(flat.min(axis=1).sum()), found))
-
-    if statistics.sequence:
-        coefficients = fit_sequence(values)
-        mine = sequence_errors(values, coefficients)
-        costs = _costs(mine[None], shape, levels[:1])[0]
-        costs += table(*DELTAS).bits[np.abs(np.arange(-REACH, REACH + 1))]
-        delta = costs.argmin(axis=1) - REACH
-        total = float(costs.min(axis=1).sum()) + 8 * len(to_signed_varints(coefficients.tolist()))
-        found = Plan(SEQUENCE, mine, levels[0] + delta, delta, nothing, coefficients)
-        plans.append((total, found))
-    return min(plans, key=lambda pair: pair[0])[1]
-
-
-def _costs(errors: IntArray, shape: IntArray, levels: IntArray) -> npt.NDArray[np.float64]:
-    """Bits for each prediction, channel and table from `-REACH` to `REACH` about the expected one.
-
-    Args:
-        errors: `(P, U, L)`.
-        shape: `(U,)`.
-        levels: Expected tables, `(P, U)`.
-
-    Returns:
-        Bits, `(P, U, 2 * REACH + 1)`, infinite where there is no table.
-    """
-    costs = np.full((*levels.shape, 2 * REACH + 1), np.inf)
-    sizes = np.abs(errors)
-    for kind in np.unique(shape):
-        mine = levels[:, shape == kind]
-        low, high = max(int(mine.min()) - REACH, LOWEST), min(int(mine.max()) + REACH, HIGHEST)
-        for level in range(low, high + 1):
-            place = level - levels + REACH
-            row, channel = np.nonzero((place >= 0) & (place <= 2 * REACH) & (shape == kind))
-            found = table(int(kind), level)
-            size = sizes[row, channel]
-            bits = found.bits.take(size, mode="clip").sum(axis=1)  # beyond the reach: the escape
-            outside = size > found.reach
-            if outside.any():
-                beyond = np.zeros(size.shape)
-                beyond[outside] = 8.0 * signed_varint_length(size[outside])
-                bits = bits + beyond.sum(axis=1)
-            costs[row, channel, place[row, channel]] = bits
-    return costs
-
-
 WORD = np.dtype("<u4")
 MAX_VALUE = 2**30
 NO_CHANNELS = b"\0"
@@ -405,3 +174,233 @@ def _groups(shape: IntArray, index: IntArray) -> Iterator[tuple[int, int, IntArr
 
 def _damaged(what: str) -> BitstreamError:
     return BitstreamError(f"This .mla file is damaged: {what}. Fetch or encode it again.")
+
+
+# How far a clip's scale may be from the calibrated one, in quarter-octaves.
+REACH = 12
+# Tables (shape, scale) of changes to expected scales and predictions.
+DELTAS, SWITCHES = (0, 2), (0, -5)
+EXPECTED, ADAPTED, SEQUENCE, MIXED = range(4)
+
+
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """The whole-number part of a calibration.
+
+    Attributes:
+        scale: As in `musiclib.models.calibration.Calibration`, `(5, C)`.
+        shape: The same, `(C,)`.
+        sequence: Whether the channels of a frame follow each other in time.
+    """
+
+    scale: IntArray
+    shape: IntArray
+    sequence: bool = False
+
+    @property
+    def used(self) -> npt.NDArray[np.bool_]:
+        """Which channels are coded at all, `(C,)`."""
+        used: npt.NDArray[np.bool_] = self.scale[0] != UNUSED
+        return used
+
+    def expected(self, step: int) -> tuple[IntArray, IntArray]:
+        """Return the table index for each prediction, `(5, U)`, and the best prediction, `(U,)`.
+
+        U counts the channels that are used.
+        """
+        scale = self.scale[:, self.used] - step
+        noisy = np.array(
+            [
+                [noisy_index(int(index), quarters) for index in row]
+                for quarters, row in zip(PREDICTORS, scale, strict=True)
+            ],
+            dtype=np.int64,
+        ).reshape(scale.shape)
+        return np.clip(noisy, LOWEST, HIGHEST), noisy.argmin(axis=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How a clip is coded; U counts the channels that are used.
+
+    Attributes:
+        mode: `EXPECTED`, `ADAPTED` or `SEQUENCE`.
+        errors: What is left of the values after prediction, `(U, L)`.
+        index: Table of each channel, `(U,)`.
+        delta: The same less the expected one, `(U,)`.
+        switch: Index of the prediction less the expected one, `(U,)`.
+        coefficients: Of `SEQUENCE`; none otherwise.
+    """
+
+    mode: int
+    errors: IntArray
+    index: IntArray
+    delta: IntArray
+    switch: IntArray
+    coefficients: IntArray
+
+
+def make_plan(values: IntArray, statistics: Statistics, step: int) -> Plan:
+    """Return the cheapest plan for quantised latents of used channels, `(U, L)`."""
+    levels, usual = statistics.expected(step)
+    shape = statistics.shape[statistics.used]
+    everyone = np.arange(len(values))
+    errors = np.stack([frame_errors(values, quarters) for quarters in PREDICTORS])
+    costs = _costs(errors, shape, levels)
+    plain = float(costs[usual, everyone, REACH].sum())
+    nothing, none = np.zeros(len(values), dtype=np.int64), np.zeros(0, dtype=np.int64)
+    mine = errors[usual, everyone]
+    plans = [(plain, Plan(EXPECTED, mine, levels[usual, everyone], nothing, nothing, none))]
+
+    costs += table(*DELTAS).bits[np.abs(np.arange(-REACH, REACH + 1))]
+    costs += table(*SWITCHES).bits[
+        np.abs(np.arange(len(PREDICTORS))[:, None, None] - usual[:, None])
+    ]
+    flat = costs.transpose(1, 0, 2).reshape(len(values), -1)
+    chosen, place = np.divmod(flat.argmin(axis=1), 2 * REACH + 1)
+    index = levels[chosen, everyone] + place - REACH
+    mine = errors[chosen, everyone]
+    found = Plan(ADAPTED, mine, index, place - REACH, chosen - usual, none)
+    plans.append((float(flat.min(axis=1).sum()), found))
+
+    if statistics.sequence:
+        coefficients = fit_sequence(values)
+        mine = sequence_errors(values, coefficients)
+        costs = _costs(mine[None], shape, levels[:1])[0]
+        costs += table(*DELTAS).bits[np.abs(np.arange(-REACH, REACH + 1))]
+        delta = costs.argmin(axis=1) - REACH
+        total = float(costs.min(axis=1).sum()) + 8 * len(to_signed_varints(coefficients.tolist()))
+        found = Plan(SEQUENCE, mine, levels[0] + delta, delta, nothing, coefficients)
+        plans.append((total, found))
+    return min(plans, key=lambda pair: pair[0])[1]
+
+
+def _costs(errors: IntArray, shape: IntArray, levels: IntArray) -> npt.NDArray[np.float64]:
+    """Bits for each prediction, channel and table from `-REACH` to `REACH` about the expected one.
+
+    Args:
+        errors: `(P, U, L)`.
+        shape: `(U,)`.
+        levels: Expected tables, `(P, U)`.
+
+    Returns:
+        Bits, `(P, U, 2 * REACH + 1)`, infinite where there is no table.
+    """
+    costs = np.full((*levels.shape, 2 * REACH + 1), np.inf)
+    sizes = np.abs(errors)
+    for kind in np.unique(shape):
+        mine = levels[:, shape == kind]
+        low, high = max(int(mine.min()) - REACH, LOWEST), min(int(mine.max()) + REACH, HIGHEST)
+        for level in range(low, high + 1):
+            place = level - levels + REACH
+            row, channel = np.nonzero((place >= 0) & (place <= 2 * REACH) & (shape == kind))
+            found = table(int(kind), level)
+            size = sizes[row, channel]
+            bits = found.bits.take(size, mode="clip").sum(axis=1)  # beyond the reach: the escape
+            outside = size > found.reach
+            if outside.any():
+                beyond = np.zeros(size.shape)
+                beyond[outside] = 8.0 * signed_varint_length(size[outside])
+                bits = bits + beyond.sum(axis=1)
+            costs[row, channel, place[row, channel]] = bits
+    return costs
+
+
+ORDER = 32
+# Coefficients count in 1/64.
+UNIT_BITS = 6
+HALF = 1 << UNIT_BITS - 1
+MAX_COEFFICIENT = 2**15
+_ENDLESS = 2.0**62
+
+
+def frame_errors(values: IntArray, quarters: int) -> IntArray:
+    """Return values `(C, L)` less `quarters / 4` of the frame before, rounded."""
+    before = np.pad(values, ((0, 0), (1, 0)))[:, :-1]
+    return values - (quarters * before + 2 >> 2)
+
+
+def undo_frames(errors: IntArray, quarters: IntArray) -> IntArray:
+    """Undo `frame_errors`, with a weight `(C,)` for each channel."""
+    values = np.empty_like(errors.T)
+    before = np.zeros(len(errors), dtype=np.int64)
+    for frame, row in enumerate(errors.T):
+        before = row + (quarters * before + 2 >> 2)
+        values[frame] = before
+    return values.T
+
+
+def fit_sequence(values: IntArray) -> IntArray:
+    """Return coefficients of linear prediction along the channels of one frame after the other.
+
+    The channels of a waveform model are a signal at a low rate, cut into frames. The coefficients
+    are those of least squares by the autocorrelation method, whole multiples of 1/64.
+
+    Args:
+        values: `(C, L)`.
+
+    Returns:
+        Coefficients of the last value, the one before it, and so on, `(32,)`, or none where the
+        values are too few.
+    """
+    signal = values.T.ravel().astype(np.float64)
+    if len(signal) <= 4 * ORDER or not signal.any():
+        return np.zeros(0, dtype=np.int64)
+    lags = np.array([signal[lag:] @ signal[: len(signal) - lag] for lag in range(ORDER + 1)])
+    lags[0] *= 1.001  # a little white noise, so that the equations can be solved
+    places = np.arange(ORDER)
+    found = np.linalg.solve(lags[np.abs(places[:, None] - places)], lags[1:])
+    coefficients: IntArray = np.rint(found * 2**UNIT_BITS).astype(np.int64)
+    return coefficients
+
+
+def sequence_errors(values: IntArray, coefficients: IntArray) -> IntArray:
+    """Return values `(C, L)` less their linear prediction, rounded."""
+    signal = values.T.ravel()
+    sums = np.zeros_like(signal)
+    for lag, weight in enumerate(coefficients.tolist(), 1):
+        sums[lag:] += weight * signal[:-lag]
+    errors: IntArray = (signal - (sums + HALF >> UNIT_BITS)).reshape(values.T.shape).T
+    return errors
+
+
+def undo_sequence(errors: IntArray, coefficients: IntArray) -> IntArray:
+    """Undo `sequence_errors`."""
+    order = len(coefficients)
+    if order == 0:
+        return errors
+    # In float64, whose products BLAS adds up: whole numbers below 2^53 are exact there. A hostile
+    # file's values may grow beyond, up to infinity; they end as numbers that are out of any range.
+    signal = np.zeros(order + errors.size)
+    weights = coefficients[::-1].astype(np.float64)
+    windows = sliding_window_view(signal, order)
+    known = errors.T.ravel().astype(np.float64).tolist()
+    with np.errstate(over="ignore", invalid="ignore"):
+        for place, (window, error) in enumerate(zip(windows, known, strict=False), order):
+            signal[place] = error + (float(weights.dot(window)) + HALF) // 2**UNIT_BITS
+    found = np.nan_to_num(signal[order:], nan=_ENDLESS, posinf=_ENDLESS, neginf=_ENDLESS)
+    whole: IntArray = np.clip(found, -_ENDLESS, _ENDLESS).astype(np.int64)
+    return whole.reshape(errors.T.shape).T
+
+
+def to_signed_varints(values: Iterable[int]) -> bytes:
+    """Return the bytes of numbers of both signs; the sign is the lowest bit."""
+    return b"".join(to_varint(2 * v if v >= 0 else -2 * v - 1) for v in values)
+
+
+def signed_varint_length(size: IntArray) -> IntArray:
+    """Return how many bytes `to_signed_varints` needs for each size, or one more."""
+    return 1 + np.searchsorted(64 * 128 ** np.arange(MAX_BYTES), size, side="right")
+
+
+def read_signed_varints(data: bytes, at: int, count: int) -> tuple[IntArray, int]:
+    """Return `count` numbers that start at `at`, and where they end.
+
+    Raises:
+        BitstreamError: There are fewer.
+    """
+    found = np.empty(min(count, len(data)), dtype=np.int64)
+    for place in range(count):
+        value, at = read_varint(data, at)  # ends with the data, however large the count is
+        found[place] = value >> 1 ^ -(value & 1)
+    return found, at
