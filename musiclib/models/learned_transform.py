@@ -351,7 +351,13 @@ def compressed(x: Tensor) -> Tensor:
 
 
 class ValueDensity(nn.Module):
-    """Probabilities of values `(B, T, 256)`."""
+    """A learned density of quantised spectra `(B, T, 256)`: what their values cost.
+
+    Each value has a mixture of two Laplace distributions about zero, integrated over the cell of a
+    whole number. A small causal network sets their scales from the envelope over the step, from two
+    frames before and from four bins below, so that it counts much of what an adaptive entropy coder
+    would save, and a transform that is trained with it looks for what is left.
+    """
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Losses in the time, spectral and log-spectral domains, and the divergence of a VAE.
+"""Losses in the time, spectral and log-spectral domains, the divergence of a VAE, and hearing.
 
 Each takes batches and returns a scalar. All are relative to the level of each clip, so that quiet
 music counts as much as loud music, and all stay finite with finite gradients in silence.
@@ -93,6 +93,12 @@ def _powers(target: Tensor, output: Tensor, n_fft: int) -> tuple[Tensor, Tensor]
     return tuple(s.real.square() + s.imag.square() + SILENCE for s in (first, second))  # type: ignore[return-value]
 
 
+# A spectrogram as a model of hearing sees it, measured from Zimtohrli (Alakuijala et al., 2025,
+# arXiv:2509.26133), which turns sound into 128 channels of a logarithm of energy over a threshold
+# and compares two such pictures by structural similarity. Here each channel is a weighted sum of
+# STFT powers; sines of all bins go through the model's own analysis to find weights and thresholds.
+# What is trained with this is trained towards a relative of that judge, which has to be said where
+# the judge is quoted.
 DoubleArray = npt.NDArray[np.float64]
 
 SAMPLE_RATE = 24_000

@@ -18,11 +18,10 @@ from musiclib.codecs.melic.bitstream import LARGEST_GAIN, Header, Reader, kept_t
 from musiclib.errors import AudioFileError, BitstreamError, CodecError
 from musiclib.files import whole_file
 
-if TYPE_CHECKING:
-    from musiclib.codecs.melic.coding import Model, Order
-
 # What codes and decodes brings PyTorch and Numba. It is imported when there is something to do, so
 # that a file is described and a request refused at once.
+if TYPE_CHECKING:
+    from musiclib.codecs.melic.coding import Model, Order
 
 KBPS = (0.75, 1, 1.5, 2, 3, 4, 6, 8, 9, 12, 16, 20, 24, 32, 48, 64, 96, 128)
 LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000
@@ -185,7 +184,7 @@ def encode_file(
         source: Any audio file.
         target: `.mlc` file to write.
         kbps: Bitrate of the whole file, all channels together.
-        codec: Instead: a codec with its setting.
+        codec: A codec, for its model and its setting where no `kbps` is given.
         mono: Whether to mix the channels down first.
         sample_rate: Rate in Hz to resample to first; that of the file by default.
         tags: Tags to store; those of the source by default.
@@ -195,7 +194,9 @@ def encode_file(
         AudioFileError: The source cannot be read.
         CodecError: It has more than two channels, or the bitrate is too low for it.
     """
-    codec = _with_kbps(codec or MelicCodec(), kbps)
+    codec = codec or MelicCodec()
+    if kbps is not None:
+        codec = replace(codec, kbps=kbps)
     found = probe(source)
     rate = sample_rate or found.sample_rate
     check_source_rate(rate)
@@ -271,7 +272,3 @@ def decode_file(
         except BitstreamError as error:
             raise BitstreamError(f"{source}: {error}") from error
     return Written(header, reader.n_bytes, rate, writer.n_samples, writer.clipped)
-
-
-def _with_kbps(codec: MelicCodec, kbps: float | None) -> MelicCodec:
-    return codec if kbps is None else replace(codec, kbps=kbps)
