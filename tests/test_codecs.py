@@ -27,9 +27,8 @@ from musiclib.codecs.aac import fdkaac_version
 from musiclib.codecs.container import Target, check_ogg, mux, page_checksum, pages, with_serial
 from musiclib.codecs.mp3 import checksum, find_xing
 from musiclib.codecs.opus import APPLICATIONS, MODES_TABLE, OpusMode, opus_modes
-from musiclib.datasets import open_dataset
 from musiclib.errors import AudioError, BitstreamError, CodecError
-from musiclib.metrics import bitrate_kbps, log_spectral_distance, two_f_mushra, zimtohrli_mos
+from musiclib.metrics import bitrate_kbps, log_spectral_distance
 from tests.codec_signals import RATE, click, lag, music, roundtrip, sdr, stereo, tone
 
 CODEC_NAMES = ("mp3", "aac", "opus", "vorbis", "downsample")
@@ -45,6 +44,11 @@ every_codec = pytest.mark.parametrize(
 
 def clip(channels: int, seconds: float = 2.0, rate: int = RATE) -> np.ndarray:
     return stereo(music(seconds, rate)) if channels == 2 else music(seconds, rate)
+
+
+def make(name: str, kbps: float) -> Codec:
+    """A codec that takes any rate: 192 kbps are too many samples where there are fewer."""
+    return get_codec(name, factor=2) if name == "downsample" else get_codec(name, kbps)
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +78,7 @@ class TestSignals:
         n = rate + 137
         positions = [rate // 10, rate // 2 + 3, n - rate // 12]
         audio = np.max([click(n, p, 2.0 * rate / 8_000) for p in positions], axis=0)
-        codec = get_codec(name, factor=2) if name == "downsample" else get_codec(name, kbps)
-        decoded = roundtrip(codec, stereo(audio) if channels == 2 else audio, rate)
+        decoded = roundtrip(make(name, kbps), stereo(audio) if channels == 2 else audio, rate)
         for channel in np.atleast_2d(decoded):
             for position in positions:
                 near = channel[position - rate // 20 : position + rate // 20]
@@ -99,7 +102,7 @@ class TestSignals:
             if name.startswith("he-aac") and n < rate / 10:  # has a least length
                 continue
             audio = clip(channels, 2.0, rate)[..., :n]
-            decoded, own_rate = get_codec(name).decode(get_codec(name, kbps).encode(audio, rate))
+            decoded, own_rate = get_codec(name).decode(make(name, kbps).encode(audio, rate))
             assert abs(decoded.shape[-1] - n * own_rate / rate) <= 1
 
     def test_other_players_see_the_length_that_was_encoded(self):
@@ -171,16 +174,6 @@ class TestBits:
         measured = bitrate_kbps(len(get_codec(name, kbps).encode(audio, RATE)), 6.0)
         assert measured == pytest.approx(kbps, rel=tolerance)
 
-    @pytest.mark.parametrize(("name", "kbps"), [("mp3", 16), ("aac", 16), ("opus", 24)])
-    def test_real_music_keeps_its_place_and_costs_what_was_asked(self, name, kbps):
-        (song,) = open_dataset("mini").part("test").clips(duration_s=8.0, limit=1)
-        codec = get_codec(name, kbps)
-        data = codec.encode(song.audio, RATE)
-        assert bitrate_kbps(len(data), song.seconds) == pytest.approx(kbps, rel=0.1)
-        decoded = roundtrip(codec, song.audio)
-        assert lag(song.audio, decoded) == 0
-        assert np.corrcoef(song.audio, decoded)[0, 1] > 0.8
-
     @pytest.mark.parametrize("name", CODEC_NAMES)
     @pytest.mark.parametrize("rate", [8_000, 24_000, 44_100])
     def test_every_listed_bitrate_works(self, name, rate):
@@ -201,13 +194,6 @@ class TestBits:
         assert suffixes == {".mp3", ".m4a", ".opus", ".ogg", ".wav"}
         assert get_codec("downsample", factor=8).label == "Downsampling by 8"
         assert get_codec("vorbis", quality=0.5).label == "Vorbis quality 0.5"
-
-    def test_low_bitrates_run_at_low_sampling_rates(self):
-        mp3 = get_codec("mp3")
-        for kbps, rate in ((8, 12_000), (64, RATE)):
-            assert mp3.decode(get_codec("mp3", kbps).encode(music(1.0), RATE))[1] == rate
-        kept = get_codec("mp3", 8, coding_rate=RATE).encode(music(1.0), RATE)
-        assert mp3.decode(kept)[1] == RATE
 
     def test_downsampling_counts_its_header_and_keeps_the_low_band(self):
         codec, audio = get_codec("downsample", factor=4), tone(440.0) + 0.5 * tone(9_000.0)
@@ -429,17 +415,6 @@ class TestOpusModes:
             assert get_codec("opus", kbps, **options).encode(music(), RATE) == named
             if row["chosen"] == "yes":
                 assert get_codec("opus", kbps).encode(music(), RATE) == named
-
-    def test_at_12_kbps_the_music_mode_sounds_better_than_the_mode_for_both(self):
-        gains = []
-        for one in open_dataset("mini").part("validation").clips(duration_s=6.0, limit=3):
-            default, both = (
-                roundtrip(get_codec("opus", 12, application=application), one.audio)
-                for application in (None, "audio")
-            )
-            judges = (zimtohrli_mos, two_f_mushra)
-            gains.append([j(one.audio, default, RATE) - j(one.audio, both, RATE) for j in judges])
-        assert (np.mean(gains, axis=0) > [0.2, 3.0]).all()
 
 
 class TestFdkaac:

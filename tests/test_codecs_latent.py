@@ -352,14 +352,6 @@ class TestMixing:
         data = mixing.encode(errors, SHAPE, INDEX)
         np.testing.assert_array_equal(mixing.decode(data, SHAPE, INDEX, frames), errors)
 
-    def test_mixing_costs_no_more_than_the_tables_it_starts_from(self):
-        errors, ideal = drawn(3000), 0.0
-        for row, shape, index in zip(errors, SHAPE, INDEX, strict=True):
-            found = table(int(shape), int(index))
-            ideal += found.bits[np.minimum(np.abs(row), found.reach + 1)].sum()
-        # The third row is drawn from another law than its table's: the mixer has to find out.
-        assert 8 * len(mixing.encode(errors, SHAPE, INDEX)) < 1.03 * ideal
-
     def test_mixing_hears_how_loud_a_frame_is(self):
         statistics = Statistics(np.tile(INDEX, (len(PREDICTORS), 1)), SHAPE)
         values = drawn(3000, np.where(np.arange(3000) // 20 % 2, 3.0, 0.2))

@@ -24,21 +24,10 @@ from musiclib.codecs.melic import (
     encode_file,
     open_model,
 )
-from musiclib.codecs.melic.analysis import (
-    Overlap,
-    blocks,
-    choose_angle,
-    frame_batches,
-    resampled,
-    rotate,
-)
 from musiclib.codecs.melic.bitstream import (
     RATES,
-    Block,
     Header,
     Reader,
-    Writer,
-    block_size,
     kept_tags,
     pack_tags,
     unpack_tags,
@@ -46,11 +35,11 @@ from musiclib.codecs.melic.bitstream import (
 from musiclib.codecs.melic.coding import TABLES, _decoded, decode, one_thread
 from musiclib.codecs.melic.entropy import ContextTables
 from musiclib.errors import AudioError, AudioFileError, BitstreamError, CheckpointError, CodecError
-from musiclib.mdct import imdct, mdct
+from musiclib.mdct import imdct
 from musiclib.metrics import bitrate_kbps, si_sdr
 from tests import golden
 from tests.codec_signals import click, lag, music, tone
-from tests.melic_damage import KINDS, damaged, joined
+from tests.melic_damage import KINDS, damaged
 from tests.melic_fixture import RATE, codec, model
 
 STORED = json.loads(golden.TABLE.read_text(encoding="utf-8"))
@@ -175,19 +164,6 @@ class TestStereo:
             wanted, found = (rms_db(x[0, part]) - rms_db(x[1, part]) for x in (pair, decoded))
             assert np.clip(found, -20, 20) == pytest.approx(np.clip(wanted, -20, 20), abs=1.5)
 
-    def test_rotations_are_found_undone_and_kept(self):
-        rng = np.random.default_rng(0)
-        first = rng.laplace(size=(64, 256)).astype(np.float32)
-        for angle in (0, 7, 64, 128, 255):
-            turn = np.pi * angle / 256
-            pair = np.stack([np.cos(turn) * first, np.sin(turn) * first]).astype(np.float32)
-            assert choose_angle(pair, last=64) == angle
-            turned = rotate(pair, angle)
-            assert np.abs(turned[1]).max() < 1e-5
-            assert np.allclose(rotate(turned, -angle), pair, atol=1e-5)
-        independent = rng.laplace(size=(2, 64, 256)).astype(np.float32)
-        assert choose_angle(independent, last=64) == 64
-
 
 class TestBudget:
     @pytest.mark.parametrize("kbps", [2, 6, 24])
@@ -281,47 +257,8 @@ def small_blocks(monkeypatch):
         monkeypatch.setattr(module, "BLOCK_FRAMES", 64)
 
 
-def pieces(audio, sizes):
-    """Cut `(C, N)` into chunks whose lengths go round and round."""
-    start, number = 0, 0
-    while start < audio.shape[1]:
-        size = sizes[number % len(sizes)]
-        yield audio[:, start : start + size]
-        start, number = start + size, number + 1
-
-
 @pytest.mark.usefixtures("small_blocks")
 class TestPieces:
-    @pytest.mark.parametrize("n_samples", [1, 256, 16_384, 16_385, 40_000])
-    def test_frames_in_pieces_are_those_of_the_whole(self, n_samples):
-        audio = np.random.default_rng(0).normal(size=(2, n_samples)).astype(np.float32)
-        batches = list(frame_batches(pieces(audio, (100, 7, 5000))))
-        assert all(batch.shape[1] == 64 for batch in batches[:-1])
-        joined_up = np.concatenate(batches, axis=1)
-        assert np.allclose(joined_up, mdct(audio), atol=1e-5)
-        overlap = Overlap()
-        back = np.concatenate([overlap.push(batch) for batch in batches], axis=1)[:, :n_samples]
-        assert np.allclose(back, audio, atol=1e-4)
-        assert np.allclose(back, imdct(joined_up, n_samples), atol=1e-6)
-
-    def test_blocks_know_their_neighbours(self):
-        audio = np.random.default_rng(0).normal(size=(1, 50_000)).astype(np.float32)
-        found = list(blocks([audio]))
-        own = np.concatenate([block.own for block in found], axis=1)
-        assert np.allclose(own, mdct(audio), atol=1e-5)
-        assert [block.before for block in found] == [0, 32, 32, 32]
-        assert np.array_equal(found[1].coefficients[:, :32], found[0].own[:, -32:])
-        assert np.array_equal(found[0].coefficients[:, 64:], found[1].own[:, :32])
-
-    @pytest.mark.parametrize(("before", "after"), [(44_100, 24_000), (24_000, 24_000)])
-    def test_resampling_in_pieces_keeps_the_length(self, before, after):
-        audio = np.random.default_rng(0).normal(size=(2, 30_001)).astype(np.float32)
-        whole = np.concatenate(list(resampled([audio], before, after)), axis=1)
-        parts = np.concatenate(list(resampled(pieces(audio, (999, 1)), before, after)), axis=1)
-        assert whole.shape == (2, round(30_001 * after / before))
-        assert np.allclose(whole, parts, atol=1e-5)
-        assert sum(x.shape[1] for x in resampled([audio], before, after, 12_345)) == 12_345
-
     @pytest.mark.parametrize("kbps", [4, 24])
     def test_a_long_piece_meets_its_budget(self, kbps):
         loud, faint = music(4.0), 0.05 * music(4.0, seed=1)
@@ -462,23 +399,6 @@ class TestBitstream:
             wanted = header(**changes)
             assert Reader(io.BytesIO(wanted.pack())).header == wanted
 
-    def test_blocks_come_back(self):
-        written = [Block(100, 7, b"abc"), Block(100, 7, b""), Block(101, 7, b"x" * 300)]
-        file = io.BytesIO()
-        writer = Writer(file, header(channels=2, n_samples=3 * 1024 * 256 - 256))
-        sizes, last = [], None
-        for block in written:
-            before = writer.n_bytes
-            writer.write(block)
-            sizes.append(writer.n_bytes - before)
-            assert sizes[-1] == block_size(block, last, stereo=True)
-            last = block.gain, block.angle
-        assert sizes == [1 + 2 + 3 + 2, 1 + 2, 2 + 2 + 300 + 2]
-        reader = Reader(file)
-        assert reader.check() == reader.check()
-        assert list(reader) == written
-        assert reader.n_bytes == len(file.getvalue())
-
     def test_tags_are_kept_in_order_and_bounded(self):
         found = kept_tags({"ARTIST": "B", "Title": " A ", "encoder": "x", "licence": "CC0"})
         assert list(found.items()) == [("title", "A"), ("artist", "B"), ("license", "CC0")]
@@ -520,20 +440,6 @@ class TestBitstream:
         for action in (lambda c: c.encode(music(1.0), RATE), lambda c: c.decode(streams[0])):
             with pytest.raises(CheckpointError, match="restore=False"):
                 action(MelicCodec(4, model=bare))
-
-    def test_lengths_must_fit_the_blocks(self, streams):
-        reader = Reader(io.BytesIO(streams[1]))
-        read, mine = list(reader), reader.header
-        wrong = [
-            joined(Header(mine.model, RATE, n_samples, 1, 1, False), read)
-            for n_samples in (1, 1024 * 256 - 256, 2**35 - 1, 3 * 1024 * 256)
-        ]
-        # Blocks in another order, twice, or none at all.
-        for order in ([1, 0], [0, 0], [0], [0, 1, 1], []):
-            wrong.append(joined(mine, [read[k] for k in order]))
-        for data in wrong:
-            with pytest.raises(BitstreamError):
-                codec().decode(data)
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_damaged_files_decode_or_are_refused(self, kind, streams):
