@@ -62,7 +62,7 @@ def evaluate(
 
     Args:
         codecs: Codecs with their settings, or words for them such as `opus:6,12` (see
-            `musiclib.codecs.specs.parse_codecs`); a mapping gives systems names of its own.
+            `musiclib.codecs.parse_codecs`); a mapping gives systems names of its own.
         clips: A data set, mono clips, or paths of audio files, which are mixed down to mono.
         metrics: Keys of `musiclib.metrics.METRICS`.
         excerpt_s: How many seconds from the start of a clip a metric hears, for all metrics or by

@@ -78,7 +78,7 @@ class ModelConfig:
 
     Attributes:
         sample_rate: Sampling rate of the audio in Hz.
-        corruption: Corruption of inputs in training; see `musiclib.models.denoising`.
+        corruption: Corruption of inputs in training.
         level_range_db: In training, each segment's peak lies up to so many dB below `PEAK`: a
             segment is often quieter than the loudest place of its clip.
         latent_noise: In training, uniform noise of this width is added to the latents, as rounding

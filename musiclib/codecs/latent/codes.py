@@ -48,7 +48,7 @@ def code_tables(counts: IntArray) -> tuple[CodeTable, ...]:
         # One use more each: a code that training music never used may still come.
         shares = (row + 1) * free // int((row + 1).sum())
         shares[shares.argmax()] += free - int(shares.sum())
-        # Constriction gives each symbol 1 / 2^24 more, as in `musiclib.codecs.latent.tables`.
+        # Constriction gives each symbol 1 / 2^24 more, as in `musiclib.codecs.latent.mixing`.
         model = constriction.stream.model.Categorical(shares.astype(np.float64), perfect=False)
         tables.append(CodeTable(shares + 1, model))
     return tuple(tables)
