@@ -9,12 +9,11 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from musiclib.audio import FloatArray
+from musiclib.codecs import payload_bytes
 from musiclib.codecs.latent import AutoencoderCodec, open_checkpoint
 from musiclib.codecs.melic import open_model
-from musiclib.codecs.melic.entropy import ContextTables, FrameEncoder
-from musiclib.codecs.melic.entropy.baselines import StaticTables
-from musiclib.codecs.melic.model import Model, one_thread
-from musiclib.codecs.payload import payload_bytes
+from musiclib.codecs.melic.coding import Model, one_thread
+from musiclib.codecs.melic.entropy import ContextTables, FrameEncoder, StaticTables
 from musiclib.datasets import EXCERPT_S, Clip
 from musiclib.evaluate import TOLERANCE, align, judge
 from musiclib.evidence import BUNDLED, Experiment, Item, Parameters

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from musiclib.audio import HOUSE_RATE, FloatArray
-from musiclib.codecs.anchors import LowPass, WhiteNoise
 from musiclib.codecs.base import Codec
+from musiclib.codecs.simple import LowPass, WhiteNoise
 from musiclib.datasets import EXCERPT_S
 from musiclib.evaluate import TOLERANCE, evaluate
 from musiclib.evidence import BUNDLED, Experiment, Item, Parameters

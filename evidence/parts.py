@@ -13,9 +13,14 @@ import torch
 
 from musiclib.audio import FloatArray
 from musiclib.codecs.melic import open_model
-from musiclib.codecs.melic.entropy import ContextTables, FrameEncoder
-from musiclib.codecs.melic.entropy.baselines import StaticTables, raw_bits, unmixed
-from musiclib.codecs.melic.model import one_thread
+from musiclib.codecs.melic.coding import one_thread
+from musiclib.codecs.melic.entropy import (
+    ContextTables,
+    FrameEncoder,
+    StaticTables,
+    raw_bits,
+    unmixed,
+)
 from musiclib.datasets import EXCERPT_S
 from musiclib.evaluate import TOLERANCE, judge
 from musiclib.evidence import BUNDLED, Experiment, Item, Parameters

@@ -14,9 +14,8 @@ import numpy as np
 import pandas as pd
 
 from musiclib.audio import HOUSE_RATE, FloatArray, load, probe, resample, validate
+from musiclib.codecs import parse_codecs, payload_bytes
 from musiclib.codecs.base import Codec
-from musiclib.codecs.payload import payload_bytes
-from musiclib.codecs.specs import parse_codecs
 from musiclib.datasets import UNKNOWN, Clip, Dataset
 from musiclib.errors import AudioError, BitstreamError, MusiclibError
 from musiclib.evidence import Within
@@ -63,7 +62,7 @@ def evaluate(
 
     Args:
         codecs: Codecs with their settings, or words for them such as `opus:6,12` (see
-            `musiclib.codecs.specs.parse_codecs`); a mapping gives systems names of its own.
+            `musiclib.codecs.parse_codecs`); a mapping gives systems names of its own.
         clips: A data set, mono clips, or paths of audio files, which are mixed down to mono.
         metrics: Keys of `musiclib.metrics.METRICS`.
         excerpt_s: How many seconds from the start of a clip a metric hears, for all metrics or by

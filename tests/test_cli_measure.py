@@ -8,8 +8,7 @@ import pytest
 
 from musiclib.audio import load, save
 from musiclib.cli.main import main
-from musiclib.codecs import get_codec
-from musiclib.codecs.specs import parse_codecs
+from musiclib.codecs import get_codec, parse_codecs
 from musiclib.errors import CodecError
 from tests.codec_signals import RATE, music
 from tests.fma_server import Track, mp3_bytes, write_fma

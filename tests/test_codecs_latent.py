@@ -1,30 +1,45 @@
-"""Autoencoders as codecs: what a listener gets back, and what it costs."""
+"""Autoencoders as codecs: what comes back, what it costs, and files that are safe to open."""
 
+import hashlib
 import itertools
 import pickle
 import subprocess
 import sys
+import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
 from musiclib.audio import rms_db
 from musiclib.codecs import AutoencoderCodec, Codec, get_codec, identify
-from musiclib.codecs.latent import coded, describe
+from musiclib.codecs.latent import bitstream, codes, coding, describe, mixing, open_checkpoint
+from musiclib.codecs.latent import codec as codec_module
+from musiclib.codecs.latent.coding import MIXED, Statistics, make_plan
+from musiclib.codecs.latent.mixing import HIGHEST, LOWEST, TOTAL, noisy_index, table
 from musiclib.datasets import Clip
 from musiclib.errors import AudioError, BitstreamError, CheckpointError, CodecError
 from musiclib.evaluate import evaluate
 from musiclib.metrics import log_spectral_distance
-from musiclib.training import load
+from musiclib.models import Bottleneck, FrequencyConfig
+from musiclib.models.calibration import PREDICTORS, UNUSED
+from musiclib.training import checkpoint, fit, load, new_model
 from tests.codec_signals import music as chords
 from tests.codec_signals import tone
 from tests.latent_fixture import RATE, checkpoints, music
+from tests.training_fixture import TRAINING
 
 __all__ = ["checkpoints", "music"]
 KINDS = ("deep", "pca", "frequency", "waveform")
-ROOT = Path(__file__).resolve().parent.parent
+# Three channels: a narrow one, a wide one, and one that is not used.
+SCALES = np.array([[0, 12, UNUSED], [-2, 11, UNUSED], [-3, 10, UNUSED], [-4, 9, UNUSED]])
+SCALES = np.concatenate([SCALES, [[-5, 9, UNUSED]]]).astype(np.int64)
+STATISTICS = Statistics(SCALES, np.array([0, 1, 0]))
 
 
 def back(checkpoint, audio, rate=RATE, **setting):
@@ -34,256 +49,451 @@ def back(checkpoint, audio, rate=RATE, **setting):
     return decoded
 
 
-def _note(pitch):
+def note(pitch):
     """A tone with a little noise, like those that the models were trained on."""
     noise = 0.01 * np.random.default_rng(9).standard_normal(RATE).astype(np.float32)
     return tone(pitch, 1.0, RATE) + noise
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_tone_survives(checkpoints, kind):
-    pitch = 350.0
-    decoded = back(checkpoints[kind], _note(pitch), step=-24)
-    spectrum = np.abs(np.fft.rfft(decoded * np.hanning(len(decoded))))
-    assert abs(np.argmax(spectrum) - pitch) < 20.0  # bins of 1 Hz; a bin of the model has 31
-    assert rms_db(decoded) == pytest.approx(rms_db(_note(pitch)), abs=3.0)
+class TestSignals:
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_a_tone_survives_and_silence_costs_the_header_alone(self, checkpoints, kind):
+        decoded = back(checkpoints[kind], note(350.0), step=-24)
+        spectrum = np.abs(np.fft.rfft(decoded * np.hanning(len(decoded))))
+        assert abs(np.argmax(spectrum) - 350) < 20  # bins of 1 Hz; a bin of the model has 31
+        assert rms_db(decoded) == pytest.approx(rms_db(note(350.0)), abs=3.0)
+        codec = AutoencoderCodec(checkpoints[kind], step=-8)
+        data = codec.encode(np.zeros(3 * RATE), RATE)
+        assert len(data) <= 32
+        assert not codec.decode(data)[0].any()
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_loud_and_quiet_clips_differ_in_level_alone(self, checkpoints, kind):
+        audio = chords(1.0, RATE)
+        loud, quiet = (back(checkpoints[kind], gain * audio, step=-12) for gain in (1.0, 1e-3))
+        assert rms_db(loud) - rms_db(quiet) == pytest.approx(60.0, abs=0.02)
+        np.testing.assert_allclose(1e3 * quiet, loud, atol=0.02 * np.abs(loud).max())
+
+    def test_more_bits_never_hurt_on_average(self, checkpoints):
+        clips = [chords(1.0, RATE, seed).copy() for seed in range(3)]
+
+        def error(codec, data, clip):
+            """Error of what is sent, without the phases that are found later."""
+            model = codec._mine.model
+            levelled, gain = model.levelled(torch.from_numpy(clip)[None])
+            if model.domain == "waveform":
+                return float(np.sqrt(np.mean((codec.decode(data)[0] - clip) ** 2)) * gain)
+            found = torch.from_numpy(codec.decode_magnitudes(data)) * float(gain)
+            logs = torch.log(found + model.spectrogram.offset)
+            return float((logs - model.spectrogram.logs(levelled)[0]).square().mean().sqrt())
+
+        for kind in ("deep", "frequency", "waveform"):
+            sizes, errors = [], []
+            for step in (-20, -14, -8, 0):
+                codec = AutoencoderCodec(checkpoints[kind], step=step)
+                files = [codec.encode(clip, RATE) for clip in clips]
+                sizes.append(sum(map(len, files)))
+                errors.append(
+                    np.mean([error(codec, d, c) for d, c in zip(files, clips, strict=True)])
+                )
+            assert sizes == sorted(sizes, reverse=True)
+            assert errors[-1] > errors[0]
+            assert all(b > 0.97 * a for a, b in itertools.pairwise(errors))
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_clips_of_any_length_keep_it(self, checkpoints, kind):
+        for n_samples in (1, 7, 1000, 2049):
+            audio = chords(1.0, RATE)[:n_samples] + np.float32(1e-3)
+            decoded = back(checkpoints[kind], audio, step=-8)
+            assert decoded.shape == (n_samples,)
+            assert np.isfinite(decoded).all()
+
+    def test_any_rate_and_two_channels(self, checkpoints):
+        for rate in (8_000, 11_025, 48_000):
+            decoded = back(checkpoints["waveform"], tone(300.0, 1.0, rate), rate, step=-16)
+            assert decoded.shape == (RATE,)
+            assert np.argmax(np.abs(np.fft.rfft(decoded))) == 300
+        left = tone(300.0, 1.0, RATE)
+        both = back(checkpoints["waveform"], np.stack([left, np.zeros_like(left)]), step=-12)
+        np.testing.assert_array_equal(both[0], back(checkpoints["waveform"], left, step=-12))
+        assert not both[1].any()
+
+    def test_long_clips_are_coded_in_blocks_that_join(self, checkpoints, monkeypatch):
+        audio = tone(300.0, 2.0, RATE)
+        whole = back(checkpoints["waveform"], audio, step=-20)
+        magnitudes = []
+        for seconds in (60.0, 0.3):
+            monkeypatch.setattr(codec_module, "BLOCK_SECONDS", seconds)
+            codec = AutoencoderCodec(checkpoints["deep"], step=-20)
+            magnitudes.append(codec.decode_magnitudes(codec.encode(audio, RATE)))
+        inner = slice(400, -400)
+        error = back(checkpoints["waveform"], audio, step=-20)[inner] - whole[inner]
+        assert rms_db(error) - rms_db(whole[inner]) < -15.0
+        one, many = (found.sum(0)[5:-5] for found in magnitudes)
+        np.testing.assert_allclose(many, one, rtol=0.3)
+
+    def test_magnitudes_are_those_of_the_clip(self, checkpoints):
+        codec = AutoencoderCodec(checkpoints["pca"], step=-24)
+        found = codec.decode_magnitudes(codec.encode(note(350.0), RATE))
+        assert found.shape == (129, 1 + RATE // 64)
+        assert np.all(found >= 0)
+        middle = found[:, 40:-40].mean(axis=1)
+        assert np.argmax(middle) == round(350.0 / RATE * 256)
+        # Half the amplitude times the window's sum.
+        assert middle.max() == pytest.approx(0.4 / 2 * 128, rel=0.25)
+        wave = AutoencoderCodec(checkpoints["waveform"], step=-8)
+        with pytest.raises(CodecError, match="codes samples"):
+            wave.decode_magnitudes(wave.encode(note(350.0), RATE))
+
+    @pytest.mark.parametrize("kind", ["deep", "frequency", "waveform"])
+    def test_coding_again_changes_little(self, checkpoints, kind):
+        audio = chords(2.0, RATE)
+        once = back(checkpoints[kind], audio, step=-12)
+        twice = back(checkpoints[kind], once, step=-12)
+        first, second = (log_spectral_distance(audio, decoded) for decoded in (once, twice))
+        assert second < 1.35 * first
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_silence_stays_silent_and_costs_the_header_alone(checkpoints, kind):
-    codec = AutoencoderCodec(checkpoints[kind], step=-8)
-    data = codec.encode(np.zeros(3 * RATE), RATE)
-    decoded, _ = codec.decode(data)
-    assert decoded.shape == (3 * RATE,)
-    assert not decoded.any()
-    assert len(data) <= 32
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_loud_and_quiet_clips_differ_in_level_alone(checkpoints, kind):
-    audio = chords(1.0, RATE)
-    loud, quiet = (back(checkpoints[kind], gain * audio, step=-12) for gain in (1.0, 1e-3))
-    assert rms_db(loud) - rms_db(quiet) == pytest.approx(60.0, abs=0.02)
-    np.testing.assert_allclose(1e3 * quiet, loud, atol=0.02 * np.abs(loud).max())
-
-
-def test_more_bits_never_hurt_on_average(checkpoints):
-    clips = [chords(1.0, RATE, seed).copy() for seed in range(3)]
-    for kind in ("deep", "frequency", "waveform"):
-        sizes, errors = [], []
-        for step in (-20, -14, -8, 0):
-            codec = AutoencoderCodec(checkpoints[kind], step=step)
-            files = [codec.encode(clip, RATE) for clip in clips]
-            sizes.append(sum(map(len, files)))
-            errors.append(np.mean([_error(codec, d, c) for d, c in zip(files, clips, strict=True)]))
-        assert sizes == sorted(sizes, reverse=True)
-        assert errors[-1] > errors[0]
-        assert all(b > 0.97 * a for a, b in itertools.pairwise(errors))
-
-
-def _error(codec, data, clip):
-    """Error of what is sent, without the phases that are found later."""
-    model = codec._mine.model
-    levelled, gain = model.levelled(torch.from_numpy(clip)[None])
-    if model.domain == "waveform":
-        difference = codec.decode(data)[0] - clip
-        return float(np.sqrt(np.mean(difference**2)) * gain)
-    found = torch.from_numpy(codec.decode_magnitudes(data)) * float(gain)
-    logs = torch.log(found + model.spectrogram.offset)
-    return float((logs - model.spectrogram.logs(levelled)[0]).square().mean().sqrt())
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("n_samples", [1, 7, 100, 1000, 2049])
-def test_clips_of_any_length_keep_it(checkpoints, kind, n_samples):
-    audio = chords(1.0, RATE)[:n_samples] + np.float32(1e-3)
-    decoded = back(checkpoints[kind], audio, step=-8)
-    assert decoded.shape == (n_samples,)
-    assert np.isfinite(decoded).all()
-
-
-def test_stereo_is_two_channels_with_levels_of_their_own(checkpoints):
-    left = tone(300.0, 1.0, RATE)
-    both = back(checkpoints["waveform"], np.stack([left, np.zeros_like(left)]), step=-12)
-    assert both.shape == (2, RATE)
-    assert not both[1].any()
-    alone = back(checkpoints["waveform"], left, step=-12)
-    np.testing.assert_array_equal(both[0], alone)
-
-
-def test_any_rate_comes_back_at_the_model_s(checkpoints):
-    for rate in (8_000, 11_025, 24_000, 48_000):
-        decoded = back(checkpoints["waveform"], tone(300.0, 1.0, rate), rate, step=-16)
-        assert decoded.shape == (RATE,)
-        assert np.argmax(np.abs(np.fft.rfft(decoded))) == 300
-
-
-def test_a_wanted_bitrate_is_kept_and_used(checkpoints):
-    audio = chords(3.0, RATE)
-    for kind in ("deep", "waveform"):
-        for kbps in (1.0, 2.5, 6.0):
+class TestProtocol:
+    def test_a_wanted_bitrate_is_kept_and_used(self, checkpoints):
+        audio = chords(3.0, RATE)
+        for kind, kbps in itertools.product(("deep", "waveform"), (1.0, 6.0)):
             data = AutoencoderCodec(checkpoints[kind], kbps=kbps).encode(audio, RATE)
             assert 8 * len(data) / 3 / 1000 <= kbps
             step = describe(data, checkpoints[kind].path.parent).step
             finer = AutoencoderCodec(checkpoints[kind], step=step - 1).encode(audio, RATE)
             assert 8 * len(finer) / 3 / 1000 > kbps
-    with pytest.raises(CodecError, match=r"cannot code this clip at 0\.01 kbps.*takes 0\."):
-        AutoencoderCodec(checkpoints["deep"], kbps=0.01).encode(audio, RATE)
+        with pytest.raises(CodecError, match=r"cannot code this clip at 0\.01 kbps.*takes 0\."):
+            AutoencoderCodec(checkpoints["deep"], kbps=0.01).encode(audio, RATE)
 
-
-def test_long_clips_are_coded_in_blocks_that_join(checkpoints, monkeypatch):
-    audio = tone(300.0, 2.0, RATE)
-    whole = back(checkpoints["waveform"], audio, step=-20)
-    magnitudes = {}
-    for seconds in (60.0, 0.3):
-        monkeypatch.setattr(coded, "BLOCK_SECONDS", seconds)
-        codec = AutoencoderCodec(checkpoints["deep"], step=-20)
-        magnitudes[seconds] = codec.decode_magnitudes(codec.encode(audio, RATE))
-    blocks = back(checkpoints["waveform"], audio, step=-20)
-    inner = slice(400, -400)
-    error = rms_db(blocks[inner] - whole[inner]) - rms_db(whole[inner])
-    assert error < -15.0
-    assert magnitudes[0.3].shape == magnitudes[60.0].shape
-    np.testing.assert_allclose(
-        magnitudes[0.3].sum(0)[5:-5], magnitudes[60.0].sum(0)[5:-5], rtol=0.3
-    )
-
-
-def test_magnitudes_are_those_of_the_clip(checkpoints):
-    codec = AutoencoderCodec(checkpoints["pca"], step=-24)
-    audio = _note(350.0)
-    found = codec.decode_magnitudes(codec.encode(audio, RATE))
-    assert found.shape == (129, 1 + RATE // 64)
-    assert np.all(found >= 0)
-    middle = found[:, 40:-40].mean(axis=1)
-    assert np.argmax(middle) == round(350.0 / RATE * 256)
-    # Half the amplitude times the window's sum.
-    assert middle.max() == pytest.approx(0.4 / 2 * 128, rel=0.25)
-    wave = AutoencoderCodec(checkpoints["waveform"], step=-8)
-    data = wave.encode(audio, RATE)
-    with pytest.raises(CodecError, match="codes samples"):
-        wave.decode_magnitudes(data)
-
-
-@pytest.mark.parametrize("kind", ["deep", "frequency", "waveform"])
-def test_coding_again_changes_little(checkpoints, kind):
-    codec = AutoencoderCodec(checkpoints[kind], step=-12)
-    audio = chords(2.0, RATE)
-    once = codec.decode(codec.encode(audio, RATE))[0]
-    twice = codec.decode(codec.encode(once, RATE))[0]
-    first, second = (log_spectral_distance(audio, decoded) for decoded in (once, twice))
-    assert second < 1.35 * first
-
-
-def test_bytes_are_the_same_in_another_process_and_with_more_threads(checkpoints, tmp_path):
-    audio = chords(1.0, RATE)
-    np.save(tmp_path / "audio.npy", audio)
-    script = (
-        "import sys, numpy as np, torch\n"
-        "torch.set_num_threads(2)\n"
-        "from musiclib.codecs import get_codec\n"
-        "from musiclib.training import load\n"
-        "for path in sys.argv[2:]:\n"
-        "    codec = get_codec('autoencoder', checkpoint=load(path), step=-12)\n"
-        "    print(codec.encode(np.load(sys.argv[1]), 8000).hex())\n"
-    )
-    kinds = ("deep", "frequency", "waveform")
-    paths = [str(checkpoints[kind].path) for kind in kinds]
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path / "audio.npy"), *paths],
-        cwd=ROOT, capture_output=True, text=True, check=True, timeout=120,
-    )  # fmt: skip
-    expected = [AutoencoderCodec(checkpoints[k], step=-12).encode(audio, RATE) for k in kinds]
-    assert done.stdout.split() == [data.hex() for data in expected]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_what_was_coded_before_leaves_no_trace(checkpoints, kind):
-    clips = [chords(1.0, RATE, seed).copy() for seed in range(2)]
-    clips.append(np.stack(clips))
-    together = [
-        AutoencoderCodec(checkpoints[kind], step=step).encode(clip, RATE)
-        for clip in [*clips, *reversed(clips)]
-        for step in (-12, -4)
-    ]
-    alone = [
-        AutoencoderCodec(load(checkpoints[kind].path), step=step).encode(clip, RATE)
-        for clip in [*clips, *reversed(clips)]
-        for step in (-12, -4)
-    ]
-    assert together == alone
-    codec = AutoencoderCodec(checkpoints[kind], step=-12)
-    clips[0][:] = clips[1]  # changed in place, it is another clip
-    assert codec.encode(clips[0], RATE) == codec.encode(clips[1], RATE)
-
-
-def test_it_obeys_the_protocol_and_travels_to_workers(checkpoints):
-    codec = get_codec("autoencoder", checkpoint=checkpoints["deep"], step=-8)
-    assert isinstance(codec, Codec)
-    assert (codec.name, codec.suffix) == ("autoencoder", ".mla")
-    assert (codec.setting, codec.label) == ("deep, step -8", "deep step -8")
-    assert AutoencoderCodec(checkpoints["deep"], kbps=3.0).label == "deep 3 kbps"
-    assert codec.nominal_kbps == pytest.approx(16 * 48 * RATE / 64 / 1000)
-    audio = chords(1.0, RATE)
-    data = codec.encode(audio, RATE)
-    again = pickle.loads(pickle.dumps(codec))
-    assert again.encode(audio, RATE) == data
-    table = evaluate(codec, Clip("a", audio, RATE, "b", "c", "d"), "log_spectral_distance")
-    assert list(table["file_bytes"]) == [len(data)]
-    assert 0 < table["payload_bytes"][0] < len(data)
-
-
-def test_a_file_finds_its_model(checkpoints):
-    folder = checkpoints["deep"].path.parent
-    audio = tone(300.0, 1.0, RATE)
-    for kind in KINDS:
-        codec = AutoencoderCodec(checkpoints[kind], step=-8)
-        data = codec.encode(audio, RATE)
-        assert identify(data) == "autoencoder"
-        found, rate = get_codec("autoencoder", folder=folder).decode(data)
-        np.testing.assert_array_equal(found, codec.decode(data)[0])
-        facts = describe(data, folder)
-        assert (facts.model, facts.step, facts.sample_rate, facts.channels) == (kind, -8, rate, 1)
-        assert facts.seconds == 1.0
-        assert len(data) - facts.payload_bytes <= 32
-    with pytest.raises(BitstreamError, match=r"was made by another model.*than pca"):
-        AutoencoderCodec(checkpoints["pca"]).decode(data)
-    with pytest.raises(BitstreamError, match=r"that is not in .*Name the folder"):
-        get_codec("autoencoder", folder=folder / "nowhere").decode(data)
-
-
-def test_requests_that_make_no_sense(checkpoints):
-    deep = checkpoints["deep"]
-    audio = chords(1.0, RATE)
-    for options, message in (
-        ({"step": 3, "kbps": 2.0}, "step or kbps, not both"),
-        ({"step": 64}, "whole number from -64 to 63"),
-        ({"step": 1.5}, "whole number"),
-        ({"kbps": float("nan")}, "positive number"),
-        ({"speed": 3}, "no option 'speed'"),
+    def test_bytes_are_the_same_in_another_process_and_with_more_threads(
+        self, checkpoints, tmp_path
     ):
-        with pytest.raises(CodecError, match=message):
-            get_codec("autoencoder", checkpoint=deep, **options)
-    with pytest.raises(CodecError, match="needs a setting"):
-        AutoencoderCodec(deep).encode(audio, RATE)
-    with pytest.raises(CodecError, match="name a model"):
-        AutoencoderCodec(step=1).encode(audio, RATE)
-    with pytest.raises(CodecError, match="one or two channels"):
-        AutoencoderCodec(deep, step=1).encode(np.stack([audio] * 3), RATE)
-    for wrong in (np.zeros(0), np.full(8, np.nan)):
-        with pytest.raises(AudioError):
-            AutoencoderCodec(deep, step=1).encode(wrong, RATE)
+        audio = chords(1.0, RATE)
+        np.save(tmp_path / "audio.npy", audio)
+        script = (
+            "import sys, numpy as np, torch\n"
+            "torch.set_num_threads(2)\n"
+            "from musiclib.codecs import get_codec\n"
+            "from musiclib.training import load\n"
+            "for path in sys.argv[2:]:\n"
+            "    codec = get_codec('autoencoder', checkpoint=load(path), step=-12)\n"
+            "    print(codec.encode(np.load(sys.argv[1]), 8000).hex())\n"
+        )
+        kinds = ("deep", "frequency", "waveform")
+        paths = [str(checkpoints[kind].path) for kind in kinds]
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(tmp_path / "audio.npy"), *paths],
+            cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True, timeout=120,
+        )  # fmt: skip
+        expected = [AutoencoderCodec(checkpoints[k], step=-12).encode(audio, RATE) for k in kinds]
+        assert done.stdout.split() == [data.hex() for data in expected]
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_what_was_coded_before_leaves_no_trace(self, checkpoints, kind):
+        clips = [chords(1.0, RATE, seed).copy() for seed in range(2)]
+        clips.append(np.stack(clips))
+        asked = [(c, s) for c in [*clips, *reversed(clips)] for s in (-12, -4)]
+        kept = checkpoints[kind]
+        together = [AutoencoderCodec(kept, step=s).encode(c, RATE) for c, s in asked]
+        alone = [AutoencoderCodec(load(kept.path), step=s).encode(c, RATE) for c, s in asked]
+        assert together == alone
+        codec = AutoencoderCodec(kept, step=-12)
+        clips[0][:] = clips[1]  # changed in place, it is another clip
+        assert codec.encode(clips[0], RATE) == codec.encode(clips[1], RATE)
+
+    def test_it_obeys_the_protocol_and_travels_to_workers(self, checkpoints):
+        codec = get_codec("autoencoder", checkpoint=checkpoints["deep"], step=-8)
+        assert isinstance(codec, Codec)
+        assert (codec.setting, codec.label) == ("deep, step -8", "deep step -8")
+        assert codec.nominal_kbps == pytest.approx(16 * 48 * RATE / 64 / 1000)
+        audio = chords(1.0, RATE)
+        data = codec.encode(audio, RATE)
+        assert pickle.loads(pickle.dumps(codec)).encode(audio, RATE) == data
+        row = evaluate(codec, Clip("a", audio, RATE, "b", "c", "d"), "log_spectral_distance")
+        assert list(row["file_bytes"]) == [len(data)]
+        assert 0 < row["payload_bytes"][0] < len(data)
+
+    def test_a_file_finds_its_model(self, checkpoints):
+        folder = checkpoints["deep"].path.parent
+        for kind in KINDS:
+            codec = AutoencoderCodec(checkpoints[kind], step=-8)
+            data = codec.encode(tone(300.0, 1.0, RATE), RATE)
+            assert identify(data) == "autoencoder"
+            found, rate = get_codec("autoencoder", folder=folder).decode(data)
+            np.testing.assert_array_equal(found, codec.decode(data)[0])
+            facts = describe(data, folder)
+            assert (facts.model, facts.step, facts.channels, facts.seconds) == (kind, -8, 1, 1.0)
+            assert facts.sample_rate == rate
+            assert len(data) - facts.payload_bytes <= 32
+        with pytest.raises(BitstreamError, match=r"was made by another model.*than pca"):
+            AutoencoderCodec(checkpoints["pca"]).decode(data)
+        with pytest.raises(BitstreamError, match=r"that is not in .*Name the folder"):
+            get_codec("autoencoder", folder=folder / "nowhere").decode(data)
+
+    def test_requests_that_make_no_sense(self, checkpoints, tmp_path):
+        deep, audio = checkpoints["deep"], chords(1.0, RATE)
+        for options, message in (
+            ({"step": 3, "kbps": 2.0}, "step or kbps, not both"),
+            ({"step": 64}, "whole number from -64 to 63"),
+            ({"step": 1.5}, "whole number"),
+            ({"kbps": float("nan")}, "positive number"),
+            ({"speed": 3}, "no option 'speed'"),
+        ):
+            with pytest.raises(CodecError, match=message):
+                get_codec("autoencoder", checkpoint=deep, **options)
+        for codec, sound, message in (
+            (AutoencoderCodec(deep), audio, "needs a setting"),
+            (AutoencoderCodec(step=1), audio, "name a model"),
+            (AutoencoderCodec(deep, step=1), np.stack([audio] * 3), "one or two channels"),
+        ):
+            with pytest.raises(CodecError, match=message):
+                codec.encode(sound, RATE)
+        for wrong in (np.zeros(0), np.full(8, np.nan)):
+            with pytest.raises(AudioError):
+                AutoencoderCodec(deep, step=1).encode(wrong, RATE)
+        bare = {name: value for name, value in deep.tensors.items() if name.startswith("model.")}
+        checkpoint.save(tmp_path / "bare", bare, deep.record)
+        with pytest.raises(CodecError, match=r"bare\.safetensors cannot be used as a codec.*again"):
+            AutoencoderCodec(load(tmp_path / "bare"), step=0).encode(audio, RATE)
+        with pytest.raises(CheckpointError, match=r"has no model 'cake'. It has: bare"):
+            open_checkpoint("cake", tmp_path)
 
 
-def test_a_checkpoint_without_calibration_is_refused(checkpoints, tmp_path):
-    from musiclib.codecs.latent import open_checkpoint
-    from musiclib.training import checkpoint, load
+class TestTables:
+    def test_tables_are_the_same_numbers_everywhere(self):
+        total = hashlib.sha256()
+        for shape, index in itertools.product((0, 1), range(LOWEST, HIGHEST + 1)):
+            found = table(shape, index)
+            assert int(found.weights.sum()) == TOTAL
+            assert found.weights.min() >= 1
+            total.update(found.weights.astype("<i8").tobytes())
+        digest = "072d3f67f333bf97c03042077183e688cf49d39b3d278b3a5191cc3dafbc7bd3"
+        assert total.hexdigest() == digest
+        assert [noisy_index(k, 4) for k in (-20, -10, -6, 0, 30)] == [-9, -8, -5, 0, 30]
 
-    deep = checkpoints["deep"]
-    bare = {name: value for name, value in deep.tensors.items() if name.startswith("model.")}
-    checkpoint.save(tmp_path / "bare", bare, deep.record)
-    with pytest.raises(CodecError, match=r"bare\.safetensors cannot be used as a codec.*again"):
-        AutoencoderCodec(load(tmp_path / "bare"), step=0).encode(chords(1.0, RATE), RATE)
-    with pytest.raises(CheckpointError, match=r"has no model 'cake'. It has: bare"):
-        open_checkpoint("cake", tmp_path)
-    assert open_checkpoint("bare", tmp_path).path == tmp_path / "bare.safetensors"
+    @pytest.mark.parametrize("index", [-8, 0, 16])
+    def test_tables_are_the_distributions_that_they_stand_for(self, index):
+        scale = 2.0 ** (index / 4)
+        edges = np.arange(-4, 4) + 0.5
+        laplace = np.where(edges < 0, np.exp(edges / scale) / 2, 1 - np.exp(-edges / scale) / 2)
+        for shape, cumulative in enumerate((laplace, 1 / (1 + np.exp(-edges / scale)))):
+            found = table(shape, index)
+            share = found.weights[found.reach - 3 : found.reach + 4] / TOTAL
+            np.testing.assert_allclose(share, np.diff(cumulative), atol=2e-5)
+
+    def test_bytes_are_the_same_everywhere(self):
+        values = np.array(
+            [[0, 1, 2, 3, 3, 2, 1, 0, -1, -2], [5, -4, 300, 0, 1, -70000, 2, -1, 0, 3]]
+        )
+        scale = np.array([[0, 4], [-2, 4], [-3, 5], [-4, 6], [-5, 8]])
+        data = coding.encode(values, Statistics(scale, np.array([0, 1])), 0)
+        assert data.hex() == "0005d804dfc508d2187b9c68c9e0fef6e6c2a725010000"
+
+    @settings(deadline=None, max_examples=60)
+    @given(
+        arrays.arrays(np.int64, (3, 17), elements=st.integers(-(2**20), 2**20)),
+        st.integers(-30, 30),
+        st.booleans(),
+    )
+    def test_every_value_comes_back(self, values, step, small):
+        values = values % 7 - 3 if small else values
+        values[2] = 0
+        data = coding.encode(values, STATISTICS, step)
+        assert np.array_equal(coding.decode(data, STATISTICS, step, 17), values)
+        fewer = Statistics(SCALES[:, :2], STATISTICS.shape[:2])  # what is not used costs nothing
+        assert coding.encode(values[:2], fewer, step) == data
+
+    @pytest.mark.parametrize("size", [2, 200])
+    def test_a_sequence_that_can_be_foretold_costs_less(self, size):
+        rng = np.random.default_rng(3)
+        wave = size * np.sin(0.9 * np.arange(4000)) + 0.3 * rng.standard_normal(4000)
+        values = np.rint(wave).astype(np.int64).reshape(-1, 2).T
+        step = round(-4 * np.log2(size)) + 4
+        plain, sequence = (
+            Statistics(SCALES[:, :2], np.array([0, 1]), sequence) for sequence in (False, True)
+        )
+        data = coding.encode(values, sequence, step)
+        assert np.array_equal(coding.decode(data, sequence, step, 2000), values)
+        assert len(data) < 0.75 * len(coding.encode(values, plain, step))
+
+    @pytest.mark.parametrize("step", [-12, 0, 6])
+    def test_sizes_are_near_the_ideal(self, step):
+        scale = 2.0 ** ((SCALES[0, :2] - step) / 4)
+        drawn = np.random.default_rng(5).laplace(scale=scale[:, None], size=(2, 5000))
+        values = np.concatenate([np.rint(drawn).astype(np.int64), np.zeros((1, 5000), np.int64)])
+        bits = 8 * len(coding.encode(values, STATISTICS, step))
+        plan = make_plan(values[:2], STATISTICS, step)
+        ideal = entropy = 0.0
+        for kind, index, errors in zip(STATISTICS.shape[:2], plan.index, plan.errors, strict=True):
+            found = table(int(kind), int(index))
+            ideal += found.bits[np.minimum(np.abs(errors), found.reach)].sum()
+        for row in values[:2]:
+            counts = np.unique(row, return_counts=True)[1]
+            entropy -= float((counts * np.log2(counts / 5000)).sum())
+        assert ideal < bits < 1.01 * ideal + 8 * 16
+        assert bits < 1.03 * entropy + 8 * 16
+
+
+SHAPE, INDEX = np.array([0, 0, 1, 0]), np.array([-8, 2, 8, 14])
+
+
+def drawn(frames, loudness=1.0):
+    """Numbers that follow the expected tables, louder or quieter from frame to frame."""
+    scale = 2.0 ** (INDEX / 4.0)[:, None] * loudness
+    return np.rint(np.random.default_rng(0).laplace(scale=scale, size=(4, frames))).astype(int)
+
+
+class TestMixing:
+    @pytest.mark.parametrize("frames", [1, 2, 300])
+    def test_every_number_comes_back(self, frames):
+        errors = drawn(frames)
+        errors[2, -1] = -30_000
+        data = mixing.encode(errors, SHAPE, INDEX)
+        np.testing.assert_array_equal(mixing.decode(data, SHAPE, INDEX, frames), errors)
+
+    def test_mixing_hears_how_loud_a_frame_is(self):
+        statistics = Statistics(np.tile(INDEX, (len(PREDICTORS), 1)), SHAPE)
+        values = drawn(3000, np.where(np.arange(3000) // 20 % 2, 3.0, 0.2))
+        tables, mixed = (coding.encode(values, statistics, 0, way) for way in coding.ENTROPIES)
+        assert len(mixed) < 0.9 * len(tables)
+        assert mixed[0] == MIXED
+        np.testing.assert_array_equal(coding.decode(mixed, statistics, 0, 3000), values)
+
+    def test_damage_is_noticed_or_changes_numbers_alone(self):
+        data = mixing.encode(drawn(200), SHAPE, INDEX)
+        for wrong, frames in ((data[:-10], 200), (data + bytes(6), 200), (data, 100_000)):
+            with pytest.raises(BitstreamError, match="do not end where"):
+                mixing.decode(wrong, SHAPE, INDEX, frames)
+        with pytest.raises(CodecError, match="too many or too large"):
+            mixing.encode(np.full((4, 2), 2**20), SHAPE, INDEX)
+
+
+class TestTrainedToCompress:
+    @pytest.fixture(scope="class")
+    def trained(self, music, tmp_path_factory):
+        """A model trained for rate, and one with codebooks."""
+        folder = tmp_path_factory.mktemp("compressing")
+        training = replace(
+            TRAINING, steps=20, learning_rate=1e-3, segment_s=0.256, prepare_batches=8
+        )
+        config = FrequencyConfig(
+            sample_rate=RATE, n_fft=256, hop_length=64, offset=0.01, latent=24, width=8, blocks=1
+        )
+        bottlenecks = {
+            "rate": Bottleneck("rate", rate_weight=0.02),
+            "rvq": Bottleneck("rvq", stages=4, codes=16, dimension=4),
+        }
+        for name, bottleneck in bottlenecks.items():
+            fit(new_model(replace(config, bottleneck=bottleneck)), music, training, folder / name)
+        return {name: load(folder / name) for name in bottlenecks}
+
+    def test_codes_cost_what_their_use_says(self):
+        rng = np.random.default_rng(0)
+        share = np.array([0.7, 0.2, 0.1, 0.0])
+        tables = codes.code_tables(np.stack([share * 10_000, np.full(4, 50.0)]).astype(np.int64))
+        index = np.stack([rng.choice(4, 20_000, p=share), rng.integers(0, 4, 20_000)])
+        data = codes.encode(index, tables)
+        np.testing.assert_array_equal(codes.decode(data, tables, 2, 20_000), index)
+        entropy = -(share[:3] * np.log2(share[:3])).sum() + 2.0
+        assert 8 * len(data) / 20_000 == pytest.approx(entropy, rel=0.01)
+        # A code that was never used has a table's place as well.
+        rare = np.array([[3, 3, 3]])
+        np.testing.assert_array_equal(codes.decode(codes.encode(rare, tables), tables, 1, 3), rare)
+        for stages, frames in ((1, 20_000), (2, 10), (3, 20_000)):
+            with pytest.raises(BitstreamError):
+                codes.decode(data, tables, stages, frames)
+
+    def test_each_stage_is_a_rate(self, trained):
+        audio = chords(2.0, RATE)
+        model = trained["rvq"].build()
+        whole = model.encode(model.inputs(model.levelled(torch.from_numpy(audio)[None])[0]))[0]
+        sizes, errors = [], []
+        for stages in (1, 2, 3, 4):
+            codec = AutoencoderCodec(trained["rvq"], step=-stages)
+            data = codec.encode(audio, RATE)
+            sizes.append(len(data))
+            latent = codec.decode_latents(data)
+            errors.append(float(np.square(latent - whole.detach().numpy()).mean()))
+        assert sizes == sorted(sizes)
+        assert errors == sorted(errors, reverse=True)
+        for kbps in (0.6, 1.0):
+            data = AutoencoderCodec(trained["rvq"], kbps=kbps).encode(audio, RATE)
+            assert 8 * len(data) / 2000 <= kbps
+        with pytest.raises(CodecError, match="5 stages of 4"):
+            AutoencoderCodec(trained["rvq"], step=-5).encode(audio, RATE)
+
+    def test_step_0_of_a_model_trained_for_rate_rounds_to_whole_numbers(self, trained):
+        audio, sizes = chords(2.0, RATE), []
+        for step in (-4, 0, 8):
+            codec = AutoencoderCodec(trained["rate"], step=step)
+            data = codec.encode(audio, RATE)
+            sizes.append(len(data))
+            if step == 0:
+                latent = codec.decode_latents(data)
+                np.testing.assert_array_equal(latent, np.rint(latent))
+                assert np.abs(latent).max() >= 1.0
+        assert sizes[0] > sizes[1] > sizes[2]
+
+
+class TestFiles:
+    @pytest.fixture(scope="class")
+    def files(self, checkpoints):
+        codecs = {kind: AutoencoderCodec(checkpoints[kind], step=-8) for kind in KINDS[::3]}
+        return {kind: (c, c.encode(chords(1.0, RATE), RATE)) for kind, c in codecs.items()}
+
+    @pytest.mark.parametrize("kind", ["deep", "waveform"])
+    def test_damaged_files_are_refused(self, files, kind):
+        codec, data = files[kind]
+        rng = np.random.default_rng(4)
+        for number in range(100):
+            at = int(rng.integers(0, len(data)))
+            damaged = bytearray(data)
+            if number % 4 == 0:
+                damaged[at] ^= 1 << int(rng.integers(0, 8))
+            elif number % 4 == 1:
+                del damaged[at : at + int(rng.integers(1, 50))]
+            elif number % 4 == 2:
+                damaged[at:at] = data[: int(rng.integers(1, 200))]
+            else:
+                del damaged[at:]
+            with pytest.raises(BitstreamError):
+                codec.decode(bytes(damaged))
+
+    @pytest.mark.parametrize("kind", ["deep", "waveform"])
+    def test_hostile_files_with_a_right_checksum_decode_or_are_refused(self, files, kind):
+        codec, data = files[kind]
+        rng = np.random.default_rng(4)
+        refused = 0
+        for number in range(150):
+            body = bytearray(data[:-4])
+            for at in rng.integers(3 if number % 2 else 12, len(body), 1 + number % 3):
+                body[int(at)] = int(rng.integers(0, 256))
+            if number % 5 == 0:  # lengths, where they are declared
+                body[14 : 14 + 4] = rng.bytes(4)
+            try:
+                audio, _ = codec.decode(bytes(body) + zlib.crc32(body).to_bytes(4, "little"))
+            except BitstreamError:
+                refused += 1
+            else:
+                assert np.isfinite(audio).all()
+        assert refused > 50
+
+    def test_false_declarations_and_foreign_files_are_refused_at_once(self, files):
+        codec, data = files["deep"]
+        stream = bitstream.unpack(data)
+        for n_samples, message in (
+            (4 * 3600 * RATE, "declares more than 3 hours"),
+            (2**34, "declares more than 3 hours"),
+            (0, "makes no sense"),
+            (3600 * RATE, "damaged"),  # within the bounds, but of more blocks than there are
+        ):
+            with pytest.raises(BitstreamError, match=message):
+                codec.decode(bitstream.pack(replace(stream, n_samples=n_samples)))
+        for wrong, message in (
+            (b"RIFF1234WAVE", "no .mla file"),
+            (data[:3] + b"\x09" + data[4:], "version 9"),
+            (data[:20], "truncated or damaged"),
+        ):
+            with pytest.raises(BitstreamError, match=message):
+                codec.decode(wrong)

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from musiclib.audio import resample, save
-from musiclib.codecs import get_codec
-from musiclib.codecs.payload import payload_bytes
+from musiclib.codecs import get_codec, payload_bytes
 from musiclib.datasets import Clip, measured_clips, one_clip_an_artist, open_dataset
 from musiclib.errors import AudioFileError, DatasetError
 from musiclib.evaluate import COLUMNS, align, evaluate

@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pytest
 
 from musiclib import evidence
+from musiclib.codecs import payload_bytes
 from musiclib.codecs.melic import MelicCodec
-from musiclib.codecs.melic.model import Model
-from musiclib.codecs.payload import payload_bytes
+from musiclib.codecs.melic.coding import Model
 from musiclib.datasets import Clip
 from tests.signals import music
 

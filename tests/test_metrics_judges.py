@@ -9,7 +9,7 @@ import scipy.stats
 
 from musiclib.audio import resample
 from musiclib.codecs import get_codec
-from musiclib.codecs.anchors import ANCHORS, LowPass, WhiteNoise
+from musiclib.codecs.simple import LowPass, WhiteNoise
 from musiclib.datasets import open_dataset
 from musiclib.errors import AudioError
 from musiclib.evaluate import evaluate
@@ -17,6 +17,9 @@ from musiclib.metrics import JUDGES, agreement, two_f_mushra, visqol_mos, zimtoh
 from tests import signals
 from tests.codec_signals import tone
 
+# Within each pair the second is the better.
+ANCHORS = (LowPass(cutoff_hz=3_500.0), LowPass(cutoff_hz=7_000.0))
+ANCHORS += (WhiteNoise(snr_db=20.0), WhiteNoise(snr_db=40.0))
 RATE = 24_000
 MUSIC = signals.music(2 * RATE, RATE)
 

@@ -158,7 +158,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from musiclib.codecs.specs import parse_codecs
+    from musiclib.codecs import parse_codecs
 
     codecs = parse_codecs(args.codecs)
     if bool(args.files) == bool(args.dataset):

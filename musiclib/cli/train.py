@@ -180,7 +180,7 @@ def _train_tables(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from musiclib.audio import HOUSE_RATE
-    from musiclib.codecs.melic.entropy.training import train_tables
+    from musiclib.codecs.melic.entropy import train_tables
     from musiclib.datasets import random_segments
     from musiclib.training.data import Music
 

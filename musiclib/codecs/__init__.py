@@ -7,14 +7,15 @@ open. Bitrates are never typed: they are the length of those bytes over the clip
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from musiclib.codecs.aac import AacCodec, HeAacCodec, HeAacV2Codec, fdkaac_available
-from musiclib.codecs.base import Codec, FileCodec
-from musiclib.codecs.downsample import DownsampleCodec
-from musiclib.codecs.identify import identify
+from musiclib.codecs.base import LATENT_MAGIC, MELIC_MAGIC, Codec, FileCodec, identify
+from musiclib.codecs.container import packet_bytes
 from musiclib.codecs.mp3 import Mp3Codec
 from musiclib.codecs.opus import OpusCodec, opus_bandwidth
+from musiclib.codecs.simple import DownsampleCodec
 from musiclib.codecs.vorbis import VorbisCodec
 from musiclib.errors import CodecError
 
@@ -31,8 +32,6 @@ _BUILT_IN: tuple[type[FileCodec], ...] = (
 )
 _BY_COMMAND: tuple[type[FileCodec], ...] = (HeAacCodec, HeAacV2Codec)
 _CODECS: dict[str, type[FileCodec]] = {codec.name: codec for codec in (*_BUILT_IN, *_BY_COMMAND)}
-# Codecs that need no model. `AUTOENCODER` and `MELIC` need one, and PyTorch.
-CODEC_NAMES = tuple(codec.name for codec in _BUILT_IN)
 # Codecs whose encoder is a command that cannot be shipped; see `available`.
 COMMAND_CODEC_NAMES = tuple(codec.name for codec in _BY_COMMAND)
 AUTOENCODER, MELIC = "autoencoder", "melic"
@@ -41,34 +40,21 @@ CODEC_TITLES = {
     AUTOENCODER: "Autoencoder",
     MELIC: "Melic",
 }
-CODEC_SUFFIXES = {
-    **{name: codec.suffix for name, codec in _CODECS.items()},
-    AUTOENCODER: ".mla",
-    MELIC: ".mlc",
-}
 
 __all__ = [
-    "AUTOENCODER",
-    "CODEC_NAMES",
-    "CODEC_SUFFIXES",
     "CODEC_TITLES",
     "COMMAND_CODEC_NAMES",
-    "MELIC",
-    "AacCodec",
     "AutoencoderCodec",
     "Codec",
-    "DownsampleCodec",
     "FileCodec",
-    "HeAacCodec",
-    "HeAacV2Codec",
     "MelicCodec",
-    "Mp3Codec",
     "OpusCodec",
-    "VorbisCodec",
     "available",
     "get_codec",
     "identify",
     "opus_bandwidth",
+    "parse_codecs",
+    "payload_bytes",
     "supported_kbps",
 ]
 
@@ -77,7 +63,7 @@ def get_codec(name: str, kbps: float | None = None, **options: Any) -> Codec:
     """Return a codec by name.
 
     Args:
-        name: One of `CODEC_NAMES` or `COMMAND_CODEC_NAMES`, or `autoencoder` or `melic`.
+        name: One of `CODEC_TITLES`.
         kbps: Wanted bitrate in kbps, all channels together. Decoding needs none.
         options: Options of the codec, for example `factor=8` for `downsample`, `quality=0.5` for
             `vorbis`, `application="audio"` for `opus`, `coding_rate=24_000` for `mp3` and `aac`,
@@ -139,7 +125,7 @@ def supported_kbps(name: str, sample_rate: int, channels: int = 1) -> list[float
     first and the last, and so does Melic.
 
     Args:
-        name: One of `CODEC_NAMES` or `COMMAND_CODEC_NAMES`, or `melic`.
+        name: One of `CODEC_TITLES`, but for `autoencoder`.
         sample_rate: Sampling rate of the audio in Hz; it matters for downsampling alone, since
             the others resample where a bitrate asks for it.
         channels: 1 or 2.
@@ -158,3 +144,94 @@ def supported_kbps(name: str, sample_rate: int, channels: int = 1) -> list[float
         names = ", ".join([*_CODECS, MELIC])
         raise CodecError(f"There is no codec {name!r} here. Use one of: {names}.")
     return _CODECS[name].supported_kbps(sample_rate, channels)
+
+
+_LETTERS = {"/": "factor", "q": "quality", "s": "step", "g": "gain"}
+_WHOLE = frozenset({"step", "gain"})
+_TRUTH = {"true": True, "false": False}
+
+
+def parse_codecs(specs: str | Iterable[str]) -> list[Codec]:
+    """Read codecs from words.
+
+    A word is `NAME:SETTING,SETTING,...`, one codec a setting. A setting is a bitrate in kbps
+    (`opus:6,12`), a factor of downsampling (`downsample:/8`), a quality (`vorbis:q0.5`), a gain
+    (`melic:g120`) or a step (`autoencoder/wideband-64:s-8`). An autoencoder's name goes on with
+    that of a shipped model, or the path of a checkpoint. Options that all settings share are named
+    (`opus:6,12,frame_ms=20`).
+
+    Args:
+        specs: One word, or several.
+
+    Raises:
+        CodecError: If one cannot be read, or a codec has no such setting.
+    """
+    words = [specs] if isinstance(specs, str) else list(specs)
+    return [codec for word in words for codec in _parse(word)]
+
+
+def _parse(spec: str) -> list[Codec]:
+    name, colon, text = spec.partition(":")
+    parts = text.split(",")
+    settings = [part for part in parts if "=" not in part]
+    if not colon or not text or not settings:
+        raise CodecError(
+            f"{spec!r} is not a codec with settings, such as opus:6,12. Name files first."
+        )
+    name, _, model = name.partition("/")
+    shared = dict(_option(spec, part) for part in parts if "=" in part)
+    if name == AUTOENCODER:
+        from musiclib.codecs.latent import open_checkpoint
+
+        if not model:
+            raise CodecError(f"{spec!r} names no model, as autoencoder/wideband-64:3 does.")
+        shared["checkpoint"] = open_checkpoint(model)
+    elif model:
+        raise CodecError(f"{spec!r}: only an autoencoder has a model after a /.")
+    return [get_codec(name, **_setting(spec, setting), **shared) for setting in settings]
+
+
+def _setting(spec: str, setting: str) -> dict[str, float]:
+    key = _LETTERS.get(setting[:1], "kbps")
+    text = setting if key == "kbps" else setting[1:]
+    try:
+        return {key: int(text) if key in _WHOLE else float(text)}
+    except ValueError:
+        raise CodecError(
+            f"{spec!r}: {setting!r} is not a bitrate in kbps (such as 12), "
+            "a factor (/8), a quality (q0.5), a gain (g120) or a step (s-8)."
+        ) from None
+
+
+def _option(spec: str, part: str) -> tuple[str, Any]:
+    key, _, text = part.partition("=")
+    if not key or not text:
+        raise CodecError(f"{spec!r}: {part!r} is not an option, such as frame_ms=20.")
+    if text in _TRUTH:
+        return key, _TRUTH[text]
+    for kind in (int, float):
+        try:
+            return key, kind(text)
+        except ValueError:
+            continue
+    return key, text
+
+
+def payload_bytes(data: bytes) -> int:
+    """Return how many bytes of a file code audio; headers, tags, tables and checksums do not.
+
+    Args:
+        data: A whole file of any codec of `musiclib`.
+
+    Raises:
+        BitstreamError: If the file is foreign, truncated or damaged.
+    """
+    if data.startswith(LATENT_MAGIC):
+        from musiclib.codecs.latent.bitstream import unpack
+
+        return sum(map(len, unpack(data).payloads))
+    if data.startswith(MELIC_MAGIC):
+        from musiclib.codecs.melic import describe
+
+        return describe(data).contents.payload_bytes
+    return packet_bytes(data)

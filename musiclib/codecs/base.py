@@ -1,4 +1,8 @@
-"""The protocol that everything which compresses obeys, and what the file codecs share."""
+"""The protocol that everything which compresses obeys, and what codecs share.
+
+`identify` tells from a file's first bytes which codec made it. Varints are whole numbers of any
+size in few bytes, seven bits a byte, the lowest first.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from musiclib.audio import FloatArray, resample, validate
-from musiclib.codecs.identify import identify
 from musiclib.errors import AudioError, BitstreamError, CodecError
 
 MAX_CHANNELS = 2
@@ -204,3 +207,89 @@ class RateRule:
 def to_coding_rate(audio: FloatArray, sample_rate: int, coding_rate: int) -> FloatArray:
     """Resample `(C, N)` to the rate that the codec runs at."""
     return audio if sample_rate == coding_rate else resample(audio, sample_rate, coding_rate)
+
+
+OGG_FIRST_PAGE = 64
+ADTS_SYNC = 0xFFF0
+ADTS_MASK = 0xFFF6  # sync word and the layer bits, which are zero in ADTS
+MPEG_SYNC = 0xFFE0
+LAYER_MASK = 0x0006
+LAYER_III = 0x0002
+LATENT_MAGIC = b"MLA"
+MELIC_MAGIC = b"MLC"
+
+
+def identify(data: bytes) -> str:
+    """Return the name of the codec whose file these bytes start.
+
+    Args:
+        data: A whole file, or at least its first 64 bytes.
+
+    Returns:
+        `"mp3"`, `"aac"` (MP4 or ADTS), `"opus"`, `"vorbis"`, `"downsample"` (WAV),
+        `"autoencoder"` (.mla) or `"melic"` (.mlc).
+
+    Raises:
+        BitstreamError: If the bytes are empty or of no codec that musiclib knows.
+    """
+    if not data:
+        raise BitstreamError("There are no bytes to decode: the file is empty.")
+    head = bytes(data[:OGG_FIRST_PAGE])
+    if head.startswith(LATENT_MAGIC):
+        return "autoencoder"
+    if head.startswith(MELIC_MAGIC):
+        return "melic"
+    if head.startswith(b"OggS"):
+        for mark, name in ((b"OpusHead", "opus"), (b"\x01vorbis", "vorbis")):
+            if mark in head:
+                return name
+        raise BitstreamError("This Ogg file holds neither Opus nor Vorbis. Convert it first.")
+    if head.startswith(b"RIFF") and head[8:12] == b"WAVE":
+        return "downsample"
+    if head[4:8] == b"ftyp":
+        return "aac"
+    if head.startswith(b"ID3"):
+        return "mp3"
+    sync = int.from_bytes(head[:2], "big")
+    if sync & ADTS_MASK == ADTS_SYNC:
+        return "aac"
+    if sync & MPEG_SYNC == MPEG_SYNC and sync & LAYER_MASK == LAYER_III:
+        return "mp3"
+    raise BitstreamError(
+        f"These bytes (first ones: {head[:4].hex(' ')}) are not MP3, AAC, Opus, Vorbis, WAV, "
+        "MLA or MLC. Check that the file is complete and of one of these formats."
+    )
+
+
+MAX_BYTES = 5
+LARGEST = 2 ** (7 * MAX_BYTES) - 1
+
+
+def to_varint(value: int) -> bytes:
+    """Return the bytes of a number from 0 to 2^35 - 1."""
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def read_varint(data: bytes, at: int, suffix: str = ".mla") -> tuple[int, int]:
+    """Return the number that starts at `at`, and where it ends.
+
+    Args:
+        data: Where to read.
+        at: First byte of the number.
+        suffix: What the message calls the file.
+
+    Raises:
+        BitstreamError: It does not end.
+    """
+    value = 0
+    for place, byte in enumerate(data[at : at + MAX_BYTES]):
+        value |= (byte & 127) << 7 * place
+        if byte < 128:
+            return value, at + place + 1
+    raise BitstreamError(
+        f"This {suffix} file is damaged: a number does not end. Fetch or encode it again."
+    )

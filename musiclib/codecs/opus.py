@@ -16,8 +16,7 @@ from typing import ClassVar, NamedTuple
 
 from musiclib.audio import FloatArray
 from musiclib.codecs.base import FileCodec, to_coding_rate
-from musiclib.codecs.container import Target, demux, mux
-from musiclib.codecs.ogg import check_ogg, packet_first_bytes
+from musiclib.codecs.container import Target, check_ogg, demux, mux, packet_first_bytes
 from musiclib.errors import BitstreamError, CodecError
 
 KBPS = (5, 6, 8, 12, 16, 20, 24, 32, 48, 64, 96, 128, 160, 192, 256, 320, 384, 448, 510)

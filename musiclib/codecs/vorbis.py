@@ -12,8 +12,7 @@ import soundfile
 
 from musiclib.audio import FloatArray
 from musiclib.codecs.base import FileCodec, to_coding_rate
-from musiclib.codecs.container import MAX_DECODED_SECONDS
-from musiclib.codecs.ogg import check_ogg, with_serial
+from musiclib.codecs.container import MAX_DECODED_SECONDS, check_ogg, with_serial
 from musiclib.errors import BitstreamError, CodecError
 
 KBPS = (16, 24, 32, 48, 64, 80, 96, 128, 160, 192, 256, 320, 384, 480)

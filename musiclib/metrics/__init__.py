@@ -113,7 +113,7 @@ METRICS: dict[str, Metric] = {
             zimtohrli_mos,
             "1 to 5",
             _SIMILARITY,
-            # Its loss, `musiclib.models.hearing`, is measured from Zimtohrli.
+            # Its loss, `musiclib.models.losses`, is measured from Zimtohrli.
             ("Melic's post-filter",),
         ),
         Metric(

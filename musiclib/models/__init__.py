@@ -13,31 +13,36 @@ from musiclib.errors import ModelError
 from musiclib.models.base import (
     PEAK,
     Autoencoder,
+    Corruption,
     Losses,
     Model,
     ModelConfig,
     Reconstruction,
     as_autoencoder,
-    summary,
 )
 from musiclib.models.bottleneck import Bottleneck
-from musiclib.models.denoising import Corruption
-from musiclib.models.filterbank import FilterbankAutoencoder, FilterbankConfig
 from musiclib.models.frames import (
     DeepAutoencoder,
     DeepConfig,
     FrameAutoencoder,
+    LstmAutoencoder,
+    LstmConfig,
     PcaAutoencoder,
     PcaConfig,
     ShallowAutoencoder,
     ShallowConfig,
+    VaeConfig,
+    VariationalAutoencoder,
 )
-from musiclib.models.frames_lstm import LstmAutoencoder, LstmConfig
-from musiclib.models.frames_vae import VaeConfig, VariationalAutoencoder
 from musiclib.models.frequency import FrequencyAutoencoder, FrequencyConfig
 from musiclib.models.learned_transform import LearnedTransform, LearnedTransformConfig
 from musiclib.models.restorer import Restorer, RestorerConfig
-from musiclib.models.waveform import WaveformAutoencoder, WaveformConfig
+from musiclib.models.waveform import (
+    FilterbankAutoencoder,
+    FilterbankConfig,
+    WaveformAutoencoder,
+    WaveformConfig,
+)
 
 MODELS: dict[str, type[Model]] = {
     model.config_type.kind: model
@@ -89,7 +94,6 @@ __all__ = [
     "as_autoencoder",
     "build_model",
     "config_from_dict",
-    "summary",
 ]
 
 

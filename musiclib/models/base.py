@@ -1,4 +1,10 @@
-"""What all autoencoders share: configuration, the way through them, and what a latent costs."""
+"""What all autoencoders share: configuration, the way through them, and what a latent costs.
+
+A denoising autoencoder sees a corrupted input and is asked for the clean one (Vincent, Larochelle,
+Bengio and Manzagol, "Extracting and composing robust features with denoising autoencoders", ICML
+2008, section 2.3). It is the plain autoencoder in everything else, so denoising is a setting of
+every model here (`Corruption`) and no model of its own.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +19,51 @@ from torch import Tensor, nn
 
 from musiclib.errors import ModelError
 from musiclib.models.bottleneck import Bottleneck, FactorisedPrior, ResidualVectorQuantiser
-from musiclib.models.denoising import Corruption
+
+CORRUPTIONS = ("none", "masking", "gaussian")
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """What is done to inputs in training.
+
+    Attributes:
+        kind: `none`, `masking` (each value is set to zero with a chance of `amount`; zero is the
+            mean of a normalised input) or `gaussian` (noise with a standard deviation of `amount`
+            times the root mean square of each example is added).
+        amount: Fraction in [0, 1] for masking, relative deviation of at least 0 for Gaussian noise.
+    """
+
+    kind: str = "none"
+    amount: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in CORRUPTIONS:
+            raise ModelError(f"corruption must be one of {', '.join(CORRUPTIONS)}: {self.kind!r}")
+        highest = {"none": 0.0, "masking": 1.0, "gaussian": float("inf")}[self.kind]
+        if not 0.0 <= self.amount <= highest:
+            raise ModelError(f"{self.kind} corruption by {self.amount}: use 0 to {highest:g}")
+
+    def apply(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
+        """Corrupt inputs.
+
+        Args:
+            inputs: Clean inputs, `(B, ...)`.
+            generator: Source of randomness on the CPU, so that a seed means the same on every
+                device.
+
+        Returns:
+            Corrupted inputs of the same shape; the clean ones are left as they are.
+        """
+        if self.kind == "none":
+            return inputs
+        if self.kind == "masking":
+            kept = torch.rand(inputs.shape, generator=generator) >= self.amount
+            return inputs * kept.to(device=inputs.device, dtype=inputs.dtype)
+        noise = torch.randn(inputs.shape, generator=generator).to(inputs)
+        power = inputs.square().mean(dim=tuple(range(1, inputs.ndim)), keepdim=True)
+        return inputs + self.amount * power.sqrt() * noise
+
 
 # Clips are brought to this peak, as `musiclib.metrics.spectral_rmse` does.
 PEAK = 0.3
@@ -28,7 +78,7 @@ class ModelConfig:
 
     Attributes:
         sample_rate: Sampling rate of the audio in Hz.
-        corruption: Corruption of inputs in training; see `musiclib.models.denoising`.
+        corruption: Corruption of inputs in training.
         level_range_db: In training, each segment's peak lies up to so many dB below `PEAK`: a
             segment is often quieter than the loudest place of its clip.
         latent_noise: In training, uniform noise of this width is added to the latents, as rounding
@@ -330,26 +380,3 @@ def as_autoencoder(model: Model) -> Autoencoder:
     if not isinstance(model, Autoencoder):
         raise ModelError(f"a {model.config.kind} is no autoencoder: it has no latents")
     return model
-
-
-def summary(model: Autoencoder) -> dict[str, Any]:
-    """Return what a model is made of, for tables.
-
-    Returns:
-        `kind`, `parameters` (learned values in all), `by_part` (the same for each child that has
-        any), `buffers` (fitted values), `values_per_second`, `nominal_kbps`.
-    """
-    parts = {name: _count(child.parameters()) for name, child in model.named_children()}
-    kept = model.state_dict()
-    return {
-        "kind": model.config.kind,
-        "parameters": _count(model.parameters()),
-        "by_part": {name: count for name, count in parts.items() if count},
-        "buffers": _count(value for name, value in model.named_buffers() if name in kept),
-        "values_per_second": model.values_per_second,
-        "nominal_kbps": model.nominal_kbps,
-    }
-
-
-def _count(tensors: Iterable[Tensor]) -> int:
-    return sum(tensor.numel() for tensor in tensors)

@@ -1,15 +1,15 @@
-"""Autoencoders of single spectral frames: PCA, shallow and deep, and what all frame models share.
+"""Autoencoders of single spectral frames: PCA, shallow, deep, recurrent and variational.
 
 The family that Roche, Hueber, Limier and Girin compared in "Autoencoders for music sound modeling:
 a comparison of linear, shallow, deep, recurrent and variational models" (arXiv 1806.04096): log
-magnitude spectra of 513 bins, encoded to 4 to 100 values a frame. `frames_lstm` and `frames_vae`
-have the recurrent and the variational one.
+magnitude spectra of 513 bins, encoded to 4 to 100 values a frame.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,9 +19,8 @@ from torch.nn import functional as F
 
 from musiclib.errors import ModelError
 from musiclib.models.base import Autoencoder, Losses, ModelConfig, Reconstruction
-from musiclib.models.features import LogSpectrogram
-from musiclib.models.losses import DB_PER_NEPER
-from musiclib.models.pca import Components, Moments
+from musiclib.models.features import Components, LogSpectrogram, Moments
+from musiclib.models.losses import DB_PER_NEPER, gaussian_kl
 from musiclib.stft import StftConfig
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "gelu": nn.GELU}
@@ -289,3 +288,147 @@ def shrink(net: nn.Sequential) -> None:
         with torch.no_grad():
             last.weight.mul_(0.02)
             last.bias.zero_()
+
+
+@dataclass(frozen=True)
+class LstmConfig(FrameConfig):
+    """Configuration of `LstmAutoencoder`.
+
+    Attributes:
+        hidden: Size of the state of each LSTM layer.
+        spine: Whether linear maps run beside the LSTM layers; see `DeepConfig`.
+    """
+
+    kind: ClassVar[str] = "frames_lstm"
+
+    hidden: int = 256
+    spine: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.hidden < 1:
+            raise ModelError(f"hidden must be positive, not {self.hidden}")
+
+
+class LstmAutoencoder(FrameAutoencoder):
+    """Encoding of a frame that knows the frames before it (arXiv 1806.04096, the LSTM-AE).
+
+    Each frame has its own encoding, so the rate is that of the other frame models. Both layers run
+    forward in time: a frame needs no later one.
+    """
+
+    config_type = LstmConfig
+
+    def __init__(self, config: LstmConfig) -> None:
+        super().__init__(config)
+        bins, latent, hidden = config.stft.n_bins, config.latent, config.hidden
+        self.encoder_lstm = nn.LSTM(bins, hidden, batch_first=True)
+        self.encoder_out = dense((hidden, latent), "tanh")
+        self.decoder_lstm = nn.LSTM(latent, hidden, batch_first=True)
+        self.decoder_out = dense((hidden, bins), "tanh")
+        self.spine = Spine(bins, latent) if config.spine else None
+        if config.spine:
+            shrink(self.encoder_out)
+            shrink(self.decoder_out)
+
+    def start_from(self, components: Components) -> None:
+        """Set the spine, where there is one."""
+        if self.spine is not None:
+            self.spine.start_from(components)
+
+    def encode_rows(self, rows: Tensor) -> Tensor:
+        """Run the first LSTM over the frames."""
+        latent: Tensor = self.encoder_out(_states(self.encoder_lstm, rows))
+        return latent if self.spine is None else latent + self.spine.reduce(rows)
+
+    def decode_rows(self, latent: Tensor) -> Tensor:
+        """Run the second LSTM over the encodings."""
+        rows: Tensor = self.decoder_out(_states(self.decoder_lstm, latent))
+        return rows if self.spine is None else rows + self.spine.expand(latent)
+
+
+def _states(lstm: nn.LSTM, rows: Tensor) -> Tensor:
+    """Return the states of an LSTM after each row.
+
+    On a processor always in float32: under mixed precision PyTorch would ask oneDNN for an LSTM in
+    bfloat16, which it has for processors with AVX-512 alone.
+    """
+    on_processor = rows.device.type == "cpu"
+    with torch.autocast("cpu", enabled=False) if on_processor else nullcontext():
+        states: Tensor = lstm(rows.float() if on_processor else rows)[0]
+    return states
+
+
+@dataclass(frozen=True)
+class VaeConfig(DeepConfig):
+    """Configuration of `VariationalAutoencoder`.
+
+    Attributes:
+        beta: Weight of the divergence from the prior, per frame and bin, next to the mean squared
+            error. 0 leaves out the prior, 1 and above lets most values collapse onto it.
+    """
+
+    kind: ClassVar[str] = "frames_vae"
+
+    beta: float = 0.03
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.beta >= 0.0:
+            raise ModelError(f"beta must not be negative, not {self.beta}")
+
+
+class VariationalAutoencoder(DeepAutoencoder):
+    """Deep autoencoder whose encoding is a normal distribution (Kingma and Welling, ICLR 2014).
+
+    The encoder gives a mean and a variance for each value; training decodes a sample of it (section
+    2.4, the reparameterisation) and pays `beta` times its divergence from N(0, 1) (section 3, and
+    Higgins et al., "beta-VAE", ICLR 2017). `encode` gives the mean.
+    """
+
+    config_type = VaeConfig
+    config: VaeConfig
+
+    def __init__(self, config: VaeConfig) -> None:
+        super().__init__(config)
+        self.log_variance = nn.Linear(config.stft.n_bins, config.latent)
+        # Small variances at first: the decoder must see its input before it can use it.
+        nn.init.normal_(self.log_variance.weight, std=1e-3)
+        nn.init.constant_(self.log_variance.bias, -3.0)
+
+    def start_from(self, components: Components) -> None:
+        """Set the spine with latent values of variance 1, which is what the prior expects."""
+        if self.spine is not None:
+            self.spine.start_from(components, whiten=True)
+
+    def log_variances(self, inputs: Tensor) -> Tensor:
+        """Turn `(B, F, T)` into the logarithms of the values' variances, `(B, latent, T)`."""
+        # Bounded, so that one odd frame cannot overflow the exponential.
+        found: Tensor = self.log_variance(inputs.transpose(1, 2)).transpose(1, 2).clamp(-12.0, 4.0)
+        return found
+
+    def forward(self, inputs: Tensor, generator: torch.Generator | None = None) -> Reconstruction:
+        """Encode and decode; with a generator, decode a sample.
+
+        Returns:
+            The output, the mean as the latent, and in `extra` the `log_variance`, both
+            `(B, latent, T)`.
+        """
+        mean, spread = self.encode(inputs), self.log_variances(inputs)
+        sample = self.noisy(mean, generator)
+        if generator is not None:
+            noise = torch.randn(mean.shape, generator=generator).to(mean)
+            sample = sample + (0.5 * spread).exp() * noise
+        output = self.decode(sample, inputs.shape[-1])
+        return Reconstruction(output, mean, {"log_variance": spread})
+
+    def loss(self, target: Tensor, reconstruction: Reconstruction) -> Losses:
+        """Mean squared error plus `beta` times the divergence, both per frame and bin.
+
+        The term `kl` is the divergence in nats a frame.
+        """
+        error = super().loss(target, reconstruction)
+        divergence = gaussian_kl(reconstruction.latent, reconstruction.extra["log_variance"])
+        per_frame = divergence.sum(dim=1).mean()
+        total = error.total + self.config.beta * per_frame / target.shape[1]
+        return Losses(total, {**error.terms, "kl": per_frame.detach()})

@@ -23,8 +23,7 @@ from torch.nn import functional as F
 
 from musiclib.errors import ModelError
 from musiclib.models.base import Autoencoder, Losses, ModelConfig, Reconstruction
-from musiclib.models.features import LogSpectrogram
-from musiclib.models.pca import Moments
+from musiclib.models.features import LogSpectrogram, Moments
 from musiclib.stft import StftConfig
 
 STRIDE = 4  # of the convolutions' grid, in bins and frames

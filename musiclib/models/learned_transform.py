@@ -25,12 +25,13 @@ straight through, would pull against the dead zone that saves their bits.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from musiclib.audio import FloatArray
@@ -38,23 +39,21 @@ from musiclib.errors import ModelError
 from musiclib.mdct import imdct, mdct
 from musiclib.models.base import PEAK, Losses, Model, ModelConfig
 from musiclib.models.transform import (
-    LARGEST_GAIN,
-    Frames,
-    choose_levels,
-    interpolate,
-    smoothing_of_gain,
-    step_exponents,
-)
-from musiclib.models.transform.quantiser import (
     DEAD_ZONE,
+    LARGEST_GAIN,
+    N_BANDS,
     NOISE,
     SHRINK,
+    Frames,
     amplitude,
+    band_of_bin,
+    choose_levels,
+    interpolate,
     missing_level,
+    smoothing_of_gain,
+    step_exponents,
     uniform_noise,
 )
-from musiclib.models.transform_layers import Angles, Correction, rotate
-from musiclib.models.value_density import Scales, ValueDensity
 
 NEPERS = 3.0 / 256.0 * float(np.log(10.0)) / 20.0  # for a unit of envelopes and steps
 
@@ -237,3 +236,170 @@ def conditions(coefficients: Tensor, levels: np.ndarray, gains: Tensor) -> Scale
         torch.from_numpy(ratios).to(coefficients),
         gains,
     )
+
+
+CHUNK = 16  # bins that a correction is made of; half as many to each side are seen as well
+LARGEST_ANGLE = math.pi / 4.0  # makes sums and differences of pairs
+SLOWER = 0.05
+
+
+class Angles(nn.Module):
+    """Angles of rotations for each group, band and pair of frames, from the levels alone."""
+
+    bands: Tensor
+
+    def __init__(self, group: int, width: int) -> None:
+        super().__init__()
+        self.group = group
+        self.stages = group.bit_length() - 1
+        self.first = nn.Conv1d(2 * N_BANDS + 1, width, 5, padding=2)
+        self.join = nn.Conv1d(width, 2 * width, 2 * group, group, padding=group // 2)
+        self.head = nn.Conv1d(2 * width, N_BANDS * self.stages * (group // 2), 1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+        self.register_buffer("bands", torch.from_numpy(band_of_bin()).long(), persistent=False)
+
+    def forward(self, levels: Tensor, gains: Tensor) -> Tensor:
+        """Angles `(B, T // group, stages, group // 2, 256)` in radians for whole groups."""
+        whole = levels.shape[1] // self.group * self.group
+        rows = levels[:, :whole].transpose(1, 2)
+        if whole == 0:
+            shape = (len(levels), 0, self.stages, self.group // 2, BINS)
+            return levels.new_zeros(shape)
+        changes = F.pad(rows[..., 1:] - rows[..., :-1], (1, 0))
+        gain = ((gains - 150.0) / 50.0).to(rows)[:, None, None].expand(-1, 1, whole)
+        hidden = F.gelu(self.first(torch.cat([rows / 10.0 - 2.0, changes / 3.0, gain], dim=1)))
+        # Slower than other weights: a merge pays off only where it is well chosen.
+        found = LARGEST_ANGLE * torch.tanh(SLOWER * self.head(F.gelu(self.join(hidden))))
+        split = found.reshape(len(levels), N_BANDS, self.stages, self.group // 2, -1)
+        return split.permute(0, 4, 2, 3, 1)[..., self.bands]
+
+
+def rotate(x: Tensor, angles: Tensor, back: bool = False) -> Tensor:
+    """Rotate pairs of frames; those beyond whole groups stay.
+
+    Args:
+        x: `(B, T, 256)`.
+        angles: `(B, L, stages, group / 2, 256)`.
+        back: Undo it.
+
+    Returns:
+        `(B, T, 256)`, of the same energy.
+    """
+    batch, count, stages, half, bins = angles.shape
+    whole = count * 2 * half
+    frames = x[:, :whole].reshape(batch, count, 2 * half, bins)
+    order = range(stages)
+    for stage in reversed(order) if back else order:
+        reach = 1 << stage
+        pairs = frames.reshape(batch, count, half // reach, 2, reach, bins)
+        first, second = pairs[:, :, :, 0], pairs[:, :, :, 1]
+        angle = angles[:, :, stage].reshape(first.shape)
+        cosine, sine = angle.cos(), angle.sin()
+        if back:
+            sine = -sine
+        turned = (cosine * first + sine * second, cosine * second - sine * first)
+        frames = torch.stack(turned, dim=3).reshape(frames.shape)
+    return torch.cat([frames.reshape(batch, whole, bins), x[:, whole:]], dim=1)
+
+
+class Correction(nn.Module):
+    """Convolutions over frames that correct values; zero at first.
+
+    Bins are taken in chunks that overlap, each with weights of its own: what happens next to a
+    value says most about it, and low bins are not like high ones.
+    """
+
+    def __init__(self, width: int, blocks: int) -> None:
+        super().__init__()
+        chunks, seen = BINS // CHUNK, 2 * CHUNK
+        channels = chunks * width
+        self.stem = nn.Conv1d(chunks * 2 * seen, channels, 3, padding=1, groups=chunks)
+        self.hidden = nn.ModuleList(
+            nn.Conv1d(channels, channels, 3, padding=1, groups=chunks) for _ in range(blocks)
+        )
+        self.head = nn.Conv1d(channels, BINS, 3, padding=1, groups=chunks)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor, ratios: Tensor) -> Tensor:
+        """The correction of `(B, T, 256)` in steps."""
+        both = torch.stack([compressed(x), ratios], dim=2)
+        seen = F.pad(both, (CHUNK // 2, CHUNK // 2)).unfold(3, 2 * CHUNK, CHUNK)
+        rows = seen.permute(0, 3, 2, 4, 1).flatten(1, 3)  # (B, chunks * 2 * seen, T)
+        hidden = self.stem(rows)
+        for layer in self.hidden:
+            hidden = hidden + layer(F.gelu(hidden))
+        correction: Tensor = self.head(F.gelu(hidden))
+        return correction.transpose(1, 2)
+
+
+BINS = 256
+FRAMES, REACH, BELOW = 2, 2, 4  # context: frames before, bins to each side there, bins below
+BEFORE = [(back, k) for back in range(1, FRAMES + 1) for k in range(-REACH, REACH + 1)]
+WIDTH = 12
+LARGEST_LOG_SCALE = 7.0
+SMALLEST_LOG_SCALE = -4.0
+SMALLEST_PROBABILITY = 1e-9
+
+Scales = tuple[Tensor, Tensor, Tensor]
+
+
+def compressed(x: Tensor) -> Tensor:
+    """`sign(x) log(1 + |x|)`."""
+    return x.sign() * x.abs().log1p()
+
+
+class ValueDensity(nn.Module):
+    """A learned density of quantised spectra `(B, T, 256)`: what their values cost.
+
+    Each value has a mixture of two Laplace distributions about zero, integrated over the cell of a
+    whole number. A small causal network sets their scales from the envelope over the step, from two
+    frames before and from four bins below, so that it counts much of what an adaptive entropy coder
+    would save, and a transform that is trained with it looks for what is left.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.context = nn.Linear(len(BEFORE) + BELOW + 1, WIDTH)
+        self.place = nn.Parameter(0.02 * torch.randn(BINS, WIDTH))
+        self.head = nn.Linear(WIDTH, 3)
+
+    def forward(self, values: Tensor, ratios: Tensor) -> Scales:
+        """Parameters of each value's density from the values before it.
+
+        Args:
+            values: Whole numbers `(B, T, 256)`.
+            ratios: Envelope over step in nepers, `(B, T, 256)`.
+
+        Returns:
+            Scales of both distributions and the weight of the second, each `(B, T, 256)`.
+        """
+        frames, bins = values.shape[1:]
+        sizes = F.pad(values.abs().log1p(), (BELOW, REACH, FRAMES, 0))
+        seen = [
+            sizes[:, FRAMES - back : FRAMES - back + frames, BELOW + offset : BELOW + offset + bins]
+            for back, offset in (*BEFORE, *((0, -1 - below) for below in range(BELOW)))
+        ]
+        context = self.context(torch.stack([*seen, ratios], dim=-1))
+        found = self.head(F.gelu(context + self.place))
+        first, second, weight = found.unbind(dim=-1)
+        # Without a context the scale is that of the envelope.
+        first = (first + 0.5 * ratios - 1.0).clamp(SMALLEST_LOG_SCALE, LARGEST_LOG_SCALE)
+        second = (second + ratios).clamp(SMALLEST_LOG_SCALE, LARGEST_LOG_SCALE)
+        return first.exp(), second.exp(), weight.sigmoid()
+
+    def bits(self, values: Tensor, scales: Scales) -> Tensor:
+        """Code length of values `(B, T, 256)`, whole numbers or with noise, in bits."""
+        first, second, weight = scales
+        sizes = values.abs()
+        chance = (1.0 - weight) * cell(sizes, first) + weight * cell(sizes, second)
+        return -chance.clamp(min=SMALLEST_PROBABILITY).log() / math.log(2.0)
+
+
+def cell(sizes: Tensor, scale: Tensor) -> Tensor:
+    """Laplace probability of the interval of width 1 about `sizes`, which are not negative."""
+    upper = 0.5 * torch.exp(-(sizes + 0.5) / scale)
+    outside = 0.5 * torch.exp(-(sizes - 0.5).clamp(min=0.0) / scale) - upper
+    inside = 1.0 - upper - 0.5 * torch.exp(-(0.5 - sizes).clamp(min=0.0) / scale)
+    return torch.where(sizes >= 0.5, outside, inside)

@@ -21,20 +21,20 @@ from musiclib.audio import FloatArray
 from musiclib.errors import ModelError
 from musiclib.mdct import imdct, mdct
 from musiclib.models.base import Losses, Model, ModelConfig
-from musiclib.models.hearing import similarity_loss
-from musiclib.models.losses import log_spectral_distance_db, noise_to_signal_db
+from musiclib.models.losses import log_spectral_distance_db, noise_to_signal_db, similarity_loss
 from musiclib.models.transform import (
     EDGES,
     LARGEST_GAIN,
+    LEVEL_DB,
     N_BANDS,
+    N_BINS,
+    NOISE,
     Frames,
     Setting,
     Spectrum,
     dequantise,
     quantised,
 )
-from musiclib.models.transform.bands import LEVEL_DB, N_BINS
-from musiclib.models.transform.quantiser import NOISE
 
 _LARGEST_CORRECTION = 6.0  # of the likely error
 _LARGEST_NOISE, _SMALLEST_NOISE = 1.0, -4.0  # natural logarithms of the noise's gain

@@ -1,6 +1,11 @@
 """Any trained autoencoder as a codec: quantised latents, entropy coded into a small file."""
 
-from musiclib.codecs.latent.codec import AutoencoderCodec, Description, describe
-from musiclib.codecs.latent.find import find_checkpoint, open_checkpoint
+from musiclib.codecs.latent.codec import (
+    AutoencoderCodec,
+    Description,
+    describe,
+    find_checkpoint,
+    open_checkpoint,
+)
 
 __all__ = ["AutoencoderCodec", "Description", "describe", "find_checkpoint", "open_checkpoint"]

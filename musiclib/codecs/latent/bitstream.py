@@ -20,8 +20,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-from musiclib.codecs.identify import LATENT_MAGIC
-from musiclib.codecs.varint import read_varint, to_varint
+from musiclib.codecs.base import LATENT_MAGIC, read_varint, to_varint
 from musiclib.errors import BitstreamError
 
 VERSION = 1

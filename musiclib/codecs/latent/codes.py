@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from musiclib.codecs.latent.tables import TOTAL, IntArray
+from musiclib.codecs.latent.mixing import TOTAL, IntArray
 from musiclib.errors import BitstreamError
 
 WORD = np.dtype("<u4")
@@ -48,7 +48,7 @@ def code_tables(counts: IntArray) -> tuple[CodeTable, ...]:
         # One use more each: a code that training music never used may still come.
         shares = (row + 1) * free // int((row + 1).sum())
         shares[shares.argmax()] += free - int(shares.sum())
-        # Constriction gives each symbol 1 / 2^24 more, as in `musiclib.codecs.latent.tables`.
+        # Constriction gives each symbol 1 / 2^24 more, as in `musiclib.codecs.latent.mixing`.
         model = constriction.stream.model.Categorical(shares.astype(np.float64), perfect=False)
         tables.append(CodeTable(shares + 1, model))
     return tuple(tables)

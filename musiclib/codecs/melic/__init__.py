@@ -3,11 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 from musiclib.codecs.melic.bitstream import Description, describe
-from musiclib.codecs.melic.codec import MelicCodec
-from musiclib.codecs.melic.stream import decode_file, encode_file
+from musiclib.codecs.melic.codec import MelicCodec, decode_file, encode_file
 
 if TYPE_CHECKING:
-    from musiclib.codecs.melic.model import Model, open_model
+    from musiclib.codecs.melic.coding import Model, open_model
 
 __all__ = [
     "Description",
@@ -23,7 +22,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # A model brings PyTorch and Numba, which take seconds to import.
     if name in ("Model", "open_model"):
-        from musiclib.codecs.melic import model
+        from musiclib.codecs.melic import coding
 
-        return getattr(model, name)
+        return getattr(coding, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from musiclib.audio import HOUSE_RATE, FloatArray
-from musiclib.codecs.base import FileCodec
+from musiclib.audio import HOUSE_RATE, AudioWriter, FloatArray, blocks, probe
+from musiclib.codecs.base import MAX_CHANNELS, FileCodec, Progress
 from musiclib.codecs.container import MAX_DECODED_SECONDS
-from musiclib.codecs.melic.bitstream import LARGEST_GAIN, Reader
-from musiclib.codecs.melic.tags import kept_tags
-from musiclib.errors import BitstreamError, CodecError
+from musiclib.codecs.melic.bitstream import LARGEST_GAIN, Header, Reader, kept_tags
+from musiclib.errors import AudioFileError, BitstreamError, CodecError
+from musiclib.files import whole_file
 
 # What codes and decodes brings PyTorch and Numba. It is imported when there is something to do, so
 # that a file is described and a request refused at once.
 if TYPE_CHECKING:
-    from musiclib.codecs.melic.encoding import Order
-    from musiclib.codecs.melic.model import Model
+    from musiclib.codecs.melic.coding import Model, Order
 
 KBPS = (0.75, 1, 1.5, 2, 3, 4, 6, 8, 9, 12, 16, 20, 24, 32, 48, 64, 96, 128)
 LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000
@@ -80,7 +80,7 @@ class MelicCodec(FileCodec):
         Raises:
             CheckpointError: It is missing or damaged.
         """
-        from musiclib.codecs.melic.model import open_model
+        from musiclib.codecs.melic.coding import open_model
 
         return self.model or open_model(self.folder)
 
@@ -90,7 +90,7 @@ class MelicCodec(FileCodec):
         Raises:
             CodecError: If there is neither a bitrate nor a gain.
         """
-        from musiclib.codecs.melic.encoding import Order
+        from musiclib.codecs.melic.coding import Order
         from musiclib.models.transform import Setting
 
         setting = None if self.gain is None else Setting(self.gain)
@@ -104,7 +104,7 @@ class MelicCodec(FileCodec):
 
     def _encode(self, audio: FloatArray, sample_rate: int, tags: Mapping[str, str]) -> bytes:
         check_source_rate(sample_rate)
-        from musiclib.codecs.melic.encoding import encode
+        from musiclib.codecs.melic.coding import encode
 
         size = CHUNK_S * sample_rate
         starts = range(0, audio.shape[1], size)
@@ -126,7 +126,7 @@ class MelicCodec(FileCodec):
                 f"This .mlc file lasts more than {MAX_DECODED_SECONDS / 3600:g} hours. Decode it "
                 "into a file (musiclib decode), which takes little memory."
             )
-        from musiclib.codecs.melic.decoding import decode
+        from musiclib.codecs.melic.coding import decode
 
         pieces = list(decode(reader, self.opened(), self.restore, self.threads))
         return np.concatenate(pieces, axis=1), HOUSE_RATE
@@ -143,3 +143,132 @@ def check_source_rate(sample_rate: int) -> None:
             f"Melic takes {LOWEST_RATE} to {HIGHEST_RATE} Hz, not {sample_rate}. "
             "Resample it first (musiclib.audio.resample)."
         )
+
+
+@dataclass(frozen=True)
+class Written:
+    """What came of a file.
+
+    Attributes:
+        header: Of the coded file.
+        n_bytes: Size of the coded file.
+        sample_rate: Of what was read or written as audio, in Hz.
+        n_samples: Samples of a channel at that rate.
+        clipped: Samples beyond full scale that were clipped when decoding.
+    """
+
+    header: Header
+    n_bytes: int
+    sample_rate: int
+    n_samples: int
+    clipped: int = 0
+
+
+def encode_file(
+    source: str | PathLike[str],
+    target: str | PathLike[str],
+    kbps: float | None = None,
+    *,
+    codec: MelicCodec | None = None,
+    mono: bool = False,
+    sample_rate: int | None = None,
+    tags: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> Written:
+    """Code an audio file of any length.
+
+    The bytes are those of `MelicCodec.encode` for the same samples. The file appears whole or not
+    at all; one that exists is replaced.
+
+    Args:
+        source: Any audio file.
+        target: `.mlc` file to write.
+        kbps: Bitrate of the whole file, all channels together.
+        codec: A codec, for its model and its setting where no `kbps` is given.
+        mono: Whether to mix the channels down first.
+        sample_rate: Rate in Hz to resample to first; that of the file by default.
+        tags: Tags to store; those of the source by default.
+        progress: Called with the share that is done, 0 to 1.
+
+    Raises:
+        AudioFileError: The source cannot be read.
+        CodecError: It has more than two channels, or the bitrate is too low for it.
+    """
+    codec = codec or MelicCodec()
+    if kbps is not None:
+        codec = replace(codec, kbps=kbps)
+    found = probe(source)
+    rate = sample_rate or found.sample_rate
+    check_source_rate(rate)
+    if found.channels > MAX_CHANNELS and not mono:
+        raise CodecError(
+            f"{source} has {found.channels} channels, and Melic takes one or two. Mix them down "
+            "first (--mono, or mono=True)."
+        )
+
+    from musiclib.codecs.melic.coding import encode
+
+    def chunks() -> Iterator[FloatArray]:
+        for chunk in blocks(source, rate, CHUNK_S, mono):
+            yield chunk[None] if chunk.ndim == 1 else chunk
+
+    order = codec.order(found.tags if tags is None else tags)
+    model = codec.opened()
+    with whole_file(Path(target)) as file:
+        header = encode(chunks, rate, order, model, file, found.duration_s, progress)
+        n_bytes = file.tell()
+    return Written(header, n_bytes, rate, header.n_samples)
+
+
+def decode_file(
+    source: str | PathLike[str],
+    target: str | PathLike[str],
+    *,
+    codec: MelicCodec | None = None,
+    sample_rate: int | None = None,
+    subtype: str | None = None,
+    progress: Progress | None = None,
+) -> Written:
+    """Decode a file of any length.
+
+    The samples are those of `MelicCodec.decode`. The file appears whole or not at all; one that
+    exists is replaced. It carries the tags that its format has a place for.
+
+    Args:
+        source: `.mlc` file.
+        target: `.wav`, `.flac` or `.ogg` file to write.
+        codec: A codec, for its model, threads and whether it restores.
+        sample_rate: Rate in Hz to resample to; 24,000 by default. At the source's own rate the
+            result has as many samples as the source had.
+        subtype: libsndfile's name, for example `PCM_24`, `FLOAT`; 16 bit or Vorbis by default.
+        progress: Called with the share that is done, 0 to 1.
+
+    Raises:
+        AudioFileError: The source cannot be read, or the target not be written.
+        BitstreamError: The source is truncated, damaged, foreign or of another model.
+    """
+    codec = codec or MelicCodec()
+    rate = sample_rate or HOUSE_RATE
+    try:
+        file = Path(source).open("rb")  # noqa: SIM115
+    except OSError as error:
+        raise AudioFileError(f"{source} cannot be read: {error.strerror}.") from error
+    with file:
+        try:
+            reader = Reader(file)
+            reader.check()
+            from musiclib.codecs.melic.analysis import resampled
+            from musiclib.codecs.melic.coding import decode
+
+            header = reader.header
+            length = header.n_samples if rate == header.sample_rate else None
+            pieces = decode(reader, codec.opened(), codec.restore, codec.threads)
+            sound = resampled(pieces, HOUSE_RATE, rate, length)
+            with AudioWriter(target, rate, header.channels, subtype, header.tags) as writer:
+                for piece in sound:
+                    writer.write(piece)
+                    if progress is not None:
+                        progress(min(1.0, writer.n_samples / (header.seconds * rate)))
+        except BitstreamError as error:
+            raise BitstreamError(f"{source}: {error}") from error
+    return Written(header, reader.n_bytes, rate, writer.n_samples, writer.clipped)

@@ -1,10 +1,11 @@
-"""One compiled pass over frames that measures, writes or reads them, so that the three agree.
+"""The entropy coder of Melic: trained tables, a mixer that learns, arithmetic coding.
 
 Every number is sent as a few yes-or-no decisions. Several tables, each with its own view of what is
 known already, say how likely a yes is. A small network without hidden layers (a logistic mixer)
-joins their guesses, learns from each decision, and an arithmetic coder spends as
-many bits as the decision was surprising. Mixing: Mahoney, "Adaptive weighing of context models for
-lossless data compression" (Florida Tech, 2005). All of it is done in whole numbers.
+joins their guesses, learns from each decision, and an arithmetic coder spends as many bits as the
+decision was surprising. Mixing: Mahoney, "Adaptive weighing of context models for lossless data
+compression" (Florida Tech, 2005). All of it is done in whole numbers, and one compiled pass over
+the frames (`run`) measures, writes or reads them, so that the three agree.
 
 Numba keeps the compiled pass beside this file for as long as the file stays as it is. It does not
 look into other files, so everything that is compiled has to stand in this one: no function and no
@@ -13,18 +14,45 @@ constant of it may be imported from elsewhere in musiclib.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numba
 import numpy as np
 import numpy.typing as npt
+
+from musiclib.errors import BitstreamError, CheckpointError, CodecError, TrainingError
+from musiclib.files import replace_file
+from musiclib.models.transform import (
+    EDGES,
+    LARGEST_GAIN,
+    N_BANDS,
+    N_BINS,
+    WEIGHTS,
+    Frames,
+    Setting,
+    analyse,
+    band_of_bin,
+    step_exponents,
+)
+from musiclib.training.trained import shipped_folder
+
+if TYPE_CHECKING:
+    from typing import Self
 
 IntArray = npt.NDArray[np.int32]
 
 MEASURE, WRITE, READ = 0, 1, 2
 NODES = 16  # decisions of one number that have statistics of their own
 PROBABILITY_BITS, COUNT_BITS = 22, 9
-LARGEST_COUNT = 255
 LIMIT = 2815  # of a stretched probability: 11 nepers in 1/256
 STRETCH_BITS = 14
 APM_CELLS, APM_SHIFT = 45, 7
@@ -663,3 +691,575 @@ def run_latents(errors, scale, expected, mixer, constants, coder):  # type: igno
         if r[4] == READ and r[3] > len(coder.data) + 8:
             return False
     return True
+
+
+_FORMAT = "musiclib context tables 1"
+# Inputs, contexts of each, weight sets, rows of the blend, rows of corrections.
+_LEVEL_SHAPE = (N_LEVEL_INPUTS, 1 << 18, 1536, 512, 1024)
+_VALUE_SHAPE = (N_VALUE_INPUTS, 1 << 17, 2048, 16, 2048)
+# Decimal arithmetic is the same on every machine.
+_DIGITS = Context(prec=30, rounding=ROUND_HALF_EVEN)
+_COUNT = (1 << COUNT_BITS) - 1
+_LOW_BITS = PROBABILITY_BITS - 16
+
+
+@dataclass(frozen=True, eq=False)
+class ContextTables:
+    """Tables, weights and constants.
+
+    Attributes:
+        of_levels: For the levels of bands.
+        of_values: For the quantised coefficients.
+        constants: Logits, rates.
+        record: How they were trained.
+    """
+
+    of_levels: Mixer
+    of_values: Mixer
+    constants: Constants
+    record: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def untrained(cls) -> ContextTables:
+        """Tables that know nothing: every decision is as likely as not."""
+        constants = fixed_constants()
+        return cls(
+            new_mixer(_LEVEL_SHAPE, constants), new_mixer(_VALUE_SHAPE, constants), constants
+        )
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 of all that decides a stream, 32 bytes: the identity of the tables."""
+        state = hashlib.sha256(_FORMAT.encode())
+        for name, array in sorted(self._arrays().items()):
+            state.update(f"{name} {array.dtype.str} {array.shape}".encode())
+            state.update(np.ascontiguousarray(array).data)
+        return state.digest()
+
+    def rounded(self, count: int) -> ContextTables:
+        """The tables as they are kept in a file.
+
+        Args:
+            count: Largest count of a context; the smaller, the faster it follows a new piece.
+        """
+        mixers = (_rounded(self.of_levels, count), _rounded(self.of_values, count))
+        return ContextTables(*mixers, self.constants, self.record)
+
+    def save(self, path: str | Path) -> None:
+        """Write a file, whole or not at all. Tables must have been rounded."""
+        stream = io.BytesIO()
+        text = json.dumps(self.record, sort_keys=True)
+        record = np.frombuffer(text.encode(), np.uint8)
+        np.savez_compressed(stream, record=record, format=np.array(_FORMAT), **self._arrays())
+        replace_file(Path(path), stream.getvalue())
+
+    @classmethod
+    def load(cls, path: str | Path) -> ContextTables:
+        """Read a file that `save` wrote. No code in it is run.
+
+        Raises:
+            CheckpointError: It is missing, damaged, or of another version.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                if str(file["format"]) != _FORMAT:
+                    raise CheckpointError(f"{path} has context tables of another version")
+                record = json.loads(file["record"].tobytes())
+                found = {name: file[name] for name in file.files if "." in name}
+            blank = cls.untrained()
+            like = blank._arrays()
+            for name, array in like.items():
+                if found[name].shape != array.shape or found[name].dtype != array.dtype:
+                    raise CheckpointError(f"{path}: {name} has another shape; train it anew")
+            mixers = (_read(found, "levels"), _read(found, "values"))
+            parts = (np.asarray(found[f"constants.{name}"]) for name in Constants._fields)
+            return cls(*mixers, Constants(*parts), record)
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile, EOFError) as error:
+            message = f"cannot read context tables from {path}: {error}; download the file again"
+            raise CheckpointError(message) from error
+
+    def _arrays(self) -> dict[str, Any]:
+        arrays: dict[str, Any] = {}
+        for kind, mixer in (("levels", self.of_levels), ("values", self.of_values)):
+            chances = mixer.slots >> (COUNT_BITS + _LOW_BITS)
+            arrays[f"{kind}.chances"] = chances.astype("<u2")
+            arrays[f"{kind}.counts"] = (mixer.slots & _COUNT).astype(np.uint8)
+            for name in ("weights", "blend", "apm"):
+                arrays[f"{kind}.{name}"] = getattr(mixer, name).astype("<i4")
+        for name in Constants._fields:
+            arrays[f"constants.{name}"] = getattr(self.constants, name).astype("<i4")
+        return arrays
+
+
+def _read(found: dict[str, Any], kind: str) -> Mixer:
+    slots = _slots(found[f"{kind}.chances"], found[f"{kind}.counts"])
+    rest = (found[f"{kind}.{name}"].astype(np.int32) for name in ("weights", "blend", "apm"))
+    return Mixer(slots, *rest)
+
+
+def _slots(chances: Any, counts: Any) -> IntArray:
+    middle = 1 << (_LOW_BITS - 1)
+    fine = (chances.astype(np.int32) << _LOW_BITS) | middle
+    return np.asarray((fine << COUNT_BITS) | counts.astype(np.int32), np.int32)
+
+
+def _rounded(mixer: Mixer, count: int) -> Mixer:
+    counts = np.minimum(mixer.slots & _COUNT, count)
+    slots = _slots(mixer.slots >> (COUNT_BITS + _LOW_BITS), counts)
+    return Mixer(slots, mixer.weights.copy(), mixer.blend.copy(), mixer.apm.copy())
+
+
+def copied(mixer: Mixer) -> Mixer:
+    """A mixer that learns on its own."""
+    return Mixer(*(array.copy() for array in mixer))
+
+
+def new_history(channels: int) -> History:
+    """History before the first frame."""
+
+    def zeros(*shape: int) -> IntArray:
+        return np.zeros((channels, *shape), np.int32)
+
+    return History(
+        levels=zeros(N_BANDS) - 1,
+        changes=zeros(N_BANDS + 1),
+        last=zeros(N_BANDS),
+        age=zeros(N_BANDS),
+        mean=zeros(N_BANDS) + 320,
+        evidence=zeros(N_BANDS),
+        sizes=zeros(3, N_BINS + 2 * PAD),
+        trail=zeros(N_BINS + 2 * PAD),
+        slow=zeros(N_BINS + 2 * PAD),
+        steps=zeros(N_BINS),
+        busy=zeros(),
+    )
+
+
+@cache
+def layout() -> Layout:
+    """What the kernel has to know of bands and steps."""
+    # Each bin's envelope joins two neighbouring bands.
+    lower = np.minimum((WEIGHTS > 0).argmax(axis=1), N_BANDS - 2)
+    upper = WEIGHTS[np.arange(N_BINS), lower + 1]
+    offset = step_exponents(np.zeros((1, N_BANDS), np.int32), 0)[0]
+    with localcontext(_DIGITS):
+        power = [int(16 * Decimal(10) ** (Decimal(3 * (r - 16)) / 20)) for r in range(64)]
+        factor = [int(4096 * Decimal(2) ** (Decimal(16 * i - 2040) / 512)) for i in range(256)]
+    parts = (band_of_bin(), lower, upper, offset, EDGES, power, factor)
+    return Layout(*(np.ascontiguousarray(part, np.int32) for part in parts))
+
+
+@cache
+def fixed_constants() -> Constants:
+    """Logits and learning rates, the same for all tables."""
+    cells = 1 << STRETCH_BITS
+    p = (np.arange(cells) + 0.5) / cells
+    stretch = np.clip(np.rint(256.0 * np.log(p / (1.0 - p))), -LIMIT, LIMIT)
+    s = np.arange(-LIMIT, LIMIT + 1) / 256.0
+    squash = np.clip(np.rint(65536.0 / (1.0 + np.exp(-s))), 1, 65535)
+    rates = 65536.0 / (np.arange(_COUNT + 1) + 1.6)
+    return Constants(
+        stretch.astype(np.int32),
+        squash.astype(np.int32),
+        rates.astype(np.int32),
+        np.array([6, 2, 16, 255], np.int32),
+    )
+
+
+def new_mixer(shape: tuple[int, ...], constants: Constants) -> Mixer:
+    """A mixer that knows nothing: inputs, statistics of each, weight sets, blends, corrections."""
+    inputs, contexts, sets, rows, corrections = shape
+    grid = np.minimum(np.arange(APM_CELLS) << APM_SHIFT, 2 * LIMIT)
+    even = np.int32(1 << (PROBABILITY_BITS - 1 + COUNT_BITS))
+    return Mixer(
+        slots=np.full((inputs, contexts), even, np.int32),
+        weights=np.full((sets, inputs), 65536 * 2 // inputs, np.int32),
+        blend=np.full((rows, 3), 65536 // 3, np.int32),
+        apm=np.tile(constants.squash[grid], (corrections, 1)),
+    )
+
+
+_LARGEST_WORD = 0xFFFFFFFF
+# No frame takes more: decisions of all its numbers, two bytes each.
+_FRAME_BYTES = 2 * (50 * N_BANDS + 48 * N_BINS)
+
+
+class _Adaptive:
+    """What encoder and decoder share: tables that learn as frames go by."""
+
+    def __init__(self, tables: ContextTables, channels: int = 1) -> None:
+        if channels not in (1, 2):
+            raise CodecError(f"frames have 1 or 2 channels, not {channels}")
+        self.channels = channels
+        self._constants = tables.constants
+        self._history = new_history(channels)
+        self._of_levels, self._of_values = copied(tables.of_levels), copied(tables.of_values)
+
+    def copy(self) -> Self:
+        """Return one in the same state that goes its own way."""
+        other = object.__new__(type(self))
+        other.channels, other._constants = self.channels, self._constants
+        other._history = type(self._history)(*(array.copy() for array in self._history))
+        other._of_levels, other._of_values = copied(self._of_levels), copied(self._of_values)
+        return other
+
+    def forget_frames(self) -> None:
+        """Begin another piece, and keep what was learnt."""
+        self._history = new_history(self.channels)
+
+    def tables(self, record: dict[str, Any]) -> ContextTables:
+        """What was learnt so far, as tables to start from."""
+        mixers = copied(self._of_levels), copied(self._of_values)
+        return ContextTables(*mixers, self._constants, record)
+
+    def _run(self, levels: IntArray, values: IntArray, gain: int, coder: Coder) -> bool:
+        return bool(
+            run(
+                levels,
+                values,
+                gain,
+                layout(),
+                self._history,
+                self._of_levels,
+                self._of_values,
+                self._constants,
+                coder,
+            )
+        )
+
+
+class FrameEncoder(_Adaptive):
+    """Writes blocks of frames; each block needs those before it.
+
+    Args:
+        tables: What the coder knows at the start.
+        channels: 1, or 2 for middle and side.
+    """
+
+    def encode(self, levels: npt.ArrayLike, values: npt.ArrayLike, gain: int) -> bytes:
+        """Write a block.
+
+        Args:
+            levels: `(C, T, 20)`, 0 to 47.
+            values: `(C, T, 256)`, beyond neither -32767 nor 32767.
+            gain: Gain of the quantiser.
+
+        Returns:
+            Bytes, whose length the decoder has to know.
+
+        Raises:
+            CodecError: Other shapes or numbers.
+        """
+        levels_, values_ = self._checked(levels, values, gain)
+        room = np.empty(levels_.shape[1] * self.channels * _FRAME_BYTES + 8, np.uint8)
+        coder = new_coder(WRITE, room)
+        self._run(levels_, values_, gain, coder)
+        # One byte tells the last interval from all others: its ends differ in the first.
+        n = int(coder.registers[3])
+        room[n] = (int(coder.registers[0]) >> 24) + 1
+        return room[: n + 1].tobytes()
+
+    def cost(self, levels: npt.ArrayLike, values: npt.ArrayLike, gain: int) -> float:
+        """Ideal bits of a block, which is not written: the coder's state stays as it is."""
+        return float(self.costs(levels, values, gain).sum())
+
+    def costs(
+        self, levels: npt.ArrayLike, values: npt.ArrayLike, gain: int
+    ) -> npt.NDArray[np.float64]:
+        """Ideal bits of a block, `(4,)`: of levels, zero or not, sizes and signs."""
+        return self.copy().spend(levels, values, gain)
+
+    def spend(
+        self, levels: npt.ArrayLike, values: npt.ArrayLike, gain: int
+    ) -> npt.NDArray[np.float64]:
+        """Learn from a block without writing it; return what `costs` does."""
+        levels_, values_ = self._checked(levels, values, gain)
+        coder = new_coder(MEASURE, np.empty(0, np.uint8))
+        self._run(levels_, values_, gain, coder)
+        return coder.bits
+
+    def trace(
+        self, levels: npt.ArrayLike, values: npt.ArrayLike, gain: int
+    ) -> npt.NDArray[np.float64]:
+        """Learn from a block as `spend` does, and return what each of its values cost.
+
+        Returns:
+            Ideal bits `(T, C, 256, 2)`: whether the value is zero, and its size and sign.
+        """
+        levels_, values_ = self._checked(levels, values, gain)
+        frames = levels_.shape[1]
+        coder = new_coder(MEASURE, np.empty(0, np.uint8), frames * self.channels)
+        self._run(levels_, values_, gain, coder)
+        return coder.trace.reshape(frames, self.channels, N_BINS, 2)
+
+    def _checked(
+        self, levels: npt.ArrayLike, values: npt.ArrayLike, gain: int
+    ) -> tuple[IntArray, IntArray]:
+        levels, values = np.asarray(levels), np.asarray(values)
+        frames = levels.shape[1] if levels.ndim == 3 else 0
+        expected = (self.channels, frames, N_BANDS), (self.channels, frames, N_BINS)
+        if frames == 0 or (levels.shape, values.shape) != expected:
+            message = f"frames have shapes {levels.shape} and {values.shape}, not (C, T, 20) and"
+            raise CodecError(f"{message} (C, T, 256) of {self.channels} channel(s)")
+        if not 0 <= gain <= LARGEST_GAIN:
+            raise CodecError(f"gain must lie between 0 and {LARGEST_GAIN}, not {gain}")
+        for name, numbers, low, high in (
+            ("levels", levels, 0, LARGEST_LEVEL),
+            ("values", values, 1 - LARGEST_VALUE, LARGEST_VALUE - 1),
+        ):
+            if numbers.dtype.kind not in "iu" or numbers.min() < low or numbers.max() > high:
+                raise CodecError(f"{name} must be whole numbers from {low} to {high}")
+        return (
+            np.ascontiguousarray(levels, dtype=np.int32),
+            np.ascontiguousarray(values, dtype=np.int32),
+        )
+
+
+class FrameDecoder(_Adaptive):
+    """Reads what a `FrameEncoder` with the same tables wrote, block after block."""
+
+    def decode(self, data: bytes, n_frames: int, gain: int) -> tuple[IntArray, IntArray]:
+        """Read a block.
+
+        Args:
+            data: What `FrameEncoder.encode` returned.
+            n_frames: Frames in it.
+            gain: Gain that they were written with.
+
+        Returns:
+            Levels `(C, T, 20)` and values `(C, T, 256)`.
+
+        Raises:
+            BitstreamError: The bytes are too few or too many for the frames. The decoder is of no
+                use after that.
+        """
+        if n_frames < 1 or not 0 <= gain <= LARGEST_GAIN:
+            raise BitstreamError(f"a block of {n_frames} frames with gain {gain} is impossible")
+        levels = np.zeros((self.channels, n_frames, N_BANDS), np.int32)
+        values = np.zeros((self.channels, n_frames, N_BINS), np.int32)
+        coder = new_coder(READ, np.frombuffer(data, np.uint8).copy())
+        ended = self._run(levels, values, gain, coder)
+        if not ended or int(coder.registers[3]) - 3 != len(data):
+            raise BitstreamError(
+                f"a block of {n_frames} frames does not end where its {len(data)} bytes do: it is"
+                " damaged, or was written with other tables"
+            )
+        return levels, values
+
+
+def new_coder(mode: int, data: npt.NDArray[np.uint8], traced: int = 0) -> Coder:
+    """An arithmetic coder at its start: `data` is room to write in, or what is to be read."""
+    word, position = 0, 0
+    if mode == READ:
+        word, position = int.from_bytes(data[:4].tobytes().ljust(4, b"\0"), "big"), 4
+    registers = np.array([0, _LARGEST_WORD, word, position, mode, 0], np.int64)
+    return Coder(registers, data, np.zeros(4), np.zeros((traced, N_BINS, 2)))
+
+
+GAINS_PER_TABLE = 16
+_TABLES = 256 // GAINS_PER_TABLE
+# Steps of a level from -47 to 47; sizes up to the unary part, then an escape.
+_STEPS, _SIZES = 2 * LARGEST_LEVEL + 1, UNARY + 1
+# A step of everything is expected this often before anything was counted.
+_PRIOR = 0.5
+# The contexts that do best alone on validation music. Of levels: the last steps of this band and of
+# the one below, and how long ago this one changed. Of values: how large this bin was lately, and
+# the ratio of envelope to step.
+_LEVEL_CONTEXT, _VALUE_CONTEXT = 8, 9
+
+
+def raw_bits(frames: Frames) -> float:
+    """Bits of the bare numbers: a fixed length each, as long as the largest needs.
+
+    Args:
+        frames: Levels `(T, 20)` and values `(T, 256)`.
+    """
+    largest = int(np.abs(frames.values).max(initial=0))
+    width = int(2 * largest).bit_length()
+    return float(frames.levels.size * LARGEST_LEVEL.bit_length() + frames.values.size * width)
+
+
+@dataclass(frozen=True, eq=False)
+class StaticTables:
+    """How often each number came: one table a band and 16 gains, which does not adapt.
+
+    Attributes:
+        steps: Steps of levels from a frame to the next, `(16, 20, 95)`.
+        sizes: Sizes of values, `(16, 20, 16)`; the last stands for all that are larger.
+    """
+
+    steps: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int64]
+
+    @classmethod
+    def empty(cls) -> StaticTables:
+        """Tables that have counted nothing."""
+        return cls(
+            np.zeros((_TABLES, N_BANDS, _STEPS), np.int64),
+            np.zeros((_TABLES, N_BANDS, _SIZES), np.int64),
+        )
+
+    def count(self, frames: Frames, gain: int) -> None:
+        """Add frames with levels `(T, 20)` and values `(T, 256)` to the counts."""
+        np.add.at(self.steps[gain // GAINS_PER_TABLE], _step_places(frames), 1)
+        np.add.at(self.sizes[gain // GAINS_PER_TABLE], _size_places(frames), 1)
+
+    def bits(self, frames: Frames, gain: int) -> float:
+        """Ideal bits of frames with a fixed code made of these counts; signs cost one each."""
+        beyond = np.abs(frames.values) - UNARY + 1
+        tail = (2 * np.floor(np.log2(beyond[beyond > 0])) + 1).sum()
+        return float(
+            _code_lengths(self.steps[gain // GAINS_PER_TABLE])[_step_places(frames)].sum()
+            + _code_lengths(self.sizes[gain // GAINS_PER_TABLE])[_size_places(frames)].sum()
+            + np.count_nonzero(frames.values)
+            + tail
+        )
+
+    @classmethod
+    def shipped(cls, name: str = "codec-tables-static") -> StaticTables:
+        """Return the counts of the music that the coder's tables, shipped beside, learned from."""
+        return cls.load(shipped_folder() / f"{name}.npz")
+
+    def save(self, path: str | Path) -> None:
+        """Write a file, whole or not at all."""
+        stream = io.BytesIO()
+        np.savez_compressed(stream, steps=self.steps, sizes=self.sizes)
+        replace_file(Path(path), stream.getvalue())
+
+    @classmethod
+    def load(cls, path: str | Path) -> StaticTables:
+        """Read a file that `save` wrote.
+
+        Raises:
+            CheckpointError: It is missing or damaged.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                tables = cls(file["steps"], file["sizes"])
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile, EOFError) as error:
+            raise CheckpointError(f"cannot read static tables from {path}: {error}") from error
+        blank = cls.empty()
+        if (tables.steps.shape, tables.sizes.shape) != (blank.steps.shape, blank.sizes.shape):
+            raise CheckpointError(f"{path} has static tables of other shapes; train them anew")
+        return tables
+
+
+def unmixed(
+    tables: ContextTables, of_levels: int = _LEVEL_CONTEXT, of_values: int = _VALUE_CONTEXT
+) -> ContextTables:
+    """Adaptive contexts without mixing: one context each for levels and values, which still adapts.
+
+    Args:
+        tables: Trained or untrained ones.
+        of_levels: Number of the context for levels; by default the one that does best alone.
+        of_values: Number of the context for values, likewise.
+    """
+    still = np.array([0, 0, 0, tables.constants.learning[3]], np.int32)
+    blank = ContextTables.untrained()
+    return ContextTables(
+        _alone(tables.of_levels, blank.of_levels, of_levels),
+        _alone(tables.of_values, blank.of_values, of_values),
+        Constants(*tables.constants[:3], still),
+    )
+
+
+def _alone(mixer: Mixer, blank: Mixer, chosen: int) -> Mixer:
+    weights = np.zeros_like(mixer.weights)
+    weights[:, chosen] = 1 << 16
+    return Mixer(mixer.slots, weights, blank.blend, blank.apm)
+
+
+def _step_places(frames: Frames) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    # The first frame's steps start at zero.
+    steps = np.diff(frames.levels, axis=0, prepend=0) + LARGEST_LEVEL
+    bands = np.broadcast_to(np.arange(N_BANDS), steps.shape)
+    return bands.astype(np.int64), steps.astype(np.int64)
+
+
+def _size_places(frames: Frames) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    sizes = np.minimum(np.abs(frames.values), UNARY)
+    bands = np.broadcast_to(band_of_bin(), sizes.shape)
+    return bands.astype(np.int64), sizes.astype(np.int64)
+
+
+def _code_lengths(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    shares = counts + _PRIOR
+    return np.asarray(-np.log2(shares / shares.sum(axis=-1, keepdims=True)))
+
+
+# From about 0.6 to 30 kbps. Low rates are drawn as often as high ones, though they are fewer bits.
+LOWEST_GAIN, HIGHEST_GAIN = 70, 230
+# A context that was seen more often than this still follows a new piece this quickly.
+TRUST = 20
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedTables:
+    """What a pass over music leaves behind.
+
+    Attributes:
+        tables: For the codec.
+        static: What a code that does not adapt would be made of, to compare with.
+    """
+
+    tables: ContextTables
+    static: StaticTables
+
+
+def train_tables(
+    segments: Iterable[npt.NDArray[np.float32]],
+    seed: int = 0,
+    trust: int = TRUST,
+    progress: Callable[[float], None] | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> TrainedTables:
+    """Train tables on music, in one pass.
+
+    Args:
+        segments: Batches of audio at 24 kHz, `(B, N)`. Each segment is coded as a piece of its own.
+        seed: Of the gains.
+        trust: Largest count that a context keeps.
+        progress: Called with the seconds of audio so far, after each segment.
+        about: What else the record is to tell, for example of the music.
+
+    Returns:
+        Tables, rounded as they are kept in a file. The same segments give the same tables.
+
+    Raises:
+        TrainingError: There is no segment.
+    """
+    random = np.random.default_rng(seed)
+    encoder = FrameEncoder(ContextTables.untrained())
+    static = StaticTables.empty()
+    fingerprint = hashlib.sha256()
+    seconds, count, bits = 0.0, 0, 0.0
+    for batch in segments:
+        for audio in np.atleast_2d(np.asarray(batch, np.float32)):
+            gain = int(random.integers(LOWEST_GAIN, HIGHEST_GAIN + 1))
+            frames = analyse(audio, Setting(gain))
+            encoder.forget_frames()
+            bits += float(encoder.spend(frames.levels[None], frames.values[None], gain).sum())
+            static.count(frames, gain)
+            _update(fingerprint, frames, gain)
+            seconds, count = seconds + len(audio) / 24_000, count + 1
+            if progress is not None:
+                progress(seconds)
+    if count == 0:
+        raise TrainingError("there is no audio to train the tables on")
+    record = {
+        **(about or {}),
+        "seconds": round(seconds, 1),
+        "segments": count,
+        "gains": [LOWEST_GAIN, HIGHEST_GAIN],
+        "seed": seed,
+        "trust": trust,
+        "kilobits": round(bits / 1000, 3),
+        "frames_sha256": fingerprint.hexdigest(),
+    }
+    return TrainedTables(encoder.tables(record).rounded(trust), static)
+
+
+def _update(fingerprint: hashlib._Hash, frames: Frames, gain: int) -> None:
+    fingerprint.update(gain.to_bytes(2, "little"))
+    fingerprint.update(frames.levels.astype("<i4").tobytes())
+    fingerprint.update(frames.values.astype("<i4").tobytes())

@@ -1,0 +1,469 @@
+"""File codecs: signals survive in place, bits are spent well, bad bytes are refused."""
+
+import csv
+import io
+import os
+import subprocess
+from collections import Counter
+from importlib import resources
+
+import av
+import numpy as np
+import pytest
+
+from musiclib.audio import probe, resample, rms_db
+from musiclib.codecs import (
+    COMMAND_CODEC_NAMES,
+    Codec,
+    FileCodec,
+    aac,
+    available,
+    get_codec,
+    identify,
+    opus_bandwidth,
+    supported_kbps,
+)
+from musiclib.codecs.aac import fdkaac_version
+from musiclib.codecs.container import Target, check_ogg, mux, page_checksum, pages, with_serial
+from musiclib.codecs.mp3 import checksum, find_xing
+from musiclib.codecs.opus import APPLICATIONS, MODES_TABLE, OpusMode, opus_modes
+from musiclib.errors import AudioError, BitstreamError, CodecError
+from musiclib.metrics import bitrate_kbps, log_spectral_distance
+from tests.codec_signals import RATE, click, lag, music, roundtrip, sdr, stereo, tone
+
+CODEC_NAMES = ("mp3", "aac", "opus", "vorbis", "downsample")
+EVERY = [("mp3", 64), ("aac", 64), ("opus", 96), ("vorbis", 64), ("downsample", 192)]
+FDKAAC = [("he-aac", 24, 1), ("he-aac", 48, 2), ("he-aac-v2", 32, 2)]
+CASES = [*((name, kbps, channels) for name, kbps in EVERY for channels in (1, 2)), *FDKAAC]
+needs_fdkaac = pytest.mark.skipif(not available("he-aac"), reason="fdkaac is not installed")
+every_codec = pytest.mark.parametrize(
+    ("name", "kbps", "channels"),
+    [pytest.param(*case, marks=needs_fdkaac if case in FDKAAC else ()) for case in CASES],
+)
+
+
+def clip(channels: int, seconds: float = 2.0, rate: int = RATE) -> np.ndarray:
+    return stereo(music(seconds, rate)) if channels == 2 else music(seconds, rate)
+
+
+def make(name: str, kbps: float) -> Codec:
+    """A codec that takes any rate: 192 kbps are too many samples where there are fewer."""
+    return get_codec(name, factor=2) if name == "downsample" else get_codec(name, kbps)
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    kbps = {"mp3": 32, "aac": 32, "opus": 24, "vorbis": 48, "downsample": 64}
+    return {name: get_codec(name, k).encode(music(2.0), RATE) for name, k in kbps.items()}
+
+
+class TestSignals:
+    @every_codec
+    def test_a_tone_survives_and_silence_stays_silent(self, name, kbps, channels):
+        codec = get_codec(name, kbps)
+        audio = stereo(tone(1000.0)) if channels == 2 else tone(1000.0)
+        inner = roundtrip(codec, audio)[..., RATE // 8 : -RATE // 8]
+        first = np.atleast_2d(inner)[0]
+        spectrum = np.abs(np.fft.rfft(first * np.hanning(len(first))))
+        assert np.argmax(spectrum) * RATE / len(first) == pytest.approx(1000.0, abs=2.0)
+        assert rms_db(first) == pytest.approx(rms_db(tone(1000.0)), abs=0.5)
+        silence = roundtrip(codec, 0 * audio)
+        assert silence.shape == audio.shape
+        assert np.abs(silence).max() < 1e-3  # -60 dB
+
+    @pytest.mark.parametrize("rate", [8_000, 22_050, 24_000, 44_100, 96_000])
+    @every_codec
+    def test_a_click_stays_within_one_sample(self, name, kbps, channels, rate):
+        # An odd length, and clicks near the start, off every grid, and near the end.
+        n = rate + 137
+        positions = [rate // 10, rate // 2 + 3, n - rate // 12]
+        audio = np.max([click(n, p, 2.0 * rate / 8_000) for p in positions], axis=0)
+        decoded = roundtrip(make(name, kbps), stereo(audio) if channels == 2 else audio, rate)
+        for channel in np.atleast_2d(decoded):
+            for position in positions:
+                near = channel[position - rate // 20 : position + rate // 20]
+                assert near.max() > 0.3
+                assert abs(int(np.argmax(near)) - rate // 20) <= 1
+
+    @pytest.mark.parametrize(
+        ("name", "kbps"),
+        [
+            *(("mp3", 8), ("mp3", 320), ("aac", 8), ("aac", 256)),
+            *(("opus", 9), ("opus", 12), ("opus", 256), ("vorbis", 32), ("vorbis", 200)),
+        ],
+    )
+    def test_wide_band_sound_is_aligned_at_every_bitrate(self, name, kbps):
+        assert abs(lag(music(), roundtrip(get_codec(name, kbps), music()))) <= 1
+
+    @pytest.mark.parametrize("n", [1_600, 15_047, 15_100, 15_320])
+    @every_codec
+    def test_length_is_exact_at_the_files_own_rate(self, name, kbps, channels, n):
+        for rate in (8_000, 24_000, 44_100):
+            if name.startswith("he-aac") and n < rate / 10:  # has a least length
+                continue
+            audio = clip(channels, 2.0, rate)[..., :n]
+            decoded, own_rate = get_codec(name).decode(make(name, kbps).encode(audio, rate))
+            assert abs(decoded.shape[-1] - n * own_rate / rate) <= 1
+
+    def test_other_players_see_the_length_that_was_encoded(self):
+        """The declaration is in the file and not only in this package's decoder."""
+        for n in range(RATE, RATE + 576, 61):  # lengths all over a frame of MP3
+            data = get_codec("mp3", 32).encode(music(2.0)[:n], RATE)
+            with av.open(io.BytesIO(data)) as container:
+                assert sum(frame.samples for frame in container.decode(audio=0)) == n
+
+    def test_stereo_channels_keep_their_places(self):
+        both = np.stack([music(2.0), 0.5 * resample(music(1.0, seed=3), RATE, 2 * RATE)])
+        for name, kbps in EVERY:
+            decoded = roundtrip(get_codec(name, kbps), both)
+            own, other = (
+                [np.corrcoef(decoded[c], both[d])[0, 1] for c, d in pairs]
+                for pairs in (((0, 0), (1, 1)), ((0, 1), (1, 0)))
+            )
+            assert min(own) > max(0.9, *np.abs(other))
+
+
+class TestBits:
+    @pytest.mark.parametrize(
+        ("name", "ladder"),
+        [
+            ("mp3", (8, 32, 128)),
+            ("aac", (8, 32, 128)),
+            ("opus", (6, 16, 64)),
+            ("vorbis", (24, 48, 96)),
+            ("downsample", (24, 96, 192)),
+        ],
+    )
+    def test_more_bits_never_hurt(self, name, ladder):
+        clips = [music(seed=seed) for seed in (0, 1)]
+        sizes, distances, fidelity = [], [], []
+        for kbps in ladder:
+            codec = get_codec(name, kbps)
+            pairs = [(audio, roundtrip(codec, audio)) for audio in clips]
+            sizes.append(sum(len(codec.encode(audio, RATE)) for audio in clips))
+            distances.append(np.mean([log_spectral_distance(a, b) for a, b in pairs]))
+            fidelity.append(np.mean([sdr(a, b) for a, b in pairs]))
+        assert sizes == sorted(sizes)
+        assert distances == sorted(distances, reverse=True)
+        assert fidelity == sorted(fidelity)
+
+    @every_codec
+    def test_encoding_is_deterministic_and_a_second_one_loses_little(self, name, kbps, channels):
+        codec, audio = get_codec(name, kbps), clip(channels)
+        data = codec.encode(audio, RATE)
+        assert data == codec.encode(audio.copy(), RATE)
+        assert identify(data) == ("aac" if name.startswith("he-aac") else name)
+        if not name.startswith("he-aac"):  # whose upper band is no waveform
+            first = roundtrip(codec, audio)
+            second = roundtrip(codec, np.clip(first, -1, 1))
+            assert sdr(audio, second) > sdr(audio, first) - 10.0
+
+    @pytest.mark.parametrize("channels", [1, 2])
+    @pytest.mark.parametrize(
+        ("name", "kbps", "tolerance"),
+        [("mp3", k, 0.05) for k in (8, 32, 320)]
+        + [("aac", k, 0.12) for k in (16, 48)]
+        + [("opus", k, 0.15) for k in (6, 24, 96)]
+        + [("vorbis", k, 0.06) for k in (40, 64)]
+        + [("downsample", k, 0.01) for k in (12, 192)],
+    )
+    def test_the_request_is_met(self, name, kbps, tolerance, channels):
+        audio = music(6.0) if channels == 1 else np.stack([music(6.0), music(6.0, seed=1)])
+        if channels == 2 and name in ("aac", "opus", "vorbis"):
+            kbps = 2 * kbps
+        measured = bitrate_kbps(len(get_codec(name, kbps).encode(audio, RATE)), 6.0)
+        assert measured == pytest.approx(kbps, rel=tolerance)
+
+    @pytest.mark.parametrize("name", CODEC_NAMES)
+    @pytest.mark.parametrize("rate", [8_000, 24_000, 44_100])
+    def test_every_listed_bitrate_works(self, name, rate):
+        for channels in (1, 2):
+            choices = supported_kbps(name, rate, channels)
+            assert choices == sorted(choices)
+            for kbps in (choices[0], choices[len(choices) // 2], choices[-1]):
+                decoded = roundtrip(get_codec(name, kbps), clip(channels, 0.5, rate), rate)
+                assert np.isfinite(decoded).all()
+
+    def test_codecs_share_one_protocol(self):
+        suffixes = set()
+        for name in CODEC_NAMES:
+            codec = get_codec(name, 64)
+            assert isinstance(codec, Codec)
+            assert (codec.name, codec.setting) == (name, "64 kbps")
+            suffixes.add(codec.suffix)
+        assert suffixes == {".mp3", ".m4a", ".opus", ".ogg", ".wav"}
+        assert get_codec("downsample", factor=8).label == "Downsampling by 8"
+        assert get_codec("vorbis", quality=0.5).label == "Vorbis quality 0.5"
+
+    def test_downsampling_counts_its_header_and_keeps_the_low_band(self):
+        codec, audio = get_codec("downsample", factor=4), tone(440.0) + 0.5 * tone(9_000.0)
+        assert len(codec.encode(audio, RATE)) == 44 + 2 * RATE // 4
+        assert sdr(tone(440.0)[1000:-1000], roundtrip(codec, audio)[1000:-1000]) > 60
+
+    def test_tags_are_stored_and_cost_bytes(self, tmp_path):
+        tags = {"title": "Tïtle", "artist": "Some Artist"}
+        for name, kbps in EVERY:
+            # Vorbis would make room for the tags if it were asked for a bitrate.
+            codec = get_codec("vorbis", quality=0.5) if name == "vorbis" else get_codec(name, kbps)
+            assert isinstance(codec, FileCodec)
+            plain, tagged = (codec.encode(music(1.0), RATE, found) for found in ({}, tags))
+            assert len(tagged) > len(plain)
+            path = tmp_path / f"clip{codec.suffix}"
+            path.write_bytes(tagged)
+            assert tags.items() <= probe(path).tags.items()
+            assert np.array_equal(codec.decode(tagged)[0], codec.decode(plain)[0])
+
+
+class TestErrors:
+    @pytest.mark.parametrize("name", CODEC_NAMES)
+    @pytest.mark.parametrize("kind", ["flip", "garbage", "cut", "splice", "noise", "truncate"])
+    def test_damaged_files_decode_or_are_refused(self, name, kind, files):
+        rng = np.random.default_rng([CODEC_NAMES.index(name), len(kind)])
+        data = files[name]
+        refused = 0
+        for _ in range(30):
+            damaged = bytearray(data)
+            at = int(rng.integers(0, len(data)))
+            if kind == "flip":
+                for where in rng.integers(0, len(data), 5):
+                    damaged[where] ^= 1 << int(rng.integers(0, 8))
+            elif kind == "garbage":  # mostly in the headers, where lengths are declared
+                at = int(rng.integers(0, min(400, len(data))))
+                damaged[at : at + 8] = rng.bytes(8)
+            elif kind == "cut":
+                del damaged[at : at + int(rng.integers(1, 200))]
+            elif kind == "splice":
+                damaged[at:at] = data[: int(rng.integers(1, 500))]
+            elif kind == "noise":
+                damaged[16:] = rng.bytes(len(data) - 16)
+            else:
+                del damaged[min(at, len(data) - 300) :]
+            try:
+                audio, rate = get_codec(name).decode(bytes(damaged))
+            except BitstreamError:
+                refused += 1
+            else:
+                assert np.isfinite(audio).all()
+                assert min(audio.shape[-1], rate) > 0
+        if name in ("opus", "vorbis") or kind == "truncate":  # every Ogg page has a checksum
+            assert refused == 30
+
+    @pytest.mark.parametrize("name", CODEC_NAMES)
+    def test_foreign_bytes_are_refused(self, name, files):
+        noise = np.random.default_rng(0).bytes(3000)
+        for data in (b"", b"x", b"RIFF", b"OggS" * 20, b"#EXTM3U\nhttp://x/y\n", noise):
+            with pytest.raises(BitstreamError):
+                get_codec(name).decode(data)
+        for other in set(CODEC_NAMES) - {name}:
+            with pytest.raises(BitstreamError, match=other):
+                get_codec(name).decode(files[other])
+
+    def test_every_codec_is_identified(self, files):
+        assert {identify(data) for data in files.values()} == set(CODEC_NAMES)
+        assert identify(b"ID3\x04" + bytes(60)) == "mp3"
+        assert identify(b"\xff\xf1\x50\x80" + bytes(60)) == "aac"
+        for data, message in ((b"", "empty"), (b"dead beef", "64 65 61 64")):
+            with pytest.raises(BitstreamError, match=message):
+                identify(data)
+
+    @pytest.mark.parametrize(
+        ("name", "kbps", "channels", "told"),
+        [
+            ("mp3", 20, 1, "16, 24"),
+            ("aac", 5, 1, "8, 12"),
+            ("aac", 12, 2, "16, 24"),
+            ("opus", 300, 1, "256"),
+            ("vorbis", 8, 1, "16, 24"),
+            ("downsample", 500, 1, "384"),
+            ("opus", None, 1, "kbps="),
+            ("he-aac", 8, 1, "10, 12, 16"),
+            ("he-aac-v2", 24, 1, "Use he-aac for mono"),
+        ],
+    )
+    def test_impossible_bitrates_say_what_is_possible(self, name, kbps, channels, told):
+        with pytest.raises(CodecError, match=told):
+            get_codec(name, kbps).encode(clip(channels, 0.5), RATE)
+
+    def test_wrong_requests_are_refused(self):
+        for name, options in [
+            ("flac", {}),
+            ("mp3", {"quality": 1.0}),
+            ("mp3", {"kbps": -1}),
+            ("mp3", {"kbps": float("nan")}),
+            ("mp3", {"kbps": 320, "coding_rate": 24_000}),
+            ("mp3", {"kbps": 64, "coding_rate": 23_000}),
+            ("aac", {"coding_rate": 23_000}),
+            ("he-aac", {"coding_rate": 8_000}),
+            ("opus", {"frame_ms": 33}),
+            ("opus", {"vbr": "maybe"}),
+            ("opus", {"application": "music"}),
+            ("vorbis", {"quality": 2.0}),
+            ("vorbis", {"quality": 0.5, "kbps": 64}),
+            ("downsample", {"factor": 0.5}),
+            ("downsample", {"factor": 2, "kbps": 64}),
+        ]:
+            with pytest.raises(CodecError):
+                get_codec(name, **options)
+        with pytest.raises(CodecError, match="AAC"):
+            get_codec("aac", 200, coding_rate=24_000).encode(music(0.5), RATE)
+
+    @pytest.mark.parametrize("name", CODEC_NAMES)
+    def test_odd_audio_is_coded_or_refused(self, name):
+        codec = get_codec(name, 64)
+        for audio in (np.zeros(0), np.array([0.0, np.nan]), np.zeros((1, 2, 3))):
+            with pytest.raises(AudioError):
+                codec.encode(audio, RATE)
+        with pytest.raises(CodecError, match="one or two channels"):
+            codec.encode(np.zeros((6, 1000), np.float32), RATE)
+        with pytest.raises(AudioError):
+            codec.encode(music(0.5), 0)
+        assert np.isfinite(codec.decode(codec.encode(8.0 * music(1.0), RATE))[0]).all()
+        for n in (1, 2, 100, 700):
+            audio, rate = codec.decode(codec.encode(music(0.5)[:n], RATE))
+            # LAME's first frame holds 47 samples at least.
+            assert 1 <= len(audio) <= max(n * rate / RATE + 1, 48)
+
+
+class TestContainers:
+    def test_ogg_checksums_agree_with_two_encoders(self, files):
+        for name in ("opus", "vorbis"):
+            data = files[name]
+            check_ogg(data, name)
+            for page in pages(data):
+                assert page_checksum(data[page.start : page.end]) == page.checksum
+            other = with_serial(data, 7)
+            check_ogg(other, name)
+            assert {page.serial for page in pages(other)} == {7}
+            assert np.array_equal(get_codec(name).decode(other)[0], get_codec(name).decode(data)[0])
+
+    def test_ogg_damage_is_named(self, files):
+        data = files["opus"]
+        first, second, *_, last = pages(data)
+        for wrong, message in (
+            (data[: last.start], "last page"),
+            (data + with_serial(data, 9), "several streams"),
+            (data[: first.end] + data[second.end :], "page 1 is missing"),
+        ):
+            with pytest.raises(BitstreamError, match=message):
+                check_ogg(wrong, "Opus")
+
+    @pytest.mark.parametrize("n", [24_000, 24_047])
+    def test_the_lame_header_has_a_right_length_and_checksum(self, n):
+        """One length needs its padding put right, one does not."""
+        data = get_codec("mp3", 32).encode(music(2.0)[:n], RATE)
+        header = find_xing(data)
+        assert header is not None
+        assert header.frames * 576 - header.delay - header.padding == n
+        theirs = mux(music(2.0)[None, :n], 44_100, 64_000, Target("libmp3lame", "mp3"), {})
+        for file in (data, theirs):
+            header = find_xing(file)
+            assert header is not None
+            at = header.mark + 154
+            assert checksum(file, header) == int.from_bytes(file[at : at + 2], "big")
+
+
+class TestOpusModes:
+    @staticmethod
+    def table() -> list[dict[str, str]]:
+        text = resources.files("musiclib.codecs").joinpath(MODES_TABLE).read_text("utf-8")
+        return list(csv.DictReader(row for row in text.splitlines() if not row.startswith("#")))
+
+    @pytest.mark.parametrize(
+        ("kbps", "application", "expected"),
+        [
+            (6, "audio", OpusMode("SILK", 4_000)),
+            (12, "audio", OpusMode("SILK", 8_000)),
+            (6, "lowdelay", OpusMode("CELT", 4_000)),
+            (64, "audio", OpusMode("CELT", 12_000)),
+        ],
+    )
+    def test_packets_tell_coder_and_bandwidth(self, kbps, application, expected):
+        white = (0.1 * np.random.default_rng(0).standard_normal(3 * RATE)).astype(np.float32)
+        codec = get_codec("opus", kbps, application=application)
+        data = codec.encode(white, RATE)
+        assert opus_modes(data).most_common(1)[0][0] == expected
+        assert opus_bandwidth(data) == expected.bandwidth_hz
+        energy = np.cumsum(np.abs(np.fft.rfft(roundtrip(codec, white))) ** 2)
+        highest_hz = np.searchsorted(energy, 0.999 * energy[-1]) / 3
+        assert highest_hz == pytest.approx(expected.bandwidth_hz, rel=0.12)
+        with pytest.raises(BitstreamError, match="truncated"):
+            opus_bandwidth(data[:-100])
+
+    @pytest.mark.parametrize("application", APPLICATIONS)
+    def test_every_packet_is_counted_and_aligned(self, application):
+        for frame_ms in (10, 20, 40, 60):
+            codec = get_codec("opus", 24, application=application, frame_ms=frame_ms)
+            data = codec.encode(music(), RATE)
+            # The encoder's delay asks for a packet more.
+            assert 0 <= sum(opus_modes(data).values()) - 3_000 // frame_ms <= 1
+        for kbps in (5, 6, 8, 12, 64):
+            # The resamplers of SILK add a delay that the file does not declare.
+            codec = get_codec("opus", kbps, application=application)
+            assert abs(lag(music(), roundtrip(codec, music()))) <= 2
+
+    def test_the_default_is_the_best_of_the_table(self):
+        rows = self.table()
+        assert Counter(row["kbps"] for row in rows if row["chosen"] == "yes") == Counter(
+            {row["kbps"] for row in rows}
+        )
+        for row in rows:
+            rivals = [float(other["score"]) for other in rows if other["kbps"] == row["kbps"]]
+            assert (row["chosen"] == "yes") == (float(row["score"]) == max(rivals))
+            kbps, options = float(row["kbps"]), {"application": row["application"]}
+            frame_ms = int(row["frame_ms"])
+            named = get_codec("opus", kbps, frame_ms=frame_ms, **options).encode(music(), RATE)
+            assert get_codec("opus", kbps, **options).encode(music(), RATE) == named
+            if row["chosen"] == "yes":
+                assert get_codec("opus", kbps).encode(music(), RATE) == named
+
+
+class TestFdkaac:
+    @needs_fdkaac
+    @pytest.mark.parametrize("kbps", [10, 16, 48, 96])
+    def test_the_request_is_met_container_included(self, kbps):
+        data = get_codec("he-aac", kbps).encode(music(15.0), RATE)
+        # But for headers of 800 bytes, and the frames before and after the sound.
+        assert bitrate_kbps(len(data) - 800, 15.3) == pytest.approx(kbps, rel=0.08)
+
+    @needs_fdkaac
+    def test_the_upper_band_and_the_second_channel_are_likenesses(self):
+        codec = get_codec("he-aac", 16)
+        low, high = tone(1_000.0), tone(9_000.0)
+        assert sdr(low[2_000:-2_000], roundtrip(codec, low)[2_000:-2_000]) > 15.0
+        assert sdr(high[2_000:-2_000], roundtrip(codec, high)[2_000:-2_000]) < 3.0
+        left = np.stack([music(2.0), 0.1 * music(2.0)])
+        level = 20 * np.log10(np.std(roundtrip(get_codec("he-aac-v2", 32), left), axis=1))
+        assert 10.0 < level[0] - level[1] < 30.0
+
+    @needs_fdkaac
+    def test_another_bitrate_than_asked_for_is_refused(self, monkeypatch):
+        # Below its range fdkaac answers with its highest bitrate; so the limits are taken away.
+        monkeypatch.setattr(aac.HeAacCodec, "limits", {1: (1.0, 999.0)})
+        for kbps in (6, 400):
+            with pytest.raises(CodecError, match=r"asked for .* gave \d"):
+                get_codec("he-aac", kbps).encode(music(1.0), RATE)
+        with pytest.raises(CodecError, match=r"refuses this audio \(.+\)"):
+            aac._fdkaac(np.zeros((1, 999), np.float32), 24_000, 77, 24_000)
+        assert "libfdk-aac" in fdkaac_version()
+
+    def test_a_missing_command_is_named_with_its_remedy(self, monkeypatch):
+        monkeypatch.setenv("PATH", "")
+        assert not any(available(name) for name in COMMAND_CODEC_NAMES)
+        assert available("opus")
+        with pytest.raises(CodecError, match="apt install fdkaac"):
+            get_codec("he-aac", 24).encode(music(0.5), RATE)
+
+    def test_a_command_that_hangs_or_cannot_run_is_an_error(self, monkeypatch, tmp_path):
+        command = tmp_path / "fdkaac"
+        command.write_text("not a program")
+        command.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path) + os.pathsep + os.environ["PATH"])
+        with pytest.raises(CodecError, match="cannot be run"):
+            get_codec("he-aac", 24).encode(music(0.5), RATE)
+
+        def hang(*_args: object, timeout: float, **_options: object) -> None:
+            raise subprocess.TimeoutExpired("fdkaac", timeout)
+
+        monkeypatch.setattr(subprocess, "run", hang)
+        with pytest.raises(CodecError, match="did not finish within 60 s"):
+            get_codec("he-aac", 24).encode(music(0.5), RATE)
