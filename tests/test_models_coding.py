@@ -107,7 +107,7 @@ class TestCodebooks:
         model.fit(latent)
         left = []
         for stages in range(1, 5):
-            coded = model.decode(model.encode(latent)[:, :stages])
+            coded = model.decode(model.encode(latent)[:, :stages]).detach()
             left.append(float((latent - coded).square().mean()))
             sent, _ = model(latent, torch.full((400,), stages))
             torch.testing.assert_close(sent, coded)
