@@ -17,13 +17,13 @@ from musiclib.audio import HOUSE_RATE, FloatArray
 from musiclib.codecs.latent import AutoencoderCodec, open_checkpoint
 from musiclib.codecs.melic import MelicCodec
 from musiclib.datasets import EXCERPT_S, Clip
-from musiclib.evaluate import TOLERANCE, align, judge
+from musiclib.evaluation import TOLERANCE, align, judge
 from musiclib.evidence import BUNDLED, Experiment, Item, Parameters, Within
+from musiclib.features import RICH, CodedFrames, Held, pooled
+from musiclib.features.pooling import identified
+from musiclib.features.representations import levelled
 from musiclib.genre.crossval import cross_validate, hits
 from musiclib.genre.systems import BEST, DEALINGS, PIECE_S, dealt, encoder
-from musiclib.latents import RICH, CodedFrames, Held, pooled
-from musiclib.latents.pooling import identified
-from musiclib.latents.representations import levelled
 from musiclib.mdct import SIZE
 
 JUDGES: Final[dict[str, float | None]] = {"two_f_mushra": None, "zimtohrli_mos": EXCERPT_S}

@@ -15,7 +15,7 @@ from musiclib.codecs.melic import open_model
 from musiclib.codecs.melic.coding import Model, one_thread
 from musiclib.codecs.melic.entropy import ContextTables, FrameEncoder, StaticTables
 from musiclib.datasets import EXCERPT_S, Clip
-from musiclib.evaluate import TOLERANCE, align, judge
+from musiclib.evaluation import TOLERANCE, align, judge
 from musiclib.evidence import BUNDLED, Experiment, Item, Parameters
 from musiclib.mdct import mdct
 from musiclib.models.transform import Setting, quantised, synthesise

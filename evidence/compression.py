@@ -10,7 +10,7 @@ import pandas as pd
 from musiclib.codecs import available
 from musiclib.codecs.aac import fdkaac_version
 from musiclib.datasets import EXCERPT_S
-from musiclib.evaluate import TOLERANCE, evaluate
+from musiclib.evaluation import TOLERANCE, evaluate
 from musiclib.evidence import BUNDLED, Experiment, Item, Parameters
 
 METRICS = ("two_f_mushra", "si_sdr", "log_spectral_distance")

@@ -15,7 +15,7 @@ from musiclib.audio import HOUSE_RATE, FloatArray
 from musiclib.codecs.base import Codec
 from musiclib.codecs.simple import LowPass, WhiteNoise
 from musiclib.datasets import EXCERPT_S
-from musiclib.evaluate import TOLERANCE, evaluate
+from musiclib.evaluation import TOLERANCE, evaluate
 from musiclib.evidence import BUNDLED, Experiment, Item, Parameters
 
 METRICS = (

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from musiclib.evaluate import TOLERANCE, evaluate
+from musiclib.evaluation import TOLERANCE, evaluate
 from musiclib.evidence import Experiment, Item, Parameters
 
 METRICS = ("two_f_mushra", "zimtohrli_mos")

@@ -22,7 +22,7 @@ from musiclib.codecs.melic.entropy import (
     unmixed,
 )
 from musiclib.datasets import EXCERPT_S
-from musiclib.evaluate import TOLERANCE, judge
+from musiclib.evaluation import TOLERANCE, judge
 from musiclib.evidence import BUNDLED, Experiment, Item, Parameters
 from musiclib.mdct import mdct
 from musiclib.models import Restorer

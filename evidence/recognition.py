@@ -12,6 +12,7 @@ import pandas as pd
 
 from musiclib.datasets import Dataset
 from musiclib.evidence import Experiment, Item, Parameters, Within
+from musiclib.features import LogMel, samples, sequences
 from musiclib.genre import networks
 from musiclib.genre.crossval import cross_validate
 from musiclib.genre.networks import Learning
@@ -27,7 +28,6 @@ from musiclib.genre.systems import (
     of_tracks,
     scored,
 )
-from musiclib.latents import LogMel, samples, sequences
 
 SHORT: Final = Learning(steps=3, batch=4)
 

@@ -15,7 +15,7 @@ import torch
 from musiclib.audio import FloatArray
 from musiclib.codecs import get_codec
 from musiclib.datasets import open_dataset
-from musiclib.evaluate import TOLERANCE, align
+from musiclib.evaluation import TOLERANCE, align
 from musiclib.evidence import Experiment, Item, Parameters
 from musiclib.metrics import spectral_rmse
 from musiclib.models import FrequencyAutoencoder, build_model

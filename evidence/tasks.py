@@ -16,6 +16,7 @@ import pandas as pd
 from musiclib.audio import HOUSE_RATE, FloatArray, peak
 from musiclib.errors import AudioError
 from musiclib.evidence import Experiment, Item, Parameters, Within
+from musiclib.features.pooling import identified, ridge_probe, tempo_hits
 from musiclib.genre.systems import (
     PIECE_S,
     SYSTEMS,
@@ -23,7 +24,6 @@ from musiclib.genre.systems import (
     describe,
     scored,
 )
-from musiclib.latents.pooling import identified, ridge_probe, tempo_hits
 from musiclib.models import PEAK
 
 SPACES: Final = tuple(name for name in SYSTEMS if not name.endswith("by fold"))

@@ -282,7 +282,7 @@ class Sources:
                 module, name = bound.module, bound.name
             elif inner in self.files:
                 return inner
-            elif "__getattr__" in code.definitions:
+            elif "__getattr__" in code.definitions and not name.startswith("__"):
                 return module, "__getattr__"
             else:
                 return inner

@@ -34,7 +34,7 @@ _IDLE: Final = (
     "musiclib.dependencies.",
 )
 # Keys of what is kept on disk: another key has the same thing made again.
-_IDLE_NAMES: Final = {("musiclib.latents.representations", "_code")}
+_IDLE_NAMES: Final = {("musiclib.features.representations", "_code")}
 _IDLE_LIBRARIES: Final = (
     *("brotli", "filelock", "fonttools", "joblib", "matplotlib", "packaging", "pillow"),
     *("platformdirs", "psutil", "pyyaml", "requests", "seaborn", "tornado", "tqdm"),

@@ -138,7 +138,7 @@ def mean(
 
     Args:
         table: A row for each measurement, with `artist`, `clip` and `value`, such as
-            `musiclib.evaluate.evaluate` returns.
+            `musiclib.evaluation.evaluate` returns.
         by: Columns whose values make the groups, which come in the order of the table.
         bounds: Lowest and highest possible value; by default those of the group's `metric`.
 
@@ -185,7 +185,7 @@ def compare(
     - else `better` or `worse`.
 
     Args:
-        table: A row for each clip and system of a group, such as `musiclib.evaluate.evaluate`
+        table: A row for each clip and system of a group, such as `musiclib.evaluation.evaluate`
             returns. `at_equal_bytes` brings systems to the same bitrates first.
         pairs: First and second system of each comparison: values of the column `system`, or of
             `system` and `setting`.
@@ -233,7 +233,7 @@ def at_equal_bytes(
 
     Args:
         table: A row for each clip, system and setting, with `kbps`, such as
-            `musiclib.evaluate.evaluate` returns.
+            `musiclib.evaluation.evaluate` returns.
         kbps: Bitrates in kbps.
         by: Columns whose values make the groups, beside `system` and the clip.
 

@@ -24,7 +24,7 @@ from joblib import Parallel, delayed
 
 from musiclib.codecs.opus import APPLICATIONS, OpusCodec, opus_bandwidth, opus_modes
 from musiclib.datasets import Clip, open_dataset
-from musiclib.evaluate import evaluate
+from musiclib.evaluation import evaluate
 from musiclib.files import replace_file
 from musiclib.metrics import JUDGES
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from musiclib.audio import FloatArray
 from musiclib.codecs import Codec, get_codec
-from musiclib.evaluate import align
+from musiclib.evaluation import align
 
 RATE = 24_000
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from musiclib.audio import save
-from musiclib.latents import Held
+from musiclib.features import Held
 
 RATE = 8_000
 GENRES = ("calm", "rough")

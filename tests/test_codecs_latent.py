@@ -24,7 +24,7 @@ from musiclib.codecs.latent.coding import MIXED, Statistics, make_plan
 from musiclib.codecs.latent.mixing import HIGHEST, LOWEST, TOTAL, noisy_index, table
 from musiclib.datasets import Clip
 from musiclib.errors import AudioError, BitstreamError, CheckpointError, CodecError
-from musiclib.evaluate import evaluate
+from musiclib.evaluation import evaluate
 from musiclib.metrics import log_spectral_distance
 from musiclib.models import Bottleneck, FrequencyConfig
 from musiclib.models.calibration import PREDICTORS, UNUSED

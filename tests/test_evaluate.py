@@ -7,7 +7,7 @@ from musiclib.audio import resample, save
 from musiclib.codecs import get_codec, payload_bytes
 from musiclib.datasets import Clip, measured_clips, one_clip_an_artist, open_dataset
 from musiclib.errors import AudioFileError, DatasetError
-from musiclib.evaluate import COLUMNS, align, evaluate
+from musiclib.evaluation import COLUMNS, align, evaluate
 from musiclib.metrics import METRICS
 from tests.codec_signals import RATE, click, music, stereo
 

@@ -17,9 +17,9 @@ from musiclib.audio import FloatArray, save
 from musiclib.datasets import folds, open_dataset
 from musiclib.datasets.debian import bundled_folds, split_pieces
 from musiclib.evidence import BUNDLED, Parameters
+from musiclib.features import Pooled
 from musiclib.genre import crossval, systems
 from musiclib.genre.systems import System
-from musiclib.latents import Pooled
 from musiclib.training import find_shipped, load
 from tests.genre_fixture import write_genres
 

@@ -12,7 +12,7 @@ from musiclib.codecs import get_codec
 from musiclib.codecs.simple import LowPass, WhiteNoise
 from musiclib.datasets import open_dataset
 from musiclib.errors import AudioError
-from musiclib.evaluate import evaluate
+from musiclib.evaluation import evaluate
 from musiclib.metrics import JUDGES, agreement, two_f_mushra, visqol_mos, zimtohrli_mos
 from tests import signals
 from tests.codec_signals import tone

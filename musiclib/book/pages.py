@@ -526,11 +526,12 @@ def link_pdf(page: Page, site: Site) -> None:
 
 # How a page loads, and what the theme leaves out.
 
+_LARGE_PNG = 40_000  # bytes
 _FIRST_VIEW = 900  # characters: a picture after fewer of them is seen at once
 
 
 def settle_images(page: Page, site: Site) -> None:
-    """Give every picture its size, and let those load late that are not seen at once."""
+    """Give every picture its size, few bytes, and let those load late that are not seen at once."""
     early: set[int] = set()
     before = 0
     for part in (page.soup.find("article") or page.soup).descendants:
@@ -540,14 +541,32 @@ def settle_images(page: Page, site: Site) -> None:
             early.add(id(part))
         if before > _FIRST_VIEW:
             break
+    same: dict[str, str] = {}
     for image in page.soup("img"):
-        file = (site.html / page.path).parent / str(image.get("src", ""))
+        source = str(image.get("src", ""))
+        file = (site.html / page.path).parent / source
+        if file.is_file() and image.find_parent("article"):
+            # A sound that stands in two groups has one picture.
+            image["src"] = source = same.setdefault(sha256_of(file), source)
+            if file.suffix == ".png" and file.stat().st_size > _LARGE_PNG:
+                image["src"] = source.removesuffix(".png") + _as_webp(file).suffix
         # The theme's own pictures, in its menus, have their sizes from its style.
         if not image.get("width") and file.is_file() and image.find_parent("article"):
             image["width"], image["height"] = map(str, _size(file))
         image["decoding"] = "async"
         if id(image) not in early:
             image["loading"] = "lazy"
+
+
+def _as_webp(file: Path) -> Path:
+    """Write a PNG as WebP without loss beside it; return the smaller one."""
+    target = file.with_suffix(".webp")
+    if not target.exists():
+        with Image.open(file) as picture:
+            picture.convert("RGBA" if "transparency" in picture.info else "RGB").save(
+                target, lossless=True, method=4
+            )
+    return min(target, file, key=lambda path: path.stat().st_size)
 
 
 def _size(file: Path) -> tuple[int, int]:
@@ -566,7 +585,16 @@ def _size(file: Path) -> tuple[int, int]:
 
 
 _IDLE = re.compile(r'/fontawesome\.js|thebe|rel="preload"')
-_SEARCH_SCRIPTS = re.compile(r"/(searchtools|language_data|searchindex)\.js")
+_NEEDED_FOR = {
+    r"labels\.(js|css)": "[data-ml-labels]",
+    r"map\.(js|css)": "[data-ml-map]",
+    r"explorer\.(js|css)": ".mx",
+    r"(listen|player|blind)\.(js|css)": "audio, video, .mx, [data-ml-group], [data-ml-map]",
+    r"(copybutton|clipboard\.min)\.(js|css)": "div.highlight pre",
+    r"design-tabs\.js": ".sd-tab-set",
+    r"search\.js|searchtools\.js|language_data\.js|searchindex\.js": "#search-results",
+}
+"""Scripts and styles, by what a page has where it needs them."""
 
 
 def mend_theme(page: Page, site: Site) -> None:
@@ -582,10 +610,11 @@ def mend_theme(page: Page, site: Site) -> None:
             icon["aria-hidden"] = "true"
             icon.attrs.pop("title", None)
     # Half a megabyte that draws the icons which a font draws already, code cells that run by a
-    # remote script, and the words of the whole book where nobody searches.
-    searching = soup.find(id="search-results") is not None
+    # remote script, and what serves other pages.
+    absent = [names for names, needed_by in _NEEDED_FOR.items() if not soup.select_one(needed_by)]
+    needless = re.compile(rf"[\"/]({'|'.join(absent)})[\"?]") if absent else re.compile(r"(?!)")
     for tag in soup(["script", "link"]):
-        if _IDLE.search(str(tag)) or (not searching and _SEARCH_SCRIPTS.search(str(tag))):
+        if _IDLE.search(str(tag)) or needless.search(str(tag)):
             tag.decompose()
     if soup.select_one("meta[http-equiv=Refresh]") and not soup.select_one("link"):
         # Else browsers look for an icon at the host's top.

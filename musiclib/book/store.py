@@ -35,6 +35,8 @@ _RECORD = "record.json"
 # Tags that decide how a cell is run; others decide how it looks.
 _RUNNING_TAGS = {"parameters", "raises-exception", "skip-execution"}
 _INJECTED = "injected-parameters"
+# They say whether a result still stands, and make none.
+_KEEPERS = ("musiclib.dependencies", "musiclib.provenance")
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,8 @@ class Fingerprints:
         digest.update("".join(map(self._sources.digest_of, declared)).encode())
         reached = self._sources.reached([whole, *declared])
         # Without its file, since a definition that moves stays what it is.
-        for name, found in sorted((place[1], self._sources.digest(place)) for place in reached):
-            digest.update(f"{name} {found}\n".encode())
+        made_by = sorted((p[1], self._sources.digest(p)) for p in reached if p[0] not in _KEEPERS)
+        digest.update("\n".join(f"{name} {found}" for name, found in made_by).encode())
         if shown:  # then the page shows code as it is written
             texts = sorted(map(self._sources.text, set(self._sources.named(whole))))
             digest.update("\n".join(texts).encode())
@@ -132,7 +134,7 @@ class Fingerprints:
         folders = {path.parent for module, _ in reached for path in [self._sources.files[module]]}
         found = []
         for path in sorted(self._sources.folder.rglob("*")):
-            if not path.is_file() or path.suffix in (".py", ".pyc"):
+            if not path.is_file() or path.suffix == ".py" or "__pycache__" in path.parts:
                 continue
             owner = path.parent
             while not (owner / "__init__.py").is_file():

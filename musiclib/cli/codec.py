@@ -12,36 +12,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from musiclib.cli import check_output, positive, positive_int, write_atomically
+from musiclib.cli import check_output, positive, positive_int
 from musiclib.errors import AudioFileError, BitstreamError, CodecError, MusiclibError
+from musiclib.verbs import DECODED, SUFFIXES, Coded, Progress, codec_of, decode, encode, naming
 
 if TYPE_CHECKING:
     from musiclib.codecs import Codec
 
 
-SUFFIXES = {
-    ".mp3": "mp3",
-    ".m4a": "aac",
-    ".mp4": "aac",
-    ".opus": "opus",
-    ".ogg": "vorbis",
-    ".oga": "vorbis",
-    ".wav": "downsample",
-    ".mla": "autoencoder",
-    ".mlc": "melic",
-}
 AUDIO_SUFFIXES = (
     *(".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".aif", ".aiff"),
     *(".wma", ".wv", ".ape", ".tta", ".caf", ".au", ".mka", ".w64"),
 )
 SUBTYPES = {"16": "PCM_16", "24": "PCM_24", "float": "FLOAT"}
-DECODED = (".wav", ".flac", ".ogg")
-KEPT_TAGS = ("title", "artist", "album", "date", "genre")
-HEAD = 64
 # FFmpeg lists what describes the file itself among the tags.
 FORMAT_TAGS = {"major_brand", "minor_version", "compatible_brands", "language", "encoder"}
 EXIT_FAILED = 1
-Progress = Callable[[float], None]
 Work = Callable[[Path, Path, Progress], str]
 
 
@@ -169,19 +155,14 @@ def _decode(args: argparse.Namespace) -> int:
 
 
 def _codec_name(target: Path, asked: str | None) -> str:
-    suffix = target.suffix.lower()
-    told = SUFFIXES.get(suffix)
-    if asked is None and told is None:
-        raise CodecError(
-            f"{target}: no codec has the suffix '{suffix}'. Use one of: {', '.join(SUFFIXES)}."
-        )
+    told = codec_of(target)
     if asked is not None and told != asked:
         fitting = " or ".join(s for s, name in SUFFIXES.items() if name == asked)
         raise CodecError(
-            f"{target}: the suffix '{suffix}' is not that of {asked}. "
+            f"{target}: the suffix '{target.suffix.lower()}' is not that of {asked}. "
             f"End the name in {fitting}, or leave --codec out."
         )
-    return asked or str(told)
+    return told
 
 
 def make_codec(name: str, args: argparse.Namespace) -> Codec:
@@ -218,49 +199,20 @@ def encode_one(
     source: Path, target: Path, codec: Codec, args: argparse.Namespace, progress: Progress
 ) -> str:
     """Code a file, and say in a line what came of it."""
-    from musiclib.metrics import bitrate_kbps
-
-    if codec.name == "melic":
-        from musiclib.codecs.melic import MelicCodec, encode_file
-
-        assert isinstance(codec, MelicCodec)
-        written = encode_file(
-            source,
-            target,
-            codec=codec,
-            mono=args.mono,
-            sample_rate=args.sample_rate,
-            progress=progress,
-        )
-        n_bytes, rate, n_samples = written.n_bytes, written.sample_rate, written.n_samples
-        channels = written.header.channels
-    else:
-        data, rate, n_samples, channels = _encoded(source, codec, args)
-        write_atomically(target, data)
-        n_bytes = len(data)
-    seconds = n_samples / rate
-    return (
-        f"{target}: {codec.label}, {n_bytes} bytes for {seconds:.3f} s, "
-        f"{bitrate_kbps(n_bytes, seconds):.3f} kbps, "
-        f"{2 * n_samples * channels / n_bytes:.1f} times smaller than 16-bit PCM "
-        f"({rate} Hz, {channels} channel{'s' if channels > 1 else ''})"
+    made = encode(
+        source,
+        target,
+        codec=codec,
+        mono=args.mono,
+        sample_rate=args.sample_rate,
+        progress=progress,
     )
-
-
-def _encoded(source: Path, codec: Codec, args: argparse.Namespace) -> tuple[bytes, int, int, int]:
-    from musiclib.audio import load, probe
-    from musiclib.codecs import FileCodec
-
-    found = probe(source).tags
-    audio, rate = load(source, args.sample_rate, mono=args.mono)
-    if audio.ndim == 2 and audio.shape[0] == 1:
-        audio = audio[0]
-    if isinstance(codec, FileCodec):
-        tags = {key: found[key] for key in KEPT_TAGS if found.get(key)}
-        data = codec.encode(audio, rate, tags)
-    else:
-        data = codec.encode(audio, rate)
-    return data, rate, audio.shape[-1], 1 if audio.ndim == 1 else audio.shape[0]
+    return (
+        f"{target}: {codec.label}, {made.n_bytes} bytes for {made.seconds:.3f} s, "
+        f"{made.kbps:.3f} kbps, "
+        f"{2 * made.n_samples * made.channels / made.n_bytes:.1f} times smaller than 16-bit PCM "
+        f"({_format(made)})"
+    )
 
 
 def check_decoded(suffix: str, bits: str, what: object) -> None:
@@ -279,58 +231,23 @@ def check_decoded(suffix: str, bits: str, what: object) -> None:
 
 def decode_one(source: Path, target: Path, args: argparse.Namespace, progress: Progress) -> str:
     """Decode a file, and say in a line what came of it."""
-    from musiclib.codecs import identify
-
-    subtype = None if target.suffix.lower() == ".ogg" else SUBTYPES[args.bits]
-    try:
-        with source.open("rb") as file, _named(source):
-            name = identify(file.read(HEAD))
-    except OSError as error:
-        raise AudioFileError(f"{source} cannot be read: {error.strerror}.") from error
-    if name == "melic":
-        from musiclib.codecs.melic import MelicCodec, decode_file
-
-        codec = MelicCodec(
-            restore=not args.no_restore, threads=args.threads, folder=args.checkpoints
-        )
-        written = decode_file(
-            source,
-            target,
-            codec=codec,
-            sample_rate=args.sample_rate,
-            subtype=subtype,
-            progress=progress,
-        )
-        rate, channels, clipped = written.sample_rate, written.header.channels, written.clipped
-        n_samples = written.n_samples
-    else:
-        rate, channels, n_samples, clipped = _decoded(source, target, name, args, subtype)
-    note = f", {clipped} samples beyond full scale clipped (--bits float keeps them)"
-    return (
-        f"{target}: {name}, {n_samples / rate:.3f} s at {rate} Hz, "
-        f"{channels} channel{'s' if channels > 1 else ''}{note if clipped else ''}"
+    made = decode(
+        source,
+        target,
+        sample_rate=args.sample_rate,
+        subtype=None if target.suffix.lower() == ".ogg" else SUBTYPES[args.bits],
+        progress=progress,
+        folder=args.checkpoints,
+        restore=not args.no_restore,
+        threads=args.threads,
     )
+    note = f", {made.clipped} samples beyond full scale clipped (--bits float keeps them)"
+    told = f"{target}: {made.codec}, {made.seconds:.3f} s at {_format(made)}"
+    return f"{told}{note if made.clipped else ''}"
 
 
-def _decoded(
-    source: Path, target: Path, name: str, args: argparse.Namespace, subtype: str | None
-) -> tuple[int, int, int, int]:
-    import numpy as np
-
-    from musiclib.audio import AudioWriter, probe, resample
-    from musiclib.codecs import get_codec
-
-    options = {"folder": args.checkpoints} if name == "autoencoder" else {}
-    with _named(source):
-        audio, rate = get_codec(name, **options).decode(source.read_bytes())
-    if args.sample_rate is not None:
-        audio, rate = resample(audio, rate, args.sample_rate), args.sample_rate
-    found = {} if name == "autoencoder" else probe(source).tags
-    tags = {key: found[key] for key in KEPT_TAGS if found.get(key)}
-    pair = np.atleast_2d(audio)
-    with AudioWriter(target, rate, len(pair), subtype, tags) as writer:
-        writer.write(pair)
-    return rate, len(pair), writer.n_samples, writer.clipped
+def _format(made: Coded) -> str:
+    return f"{made.sample_rate} Hz, {made.channels} channel{'s' if made.channels > 1 else ''}"
 
 
 def run_batch(args: argparse.Namespace, suffixes: tuple[str, ...], suffix: str, work: Work) -> int:
@@ -460,7 +377,7 @@ def _melic_facts(source: Path, data: bytes) -> dict[str, Any]:
     from musiclib.audio import HOUSE_RATE
     from musiclib.codecs.melic import describe
 
-    with _named(source):
+    with naming(source):
         found = describe(data)
     header, contents = found.header, found.contents
     gains = sorted({contents.lowest_gain, contents.highest_gain})
@@ -484,7 +401,7 @@ def _melic_facts(source: Path, data: bytes) -> dict[str, Any]:
 def _latent_facts(source: Path, data: bytes, checkpoints: Path | None) -> dict[str, Any]:
     from musiclib.codecs.latent import describe
 
-    with _named(source):
+    with naming(source):
         found = describe(data, checkpoints)
     return {
         "file": str(source),
@@ -532,12 +449,3 @@ def _costs(data: bytes, seconds: float, payload: int) -> dict[str, float]:
         "kbps": round(bitrate_kbps(len(data), seconds), 3),
         "overhead_bytes": len(data) - payload,
     }
-
-
-@contextmanager
-def _named(source: Path) -> Iterator[None]:
-    """Let an error about bytes name the file that holds them."""
-    try:
-        yield
-    except BitstreamError as error:
-        raise BitstreamError(f"{source}: {error}") from error

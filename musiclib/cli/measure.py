@@ -168,7 +168,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     if args.out is not None:
         check_output(None, args.out, args.force)
 
-    from musiclib.evaluate import evaluate
+    from musiclib.evaluation import evaluate
 
     problems: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
@@ -228,7 +228,7 @@ def _as_text(table: pd.DataFrame) -> str:
 
 
 def _file_clips(args: argparse.Namespace) -> Iterator[Clip]:
-    from musiclib.evaluate import read_clip
+    from musiclib.evaluation import read_clip
 
     for file in args.files[: args.limit]:
         try:

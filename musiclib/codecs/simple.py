@@ -32,7 +32,7 @@ TAGS = ("title", "artist", "album", "date", "genre", "comment", "copyright")
 class DownsampleCodec(FileCodec):
     """16-bit PCM at a lower sampling rate, in a WAV file.
 
-    Decoding returns the low rate that the file holds; `musiclib.evaluate.align` brings it back to
+    Decoding returns the low rate that the file holds; `musiclib.evaluation.align` brings it back to
     the rate of the reference. Samples beyond full scale are clipped, as 16-bit files do.
 
     Attributes:

@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 
 from musiclib.datasets import folds, scored_genres
 from musiclib.errors import DatasetError
-from musiclib.latents import Pooled
+from musiclib.features import Pooled
 from musiclib.stats import SCALES, Bounds, Interval, holm, jackknife, sign_flip_p, verdict
 
 STRENGTHS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)

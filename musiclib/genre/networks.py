@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from musiclib.errors import DatasetError, TrainingError
-from musiclib.latents import AutoencoderLatents, Sequences, Source, track_pieces
-from musiclib.latents.sequences import channel_statistics, frames_in
+from musiclib.features import AutoencoderLatents, Sequences, Source, track_pieces
+from musiclib.features.sequences import channel_statistics, frames_in
 from musiclib.models.genre import LatentClassifier, Pooling, SequenceClassifier, SpectrogramCnn
 from musiclib.training import TrainConfig
 from musiclib.training.loop import make_fabric, repeatable

@@ -31,8 +31,7 @@ from musiclib.datasets import Dataset
 from musiclib.datasets.debian import bundled_folds
 from musiclib.errors import AudioError
 from musiclib.evidence import BUNDLED, Parameters
-from musiclib.genre.crossval import deal
-from musiclib.latents import (
+from musiclib.features import (
     RICH,
     AutoencoderLatents,
     Bands,
@@ -48,6 +47,7 @@ from musiclib.latents import (
     pooled,
     sequences,
 )
+from musiclib.genre.crossval import deal
 from musiclib.training import Checkpoint, trained
 
 PIECE_S: Final = 3.0

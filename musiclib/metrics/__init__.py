@@ -152,7 +152,7 @@ def agreement(table: pd.DataFrame, metrics: Sequence[str] = JUDGES) -> pd.DataFr
     Measures of which smaller is better are turned round first: 1 is full agreement throughout.
 
     Args:
-        table: Rows of :func:`musiclib.evaluate.evaluate`; columns `system`, `setting`, `clip`,
+        table: Rows of :func:`musiclib.evaluation.evaluate`; columns `system`, `setting`, `clip`,
             `metric` and `value`. Clips on which one of the measures has no value are left out of
             all of them.
         metrics: Keys of `METRICS`, two or more.

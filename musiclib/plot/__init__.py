@@ -1,7 +1,7 @@
 """The verb *draw*: six figures that show every result of the book, and the look of all figures.
 
 A tidy table has one row for each number: which system, at which setting, how large, and between
-which bounds. Such tables come from :func:`musiclib.evaluate` and :mod:`musiclib.stats`, and any
+which bounds. Such tables come from :func:`musiclib.evaluation` and :mod:`musiclib.stats`, and any
 data frame of the same form will do. A system keeps its colour in all figures. Every function
 returns the figure and its axes; call :func:`use_book_style` first.
 

@@ -27,8 +27,8 @@ from tqdm import tqdm
 from musiclib.audio import FloatArray
 from musiclib.datasets import AudioCache, Dataset, cache_root
 from musiclib.errors import DatasetError
+from musiclib.features.representations import Derived, Representation, peak_gain
 from musiclib.files import replace_file
-from musiclib.latents.representations import Derived, Representation, peak_gain
 
 
 class Source(Protocol):

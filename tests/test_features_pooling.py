@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from musiclib.latents import pooling, quality
+from musiclib.features import pooling, quality
 
 
 class TestNeighbours:

@@ -16,8 +16,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from musiclib.audio import FloatArray
-from musiclib.latents.quality import distances, same_nearest
-from musiclib.latents.sequences import Source, track_pieces
+from musiclib.features.quality import distances, same_nearest
+from musiclib.features.sequences import Source, track_pieces
 from musiclib.models.genre import lags_at
 
 Statistic = Literal["mean", "std", "logstd", "changes"]

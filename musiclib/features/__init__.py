@@ -6,8 +6,8 @@ found["track"]                                    # (C, L)
 table = pooled(found, seconds=3.0)                # a vector for each piece
 """
 
-from musiclib.latents.pooling import MEAN_STD, RICH, Pooled, pooled
-from musiclib.latents.representations import (
+from musiclib.features.pooling import MEAN_STD, RICH, Pooled, pooled
+from musiclib.features.representations import (
     AutoencoderLatents,
     CodedFrames,
     LogMel,
@@ -17,7 +17,7 @@ from musiclib.latents.representations import (
     Representation,
     band_values,
 )
-from musiclib.latents.sequences import (
+from musiclib.features.sequences import (
     Bands,
     Held,
     Sequences,

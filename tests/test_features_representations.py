@@ -12,7 +12,7 @@ from musiclib.codecs.melic import Model
 from musiclib.codecs.melic.bitstream import BLOCK_FRAMES, Reader
 from musiclib.codecs.melic.entropy import ContextTables, FrameDecoder
 from musiclib.datasets import open_dataset
-from musiclib.latents import (
+from musiclib.features import (
     MEAN_STD,
     AutoencoderLatents,
     Bands,
