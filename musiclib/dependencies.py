@@ -94,7 +94,8 @@ class Code:
     def statements(self) -> list[ast.stmt]:
         """All that defines or does something, once each."""
         kept = [*self.definitions.values(), *self.effects.values()]
-        return list(dict.fromkeys(statement for same in kept for statement in same))
+        found = dict.fromkeys(statement for same in kept for statement in same)
+        return sorted(found, key=lambda statement: statement.lineno)
 
     def at(self, name: str) -> list[ast.stmt]:
         """Return the statements that define a name, or that run at import."""
@@ -119,7 +120,7 @@ class Code:
                     self.imports |= dict(_imported(node, self.package))
                 elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                     names.add(node.id)
-            for name in names:
+            for name in sorted(names):
                 self.definitions.setdefault(name, []).append(statement)
             # What only binds names does nothing to what others have.
             binds = isinstance(statement, ast.Assign | ast.AnnAssign)

@@ -147,6 +147,25 @@ def test_a_definition_that_moves_keeps_its_digest(tmp_path):
     assert second.digest(("small.maths", "Meter")) == first.digest(("small.maths", "Meter"))
 
 
+def test_digests_do_not_depend_on_the_order_of_sets():
+    source = "a, b = f()\nb, c = g()\na = h()\nc, a = k()\nprint(a, b, c)\n"
+    script = (
+        "from pathlib import Path; from musiclib.dependencies import Code, Sources; "
+        f"print(Sources(Path('nowhere')).digest_of(Code.of({source!r})))"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("0", "1", "2", "3")
+    }
+    assert len(found) == 1
+
+
 def test_the_text_of_a_definition_is_as_it_is_written(tmp_path):
     sources = package(tmp_path)
     assert sources.text(("small.tools", "unused")) == "def unused():\n    return 0"
