@@ -31,8 +31,10 @@ COMPUTING: Final = ("librosa", "numba", "numpy", "scikit-learn", "scipy", "torch
 """Libraries whose versions decide about numbers."""
 
 _PACKAGE: Final = Path(__file__).parent
-_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-_SCOPES: Final = (*_FUNCTIONS, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_SCOPES: Final = (
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda),
+    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
+)
 _EFFECT: Final = "on import: "
 
 

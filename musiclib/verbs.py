@@ -78,7 +78,9 @@ class Coded:
     @property
     def kbps(self) -> float:
         """Bitrate of the coded file, headers included, in kbps."""
-        return 8 * self.n_bytes / self.seconds / 1000
+        from musiclib.metrics import bitrate_kbps
+
+        return bitrate_kbps(self.n_bytes, self.seconds)
 
 
 def codec(name: str, kbps: float | None = None, **options: Any) -> Codec:

@@ -545,14 +545,14 @@ def settle_images(page: Page, site: Site) -> None:
     for image in page.soup("img"):
         source = str(image.get("src", ""))
         file = (site.html / page.path).parent / source
+        # The theme's own pictures, in its menus, have their sizes from its style.
         if file.is_file() and image.find_parent("article"):
             # A sound that stands in two groups has one picture.
             image["src"] = source = same.setdefault(sha256_of(file), source)
             if file.suffix == ".png" and file.stat().st_size > _LARGE_PNG:
                 image["src"] = source.removesuffix(".png") + _as_webp(file).suffix
-        # The theme's own pictures, in its menus, have their sizes from its style.
-        if not image.get("width") and file.is_file() and image.find_parent("article"):
-            image["width"], image["height"] = map(str, _size(file))
+            if not image.get("width"):
+                image["width"], image["height"] = map(str, _size(file))
         image["decoding"] = "async"
         if id(image) not in early:
             image["loading"] = "lazy"

@@ -16,7 +16,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import distributions
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -76,15 +75,15 @@ class Fingerprints:
         """
         cells = [cell for cell in read(chapter.source).cells if cell.cell_type == "code"]
         digest = hashlib.sha256()
-        code, shown = [], False
+        shown = False
         for number, cell in enumerate(cells):
             try:
-                code.append(Code.of(cell.source))
+                code = Code.of(cell.source)
             except SyntaxError as error:
                 where = f"{chapter.docname}.ipynb, cell of code {number} ({cell.get('id')})"
                 raise BookError(f"{where}: {error}") from error
             tags = sorted(_RUNNING_TAGS.intersection(cell.metadata.get("tags", [])))
-            digest.update(f"{tags} {self._sources.digest_of(code[-1])}\n".encode())
+            digest.update(f"{tags} {self._sources.digest_of(code)}\n".encode())
             shown = shown or "getsource" in cell.source
         whole = Code.of("\n".join(cell.source for cell in cells))  # names of one cell serve others
         digest.update(self._sources.digest_of(whole).encode())
@@ -98,7 +97,7 @@ class Fingerprints:
         if shown:  # then the page shows code as it is written
             texts = sorted(map(self._sources.text, set(self._sources.named(whole))))
             digest.update("\n".join(texts).encode())
-        files = [*self._files(reached)]
+        files = self._files(reached)
         for path in tables:
             files += filter(Path.is_file, (path.with_suffix(kind) for kind in (".csv", ".json")))
         if any(module.startswith("musiclib.training") for module, _ in reached):
@@ -131,7 +130,7 @@ class Fingerprints:
 
     def _files(self, reached: Iterable[Place]) -> list[Path]:
         """Return the package's other files, such as tables and scripts, beside what is reached."""
-        folders = {path.parent for module, _ in reached for path in [self._sources.files[module]]}
+        folders = {self._sources.files[module].parent for module, _ in reached}
         found = []
         for path in sorted(self._sources.folder.rglob("*")):
             if not path.is_file() or path.suffix == ".py" or "__pycache__" in path.parts:
@@ -262,17 +261,15 @@ class Store:
 
 def _take_outputs(now: Any, ran: Any) -> None:
     """Give a notebook the outputs of an earlier run of the same code, in place."""
-    outputs = iter([cell for cell in ran.cells if cell.cell_type == "code"])
+    code = [cell for cell in ran.cells if cell.cell_type == "code"]
+    injected = [cell for cell in code if _INJECTED in cell.metadata.get("tags", [])]
+    earlier = iter([cell for cell in code if _INJECTED not in cell.metadata.get("tags", [])])
     cells = []
     for cell in now.cells:
         cells.append(cell)
         if cell.cell_type == "code":
-            earlier = next(outputs)
-            cell.outputs, cell.execution_count = earlier.outputs, earlier.execution_count
+            before = next(earlier)
+            cell.outputs, cell.execution_count = before.outputs, before.execution_count
             if "parameters" in cell.metadata.get("tags", []):
-                following = next(outputs)
-                if _INJECTED not in following.metadata.get("tags", []):
-                    outputs = chain([following], outputs)
-                else:
-                    cells.append(following)
+                cells += injected
     now.cells = cells

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
-import secrets
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musiclib.errors import MusiclibError
+from musiclib.files import replace_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +65,7 @@ def put_table(args: argparse.Namespace, table: pd.DataFrame, text: str, digits: 
     if args.out is None:
         sys.stdout.write(text)
     else:
-        write_atomically(args.out, text.encode())
+        replace_file(args.out, text.encode())
         print(f"{args.out}: {len(table)} rows", file=sys.stderr)
 
 
@@ -84,14 +83,3 @@ def check_output(source: Path | None, target: Path, force: bool) -> None:
         raise MusiclibError(f"{target.parent} is not a folder. Create it first.")
     if target.exists() and not force:
         raise MusiclibError(f"{target} exists. Use --force to replace it.")
-
-
-def write_atomically(target: Path, data: bytes) -> None:
-    """Write a file so that it appears complete or not at all."""
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-        os.replace(temporary, target)  # noqa: PTH105
-    finally:
-        temporary.unlink(missing_ok=True)
