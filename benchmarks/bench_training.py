@@ -39,7 +39,7 @@ def measure(name: str, variant: str, steps: int, per_genre: int, threads: int | 
     from musiclib.datasets import open_dataset
     from musiclib.training import new_model
     from musiclib.training.config import recipe
-    from musiclib.training.data import Music, ahead
+    from musiclib.training.data import SegmentLoader, prefetch
     from musiclib.training.loop import Step, make_fabric
 
     if threads is not None:
@@ -47,7 +47,7 @@ def measure(name: str, variant: str, steps: int, per_genre: int, threads: int | 
     model_config, config = recipe(name).configs()
     config = replace(config, precision="bf16-mixed" if variant == "bf16" else "32-true")
     fabric = make_fabric(config)
-    music = Music.open(open_dataset().select(per_genre=per_genre), model_config.sample_rate)
+    music = SegmentLoader.open(open_dataset().select(per_genre=per_genre), model_config.sample_rate)
     model = new_model(model_config)
     inline = music.batches(config)
     model.prepare(next(inline) for _ in range(2))
@@ -58,7 +58,7 @@ def measure(name: str, variant: str, steps: int, per_genre: int, threads: int | 
         draws.append(time.perf_counter() - start)
     module, optimizer = fabric.setup(Step(model), AdamW(model.parameters()))
     waits, whole = [], []
-    with ahead(music.batches(config)) as batches:
+    with prefetch(music.batches(config)) as batches:
         for number in range(WARM_UP + steps):
             start = time.perf_counter()
             audio = next(batches)

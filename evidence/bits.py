@@ -18,12 +18,12 @@ from musiclib.codecs.latent import AutoencoderCodec, open_checkpoint
 from musiclib.codecs.melic import MelicCodec
 from musiclib.datasets import EXCERPT_S, Clip
 from musiclib.evaluation import TOLERANCE, align, judge
-from musiclib.evidence import BUNDLED, Experiment, Item, Parameters, Within
-from musiclib.features import RICH, CodedFrames, Held, pooled
+from musiclib.evidence import BUNDLED, Experiment, Item, Parameters, Tolerance
+from musiclib.features import RICH, CodedFrames, InMemory, pooled
 from musiclib.features.pooling import identified
-from musiclib.features.representations import levelled
+from musiclib.features.representations import peak_normalize
 from musiclib.genre.crossval import cross_validate, hits
-from musiclib.genre.systems import BEST, DEALINGS, PIECE_S, dealt, encoder
+from musiclib.genre.systems import BEST, DEALINGS, PIECE_S, encoder, tracks_with_folds
 from musiclib.mdct import SIZE
 
 JUDGES: Final[dict[str, float | None]] = {"two_f_mushra": None, "zimtohrli_mos": EXCERPT_S}
@@ -44,7 +44,7 @@ def items(parameters: Parameters) -> list[Item]:
 
 def measure(parameters: Parameters, item: Item) -> Iterator[dict[str, object]]:
     """Write all files of one setting, read them, recognise, and let the judges hear some."""
-    tracks, setting = dealt(parameters), int(item["setting"])
+    tracks, setting = tracks_with_folds(parameters), int(item["setting"])
     test = tracks[tracks["split"] == "test"]
     heard = set(test.index[~test["artist_group"].duplicated()])
     values: dict[str, FloatArray] = {}
@@ -58,13 +58,13 @@ def measure(parameters: Parameters, item: Item) -> Iterator[dict[str, object]]:
             sound = align(*decode(), clip.audio, clip.sample_rate)
             said = judge(JUDGES, clip, sound)
             rows += [(name, str(one["metric"]), float(str(one["value"]))) for one in said]
-    found = Held(tracks, values, _rate(str(item["system"])), str(item["system"]))
+    found = InMemory(tracks, values, _rate(str(item["system"])), str(item["system"]))
     pieces = pooled(found, PIECE_S, RICH)
     names, starts = pieces.rows["track_id"].to_numpy(), pieces.rows["start_s"].to_numpy()
     own, _ = identified(pieces.values, names, starts, 1.01 * PIECE_S, names)
     shares = pd.Series(own).groupby(names).mean().dropna()
     rows += [(str(name), "track", float(value)) for name, value in shares.items()]
-    dealings = [dealt(parameters, number) for number in range(DEALINGS)]
+    dealings = [tracks_with_folds(parameters, number) for number in range(DEALINGS)]
     said = pd.concat([cross_validate(lambda _: pieces, one) for one in dealings]).reset_index()
     genre = hits(said.assign(system=""), tracks)[""]
     rows += [(str(name), "genre", float(value)) for name, value in genre.items()]
@@ -76,8 +76,8 @@ def _coded(system: str, setting: int, clip: Clip) -> tuple:
     """Return a file, what it holds as a sequence, and how to decode it to sound."""
     if system == "Melic":
         of, codec = CodedFrames(setting), _melic(setting)
-        data = codec.encode(levelled(clip.audio), HOUSE_RATE)
-        gain = float(np.abs(levelled(clip.audio)).max() / max(np.abs(clip.audio).max(), 1e-9))
+        data = codec.encode(peak_normalize(clip.audio), HOUSE_RATE)
+        gain = float(np.abs(peak_normalize(clip.audio)).max() / max(np.abs(clip.audio).max(), 1e-9))
 
         def decode() -> tuple[FloatArray, int]:
             sound, rate = codec.decode(data)
@@ -108,9 +108,9 @@ def _autoencoder(name: str, step: int) -> AutoencoderCodec:
 
 TOLERANCES = {
     **TOLERANCE,
-    "genre": Within(absolute=0.5),
-    "track": Within(absolute=0.2),
-    "kbps": Within(relative=0.02),
+    "genre": Tolerance(absolute=0.5),
+    "track": Tolerance(absolute=0.2),
+    "kbps": Tolerance(relative=0.02),
 }
 
 EXPERIMENT = Experiment(items, measure, TOLERANCES, seeded=False, digits=5)

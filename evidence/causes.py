@@ -18,7 +18,7 @@ from musiclib.datasets import EXCERPT_S, Clip
 from musiclib.evaluation import TOLERANCE, align, judge
 from musiclib.evidence import BUNDLED, Experiment, Item, Parameters
 from musiclib.mdct import mdct
-from musiclib.models.transform import Setting, quantised, synthesise
+from musiclib.models.transform import QuantiserSetting, quantised, synthesise
 from musiclib.training.trained import shipped_folder
 
 JUDGES: dict[str, float | None] = {"two_f_mushra": None, "zimtohrli_mos": EXCERPT_S}
@@ -77,7 +77,7 @@ Bits = Mapping[tuple[int, str], float]  # by hours and entropy coder
 
 def _melic(clip: Clip, gain: int) -> Iterator[tuple[Bits, bool, FloatArray]]:
     """Yield bits of the cells that sound the same, whether a network works there, and the sound."""
-    frames = quantised(mdct(clip.audio), Setting(gain))
+    frames = quantised(mdct(clip.audio), QuantiserSetting(gain))
     bits = {}
     for hours in HOURS:
         model, histogram = _model(hours)
@@ -87,7 +87,7 @@ def _melic(clip: Clip, gain: int) -> Iterator[tuple[Bits, bool, FloatArray]]:
     yield bits, False, synthesise(frames, gain, len(clip.audio))
     for hours in HOURS:
         with one_thread():
-            sound = _model(hours)[0].restorer.synthesise(frames, gain, len(clip.audio))
+            sound = _model(hours)[0].post_filter.synthesise(frames, gain, len(clip.audio))
         own = {cell: spent for cell, spent in bits.items() if cell[0] == hours}
         yield own, True, sound
 

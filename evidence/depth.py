@@ -26,8 +26,8 @@ import torch
 from musiclib.audio import FloatArray
 from musiclib.codecs.latent import AutoencoderCodec
 from musiclib.datasets import Clip, Dataset, open_dataset
-from musiclib.evidence import BUNDLED, TRAINING_S, Experiment, Item, Parameters, Within
-from musiclib.genre.systems import dealt
+from musiclib.evidence import BUNDLED, TRAINING_S, Experiment, Item, Parameters, Tolerance
+from musiclib.genre.systems import tracks_with_folds
 from musiclib.models.frames import FrameAutoencoder
 from musiclib.models.losses import DB_PER_NEPER
 from musiclib.stft import log_magnitude
@@ -107,7 +107,7 @@ def clips(parameters: Parameters) -> Dataset:
 def tested(parameters: Parameters, number: int, learned: Dataset) -> dict[bool, pd.DataFrame]:
     """Return tracks by artists that a training has not heard, and as many by others."""
     if parameters == BUNDLED and number:
-        tracks = dealt(parameters)
+        tracks = tracks_with_folds(parameters)
         new = tracks[tracks["fold"] == number]
         rest = tracks[tracks["fold"] == number % int(tracks["fold"].max()) + 1]
     else:
@@ -148,7 +148,7 @@ def measure(parameters: Parameters, item: Item) -> Iterator[dict[str, object]]:
 def errors(model: FrameAutoencoder, audio: FloatArray) -> dict[str, float]:
     """Return the error of log spectra in dB, and the parts of it that last."""
     with torch.inference_mode():
-        levelled, _ = model.levelled(torch.from_numpy(audio)[None])
+        levelled, _ = model.peak_normalize(torch.from_numpy(audio)[None])
         inputs = model.inputs(levelled)
         error = (model(inputs).output - inputs)[0] * model.spectrogram.scale * DB_PER_NEPER
     kinds = {"rmse_db": error}
@@ -169,7 +169,7 @@ def files(
     """Write ten seconds as files of several sizes, and return the error of what they decode to."""
     part = clip.audio[: round(CODED_S * clip.sample_rate)]
     with torch.inference_mode():
-        levelled, gain = model.levelled(torch.from_numpy(part)[None])
+        levelled, gain = model.peak_normalize(torch.from_numpy(part)[None])
         target = model.spectrogram.logs(levelled)[0]
         for step in STEPS:
             codec = AutoencoderCodec(checkpoint, step=step)
@@ -191,9 +191,9 @@ def quick(item: Item) -> bool:
 
 # A processor without arithmetic in bfloat16 trains in float32, and ends elsewhere.
 TOLERANCE = {
-    TRAINING_S: Within(absolute=1e9),
-    "kbps": Within(relative=0.03),
-    "*": Within(absolute=0.02, relative=0.01),
+    TRAINING_S: Tolerance(absolute=1e9),
+    "kbps": Tolerance(relative=0.03),
+    "*": Tolerance(absolute=0.02, relative=0.01),
 }
 
 EXPERIMENT = Experiment(items, measure, TOLERANCE, quick, trains=True, seeded=False, digits=5)

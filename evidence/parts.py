@@ -25,9 +25,9 @@ from musiclib.datasets import EXCERPT_S
 from musiclib.evaluation import TOLERANCE, judge
 from musiclib.evidence import BUNDLED, Experiment, Item, Parameters
 from musiclib.mdct import mdct
-from musiclib.models import Restorer
+from musiclib.models import PostFilter
 from musiclib.models.learned_transform import LearnedTransform
-from musiclib.models.transform import Frames, Setting, quantised, synthesise
+from musiclib.models.transform import Frames, QuantiserSetting, quantised, synthesise
 from musiclib.training.trained import trained
 
 JUDGES: dict[str, float | None] = {"two_f_mushra": None, "zimtohrli_mos": EXCERPT_S}
@@ -76,7 +76,7 @@ def variants(
     audio: FloatArray, gain: int, parameters: Parameters
 ) -> Iterator[tuple[dict[str, float], FloatArray]]:
     """Yield the bits of all variants that sound the same, and that sound."""
-    spectrum, length, chosen = mdct(audio), len(audio), Setting(gain)
+    spectrum, length, chosen = mdct(audio), len(audio), QuantiserSetting(gain)
     tables, blank = open_model().tables, ContextTables.untrained()
 
     def written(frames: Frames, known: ContextTables) -> float:
@@ -94,13 +94,13 @@ def variants(
     yield coders, synthesise(frames, gain, length)
     for system, name in NETWORKS.items():
         network = _network(name, parameters)
-        assert isinstance(network, Restorer)
+        assert isinstance(network, PostFilter)
         with one_thread():
             repaired = network.synthesise(frames, gain, length)
         yield {system: coders[BASE]}, repaired
     for system, setting in (
-        ("No dead zone", Setting(gain, dead_zone=0.0)),
-        ("Scale factors not smoothed", Setting(gain, smoothing=0.0)),
+        ("No dead zone", QuantiserSetting(gain, dead_zone=0.0)),
+        ("Scale factors not smoothed", QuantiserSetting(gain, smoothing=0.0)),
     ):
         other = quantised(spectrum, setting)
         yield {system: written(other, tables)}, synthesise(other, gain, length)

@@ -11,25 +11,25 @@ from typing import Final
 import pandas as pd
 
 from musiclib.datasets import Dataset
-from musiclib.evidence import Experiment, Item, Parameters, Within
+from musiclib.evidence import Experiment, Item, Parameters, Tolerance
 from musiclib.features import LogMel, samples, sequences
 from musiclib.genre import networks
 from musiclib.genre.crossval import cross_validate
-from musiclib.genre.networks import Learning
+from musiclib.genre.networks import FitConfig
 from musiclib.genre.systems import (
     DEALINGS,
     PIECE_S,
     QUICK,
     SYSTEMS,
     best_latents,
-    dealt,
-    describe_all,
+    descriptor_table,
     encoding_table,
     of_tracks,
     scored,
+    tracks_with_folds,
 )
 
-SHORT: Final = Learning(steps=3, batch=4)
+SHORT: Final = FitConfig(steps=3, batch=4)
 
 
 def metadata(music: Dataset) -> pd.DataFrame:
@@ -43,7 +43,7 @@ def metadata(music: Dataset) -> pd.DataFrame:
 
 def descriptors(music: Dataset) -> pd.DataFrame:
     """Return fifteen simple numbers of each track's sound."""
-    return describe_all(music, workers=1)
+    return descriptor_table(music, workers=1)
 
 
 SILENT: Final = {
@@ -56,7 +56,7 @@ def spectrogram_network(parameters: Parameters, train: list[str], seed: int) -> 
     """Learn from log-mel spectra."""
     found = sequences(LogMel(), scored(parameters))
     how = SHORT if parameters.profile == "smoke" else networks.CNN
-    return networks.on_spectra(found, train, seed, how), found
+    return networks.fit_spectrogram_cnn(found, train, seed, how), found
 
 
 def head(pooling: str) -> Callable[[Parameters, list[str], int], tuple]:
@@ -65,7 +65,7 @@ def head(pooling: str) -> Callable[[Parameters, list[str], int], tuple]:
     def learned(parameters: Parameters, train: list[str], seed: int) -> tuple:
         _, found = best_latents(parameters, seed)
         how = SHORT if parameters.profile == "smoke" else None
-        return networks.on_latents(found, train, seed, pooling, how), found
+        return networks.fit_latent_classifier(found, train, seed, pooling, how), found
 
     return learned
 
@@ -74,7 +74,7 @@ def tuned(parameters: Parameters, train: list[str], seed: int) -> tuple:
     """Learn from the latents of the best autoencoder, its encoder trained along."""
     of, found = best_latents(parameters, seed)
     sound = samples(scored(parameters), of.sample_rate)
-    return networks.fine_tuned(of, found, sound, train, seed), sound
+    return networks.fine_tune(of, found, sound, train, seed), sound
 
 
 NETWORKS: Final = {
@@ -101,7 +101,7 @@ def items(parameters: Parameters) -> list[Item]:
 
 def measure(parameters: Parameters, item: Item) -> pd.DataFrame:
     """Predict each fold after learning from all others."""
-    system, tracks = str(item["system"]), dealt(parameters, int(item["dealing"]))
+    system, tracks = str(item["system"]), tracks_with_folds(parameters, int(item["dealing"]))
     if system in NETWORKS:
         folds = sorted(int(fold) for fold in tracks["fold"].unique())
         found = pd.concat(learned(NETWORKS[system], parameters, tracks, fold) for fold in folds)
@@ -135,6 +135,6 @@ def quick(item: Item) -> bool:
 
 # A processor with other instructions rounds otherwise: log probabilities differ a little, and a
 # strength may win by a hair. Networks differ more.
-TOLERANCE = {"strength": Within(absolute=1.0), "*": Within(absolute=0.3, relative=0.1)}
+TOLERANCE = {"strength": Tolerance(absolute=1.0), "*": Tolerance(absolute=0.3, relative=0.1)}
 
 EXPERIMENT = Experiment(items, measure, TOLERANCE, quick, digits=4)

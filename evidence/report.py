@@ -21,7 +21,7 @@ from musiclib.metrics import spectral_rmse
 from musiclib.models import FrequencyAutoencoder, build_model
 from musiclib.stft import griffin_lim
 from musiclib.training.config import recipe
-from musiclib.training.data import Music
+from musiclib.training.data import SegmentLoader
 from musiclib.training.trained import trained
 
 RATE = 8_000
@@ -75,7 +75,7 @@ def linear(latent: int) -> FrequencyAutoencoder:
     model = build_model(replace(made.model, blocks=0))
     assert isinstance(model, FrequencyAutoencoder)
     if latent == widest:
-        batches = Music.open(open_dataset(), RATE).batches(made.training)
+        batches = SegmentLoader.open(open_dataset(), RATE).batches(made.training)
         with torch.no_grad():
             model.prepare(islice(batches, made.training.prepare_batches))
     else:  # the first of the same components
@@ -89,7 +89,7 @@ def linear(latent: int) -> FrequencyAutoencoder:
 def rebuilt(model: FrequencyAutoencoder, audio: FloatArray) -> tuple[torch.Tensor, torch.Tensor]:
     """Return log magnitudes of a clip, `(F, T)`, before and after the bottleneck."""
     with torch.no_grad():
-        levelled, _ = model.levelled(torch.from_numpy(audio)[None])
+        levelled, _ = model.peak_normalize(torch.from_numpy(audio)[None])
         inputs = model.inputs(levelled)
         return inputs[0, 0], model(inputs).output[0, 0]
 
@@ -103,7 +103,7 @@ def on_the_spectrogram(model: FrequencyAutoencoder, audio: FloatArray) -> float:
 def sound(model: FrequencyAutoencoder, audio: FloatArray, seed: int = 0) -> FloatArray:
     """Return sound with the magnitudes that come out, and a phase by Griffin-Lim's algorithm."""
     with torch.no_grad():
-        levelled, gain = model.levelled(torch.from_numpy(audio)[None])
+        levelled, gain = model.peak_normalize(torch.from_numpy(audio)[None])
         magnitudes = model.spectrogram.magnitude(model(model.inputs(levelled)).output)[0, 0]
         found = griffin_lim(magnitudes, model.config.stft, len(audio), 32, seed) / gain[0]
     return found.numpy().astype("float32")

@@ -15,14 +15,14 @@ import pandas as pd
 
 from musiclib.audio import HOUSE_RATE, FloatArray, peak
 from musiclib.errors import AudioError
-from musiclib.evidence import Experiment, Item, Parameters, Within
+from musiclib.evidence import Experiment, Item, Parameters, Tolerance
 from musiclib.features.pooling import identified, ridge_probe, tempo_hits
 from musiclib.genre.systems import (
     PIECE_S,
     SYSTEMS,
-    dealt,
     describe,
     scored,
+    tracks_with_folds,
 )
 from musiclib.models import PEAK
 
@@ -78,7 +78,7 @@ def items(parameters: Parameters) -> list[Item]:
 
 def measure(parameters: Parameters, item: Item) -> Iterator[dict[str, object]]:
     """Ask a space all questions."""
-    tracks, system = dealt(parameters), SYSTEMS[str(item["space"])]
+    tracks, system = tracks_with_folds(parameters), SYSTEMS[str(item["space"])]
     found = system.pieces(parameters, 1)
     rows = found.rows.assign(piece=found.rows.groupby("track_id").cumcount())
     values, names = found.values, rows["track_id"].to_numpy()
@@ -153,4 +153,6 @@ def quick(item: Item) -> bool:
     return item["space"] == "MFCC"
 
 
-EXPERIMENT = Experiment(items, measure, {"*": Within(absolute=0.5, relative=0.05)}, quick, digits=5)
+EXPERIMENT = Experiment(
+    items, measure, {"*": Tolerance(absolute=0.5, relative=0.05)}, quick, digits=5
+)

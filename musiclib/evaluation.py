@@ -18,7 +18,7 @@ from musiclib.codecs import parse_codecs, payload_bytes
 from musiclib.codecs.base import Codec
 from musiclib.datasets import UNKNOWN, Clip, Dataset
 from musiclib.errors import AudioError, BitstreamError, MusiclibError
-from musiclib.evidence import Within
+from musiclib.evidence import Tolerance
 from musiclib.metrics import METRICS, bitrate_kbps
 
 DEFAULT_METRICS = ("zimtohrli_mos", "si_sdr", "log_spectral_distance")
@@ -28,14 +28,14 @@ COLUMNS = (
 )
 LENGTH_TOLERANCE_S = 0.1
 TOLERANCE = {
-    **dict.fromkeys(("file_bytes", "payload_bytes"), Within(absolute=4, relative=0.005)),
-    "kbps": Within(absolute=0.01, relative=0.005),
-    "*_mos": Within(absolute=0.01),
-    "two_f_mushra": Within(absolute=0.2),
+    **dict.fromkeys(("file_bytes", "payload_bytes"), Tolerance(absolute=4, relative=0.005)),
+    "kbps": Tolerance(absolute=0.01, relative=0.005),
+    "*_mos": Tolerance(absolute=0.01),
+    "two_f_mushra": Tolerance(absolute=0.2),
     # Below zero, where the decoder made up the phase, it hangs on the last digits of samples.
-    "si_sdr": Within(absolute=0.05, relative=0.03),
-    "log_spectral_distance": Within(absolute=0.01),
-    "spectral_rmse": Within(absolute=0.001),
+    "si_sdr": Tolerance(absolute=0.05, relative=0.03),
+    "log_spectral_distance": Tolerance(absolute=0.01),
+    "spectral_rmse": Tolerance(absolute=0.001),
 }
 """How far values of another machine may lie apart, for kept tables. Between processors with AVX-512
 and with AVX2 alone no byte differed, predicted quality by less than 0.001, and SI-SDR by nothing

@@ -66,14 +66,14 @@ _NUMBERS: Final = {"int", "float"}
 
 
 @dataclass(frozen=True)
-class Within:
+class Tolerance:
     """How far a value may lie from the kept one: `absolute + relative * |kept value|`."""
 
     absolute: float = 0.0
     relative: float = 0.0
 
 
-FLOATS: Final = Within(1e-6, 1e-4)
+FLOATS: Final = Tolerance(1e-6, 1e-4)
 """For floats without a tolerance of their own: last digits differ between machines."""
 
 
@@ -151,7 +151,7 @@ class Experiment:
 
     items: Callable[[Parameters], Sequence[Item]]
     measure: Callable[[Parameters, Item], Rows]
-    tolerance: Mapping[str, Within] = field(default_factory=dict)
+    tolerance: Mapping[str, Tolerance] = field(default_factory=dict)
     quick: Callable[[Item], bool] = lambda _item: True
     measurable: Callable[[Item], bool] = lambda _item: True
     dataset: str = ""
@@ -795,11 +795,11 @@ def _compare(
             f"{where}: {len(kept)} rows of {list(kept)} are kept, and measured again it has "
             f"{len(again)} of {list(again)}"
         )
-    limits = {name: Within(**limit) for name, limit in told["tolerance"].items()}
+    limits = {name: Tolerance(**limit) for name, limit in told["tolerance"].items()}
     for name, kind in told["columns"].items():
         first, second = kept[name].to_numpy(), again[name].to_numpy()
         if kind in _NUMBERS:
-            other = FLOATS if kind == "float" else Within()
+            other = FLOATS if kind == "float" else Tolerance()
             tidy = name == "value" and "metric" in kept
             within = [
                 next((limit for word, limit in limits.items() if fnmatchcase(key, word)), other)

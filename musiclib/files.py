@@ -22,12 +22,12 @@ def replace_file(path: Path, data: bytes) -> None:
         data: Content.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as stream:
+    with atomic_write(path) as stream:
         stream.write(data)
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Open a file for writing that takes its place when all went well, and else is gone.
 
     Args:

@@ -28,7 +28,7 @@ def measured(model: Autoencoder, clip: torch.Tensor) -> float:
     """Return SI-SDR in dB of a waveform model, else the error of spectrograms in dB or nepers."""
     with torch.no_grad():
         if model.domain == "waveform":
-            audio, gain = model.levelled(clip)
+            audio, gain = model.peak_normalize(clip)
             output = model(model.inputs(audio)).output[:, 0] / gain
             return si_sdr(clip[0].numpy(), output[0].numpy())
         terms = model.evaluation_step(clip).terms

@@ -24,7 +24,7 @@ from musiclib.files import replace_file
 from musiclib.models import FilterbankAutoencoder, Model
 from musiclib.training import find_shipped, fit, load, new_model
 from musiclib.training.config import recipe
-from musiclib.training.data import Music
+from musiclib.training.data import SegmentLoader
 
 NAME = "filterbank"
 PICTURES = 24
@@ -52,7 +52,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         fit(model, dataset, train_config, Path(folder) / NAME, progress=False)
     kept.keep()  # after the last step
-    batches = list(Music.open(dataset, model_config.sample_rate).validation_batches(train_config))
+    batches = list(
+        SegmentLoader.open(dataset, model_config.sample_rate).validation_batches(train_config)
+    )
     rows = [measured(model, weights, batches) for weights in kept.weights]
     bits = np.stack([row[0] for row in rows])
     loud = np.argsort(-bits[-1])
@@ -113,7 +115,7 @@ def measured(
     model.load_state_dict(weights)
     bits, noise, seconds = np.zeros(model.config.filters), [], 0.0
     for audio in batches:
-        levelled, _ = model.levelled(audio)
+        levelled, _ = model.peak_normalize(audio)
         found = model(model.inputs(levelled))
         assert model.prior is not None
         bits += model.prior.bits(found.latent.round()).sum(dim=(0, 2)).numpy()

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from musiclib.audio import save
-from musiclib.features import Held
+from musiclib.features import InMemory
 
 RATE = 8_000
 GENRES = ("calm", "rough")
 
 
-class Tracks(Held):
+class Tracks(InMemory):
     """Sequences in memory: genre `rough` changes from frame to frame, `calm` drifts."""
 
     def __init__(self, per_genre: int = 12, frames: int = 200, seed: int = 0) -> None:

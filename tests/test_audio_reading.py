@@ -21,7 +21,7 @@ from musiclib.audio import (
     save,
 )
 from musiclib.errors import AudioError, AudioFileError
-from musiclib.files import whole_file
+from musiclib.files import atomic_write
 from tests import signals
 from tests.codec_signals import RATE, music, stereo
 from tests.encoded import encode, encode_bytes
@@ -259,7 +259,7 @@ def test_after_an_error_nothing_is_there(tmp_path):
         AudioWriter(tmp_path / "a.wav", RATE, 1) as writer,
     ):
         writer.write(music(0.1)[None] / (1 // 0))
-    with pytest.raises(ZeroDivisionError), whole_file(tmp_path / "b") as file:
+    with pytest.raises(ZeroDivisionError), atomic_write(tmp_path / "b") as file:
         file.write(bytes([1 // 0]))
     assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
     assert (tmp_path / "a.wav").read_bytes() == b"old"

@@ -13,6 +13,7 @@ from musiclib.book.layout import Book, Chapter
 from musiclib.book.pages import (
     Page,
     Site,
+    adapt_theme,
     add_rerun_box,
     commit,
     duration,
@@ -20,9 +21,8 @@ from musiclib.book.pages import (
     fill_record,
     give_tables_their_files,
     link_pdf,
-    mend_theme,
+    optimise_images,
     run_record,
-    settle_images,
     show_twins,
 )
 from musiclib.book.store import Stored
@@ -255,7 +255,7 @@ def settled(site: Site, body: str) -> list[dict[str, str]]:
     (site.html / "points.svg").write_text(svg.format('width="72pt" height="36pt"'))
     (site.html / "box.svg").write_text(svg.format('viewBox="0 0 20 10"'))
     soup = BeautifulSoup(f"<main><article>{body}</article></main>", "html.parser")
-    settle_images(Page(Path("index.html"), soup, None), site)
+    optimise_images(Page(Path("index.html"), soup, None), site)
     return [{key: str(value) for key, value in tag.attrs.items()} for tag in soup.select("img")]
 
 
@@ -284,7 +284,7 @@ def test_pictures_below_the_first_view_load_late_and_given_sizes_stay(site: Site
 
 def mended(site: Site, html: str, name: str = "book/part/sound.html") -> BeautifulSoup:
     soup = BeautifulSoup(html, "html.parser")
-    mend_theme(Page(Path(name), soup, None), site)
+    adapt_theme(Page(Path(name), soup, None), site)
     return soup
 
 

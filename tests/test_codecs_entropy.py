@@ -28,7 +28,7 @@ from musiclib.codecs.melic.entropy import (
 from musiclib.datasets import open_dataset
 from musiclib.errors import BitstreamError, CheckpointError, CodecError, TrainingError
 from musiclib.models import transform
-from musiclib.models.transform import LARGEST_LEVEL, Setting, analyse, ratio
+from musiclib.models.transform import LARGEST_LEVEL, QuantiserSetting, analyse, ratio
 from musiclib.training import find_shipped
 
 GAIN = 120
@@ -204,10 +204,10 @@ class TestTables:
         return train_tables(np.stack([tune(2 * i), tune(2 * i + 1)]) for i in range(4))
 
     def test_each_part_of_the_coder_pays(self, tables, trained):
-        frames = analyse(tune(99), Setting(GAIN))
+        frames = analyse(tune(99), QuantiserSetting(GAIN))
         counted = StaticTables.empty()
         for seed in range(8):
-            counted.count(analyse(tune(seed), Setting(GAIN)), GAIN)
+            counted.count(analyse(tune(seed), QuantiserSetting(GAIN)), GAIN)
         best = cost(trained.tables, frames)
         assert best < 0.95 * cost(tables, frames)
         assert best < cost(unmixed(trained.tables), frames) < raw_bits(frames)
@@ -218,7 +218,7 @@ class TestTables:
         music = open_dataset("mini").part("validation")
         for clip in music.clips(start_s=8.0, duration_s=2.0, limit=2):
             for gain in (110, 190):
-                found = analyse(clip.audio, Setting(gain))
+                found = analyse(clip.audio, QuantiserSetting(gain))
                 assert cost(shipped, found, gain) < 0.98 * cost(tables, found, gain)
 
     def test_training_is_repeatable_and_has_a_record(self, trained):

@@ -80,7 +80,7 @@ class TestSignals:
         def error(codec, data, clip):
             """Error of what is sent, without the phases that are found later."""
             model = codec._mine.model
-            levelled, gain = model.levelled(torch.from_numpy(clip)[None])
+            levelled, gain = model.peak_normalize(torch.from_numpy(clip)[None])
             if model.domain == "waveform":
                 return float(np.sqrt(np.mean((codec.decode(data)[0] - clip) ** 2)) * gain)
             found = torch.from_numpy(codec.decode_magnitudes(data)) * float(gain)
@@ -407,7 +407,9 @@ class TestTrainedToCompress:
     def test_each_stage_is_a_rate(self, trained):
         audio = chords(2.0, RATE)
         model = trained["rvq"].build()
-        whole = model.encode(model.inputs(model.levelled(torch.from_numpy(audio)[None])[0]))[0]
+        whole = model.encode(model.inputs(model.peak_normalize(torch.from_numpy(audio)[None])[0]))[
+            0
+        ]
         sizes, errors = [], []
         for stages in (1, 2, 3, 4):
             codec = AutoencoderCodec(trained["rvq"], step=-stages)

@@ -188,7 +188,7 @@ def test_encoders_by_fold_have_not_heard_its_artists(name, fold):
 
 
 def test_music_of_ones_own_is_kept_apart_in_the_same_way(folder):
-    tracks = systems.dealt(folder)
+    tracks = systems.tracks_with_folds(folder)
     for fold in sorted(tracks["fold"].unique()):
         music = systems.without(folder, int(fold)).tracks
         parts = music.groupby("split")["artist_group"].agg(set)
@@ -276,7 +276,7 @@ def test_all_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "low" / "damaged.flac").write_bytes(
         (tmp_path / "low" / "0.flac").read_bytes()[:900] + bytes(500)
     )
-    found = systems.describe_all(open_dataset("folder", tmp_path))
+    found = systems.descriptor_table(open_dataset("folder", tmp_path))
     assert list(found.index) == ["high/3.flac", "low/0.flac", "low/short.wav"]
     assert list(found) == list(systems.DESCRIPTORS)
     assert found.loc["high/3.flac", "centroid_hz"] > 2000.0

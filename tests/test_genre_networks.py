@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from musiclib.genre import networks
-from musiclib.genre.networks import Learning
+from musiclib.genre.networks import FitConfig
 from musiclib.models import MODELS
 from musiclib.models.genre import (
     LatentClassifier,
@@ -17,7 +17,7 @@ from musiclib.models.genre import (
 from tests.genre_fixture import GENRES, Tracks
 from tests.training_fixture import TinyAutoencoder, tiny
 
-QUICK = Learning(steps=40, batch=8, seconds=2.0)
+QUICK = FitConfig(steps=40, batch=8, seconds=2.0)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def accuracy(network, source) -> float:
 
 @pytest.mark.parametrize("pooling", ["statistics", "attention"])
 def test_a_network_learns_from_sequences(source, pooling) -> None:
-    network = networks.on_latents(source, source.part(False), 0, pooling, QUICK)
+    network = networks.fit_latent_classifier(source, source.part(False), 0, pooling, QUICK)
     assert accuracy(network, source) >= 0.9
 
 
@@ -41,14 +41,14 @@ def test_shuffled_labels_teach_nothing(source) -> None:
     for seed in range(6):
         mixed = Tracks()
         mixed.tracks["genre"] = np.random.default_rng(seed).permutation(mixed.tracks["genre"])
-        network = networks.on_latents(mixed, mixed.part(False), 0, learning=QUICK)
+        network = networks.fit_latent_classifier(mixed, mixed.part(False), 0, learning=QUICK)
         found.append(accuracy(network, mixed))
     assert 0.2 < np.mean(found) < 0.8
 
 
 def test_the_same_seed_gives_the_same_predictions(source) -> None:
     def predicted(seed: int) -> pd.DataFrame:
-        network = networks.on_latents(source, source.part(False), seed, learning=QUICK)
+        network = networks.fit_latent_classifier(source, source.part(False), seed, learning=QUICK)
         return networks.predict(network, source, source.part(True), GENRES, 2.0)
 
     assert predicted(1).equals(predicted(1))
@@ -59,7 +59,7 @@ def test_predictions_are_the_same_whether_a_processor_has_bfloat16(source, monke
     found = []
     for native in (True, False):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda n=native: {"avx512_bf16": n})
-        network = networks.on_latents(source, source.part(False), 0, learning=QUICK)
+        network = networks.fit_latent_classifier(source, source.part(False), 0, learning=QUICK)
         found.append(networks.predict(network, source, source.part(True), GENRES, 2.0))
     assert found[0].equals(found[1])
 

@@ -195,7 +195,7 @@ class TestParts:
     def test_levelling_and_latent_noise(self) -> None:
         model = built(dataclasses.replace(SMALL["frames_pca"], latent_noise=0.5))
         audio = torch.stack([torch.zeros(50), torch.linspace(-0.5, 0.2, 50)])
-        levelled, gain = model.levelled(audio)
+        levelled, gain = model.peak_normalize(audio)
         assert torch.equal(levelled[0], audio[0])
         assert float(levelled[1].abs().max()) == pytest.approx(PEAK)
         torch.testing.assert_close(levelled / gain, audio)
@@ -206,7 +206,7 @@ class TestParts:
 
     def test_features_are_standard_and_invert(self) -> None:
         model = built("frames_deep")
-        levelled, _ = model.levelled(music())
+        levelled, _ = model.peak_normalize(music())
         inputs = model.inputs(levelled)
         assert inputs.mean(dim=(0, 2)).abs().max() < 1e-3
         assert float(inputs.square().mean()) == pytest.approx(1.0, rel=1e-3)
@@ -277,7 +277,7 @@ class TestStartAndLearning:
 
     def test_frequency_model_without_blocks_is_pca_of_frame_groups(self) -> None:
         model = built(dataclasses.replace(SMALL["frequency"], blocks=0))
-        logs = model.inputs(model.levelled(music())[0])[:, 0]
+        logs = model.inputs(model.peak_normalize(music())[0])[:, 0]
         whole = logs[..., : logs.shape[-1] // 3 * 3].reshape(3, 65, -1, 3)
         groups = whole.transpose(1, 2).reshape(-1, 65 * 3).double()
         # Normalised by bin, groups have no mean but a tiny one between a group's frames.
@@ -297,7 +297,7 @@ class TestStartAndLearning:
         clip = signals.music(16_384, 8_000)
         audio = torch.from_numpy(clip)[None]
         model.prepare([audio])
-        levelled, gain = model.levelled(audio)
+        levelled, gain = model.peak_normalize(audio)
         with torch.no_grad():
             inputs = model.inputs(levelled)
             term = float(model.evaluation_step(audio).terms["spectral_rmse"])
@@ -310,7 +310,7 @@ class TestStartAndLearning:
 
     def test_variational_model_pays_for_information(self) -> None:
         model = built("frames_vae")
-        inputs = model.inputs(model.levelled(music())[0])
+        inputs = model.inputs(model.peak_normalize(music())[0])
         with torch.no_grad():
             first, second = (model(inputs, generator(seed)) for seed in (0, 1))
             result = model(inputs)
@@ -396,7 +396,7 @@ class TestCorruption:
         with torch.no_grad():
             clean = [model.evaluation_step(music()).total for model in (plain, masked)]
             blind = masked.training_step(music(), generator())
-            target = masked.inputs(masked.levelled(music())[0])
+            target = masked.inputs(masked.peak_normalize(music())[0])
             expected = masked.loss(target, masked(torch.zeros_like(target)))
         assert torch.equal(*clean)
         torch.testing.assert_close(blind.total, expected.total)

@@ -149,7 +149,10 @@ class TestCodebooks:
         model.prepare(audio.split(2))
         for stage in model.quantiser.stages:  # what `prepare` found out is to be found again
             torch.nn.init.normal_(stage.codebook)
-        groups = [{"params": [p], "lr": 1e-2 * model.pace(n)} for n, p in model.named_parameters()]
+        groups = [
+            {"params": [p], "lr": 1e-2 * model.learning_rate_factor(n)}
+            for n, p in model.named_parameters()
+        ]
         optimizer = torch.optim.AdamW(groups)
         first = float(model.eval().evaluation_step(audio).total.detach())
         model.train()
@@ -194,7 +197,7 @@ class TestCalibration:
     def test_gains_are_what_finite_differences_say(self, config):
         model = prepared(config)
         with torch.no_grad():
-            inputs = model.inputs(model.levelled(noise())[0])
+            inputs = model.inputs(model.peak_normalize(noise())[0])
             latent = model.encode(inputs)
         length = inputs.shape[-1]
         generator = torch.Generator().manual_seed(2)

@@ -1,4 +1,4 @@
-"""Models over the MDCT: the coder without a network, the restorer, the learned transform."""
+"""Models over the MDCT: the coder without a network, the post-filter, the learned transform."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from musiclib.audio import resample
 from musiclib.errors import CodecError, ModelError
 from musiclib.mdct import imdct, mdct
 from musiclib.metrics import si_sdr
-from musiclib.models import Restorer, RestorerConfig, as_autoencoder, config_from_dict
+from musiclib.models import PostFilter, PostFilterConfig, as_autoencoder, config_from_dict
 from musiclib.models.learned_transform import (
     LARGEST_ANGLE,
     LearnedTransform,
@@ -24,7 +24,7 @@ from musiclib.models.learned_transform import (
     scaled,
 )
 from musiclib.models.losses import auditory_spectrogram, similarity_loss
-from musiclib.models.restorer import decoded
+from musiclib.models.post_filter import decoded
 from musiclib.models.transform import (
     CHANGE_BITS,
     EDGES,
@@ -36,7 +36,7 @@ from musiclib.models.transform import (
     UNCHANGED_BITS,
     WEIGHTS,
     Frames,
-    Setting,
+    QuantiserSetting,
     analyse,
     band_of_bin,
     choose_levels,
@@ -63,14 +63,14 @@ def music(batch: int = 2, n_samples: int = 9_600) -> torch.Tensor:
 class TestTransformCoder:
     @staticmethod
     def rebuilt(audio: np.ndarray, gain: int) -> np.ndarray:
-        return synthesise(analyse(audio, Setting(gain)), gain, len(audio))
+        return synthesise(analyse(audio, QuantiserSetting(gain)), gain, len(audio))
 
     def test_tones_and_clicks_survive_and_silence_is_sent_as_zeros(self) -> None:
         for frequency in (220.0, 1000.0, 7000.0):
             audio = tone(frequency, RATE, RATE)
             assert si_sdr(audio, self.rebuilt(audio, 80)) > 15.0
         assert int(np.argmax(np.abs(self.rebuilt(click(RATE, 12_345), 60)))) == 12_345
-        frames = analyse(silence(10_000), Setting(100))
+        frames = analyse(silence(10_000), QuantiserSetting(100))
         assert not frames.levels.any()
         assert not frames.values.any()
         assert np.abs(synthesise(frames, 100, 10_000)).max() < 1e-4
@@ -83,10 +83,10 @@ class TestTransformCoder:
 
     def test_noise_fills_what_was_not_sent_at_its_level(self) -> None:
         audio = noise(4 * RATE, rms=0.1)
-        assert not analyse(audio, Setting(LARGEST_GAIN)).values.any()
+        assert not analyse(audio, QuantiserSetting(LARGEST_GAIN)).values.any()
         level_db = 20.0 * np.log10(np.std(self.rebuilt(audio, LARGEST_GAIN)) / np.std(audio))
         assert -5.0 < level_db < 0.0
-        frames = analyse(audio, Setting(120))
+        frames = analyse(audio, QuantiserSetting(120))
         spectrum = dequantise(frames.values, frames.levels, 120)
         assert not spectrum.noise[frames.values != 0].any()
         assert not spectrum.coded[frames.values == 0].any()
@@ -154,16 +154,16 @@ class TestTransformCoder:
         assert ratio(np.full((1, N_BANDS), LARGEST_LEVEL), 0).max() <= 63
         for gain in (-1, LARGEST_GAIN + 1):
             with pytest.raises(CodecError, match="gain must lie between 0 and 255"):
-                Setting(gain)
+                QuantiserSetting(gain)
 
 
 class TestRestorer:
-    config = RestorerConfig(width=16, blocks=2, expansion=2, kernel=3)
+    config = PostFilterConfig(width=16, blocks=2, expansion=2, kernel=3)
 
-    def built(self, shaken: float = 0.0) -> Restorer:
+    def built(self, shaken: float = 0.0) -> PostFilter:
         """A network as it starts, or with a last layer that is not zero."""
         torch.manual_seed(0)
-        model = Restorer(self.config)
+        model = PostFilter(self.config)
         if shaken:
             torch.nn.init.normal_(model.leave.weight, std=shaken)
         return model.eval()
@@ -174,7 +174,7 @@ class TestRestorer:
         with torch.no_grad():
             output = model.audio(model(decoded(audio, gains))).numpy()
         for row, clip, gain in zip(output, audio.numpy(), gains, strict=True):
-            plain = synthesise(analyse(clip, Setting(gain)), gain, len(clip))
+            plain = synthesise(analyse(clip, QuantiserSetting(gain)), gain, len(clip))
             np.testing.assert_allclose(row[: len(clip)], plain, atol=2e-6)
         spectra = np.random.default_rng(0).standard_normal((1, 7, 256)).astype(np.float32)
         found = model.audio(torch.from_numpy(spectra)).numpy()
@@ -233,7 +233,7 @@ class TestRestorer:
         assert config_from_dict(self.config.to_dict()) == self.config
         for wrong in ({"kernel": 4}, {"lowest_gain": 200, "highest_gain": 100}):
             with pytest.raises(ModelError):
-                RestorerConfig(**wrong)
+                PostFilterConfig(**wrong)
         with pytest.raises(ModelError, match="no autoencoder"):
             as_autoencoder(self.built())
 
@@ -255,7 +255,7 @@ class TestLearnedTransform:
     def test_it_starts_as_the_mdct_coder(self, changes: dict[str, int], gain: int) -> None:
         audio = music(1)[0].numpy()
         model = self.built(**changes)
-        mine, plain = model.analyse(audio, gain), analyse(audio, Setting(gain))
+        mine, plain = model.analyse(audio, gain), analyse(audio, QuantiserSetting(gain))
         np.testing.assert_array_equal(mine.levels, plain.levels)
         np.testing.assert_array_equal(mine.values, plain.values)
         found = model.synthesise(mine, gain, len(audio))
@@ -267,7 +267,7 @@ class TestLearnedTransform:
         sent = model.analyse(audio, 0)
         error = model.synthesise(sent, 0, len(audio)) - audio
         assert np.sum(error**2) < 1e-3 * np.sum(audio**2)
-        assert np.mean(sent.values != analyse(audio, Setting(0)).values) > 0.1
+        assert np.mean(sent.values != analyse(audio, QuantiserSetting(0)).values) > 0.1
 
     @pytest.mark.parametrize("group", [2, 4, 8])
     @pytest.mark.parametrize("frames", [1, 7, 16, 21])

@@ -12,7 +12,7 @@ from IPython.core.formatters import DisplayFormatter
 from PIL import Image
 
 from musiclib import plot
-from musiclib.plot.dark import GROUND, INK, dark_colours, in_the_dark
+from musiclib.plot.dark import GROUND, INK, dark_colours, dark_theme
 from musiclib.plot.published import (
     MAX_SVG_BYTES,
     NARROW_INCHES,
@@ -38,7 +38,7 @@ def pixels(png):
 
 def dark_pixels(figure):
     figure.canvas.draw()
-    with in_the_dark(figure):
+    with dark_theme(figure):
         return pixels(figure_png(figure, GROUND))
 
 
@@ -100,7 +100,7 @@ def test_pictures_and_what_is_drawn_on_them_stay():
     inside = axes.text(0.5, 0.5, "inside", color="black")
     outside = axes.set_title("outside")
     figure.canvas.draw()
-    with in_the_dark(figure):
+    with dark_theme(figure):
         assert inside.get_color() == "black"
         assert outside.get_color() != "black"
         assert luminance(outside.get_color()) > 0.5
@@ -117,7 +117,7 @@ def test_text_on_a_coloured_box_stays_and_on_a_white_box_turns():
     coloured = axes.text(1, 0.5, "a", color="black", ha="center")
     white = axes.text(3, 0.5, "b", color="black", ha="center")
     figure.canvas.draw()
-    with in_the_dark(figure):
+    with dark_theme(figure):
         assert coloured.get_color() == "black"
         assert luminance(white.get_color()) > 0.5
 
@@ -127,7 +127,7 @@ def test_colours_that_stand_for_numbers_stay():
     marks = axes.scatter([0, 1], [0, 1], c=[0.0, 1.0], cmap="Greys")
     figure.canvas.draw()
     before = marks.get_facecolor().copy()
-    with in_the_dark(figure):
+    with dark_theme(figure):
         figure.canvas.draw()
         assert marks.get_facecolor() == pytest.approx(before)
 

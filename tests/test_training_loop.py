@@ -14,7 +14,7 @@ import torch
 
 from musiclib.errors import TrainingError
 from musiclib.training import TrainConfig, fit, load, load_model
-from musiclib.training.data import Music
+from musiclib.training.data import SegmentLoader
 from tests.training_fixture import RATE, TRAINING, files, music, tiny
 
 __all__ = ["music"]
@@ -24,7 +24,7 @@ def tone_error(model) -> float:
     """Error of a tone that is none of the music's, relative to its power."""
     tone = 0.3 * torch.sin(2 * math.pi * 345.0 / RATE * torch.arange(1024))[None]
     with torch.no_grad():
-        target = model.inputs(model.levelled(tone)[0])
+        target = model.inputs(model.peak_normalize(tone)[0])
         return float((model(target).output - target).square().mean() / target.square().mean())
 
 
@@ -52,7 +52,7 @@ def test_the_best_is_the_best(music, tmp_path):
     assert len(load(tmp_path / "model").history.validation) == len(losses)
 
     model = load_model(tmp_path / "model")
-    batches = list(Music.open(music, RATE).validation_batches(config))
+    batches = list(SegmentLoader.open(music, RATE).validation_batches(config))
     with torch.no_grad():
         values = [float(model.evaluation_step(audio).total) * len(audio) for audio in batches]
     # The best weights are kept as float16.
@@ -106,8 +106,8 @@ def test_what_needs_no_steps_is_prepared_and_kept(music, tmp_path):
     assert history.train == []
     assert [row["step"] for row in history.validation] == [0]
     loaded = load_model(tmp_path / "model")
-    segments = Music.open(music, RATE).batches(TRAINING)
-    heard = torch.cat([loaded.levelled(next(segments))[0] for _ in range(2)])
+    segments = SegmentLoader.open(music, RATE).batches(TRAINING)
+    heard = torch.cat([loaded.peak_normalize(next(segments))[0] for _ in range(2)])
     assert float(loaded.scale) == pytest.approx(float(heard.std()))
     assert fit(tiny(), music, replace(TRAINING, steps=0), tmp_path / "model") == history
     for parameter in model.parameters():
@@ -117,7 +117,7 @@ def test_what_needs_no_steps_is_prepared_and_kept(music, tmp_path):
 
 
 def test_validation_is_spread_over_all_tracks_and_always_the_same(music):
-    opened = Music.open(music, RATE)
+    opened = SegmentLoader.open(music, RATE)
     config = replace(TRAINING, validation_segments=5, batch_size=2)
     first, again = (list(opened.validation_batches(config)) for _ in range(2))
     assert [len(audio) for audio in first] == [2, 2, 1]

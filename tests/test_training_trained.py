@@ -19,8 +19,8 @@ from musiclib.training import (
     trained,
     weights_digest,
 )
-from musiclib.training.config import RESTORER
-from musiclib.training.data import Music
+from musiclib.training.config import POST_FILTER
+from musiclib.training.data import SegmentLoader
 from musiclib.training.trained import PACKAGED
 from tests.training_fixture import music  # noqa: F401
 
@@ -70,7 +70,7 @@ def _by_variable(dataset, folder: Path, monkeypatch):
 
 def test_a_model_of_ones_own_stands_in_for_a_shipped_one(dataset, tmp_path, monkeypatch):
     monkeypatch.delenv("MUSICLIB_CHECKPOINTS", raising=False)
-    weights, tables = f"{RESTORER}.safetensors", "codec-tables.npz"
+    weights, tables = f"{POST_FILTER}.safetensors", "codec-tables.npz"
     assert find_shipped(weights) == PACKAGED / weights
     assert {weights, tables, "codec-tables-static.npz", "pca-16.safetensors"} <= {
         path.name for path in shipped_files()
@@ -98,7 +98,7 @@ def test_no_seed_brings_training_tracks_into_the_validation_part(seed, monkeypat
         assert facts.samplerate == rate  # so that no decoding is needed to know the length
         lengths[track_id] = facts.frames
     audio = SimpleNamespace(sample_rate=rate, lengths=pd.Series(lengths))
-    print_ = Music(mini.part("train"), mini.part("validation"), audio).fingerprint()
+    print_ = SegmentLoader(mini.part("train"), mini.part("validation"), audio).fingerprint()
     assert print_["sha256"] == found.record["data"]["sha256"]
 
 

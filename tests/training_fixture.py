@@ -68,7 +68,7 @@ class TinyAutoencoder(Autoencoder):
         self.steps_seen = 0
 
     def prepare(self, batches) -> None:
-        self.scale.copy_(torch.cat([self.levelled(audio)[0] for audio in batches]).std())
+        self.scale.copy_(torch.cat([self.peak_normalize(audio)[0] for audio in batches]).std())
 
     def inputs(self, audio: Tensor) -> Tensor:
         return audio / self.scale

@@ -159,7 +159,7 @@ class FFmpegReader:
         """
         limit = self._edit_list_end()
         stop = limit if last is None else last if limit is None else min(last, limit)
-        unified = unify(self._blocks(), self.sample_rate, self.channels, self._name)
+        unified = to_common_format(self._blocks(), self.sample_rate, self.channels, self._name)
         return cut_frames(unified, first, stop)
 
     def _edit_list_end(self) -> int | None:
@@ -361,7 +361,7 @@ class SndfileReader:
             yield from _read(self._file, self._source.name, first, last)
             return
         blocks = self._linked_blocks(links)
-        unified = unify(blocks, self.sample_rate, self.channels, self._source.name)
+        unified = to_common_format(blocks, self.sample_rate, self.channels, self._source.name)
         yield from cut_frames(unified, first, last)
 
     def _linked_blocks(self, links: list[tuple[int, int]]) -> Iterator[tuple[FloatArray, int]]:
@@ -455,7 +455,7 @@ def open_sndfile(source: Source) -> Iterator[SndfileReader]:
         yield SndfileReader(file, source)
 
 
-def unify(
+def to_common_format(
     blocks: Iterator[tuple[FloatArray, int]], sample_rate: int, channels: int, name: str
 ) -> Iterator[FloatArray]:
     """Bring blocks of changing format to one rate and channel count.

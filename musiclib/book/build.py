@@ -20,7 +20,7 @@ from musiclib.book.layout import Book, Chapter, find_book
 from musiclib.book.pages import Site, finish, run_record
 from musiclib.book.pdf import NAME as PDF_NAME
 from musiclib.book.pdf import find_browser, write_pdf
-from musiclib.book.run import Workplace, execute, prepare
+from musiclib.book.run import Workspace, execute, prepare
 from musiclib.book.site import assemble, build_site, copy_sources
 from musiclib.book.store import Fingerprints, Store, Stored, chapter_key, data_fingerprint
 from musiclib.errors import BookError
@@ -194,7 +194,7 @@ def _run_chapters(book: Book, work: Path, options: Options, say: Say) -> Execute
     waiting.sort(key=_begun_first)
     jobs = max(1, min(options.jobs, len(waiting)))
     say(f"{len(waiting)} chapters to run, {jobs} at a time")
-    workplace = Workplace(work, max(1, (os.cpu_count() or 1) // jobs), private)
+    workplace = Workspace(work, max(1, (os.cpu_count() or 1) // jobs), private)
     prepare(work)
     # A reader's own files may be damaged or few. The bundled ones may not give a warning.
     notify = None if options.dataset == "mini" else lambda text: say(f"warning   {text}")

@@ -530,7 +530,7 @@ _LARGE_PNG = 40_000  # bytes
 _FIRST_VIEW = 900  # characters: a picture after fewer of them is seen at once
 
 
-def settle_images(page: Page, site: Site) -> None:
+def optimise_images(page: Page, site: Site) -> None:
     """Give every picture its size, few bytes, and let those load late that are not seen at once."""
     early: set[int] = set()
     before = 0
@@ -597,7 +597,7 @@ _NEEDED_FOR = {
 """Scripts and styles, by what a page has where it needs them."""
 
 
-def mend_theme(page: Page, site: Site) -> None:
+def adapt_theme(page: Page, site: Site) -> None:
     """Name landmarks, drop roles that say nothing, and leave out what only loads."""
     soup = page.soup
     if sidebar := soup.find(id="pst-primary-sidebar"):
@@ -637,7 +637,7 @@ STEPS: tuple[Step, ...] = (
     explain_terms,
     add_rerun_box,
     link_pdf,
-    settle_images,
-    mend_theme,
+    optimise_images,
+    adapt_theme,
 )
 """Done to every page, in this order."""

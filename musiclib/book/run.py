@@ -37,7 +37,7 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 @dataclass(frozen=True)
-class Workplace:
+class Workspace:
     """Where and how chapters run.
 
     Attributes:
@@ -80,7 +80,7 @@ def execute(
     source: Path,
     media: Path,
     parameters: Mapping[str, object],
-    workplace: Workplace,
+    workplace: Workspace,
     notify: Callable[[str], None] | None = None,
 ) -> Any:
     """Run a chapter and return its publishable copy.
@@ -137,7 +137,7 @@ def execute(
     return notebook
 
 
-def _environment(chapter: Chapter, media: Path, workplace: Workplace) -> dict[str, str]:
+def _environment(chapter: Chapter, media: Path, workplace: Workspace) -> dict[str, str]:
     """The current environment with the book's settings on top."""
     # Inherited settings of these would change the figures or the warnings of the published page.
     dropped = {"MPLBACKEND", "MATPLOTLIBRC", "PYTHONWARNINGS", "PYTHONSTARTUP"}

@@ -290,9 +290,9 @@ def _genre(args: argparse.Namespace) -> int:
     _ = parameters.music  # what is not there is refused before networks are loaded
 
     from musiclib.genre import hits, scores
-    from musiclib.genre.systems import dealt
+    from musiclib.genre.systems import tracks_with_folds
 
-    tracks = dealt(parameters)
+    tracks = tracks_with_folds(parameters)
     table = scores(hits(read("recognition", parameters, jobs=args.jobs), tracks), tracks)
     table = table.sort_values("mean", ascending=False, ignore_index=True)
     put_table(args, table, _scores_text(table, tracks), 4)

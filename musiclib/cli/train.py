@@ -182,10 +182,10 @@ def _train_tables(args: argparse.Namespace) -> int:
     from musiclib.audio import HOUSE_RATE
     from musiclib.codecs.melic.entropy import train_tables
     from musiclib.datasets import random_segments
-    from musiclib.training.data import Music
+    from musiclib.training.data import SegmentLoader
 
     started = time.perf_counter()
-    music = Music.open(dataset, HOUSE_RATE)
+    music = SegmentLoader.open(dataset, HOUSE_RATE)
     count, seconds = SEGMENTS[args.profile]
     count = count if args.steps is None else args.steps
     batches = random_segments(music.train, music.cache, seconds, 1, args.seed)

@@ -41,7 +41,7 @@ from musiclib.datasets.splits import (
 )
 from musiclib.datasets.tracks import Dataset, Split, skipped_table
 from musiclib.errors import ArchiveError, DatasetError, DownloadError
-from musiclib.files import replace_file, sha256_of, whole_file
+from musiclib.files import atomic_write, replace_file, sha256_of
 
 NAME = "debian"
 DESCRIPTION = "music from Debian's packages: 572 whole pieces, 31 hours, to train codecs on"
@@ -206,7 +206,7 @@ _CREDITS = [
 
 
 @dataclass(frozen=True)
-class Gathered:
+class DownloadReport:
     """What a download came to.
 
     Attributes:
@@ -240,7 +240,7 @@ class _Job:
 
 def download_debian(
     root: str | Path, packages: str | Path | None = None, base_url: str | None = None
-) -> Gathered:
+) -> DownloadReport:
     """Fetch the packages, take the pieces out and verify them; go on where a call was cut off.
 
     Every package and every piece is held against its SHA-256. A package that cannot be had does
@@ -292,7 +292,7 @@ def download_debian(
             _write_credits(folder, pieces, table)
         if packages is None and debs.is_dir() and not any(debs.iterdir()):
             debs.rmdir()
-    return Gathered(folder, len(pieces) - len(absent), len(pieces), failures)
+    return DownloadReport(folder, len(pieces) - len(absent), len(pieces), failures)
 
 
 def _absent(folder: Path, pieces: pd.DataFrame) -> pd.Index:
@@ -496,7 +496,7 @@ def extract(deb: Path, members: Iterable[str], folder: Path) -> dict[str, Path]:
                     continue
                 stream = archive.extractfile(entry)
                 if stream is not None:
-                    with whole_file(targets[member]) as out:
+                    with atomic_write(targets[member]) as out:
                         shutil.copyfileobj(stream, out)
                 missing.discard(member)
                 if not missing:
@@ -527,7 +527,7 @@ def extract_inner(archive: Path, member: str, folder: Path) -> Path:
         with (
             zipfile.ZipFile(archive) as opened,
             opened.open(member) as stream,
-            whole_file(target) as out,
+            atomic_write(target) as out,
         ):
             shutil.copyfileobj(stream, out)
     except KeyError as error:

@@ -21,7 +21,7 @@ from filelock import FileLock
 from tqdm import tqdm
 
 from musiclib.errors import ArchiveError, DownloadError
-from musiclib.files import whole_file
+from musiclib.files import atomic_write
 
 _NET_BYTES = 1 << 15  # what a broken connection loses at most
 _PROGRESS_BYTES = 1 << 20
@@ -29,7 +29,7 @@ _MARGIN = 64 << 20  # bytes to leave free on the disk
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
-class _TryAgainError(Exception):
+class _TransientError(Exception):
     """A failure that another try may mend."""
 
 
@@ -108,7 +108,7 @@ def _fetch(url: str, part: Path, retries: int, backoff_s: float, timeout_s: floa
         before = _size(part)
         try:
             return _fetch_once(url, part, timeout_s)
-        except (_TryAgainError, requests.RequestException) as error:
+        except (_TransientError, requests.RequestException) as error:
             # A long download may break many times; only tries without progress count.
             failures = 1 if _size(part) - before >= _PROGRESS_BYTES else failures + 1
             if failures >= retries:
@@ -130,7 +130,7 @@ def _fetch_once(url: str, part: Path, timeout_s: float) -> None:
         if start and reply.status_code == 416:
             return  # there is nothing after the part; its checksum tells whether it is whole
         if reply.status_code in _RETRIED:
-            raise _TryAgainError(f"the server answered {reply.status_code} {reply.reason}")
+            raise _TransientError(f"the server answered {reply.status_code} {reply.reason}")
         if reply.status_code not in (200, 206):
             raise DownloadError(
                 f"{url}: the server answered {reply.status_code} {reply.reason}; "
@@ -152,7 +152,7 @@ def _fetch_once(url: str, part: Path, timeout_s: float) -> None:
             file.flush()
             os.fsync(file.fileno())
     if total is not None and _size(part) != total:
-        raise _TryAgainError(f"the connection ended after {_size(part)} of {total} bytes")
+        raise _TransientError(f"the connection ended after {_size(part)} of {total} bytes")
 
 
 def unpack(archive: Path, folder: Path, wanted: Callable[[str], bool]) -> None:
@@ -184,7 +184,7 @@ def unpack(archive: Path, folder: Path, wanted: Callable[[str], bool]) -> None:
                 for member in missing:
                     place = folder / member.filename
                     place.parent.mkdir(parents=True, exist_ok=True)
-                    with opened.open(member) as source, whole_file(place) as file:
+                    with opened.open(member) as source, atomic_write(place) as file:
                         shutil.copyfileobj(source, file)
                     bar.update(member.file_size)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:

@@ -19,7 +19,7 @@ from musiclib.features.representations import (
 )
 from musiclib.features.sequences import (
     Bands,
-    Held,
+    InMemory,
     Sequences,
     Source,
     fit_filterbank,
@@ -34,7 +34,7 @@ __all__ = [
     "AutoencoderLatents",
     "Bands",
     "CodedFrames",
-    "Held",
+    "InMemory",
     "LogMel",
     "Mfcc",
     "Pooled",

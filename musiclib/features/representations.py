@@ -26,7 +26,7 @@ from musiclib.dependencies import code_digest
 from musiclib.errors import ModelError
 from musiclib.mdct import SIZE
 from musiclib.models import PEAK, Autoencoder, as_autoencoder
-from musiclib.models.transform import EDGES, N_BANDS, Frames, Setting, smoothing_of_gain
+from musiclib.models.transform import EDGES, N_BANDS, Frames, QuantiserSetting, smoothing_of_gain
 from musiclib.training import Checkpoint
 
 
@@ -152,7 +152,7 @@ class AutoencoderLatents(Representation):
     def __call__(self, audio: FloatArray) -> FloatArray:
         """Encode a clip as a whole, `(N,)` to `(C, L)`."""
         with torch.inference_mode():
-            levelled, _ = self.model.levelled(torch.tensor(audio, dtype=torch.float32)[None])
+            levelled, _ = self.model.peak_normalize(torch.tensor(audio, dtype=torch.float32)[None])
             latent: FloatArray = self.model.encode(self.model.inputs(levelled))[0].numpy()
         return latent
 
@@ -287,7 +287,7 @@ class LogMel(Framed):
         import librosa
 
         power = librosa.feature.melspectrogram(
-            y=levelled(audio),
+            y=peak_normalize(audio),
             sr=self.rate,
             n_fft=self.n_fft,
             hop_length=self.hop_length,
@@ -333,7 +333,7 @@ class Mfcc(Framed):
         import librosa
 
         found: FloatArray = librosa.feature.mfcc(
-            y=levelled(audio),
+            y=peak_normalize(audio),
             sr=self.rate,
             n_mfcc=self.coefficients,
             n_fft=self.n_fft,
@@ -342,7 +342,7 @@ class Mfcc(Framed):
         return found
 
 
-def levelled(audio: FloatArray) -> FloatArray:
+def peak_normalize(audio: FloatArray) -> FloatArray:
     """Bring the peak of a clip `(N,)` to 0.3, as the autoencoders do; silence stays silent."""
     return audio * np.float32(peak_gain(audio))
 
@@ -389,7 +389,7 @@ class CodedFrames(Representation):
 
     def settings(self) -> dict[str, Any]:
         """All that the codec is told."""
-        return dataclasses.asdict(Setting(self.gain))
+        return dataclasses.asdict(QuantiserSetting(self.gain))
 
     def file(self, audio: FloatArray, model: Model | None = None) -> bytes:
         """Return the `.mlc` file of a clip `(N,)`, which holds what `frames` returns.
@@ -399,7 +399,7 @@ class CodedFrames(Representation):
             model: Tables of the entropy coder; by default the shipped ones.
         """
         codec = MelicCodec(gain=self.gain, restore=False, model=model)
-        return codec.encode(levelled(audio), HOUSE_RATE)
+        return codec.encode(peak_normalize(audio), HOUSE_RATE)
 
     def frames(self, audio: FloatArray) -> Frames:
         """Return the whole numbers that the file of a clip `(N,)` holds.
@@ -407,8 +407,8 @@ class CodedFrames(Representation):
         They are chosen in blocks, as the codec does it. The entropy coder loses nothing, so there
         is no need to write the file and read it.
         """
-        setting, levels, values = Setting(self.gain), [], []
-        for block in blocks([levelled(audio)[None]]):
+        setting, levels, values = QuantiserSetting(self.gain), [], []
+        for block in blocks([peak_normalize(audio)[None]]):
             levels.append(block.levels(smoothing_of_gain(setting.gain))[0])
             values.append(block.values(levels[-1][None], setting.gain, setting.dead_zone)[0])
         return Frames(np.concatenate(levels), np.concatenate(values))

@@ -61,7 +61,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Held:
+class InMemory:
     """Sequences in memory.
 
     Attributes:

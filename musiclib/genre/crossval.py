@@ -34,7 +34,7 @@ Features = Callable[[int], Pooled]
 each fold, on music without its artists."""
 
 
-def deal(tracks: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+def make_folds(tracks: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Deal the tracks of the scored genres into folds in which each genre can be learned.
 
     Args:

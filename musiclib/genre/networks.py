@@ -18,13 +18,13 @@ from musiclib.features import AutoencoderLatents, Sequences, Source, track_piece
 from musiclib.features.sequences import channel_statistics, frames_in
 from musiclib.models.genre import LatentClassifier, Pooling, SequenceClassifier, SpectrogramCnn
 from musiclib.training import TrainConfig
-from musiclib.training.loop import make_fabric, repeatable
+from musiclib.training.loop import deterministic, make_fabric
 
 _PREDICTED_TOGETHER: Final = 32
 
 
 @dataclass(frozen=True)
-class Learning:
+class FitConfig:
     """How a network learns.
 
     Attributes:
@@ -50,8 +50,8 @@ class Learning:
             raise TrainingError("steps, batch and learning_rate must be positive")
 
 
-CNN: Final = Learning(learning_rate=3e-3)
-TUNING: Final = Learning(steps=60, batch=8, learning_rate=5e-4, encoder_rate=0.2)
+CNN: Final = FitConfig(learning_rate=3e-3)
+TUNING: Final = FitConfig(steps=60, batch=8, learning_rate=5e-4, encoder_rate=0.2)
 
 
 class Normalised(nn.Module):
@@ -72,20 +72,20 @@ class Normalised(nn.Module):
         return scores
 
 
-def on_spectra(
-    found: Sequences, train: Sequence[str], seed: int, learning: Learning = CNN
+def fit_spectrogram_cnn(
+    found: Sequences, train: Sequence[str], seed: int, learning: FitConfig = CNN
 ) -> Normalised:
     """Return a convolutional network that has learned genre from log-mel spectra of tracks."""
     make = lambda genres: SpectrogramCnn(found.channels, genres, "statistics")  # noqa: E731
     return _learned(make, found, train, seed, learning)
 
 
-def on_latents(
+def fit_latent_classifier(
     found: Sequences,
     train: Sequence[str],
     seed: int,
     pooling: Pooling = "statistics",
-    learning: Learning | None = None,
+    learning: FitConfig | None = None,
 ) -> Normalised:
     """Return a classifier that has learned genre from the sequences of tracks.
 
@@ -93,17 +93,17 @@ def on_latents(
     weighs the frames of a piece as it finds best.
     """
     make = lambda genres: SequenceClassifier(found.channels, genres, found.frame_rate, pooling)  # noqa: E731
-    return _learned(make, found, train, seed, learning or Learning())
+    return _learned(make, found, train, seed, learning or FitConfig())
 
 
-def fine_tuned(
+def fine_tune(
     of: AutoencoderLatents,
     found: Sequences,
     sound: Source,
     train: Sequence[str],
     seed: int,
-    learning: Learning = TUNING,
-    first: Learning | None = None,
+    learning: FitConfig = TUNING,
+    first: FitConfig | None = None,
 ) -> nn.Module:
     """Train a classifier of latents, and then the encoder with it.
 
@@ -116,7 +116,7 @@ def fine_tuned(
         learning: How both learn together.
         first: How the classifier learns before.
     """
-    head = on_latents(found, train, seed, learning=first)
+    head = fit_latent_classifier(found, train, seed, learning=first)
     assert isinstance(head.network, SequenceClassifier)
     encoder = of.checkpoint.build()
     encoder.requires_grad_(True)
@@ -125,7 +125,7 @@ def fine_tuned(
 
 
 def _learned(
-    make: Any, found: Sequences, train: Sequence[str], seed: int, learning: Learning
+    make: Any, found: Sequences, train: Sequence[str], seed: int, learning: FitConfig
 ) -> Normalised:
     mean, spread = (torch.from_numpy(v).float() for v in channel_statistics(found, train))
     genres = found.tracks.loc[list(train), "genre"].nunique()
@@ -137,7 +137,7 @@ def _learned(
 
 
 def learn(
-    network: nn.Module, source: Source, train: Sequence[str], seed: int, learning: Learning
+    network: nn.Module, source: Source, train: Sequence[str], seed: int, learning: FitConfig
 ) -> nn.Module:
     """Train a network in place to tell the genres of tracks apart, in alphabetical order.
 
@@ -166,7 +166,7 @@ def learn(
     weights = torch.tensor(len(names) / (len(counts) * counts), dtype=torch.float32)
     fabric = _fabric(learning)
     generator = np.random.default_rng(seed)
-    with repeatable(fabric):
+    with deterministic(fabric):
         torch.manual_seed(seed)
         optimizer = torch.optim.AdamW(_groups(network, learning))
         rates = [group["lr"] for group in optimizer.param_groups]
@@ -227,7 +227,7 @@ def _log_shares(network: nn.Module, source: Source, name: str, seconds: float) -
 
 
 def _random_piece(
-    source: Source, name: str, learning: Learning, generator: np.random.Generator
+    source: Source, name: str, learning: FitConfig, generator: np.random.Generator
 ) -> Any:
     length, available = frames_in(source, learning.seconds), source.length(name)
     if available >= length:
@@ -238,7 +238,7 @@ def _random_piece(
     return np.take(whole, np.arange(length), axis=1, mode="wrap")
 
 
-def _groups(network: nn.Module, learning: Learning) -> list[dict[str, Any]]:
+def _groups(network: nn.Module, learning: FitConfig) -> list[dict[str, Any]]:
     """Parameters with their learning rates: an encoder that was trained before goes slower."""
     named = [(n, p) for n, p in network.named_parameters() if p.requires_grad]
     fast = [parameter for name, parameter in named if not name.startswith("model.")]
@@ -250,7 +250,7 @@ def _groups(network: nn.Module, learning: Learning) -> list[dict[str, Any]]:
     return groups
 
 
-def _fabric(learning: Learning) -> Fabric:
+def _fabric(learning: FitConfig) -> Fabric:
     # In float32 on every machine: with bfloat16 where a processor has it, the same experiment would
     # have other results there.
     return make_fabric(TrainConfig(steps=learning.steps, batch_size=learning.batch))

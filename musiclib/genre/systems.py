@@ -47,7 +47,7 @@ from musiclib.features import (
     pooled,
     sequences,
 )
-from musiclib.genre.crossval import deal
+from musiclib.genre.crossval import make_folds
 from musiclib.training import Checkpoint, trained
 
 PIECE_S: Final = 3.0
@@ -77,7 +77,7 @@ class System:
 
 
 @lru_cache(maxsize=8)
-def dealt(parameters: Parameters, dealing: int = 0) -> pd.DataFrame:
+def tracks_with_folds(parameters: Parameters, dealing: int = 0) -> pd.DataFrame:
     """Return the tracks of the genres that are scored, with their `fold`.
 
     Args:
@@ -89,18 +89,18 @@ def dealt(parameters: Parameters, dealing: int = 0) -> pd.DataFrame:
     """
     if dealing == 0 and replace(parameters, profile="mini", seed=0) == BUNDLED:
         return bundled_folds()
-    return deal(parameters.music.tracks, parameters.seed + dealing)
+    return make_folds(parameters.music.tracks, parameters.seed + dealing)
 
 
 @lru_cache(maxsize=4)
 def scored(parameters: Parameters) -> Dataset:
     """Return these tracks as a data set."""
-    return parameters.music.select(track_ids=list(dealt(parameters).index))
+    return parameters.music.select(track_ids=list(tracks_with_folds(parameters).index))
 
 
 def without(parameters: Parameters, fold: int) -> Dataset:
     """Return the music of some parameters, with a fold for its test part and one for validation."""
-    number = dealt(parameters)["fold"].reindex(parameters.music.tracks.index)
+    number = tracks_with_folds(parameters)["fold"].reindex(parameters.music.tracks.index)
     following = fold % int(number.max()) + 1
     part = number.map({fold: "test", following: "validation"}).fillna("train")
     held_out = parameters.music.tracks["artist_group"].isin(
@@ -179,7 +179,7 @@ def of_tracks(make: Callable[[Dataset], pd.DataFrame], name: str) -> System:
 
     @lru_cache(maxsize=1)
     def statistics(parameters: Parameters) -> Pooled:
-        tracks = dealt(parameters)
+        tracks = tracks_with_folds(parameters)
         table = make(scored(parameters)).reindex(tracks.index).astype(float)
         table = table.replace([np.inf, -np.inf], np.nan)
         table = table.fillna(table.median()).dropna(axis=1)
@@ -383,7 +383,7 @@ def _mel_filters(sample_rate: int) -> Array:
     return filters
 
 
-def describe_all(
+def descriptor_table(
     dataset: Dataset,
     seconds: float = 30.0,
     sample_rate: int = HOUSE_RATE,

@@ -36,7 +36,7 @@ from musiclib.models.frames import (
 )
 from musiclib.models.frequency import FrequencyAutoencoder, FrequencyConfig
 from musiclib.models.learned_transform import LearnedTransform, LearnedTransformConfig
-from musiclib.models.restorer import Restorer, RestorerConfig
+from musiclib.models.post_filter import PostFilter, PostFilterConfig
 from musiclib.models.waveform import (
     FilterbankAutoencoder,
     FilterbankConfig,
@@ -55,7 +55,7 @@ MODELS: dict[str, type[Model]] = {
         DeepAutoencoder,
         LstmAutoencoder,
         VariationalAutoencoder,
-        Restorer,
+        PostFilter,
         LearnedTransform,
     )
 }
@@ -82,9 +82,9 @@ __all__ = [
     "ModelConfig",
     "PcaAutoencoder",
     "PcaConfig",
+    "PostFilter",
+    "PostFilterConfig",
     "Reconstruction",
-    "Restorer",
-    "RestorerConfig",
     "ShallowAutoencoder",
     "ShallowConfig",
     "VaeConfig",

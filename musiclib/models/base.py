@@ -195,7 +195,7 @@ class Model(nn.Module, ABC):
     def evaluation_step(self, audio: Tensor) -> Losses:
         """Return the loss of a batch `(B, N)` at its full level, clean, without randomness."""
 
-    def pace(self, name: str) -> float:
+    def learning_rate_factor(self, name: str) -> float:
         """Return the factor of the learning rate for a parameter.
 
         AdamW moves each weight by about the learning rate, whatever its size. A large matrix that
@@ -265,7 +265,7 @@ class Autoencoder(Model):
     def latent_frames(self, n_samples: int) -> int:
         """Return the number of latent frames L for a clip of `n_samples` samples."""
 
-    def levelled(self, audio: Tensor) -> tuple[Tensor, Tensor]:
+    def peak_normalize(self, audio: Tensor) -> tuple[Tensor, Tensor]:
         """Bring the peak of each clip to `PEAK`.
 
         Args:
@@ -320,7 +320,7 @@ class Autoencoder(Model):
 
     def training_step(self, audio: Tensor, generator: torch.Generator) -> Losses:
         """Return the loss of a batch with all randomness of training."""
-        levelled, _ = self.levelled(audio)
+        levelled, _ = self.peak_normalize(audio)
         fall = torch.rand(audio.shape[0], 1, generator=generator) * self.config.level_range_db
         target = self.inputs(levelled * (10.0 ** (-fall / 20.0)).to(audio))
         corrupted = self.config.corruption.apply(target, generator)
@@ -335,7 +335,7 @@ class Autoencoder(Model):
 
         How far codes are from what they stand for is a means of training, and not part of it.
         """
-        target = self.inputs(self.levelled(audio)[0])
+        target = self.inputs(self.peak_normalize(audio)[0])
         found = self(target)
         return self._priced(self.loss(target, found), found, audio.shape[-1])
 
@@ -354,7 +354,7 @@ class Autoencoder(Model):
         """Start the bottleneck from the latents of batches of audio `(B, N)`."""
         if self.prior is None and self.quantiser is None:
             return
-        latent = torch.cat([self.encode(self.inputs(self.levelled(a)[0])) for a in batches])
+        latent = torch.cat([self.encode(self.inputs(self.peak_normalize(a)[0])) for a in batches])
         if self.prior is not None:
             self.prior.fit(latent)
         if self.quantiser is not None:

@@ -164,7 +164,7 @@ def _encoded(
     model.eval()
     for audio in batches:
         fall = torch.rand(audio.shape[0], 1, generator=generator) * model.config.level_range_db
-        inputs = model.inputs(model.levelled(audio)[0] * (10.0 ** (-fall / 20.0)).to(audio))
+        inputs = model.inputs(model.peak_normalize(audio)[0] * (10.0 ** (-fall / 20.0)).to(audio))
         yield model.encode(inputs), inputs.shape[-1], audio.shape[1]
 
 

@@ -118,7 +118,7 @@ class FrameAutoencoder(Autoencoder):
         """Map latents `(B, T, latent)` to frames `(B, T, F)`."""
         raise NotImplementedError
 
-    def start_from(self, components: Components) -> None:
+    def init_from_pca(self, components: Components) -> None:
         """Set first weights from the principal components of normalised frames."""
 
     @property
@@ -135,7 +135,7 @@ class FrameAutoencoder(Autoencoder):
         """Return the number of frames for a clip of `n_samples` samples."""
         return self.config.stft.frames(n_samples)
 
-    def pace(self, name: str) -> float:
+    def learning_rate_factor(self, name: str) -> float:
         """Principal components move in proportion to the size of their weights."""
         return float(self.config.stft.n_bins) ** -0.5 if name.startswith("spine.") else 1.0
 
@@ -144,12 +144,12 @@ class FrameAutoencoder(Autoencoder):
         bins = self.config.stft.n_bins
         moments = Moments(bins)
         for audio in batches:
-            logs = self.spectrogram.logs(self.levelled(audio)[0])
+            logs = self.spectrogram.logs(self.peak_normalize(audio)[0])
             moments.update(logs.transpose(1, 2).reshape(-1, bins))
         found = moments.components()
         self.spectrogram.set_statistics(found.mean, float(found.variances.mean()))
         variances = found.variances / float(self.spectrogram.scale) ** 2
-        self.start_from(Components(torch.zeros_like(found.mean), found.vectors, variances))
+        self.init_from_pca(Components(torch.zeros_like(found.mean), found.vectors, variances))
 
     def inputs(self, audio: Tensor) -> Tensor:
         """Return normalised log magnitudes `(B, F, T)` of levelled audio `(B, N)`."""
@@ -188,7 +188,7 @@ class PcaAutoencoder(FrameAutoencoder):
         self.register_buffer("vectors", torch.eye(config.latent, config.stft.n_bins))
         self.register_buffer("variances", torch.ones(config.stft.n_bins))
 
-    def start_from(self, components: Components) -> None:
+    def init_from_pca(self, components: Components) -> None:
         """Keep the first components."""
         self.vectors.copy_(components.vectors[: self.config.latent])
         self.variances.copy_(components.variances)
@@ -232,15 +232,15 @@ class DeepAutoencoder(FrameAutoencoder):
         bins, latent = config.stft.n_bins, config.latent
         self.encoder = dense((bins, *config.hidden, latent), config.activation)
         self.decoder = dense((latent, *config.hidden[::-1], bins), config.activation)
-        self.spine = Spine(bins, latent) if config.spine else None
+        self.spine = PcaSkip(bins, latent) if config.spine else None
         if config.spine:
             shrink(self.encoder)
             shrink(self.decoder)
 
-    def start_from(self, components: Components) -> None:
+    def init_from_pca(self, components: Components) -> None:
         """Set the spine, where there is one."""
         if self.spine is not None:
-            self.spine.start_from(components)
+            self.spine.init_from_pca(components)
 
     def encode_rows(self, rows: Tensor) -> Tensor:
         """Hidden layers plus the spine."""
@@ -253,7 +253,7 @@ class DeepAutoencoder(FrameAutoencoder):
         return rows if self.spine is None else rows + self.spine.expand(latent)
 
 
-class Spine(nn.Module):
+class PcaSkip(nn.Module):
     """Linear maps to latents and back that start as principal components."""
 
     def __init__(self, bins: int, latent: int) -> None:
@@ -261,7 +261,7 @@ class Spine(nn.Module):
         self.reduce = nn.Linear(bins, latent, bias=False)
         self.expand = nn.Linear(latent, bins, bias=False)
 
-    def start_from(self, components: Components, whiten: bool = False) -> None:
+    def init_from_pca(self, components: Components, whiten: bool = False) -> None:
         """Set both maps; with `whiten` each latent value has a variance of 1."""
         latent = self.reduce.out_features
         vectors = components.vectors[:latent]
@@ -326,15 +326,15 @@ class LstmAutoencoder(FrameAutoencoder):
         self.encoder_out = dense((hidden, latent), "tanh")
         self.decoder_lstm = nn.LSTM(latent, hidden, batch_first=True)
         self.decoder_out = dense((hidden, bins), "tanh")
-        self.spine = Spine(bins, latent) if config.spine else None
+        self.spine = PcaSkip(bins, latent) if config.spine else None
         if config.spine:
             shrink(self.encoder_out)
             shrink(self.decoder_out)
 
-    def start_from(self, components: Components) -> None:
+    def init_from_pca(self, components: Components) -> None:
         """Set the spine, where there is one."""
         if self.spine is not None:
-            self.spine.start_from(components)
+            self.spine.init_from_pca(components)
 
     def encode_rows(self, rows: Tensor) -> Tensor:
         """Run the first LSTM over the frames."""
@@ -396,10 +396,10 @@ class VariationalAutoencoder(DeepAutoencoder):
         nn.init.normal_(self.log_variance.weight, std=1e-3)
         nn.init.constant_(self.log_variance.bias, -3.0)
 
-    def start_from(self, components: Components) -> None:
+    def init_from_pca(self, components: Components) -> None:
         """Set the spine with latent values of variance 1, which is what the prior expects."""
         if self.spine is not None:
-            self.spine.start_from(components, whiten=True)
+            self.spine.init_from_pca(components, whiten=True)
 
     def log_variances(self, inputs: Tensor) -> Tensor:
         """Turn `(B, F, T)` into the logarithms of the values' variances, `(B, latent, T)`."""

@@ -197,7 +197,7 @@ class FrequencyAutoencoder(Autoencoder):
         batches = list(batches)
         weight = self.spectrogram.weight
         for audio in batches:
-            logs = self.spectrogram.logs(self.levelled(audio)[0]) * weight[:, None]
+            logs = self.spectrogram.logs(self.peak_normalize(audio)[0]) * weight[:, None]
             groups = self._grouped(logs.unsqueeze(1))[:, 0]
             split = groups.reshape(len(groups), bins, -1, group).transpose(1, 2)
             moments.update(split.reshape(-1, bins * group))
@@ -230,7 +230,7 @@ class FrequencyAutoencoder(Autoencoder):
         wiener = (variances / (variances + error)).float()
         return torch.full_like(wiener, 1.0 / step), step * wiener
 
-    def pace(self, name: str) -> float:
+    def learning_rate_factor(self, name: str) -> float:
         """Principal components and the codebooks' projections move in proportion to their size."""
         if self.config.bottleneck.kind == "plain":
             return 1.0

@@ -81,7 +81,7 @@ def _log(power: Tensor) -> Tensor:
     return 0.5 * torch.log(power + _SMALLEST)
 
 
-class Ending(nn.Module):
+class ClassifierHead(nn.Module):
     """Statistics over time, normalised, dropout, a linear layer: `(B, C, L)` to `(B, classes)`."""
 
     def __init__(
@@ -125,7 +125,7 @@ class SequenceClassifier(nn.Module):
         super().__init__()
         if min(channels, classes) < 1 or not frame_rate > 0.0:
             raise ModelError("sizes and rates of a classifier must be positive")
-        self.ending = Ending(channels, classes, pooling, lags_at(frame_rate), dropout)
+        self.ending = ClassifierHead(channels, classes, pooling, lags_at(frame_rate), dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return scores `(B, classes)` before the softmax."""
@@ -150,7 +150,7 @@ class SpectrogramCnn(nn.Module):
             ]
         self.convolutions = nn.Sequential(*layers)
         self.convolutions.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.ending = Ending(4 * width, classes, pooling, (), dropout=0.3)
+        self.ending = ClassifierHead(4 * width, classes, pooling, (), dropout=0.3)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return scores `(B, classes)` before the softmax."""

@@ -150,7 +150,7 @@ class LearnedTransform(Model):
         chance = torch.rand(audio.shape[0], generator=generator)
         reach = config.highest_gain - config.lowest_gain + 1
         gains = (config.lowest_gain + (chance * reach).floor()).to(torch.int64)
-        clips = scaled(levelled(audio) * (10.0 ** (-fall / 20.0)).to(audio), gains)
+        clips = scaled(peak_normalize(audio) * (10.0 ** (-fall / 20.0)).to(audio), gains)
         return self._loss(clips, learning=True)
 
     def evaluation_step(self, audio: Tensor) -> Losses:
@@ -158,7 +158,7 @@ class LearnedTransform(Model):
         config = self.config
         place = torch.arange(len(audio)) % 4 + 0.5
         gains = config.lowest_gain + place / 4.0 * (config.highest_gain - config.lowest_gain)
-        return self._loss(scaled(levelled(audio), gains.to(torch.int64)), learning=False)
+        return self._loss(scaled(peak_normalize(audio), gains.to(torch.int64)), learning=False)
 
     def _loss(self, clips: Scaled, learning: bool) -> Losses:
         """The loss, exactly; with regard to latents its gradient is that of rounding by chance."""
@@ -209,7 +209,7 @@ class LearnedTransform(Model):
         return imdct(coded + np.where(small, noise, 0.0), n_samples)
 
 
-def levelled(audio: Tensor) -> Tensor:
+def peak_normalize(audio: Tensor) -> Tensor:
     """Audio `(B, N)` with the peak of each clip at `PEAK`; silence stays."""
     peak = audio.abs().amax(dim=-1, keepdim=True)
     return audio * torch.where(peak > 0.0, PEAK / peak.clamp(min=1e-12), torch.ones_like(peak))

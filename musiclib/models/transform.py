@@ -326,7 +326,7 @@ def uniform_noise(n_frames: int, first_frame: int, channel: int):  # type: ignor
 
 
 @dataclass(frozen=True)
-class Setting:
+class QuantiserSetting:
     """How finely to send.
 
     Attributes:
@@ -368,13 +368,13 @@ class Frames:
     values: IntArray
 
 
-def quantised(coefficients: FloatArray, setting: Setting) -> Frames:
+def quantised(coefficients: FloatArray, setting: QuantiserSetting) -> Frames:
     """Choose what to send of MDCT coefficients `(T, 256)`."""
     levels = choose_levels(coefficients, setting.level_smoothing)
     return Frames(levels, quantise(coefficients, levels, setting.gain, setting.dead_zone))
 
 
-def analyse(audio: npt.ArrayLike, setting: Setting) -> Frames:
+def analyse(audio: npt.ArrayLike, setting: QuantiserSetting) -> Frames:
     """Choose what to send of samples `(N,)` at 24 kHz."""
     return quantised(mdct(np.asarray(audio, np.float32)), setting)
 

@@ -86,7 +86,7 @@ def dark_colours(colours: npt.ArrayLike, least: float = _LEAST_LIGHTNESS) -> Col
 
 
 @contextmanager
-def in_the_dark(figure: Figure) -> Iterator[None]:
+def dark_theme(figure: Figure) -> Iterator[None]:
     """Give a figure the colours of the dark theme for as long as the block lasts.
 
     Args:

@@ -34,7 +34,7 @@ from matplotlib.text import Annotation, Text
 from PIL import Image
 
 from musiclib.files import replace_file
-from musiclib.plot.dark import GROUND, Colour, in_the_dark
+from musiclib.plot.dark import GROUND, Colour, dark_theme
 
 MEDIA_DIR: Final = "MUSICLIB_MEDIA_DIR"
 """Name of the environment's variable that holds the folder of a chapter's media."""
@@ -106,13 +106,13 @@ def write_twins(figure: Figure, light: bytes, folder: Path) -> None:
     name = hashlib.sha256(light).hexdigest()
     folder.mkdir(parents=True, exist_ok=True)
     with _layout_as_it_is(figure):
-        with in_the_dark(figure):
+        with dark_theme(figure):
             replace_file(folder / f"{name}{DARK}{PNG}", figure_png(figure, GROUND))
         replace_file(folder / f"{name}{SVG}", figure_svg(figure))
     with _narrow(figure), _layout_as_it_is(figure):
         suffix, data = _small_picture(figure)
         replace_file(folder / f"{name}{NARROW}{suffix}", data)
-        with in_the_dark(figure):
+        with dark_theme(figure):
             suffix, data = _small_picture(figure, GROUND)
             replace_file(folder / f"{name}{NARROW}{DARK}{suffix}", data)
 

@@ -23,7 +23,7 @@ from musiclib.models import (
     LstmConfig,
     ModelConfig,
     PcaConfig,
-    RestorerConfig,
+    PostFilterConfig,
     ShallowConfig,
     VaeConfig,
     WaveformConfig,
@@ -170,7 +170,7 @@ WIDEBAND_LATENTS = (64,)
 # What a training pays for one kbps, in thousandths of the variance of log magnitudes: models for
 # about 5, 2.4, 0.8 and 0.3 kbps.
 RATE_WEIGHTS = (6, 18, 50, 150)
-RESTORER = "codec-restorer"
+POST_FILTER = "codec-restorer"
 CORPUS = "debian"
 MASKING, GAUSSIAN = Corruption("masking", 0.3), Corruption("gaussian", 0.3)
 
@@ -258,7 +258,7 @@ _RESTORER = TrainConfig(
     prepare_batches=1,
 )
 _RESTORER_BRIEF = replace(_RESTORER, steps=1000, batch_size=8)
-_RESTORER_SMALL = RestorerConfig(width=128, blocks=4)
+_RESTORER_SMALL = PostFilterConfig(width=128, blocks=4)
 # Equal training, one thing changed: what size and loss are worth.
 RESTORER_VARIANTS = {
     "128": ("128 channels, 4 blocks", _RESTORER_SMALL),
@@ -270,7 +270,7 @@ RESTORER_VARIANTS = {
         "128 channels, loss of samples alone",
         replace(_RESTORER_SMALL, similarity_weight=0.0, log_weight=0.0),
     ),
-    "32": ("32 channels, 2 blocks", RestorerConfig(width=32, blocks=2)),
+    "32": ("32 channels, 2 blocks", PostFilterConfig(width=32, blocks=2)),
 }
 _TRANSFORM = TrainConfig(
     steps=800,
@@ -467,20 +467,20 @@ def _all() -> Iterator[Recipe]:
         _FILTERBANK,
         CORPUS,
     )
-    restorer = Recipe(
-        RESTORER,
+    post_filter = Recipe(
+        POST_FILTER,
         "the codec's network: repairs decoded spectra",
-        RestorerConfig(),
+        PostFilterConfig(),
         _RESTORER,
         CORPUS,
     )
-    yield restorer
-    words = f"{RESTORER}, trained on the bundled hour"
-    yield replace(restorer, name=f"{RESTORER}-hour", description=words, dataset="mini")
+    yield post_filter
+    words = f"{POST_FILTER}, trained on the bundled hour"
+    yield replace(post_filter, name=f"{POST_FILTER}-hour", description=words, dataset="mini")
     for name, (words, config) in RESTORER_VARIANTS.items():
         yield Recipe(
-            f"{RESTORER}-{name}",
-            f"{RESTORER}, less trained: {words}",
+            f"{POST_FILTER}-{name}",
+            f"{POST_FILTER}, less trained: {words}",
             config,
             _RESTORER_BRIEF,
             CORPUS,

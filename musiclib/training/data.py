@@ -18,11 +18,11 @@ from torch import Tensor
 from musiclib.datasets import AudioCache, Dataset, random_segments, read_segment, segments
 from musiclib.training.config import TrainConfig
 
-_AHEAD = 2  # batches that wait while the model computes
+_PREFETCHED = 2  # batches that wait while the model computes
 
 
 @dataclass(frozen=True, eq=False)
-class Music:
+class SegmentLoader:
     """The parts of a data set that a training reads, decoded at the model's rate.
 
     Attributes:
@@ -36,7 +36,7 @@ class Music:
     cache: AudioCache
 
     @classmethod
-    def open(cls, dataset: Dataset, sample_rate: int) -> Music:
+    def open(cls, dataset: Dataset, sample_rate: int) -> SegmentLoader:
         """Decode what is not decoded yet; the test part is left alone.
 
         Raises:
@@ -107,13 +107,15 @@ class Music:
 
 
 @contextmanager
-def ahead(batches: Iterator[Tensor]) -> Iterator[Iterator[Tensor]]:
+def prefetch(batches: Iterator[Tensor]) -> Iterator[Iterator[Tensor]]:
     """Draw batches of an endless iterator in a thread, while the caller computes.
 
     Order and content stay the same. The thread ends with the context.
     """
     with ThreadPoolExecutor(1, "segments") as pool:
-        waiting: deque[Future[Tensor]] = deque(pool.submit(next, batches) for _ in range(_AHEAD))
+        waiting: deque[Future[Tensor]] = deque(
+            pool.submit(next, batches) for _ in range(_PREFETCHED)
+        )
 
         def drawn() -> Iterator[Tensor]:
             while True:

@@ -38,7 +38,7 @@ from musiclib.models.calibration import calibrate, count_codes
 from musiclib.training import checkpoint as checkpoints
 from musiclib.training.checkpoint import CODEC, MODEL, Checkpoint, History, load, save
 from musiclib.training.config import TrainConfig
-from musiclib.training.data import Music, ahead
+from musiclib.training.data import SegmentLoader, prefetch
 
 
 def new_model(config: ModelConfig, seed: int = 0) -> Model:
@@ -97,8 +97,8 @@ def fit(
             stack.enter_context(checkpoints.sole_writer(best))
             checkpoints.remove_leftovers(best)
         # Loading and training draw from PyTorch's generator; the caller's stays as it was.
-        stack.enter_context(repeatable(fabric))
-        music = Music.open(dataset, model.config.sample_rate)
+        stack.enter_context(deterministic(fabric))
+        music = SegmentLoader.open(dataset, model.config.sample_rate)
         run = _Run(model, music, train_config, best, fabric)
         run.begin(resume)
         run.train(progress)
@@ -109,7 +109,7 @@ class _Run:
     """A training on its way."""
 
     def __init__(
-        self, model: Model, music: Music, config: TrainConfig, best: Path, fabric: Fabric
+        self, model: Model, music: SegmentLoader, config: TrainConfig, best: Path, fabric: Fabric
     ) -> None:
         self.music, self.config, self.fabric = music, config, fabric
         self.best, self.last = best, checkpoints.last_path(best)
@@ -121,7 +121,7 @@ class _Run:
             paces: dict[float, list[Tensor]] = {}
             for name, value in model.named_parameters():
                 if value.requires_grad:
-                    paces.setdefault(model.pace(name), []).append(value)
+                    paces.setdefault(model.learning_rate_factor(name), []).append(value)
             self.optimizer = AdamW(
                 [{"params": values, "pace": pace} for pace, values in paces.items()],
                 lr=config.learning_rate,
@@ -181,7 +181,7 @@ class _Run:
             return
         hidden = not self.fabric.is_global_zero or (None if progress is None else not progress)
         with (
-            ahead(self.music.batches(config, state.step)) as batches,
+            prefetch(self.music.batches(config, state.step)) as batches,
             tqdm(
                 total=config.steps,
                 initial=state.step,
@@ -402,7 +402,7 @@ def environment(fabric: Fabric) -> dict[str, Any]:
 
 
 @contextmanager
-def repeatable(fabric: Fabric) -> Iterator[None]:
+def deterministic(fabric: Fabric) -> Iterator[None]:
     """Make computations repeatable, and leave PyTorch's generators and flags as they were.
 
     cuDNN would choose algorithms by their speed, which differs from run to run.
@@ -577,7 +577,7 @@ CODES_SECONDS = 3600.0
 LARGEST_ERROR = 1e-3
 
 
-def finish_best(best: Path, state: State, music: Music, config: TrainConfig) -> None:
+def finish_best(best: Path, state: State, music: SegmentLoader, config: TrainConfig) -> None:
     """Give the best checkpoint the history and time of the whole training, and the last touch.
 
     Nothing is written where nothing changes.
@@ -595,7 +595,9 @@ def finish_best(best: Path, state: State, music: Music, config: TrainConfig) -> 
         save(best, tensors, record)
 
 
-def finished_tensors(kept: Checkpoint, music: Music, config: TrainConfig) -> dict[str, Tensor]:
+def finished_tensors(
+    kept: Checkpoint, music: SegmentLoader, config: TrainConfig
+) -> dict[str, Tensor]:
     """Return the tensors to keep of a model whose training is complete.
 
     Its weights are rounded to float16, and for an autoencoder a calibration of the rounded model
@@ -609,7 +611,7 @@ def finished_tensors(kept: Checkpoint, music: Music, config: TrainConfig) -> dic
     """
     if any(name.startswith(CODEC) for name in kept.tensors):
         return kept.tensors
-    tensors = {name: halved(value) for name, value in kept.tensors.items()}
+    tensors = {name: to_float16(value) for name, value in kept.tensors.items()}
     model = Checkpoint(kept.path, tensors, kept.record).build_any()
     if not isinstance(model, Autoencoder):  # it has no latents to calibrate
         changed = any(tensors[name] is not value for name, value in kept.tensors.items())
@@ -626,7 +628,7 @@ def finished_tensors(kept: Checkpoint, music: Music, config: TrainConfig) -> dic
     return {**tensors, **found.to_tensors(CODEC)}
 
 
-def halved(value: Tensor) -> Tensor:
+def to_float16(value: Tensor) -> Tensor:
     """Return a matrix or larger as float16, where that keeps it within a thousandth.
 
     Biases and statistics are small, and stay.

@@ -101,11 +101,11 @@ def trained(
         _refuse_known(found, dataset)
         return found
     from musiclib.datasets import cache_root
-    from musiclib.training.data import Music
+    from musiclib.training.data import SegmentLoader
     from musiclib.training.loop import fit, new_model, with_precision
 
     train_config = with_precision(train_config)
-    fingerprint = Music.open(dataset, model_config.sample_rate).fingerprint()
+    fingerprint = SegmentLoader.open(dataset, model_config.sample_rate).fingerprint()
     settings = [model_config.to_dict(), train_config.to_dict(), fingerprint]
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
     out = cache_root() / "trained" / profile / key / name

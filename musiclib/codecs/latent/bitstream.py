@@ -35,7 +35,7 @@ _LOWEST_DB, _PER_DB = -100, 100
 
 
 @dataclass(frozen=True)
-class Stream:
+class Contents:
     """What a file holds.
 
     Attributes:
@@ -71,7 +71,7 @@ def from_level(code: int) -> float:
     return float(10.0 ** (decibels / 20.0))
 
 
-def pack(stream: Stream) -> bytes:
+def pack(stream: Contents) -> bytes:
     """Return the bytes of a file."""
     parts = [
         _FIXED.pack(LATENT_MAGIC, VERSION, stream.model_id, len(stream.levels), stream.step),
@@ -83,7 +83,7 @@ def pack(stream: Stream) -> bytes:
     return body + _CHECKSUM.pack(zlib.crc32(body))
 
 
-def unpack(data: bytes) -> Stream:
+def unpack(data: bytes) -> Contents:
     """Read a file, and check all that can be checked without the model.
 
     Raises:
@@ -122,7 +122,7 @@ def unpack(data: bytes) -> Stream:
             raise _senseless("silence with a payload, or sound without")
         payloads.append(body[at : at + length])
         at += length
-    return Stream(model_id, n_samples, step, tuple(levels), tuple(payloads))
+    return Contents(model_id, n_samples, step, tuple(levels), tuple(payloads))
 
 
 def _senseless(what: str) -> BitstreamError:

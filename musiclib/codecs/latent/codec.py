@@ -28,7 +28,7 @@ from musiclib.codecs.base import read_varint, to_varint
 from musiclib.codecs.container import MAX_DECODED_SECONDS
 from musiclib.codecs.latent import bitstream, codes, coding
 from musiclib.codecs.latent.codes import CodeTable, code_tables
-from musiclib.codecs.latent.coding import ENTROPIES, MIXING, Statistics
+from musiclib.codecs.latent.coding import ENTROPIES, MIXING, IntegerCalibration
 from musiclib.codecs.latent.mixing import HIGHEST, IntArray
 from musiclib.errors import AudioError, BitstreamError, CheckpointError, CodecError, ModelError
 from musiclib.metrics import bitrate_kbps
@@ -187,7 +187,7 @@ class AutoencoderCodec:
         coded = self._mine
         payloads = tuple(coded.payload(channel, step, self.entropy) for channel in channels)
         levels = tuple(channel.level for channel in channels)
-        return bitstream.pack(bitstream.Stream(coded.model_id, n_samples, step, levels, payloads))
+        return bitstream.pack(bitstream.Contents(coded.model_id, n_samples, step, levels, payloads))
 
     def decode(self, data: bytes) -> tuple[FloatArray, int]:
         """Turn a file's bytes into audio, from these bytes and the model alone.
@@ -246,7 +246,7 @@ class AutoencoderCodec:
         )
         return found[0] if len(found) == 1 else found
 
-    def _opened(self, data: bytes) -> tuple[CodedModel, bitstream.Stream]:
+    def _opened(self, data: bytes) -> tuple[CodedModel, bitstream.Contents]:
         stream = bitstream.unpack(bytes(data))
         if self.checkpoint is None:
             coded = CodedModel.of(find_checkpoint(stream.model_id, self.folder))
@@ -580,7 +580,7 @@ class CodedModel(ABC):
     def latents(self, payload: bytes, n_samples: int, step: int, level: int) -> FloatArray:
         """Return the latents `(C, L)` that a channel's payload holds; of silence, their means."""
         frames, hop = self.model.latent_frames(n_samples), self.model.latent_hop
-        found = np.repeat(self.resting_latent().numpy()[:, None], frames, axis=1)
+        found = np.repeat(self.silence_latent().numpy()[:, None], frames, axis=1)
         if level == bitstream.SILENT:
             return found
         coded = self.read(payload, n_samples, step)
@@ -589,7 +589,7 @@ class CodedModel(ABC):
             found[:, start // hop : start // hop + block.shape[1]] = block
         return found
 
-    def resting_latent(self) -> Tensor:
+    def silence_latent(self) -> Tensor:
         """Return the latent of silence, `(C,)`."""
         return torch.zeros(self.model.latent_channels)
 
@@ -616,7 +616,7 @@ class RoundedLatents(CodedModel):
     """
 
     calibration: Calibration
-    statistics: Statistics
+    statistics: IntegerCalibration
 
     @property
     def steps(self) -> tuple[int, int]:
@@ -652,7 +652,7 @@ class RoundedLatents(CodedModel):
         gain = torch.where(self.calibration.gain > 0.0, self.calibration.gain, 1.0)
         return scaled / gain[:, None] + self.calibration.mean[:, None]
 
-    def resting_latent(self) -> Tensor:
+    def silence_latent(self) -> Tensor:
         """Return the mean latent, `(C,)`."""
         return self.calibration.mean
 
@@ -726,7 +726,7 @@ def _coded(checkpoint: Checkpoint) -> CodedModel:
         raise ModelError(
             f"it is calibrated for {len(calibration.mean)} channels and has {model.latent_channels}"
         )
-    statistics = Statistics(
+    statistics = IntegerCalibration(
         calibration.scale.numpy().astype(np.int64),
         calibration.shape.numpy().astype(np.int64),
         sequence=model.domain == "waveform",

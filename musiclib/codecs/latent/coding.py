@@ -33,7 +33,9 @@ NO_CHANNELS = b"\0"
 TABLES, MIXING = ENTROPIES = ("tables", "mixing")
 
 
-def encode(values: IntArray, statistics: Statistics, step: int, entropy: str = TABLES) -> bytes:
+def encode(
+    values: IntArray, statistics: IntegerCalibration, step: int, entropy: str = TABLES
+) -> bytes:
     """Code values.
 
     Args:
@@ -60,7 +62,7 @@ def encode(values: IntArray, statistics: Statistics, step: int, entropy: str = T
     return min(in_tables, mixed, key=len)
 
 
-def _in_tables(values: IntArray, statistics: Statistics, step: int) -> bytes:
+def _in_tables(values: IntArray, statistics: IntegerCalibration, step: int) -> bytes:
     import constriction
 
     plan = make_plan(values, statistics, step)
@@ -86,7 +88,7 @@ def _in_tables(values: IntArray, statistics: Statistics, step: int) -> bytes:
     return head + to_varint(len(beyond)) + beyond + words
 
 
-def decode(data: bytes, statistics: Statistics, step: int, frames: int) -> IntArray:
+def decode(data: bytes, statistics: IntegerCalibration, step: int, frames: int) -> IntArray:
     """Return the values `(C, L)` that `encode` coded; those of unused channels are zero.
 
     Raises:
@@ -184,7 +186,7 @@ EXPECTED, ADAPTED, SEQUENCE, MIXED = range(4)
 
 
 @dataclass(frozen=True, eq=False)
-class Statistics:
+class IntegerCalibration:
     """The whole-number part of a calibration.
 
     Attributes:
@@ -240,7 +242,7 @@ class Plan:
     coefficients: IntArray
 
 
-def make_plan(values: IntArray, statistics: Statistics, step: int) -> Plan:
+def make_plan(values: IntArray, statistics: IntegerCalibration, step: int) -> Plan:
     """Return the cheapest plan for quantised latents of used channels, `(U, L)`."""
     levels, usual = statistics.expected(step)
     shape = statistics.shape[statistics.used]

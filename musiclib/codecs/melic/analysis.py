@@ -30,7 +30,7 @@ from musiclib.models.transform import (
     DEAD_ZONE,
     LARGEST_GAIN,
     LARGEST_LEVEL,
-    Setting,
+    QuantiserSetting,
     choose_levels,
     decibels,
     exact_levels,
@@ -238,7 +238,7 @@ Chunks = Callable[[], Iterable[FloatArray]]
 
 
 @dataclass
-class Survey:
+class FirstPass:
     """What a first look at the audio tells.
 
     Attributes:
@@ -254,7 +254,7 @@ class Survey:
     channels: int = 1
     n_samples: int = 0
     angles: list[int] = field(default_factory=list)
-    statistics: list[list[Statistics]] = field(default_factory=list)
+    statistics: list[list[SizeHistogram]] = field(default_factory=list)
     masked: bool = True
     held: dict[int, Block] = field(default_factory=dict)
     stride: int = 1
@@ -264,13 +264,13 @@ class Survey:
         """Channels that are coded."""
         return 1 if self.masked else self.channels
 
-    def of(self, block: int) -> Statistics:
+    def of(self, block: int) -> SizeHistogram:
         """Statistics of a block's coded channels."""
         first, *others = self.statistics[block][: self.coded]
         return first + others[0] if others else first
 
 
-def survey(chunks: Chunks, sample_rate: int, look: Progress) -> Survey:
+def first_pass(chunks: Chunks, sample_rate: int, look: Progress) -> FirstPass:
     """Look through all of the audio.
 
     Args:
@@ -278,7 +278,7 @@ def survey(chunks: Chunks, sample_rate: int, look: Progress) -> Survey:
         sample_rate: The source's rate in Hz.
         look: Told the seconds seen so far.
     """
-    found = Survey()
+    found = FirstPass()
     angle = MIDDLE
 
     def counted() -> Iterator[FloatArray]:
@@ -305,7 +305,7 @@ def survey(chunks: Chunks, sample_rate: int, look: Progress) -> Survey:
             for c in range(found.channels)
         ]
         found.angles.append(angle if found.channels == 2 else 0)
-        found.statistics.append([Statistics.of(channel) for channel in each])
+        found.statistics.append([SizeHistogram.of(channel) for channel in each])
         if number % found.stride == 0:
             found.held[number] = block
         if len(found.held) > TAIL:
@@ -335,17 +335,17 @@ Counts = npt.NDArray[np.float64]
 Result = TypeVar("Result")
 
 
-def setting_of(coarseness: float) -> Setting:
+def setting_of(coarseness: float) -> QuantiserSetting:
     """Return the setting of a coarseness from 0 (finest) to `COARSEST`."""
     gain = min(math.ceil(coarseness), LARGEST_GAIN)
     dead_zone = DEAD_ZONE - DEAD_ZONE_PER_STEP * max(0.0, gain - coarseness)
     beyond = max(0.0, coarseness - LARGEST_GAIN)
     smoothing = smoothing_of_gain(gain) * 2.0 ** (beyond / DOUBLING)
-    return Setting(gain, smoothing, dead_zone)
+    return QuantiserSetting(gain, smoothing, dead_zone)
 
 
 @dataclass(frozen=True)
-class Statistics:
+class SizeHistogram:
     """Sizes of coefficients over the finest quantiser step.
 
     Attributes:
@@ -357,7 +357,7 @@ class Statistics:
     frames: float
 
     @classmethod
-    def of(cls, block: Block) -> Statistics:
+    def of(cls, block: Block) -> SizeHistogram:
         """Measure a block's frames."""
         own = block.own[:, ::SAMPLED]
         levels = np.clip(np.rint(exact_levels(own)), 0, LARGEST_LEVEL).astype(np.int32)
@@ -370,11 +370,11 @@ class Statistics:
         share = block.n_frames / own.shape[1]
         return cls(counts * share, float(len(own) * block.n_frames))
 
-    def __add__(self, other: Statistics) -> Statistics:
-        return Statistics(self.counts + other.counts, self.frames + other.frames)
+    def __add__(self, other: SizeHistogram) -> SizeHistogram:
+        return SizeHistogram(self.counts + other.counts, self.frames + other.frames)
 
-    def __sub__(self, other: Statistics) -> Statistics:
-        return Statistics(self.counts - other.counts, self.frames - other.frames)
+    def __sub__(self, other: SizeHistogram) -> SizeHistogram:
+        return SizeHistogram(self.counts - other.counts, self.frames - other.frames)
 
     def bits(self, coarseness: float) -> float:
         """Predict the bits at a coarseness."""
@@ -397,7 +397,7 @@ def solve(predicted: Callable[[float], float], bits: float, low: float, high: fl
 
 
 @dataclass(frozen=True)
-class Trial(Generic[Result]):
+class SearchResult(Generic[Result]):
     """What came of a coarseness.
 
     Attributes:
@@ -417,7 +417,7 @@ def search(
     budget: float,
     correction: float = 1.0,
     start: float | None = None,
-) -> Trial[Result]:
+) -> SearchResult[Result]:
     """Find the finest coarseness whose bytes stay within a budget.
 
     Args:
@@ -430,14 +430,14 @@ def search(
     Returns:
         The best trial. Where nothing is small enough it is the smallest, and exceeds the budget.
     """
-    best: Trial[Result] | None = None  # small enough, the coarse end of where to look
-    over: Trial[Result] | None = None  # too large, the fine end
-    least: Trial[Result] | None = None
+    best: SearchResult[Result] | None = None  # small enough, the coarse end of where to look
+    over: SearchResult[Result] | None = None  # too large, the fine end
+    least: SearchResult[Result] | None = None
     place = start
     if place is None:
         place = solve(predicted, 8.0 * AIM * budget / correction, 0.0, COARSEST)
     for _ in range(MAX_TRIALS):
-        trial = Trial(place, *attempt(place))
+        trial = SearchResult(place, *attempt(place))
         if least is None or trial.n_bytes < least.n_bytes:
             least = trial
         if trial.n_bytes > budget:

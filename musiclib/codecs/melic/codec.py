@@ -16,12 +16,12 @@ from musiclib.codecs.base import MAX_CHANNELS, FileCodec, Progress
 from musiclib.codecs.container import MAX_DECODED_SECONDS
 from musiclib.codecs.melic.bitstream import LARGEST_GAIN, Header, Reader, kept_tags
 from musiclib.errors import AudioFileError, BitstreamError, CodecError
-from musiclib.files import whole_file
+from musiclib.files import atomic_write
 
 # What codes and decodes brings PyTorch and Numba. It is imported when there is something to do, so
 # that a file is described and a request refused at once.
 if TYPE_CHECKING:
-    from musiclib.codecs.melic.coding import Model, Order
+    from musiclib.codecs.melic.coding import EncodeConfig, Model
 
 KBPS = (0.75, 1, 1.5, 2, 3, 4, 6, 8, 9, 12, 16, 20, 24, 32, 48, 64, 96, 128)
 LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000
@@ -84,18 +84,18 @@ class MelicCodec(FileCodec):
 
         return self.model or open_model(self.folder)
 
-    def order(self, tags: Mapping[str, str] | None = None) -> Order:
+    def config(self, tags: Mapping[str, str] | None = None) -> EncodeConfig:
         """Return what this codec asks of the encoder.
 
         Raises:
             CodecError: If there is neither a bitrate nor a gain.
         """
-        from musiclib.codecs.melic.coding import Order
-        from musiclib.models.transform import Setting
+        from musiclib.codecs.melic.coding import EncodeConfig
+        from musiclib.models.transform import QuantiserSetting
 
-        setting = None if self.gain is None else Setting(self.gain)
+        setting = None if self.gain is None else QuantiserSetting(self.gain)
         kbps = self.required_kbps() if setting is None else None
-        return Order(kbps, setting, self.restore, kept_tags(tags or {}))
+        return EncodeConfig(kbps, setting, self.restore, kept_tags(tags or {}))
 
     @classmethod
     def supported_kbps(cls, sample_rate: int, channels: int) -> list[float]:  # noqa: ARG003
@@ -112,7 +112,7 @@ class MelicCodec(FileCodec):
         encode(
             lambda: (audio[:, start : start + size] for start in starts),
             sample_rate,
-            self.order(tags),
+            self.config(tags),
             self.opened(),
             file,
         )
@@ -212,10 +212,10 @@ def encode_file(
         for chunk in blocks(source, rate, CHUNK_S, mono):
             yield chunk[None] if chunk.ndim == 1 else chunk
 
-    order = codec.order(found.tags if tags is None else tags)
+    config = codec.config(found.tags if tags is None else tags)
     model = codec.opened()
-    with whole_file(Path(target)) as file:
-        header = encode(chunks, rate, order, model, file, found.duration_s, progress)
+    with atomic_write(Path(target)) as file:
+        header = encode(chunks, rate, config, model, file, found.duration_s, progress)
         n_bytes = file.tell()
     return Written(header, n_bytes, rate, header.n_samples)
 

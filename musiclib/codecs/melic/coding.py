@@ -27,24 +27,24 @@ from musiclib.codecs.melic.analysis import (
     COARSEST,
     TAIL,
     Chunks,
+    FirstPass,
     Overlap,
-    Statistics,
-    Survey,
-    Trial,
+    SearchResult,
+    SizeHistogram,
+    first_pass,
     rotate,
     search,
     setting_of,
     solve,
-    survey,
 )
 from musiclib.codecs.melic.bitstream import MODEL_BYTES, Header, Reader
 from musiclib.codecs.melic.entropy import ContextTables, FrameDecoder, FrameEncoder
 from musiclib.errors import AudioError, BitstreamError, CheckpointError, CodecError
-from musiclib.models import Restorer
-from musiclib.models.restorer import SpectrumBatch, spectrum_batch
-from musiclib.models.transform import Setting, Spectrum, dequantise
+from musiclib.models import PostFilter
+from musiclib.models.post_filter import SpectrumBatch, spectrum_batch
+from musiclib.models.transform import QuantiserSetting, Spectrum, dequantise
 from musiclib.training.checkpoint import Checkpoint, load, weights_path
-from musiclib.training.config import RESTORER
+from musiclib.training.config import POST_FILTER
 from musiclib.training.trained import FOLDER_VARIABLE, find_shipped
 
 TABLES = "codec-tables.npz"
@@ -104,22 +104,22 @@ class Model:
         if self.checkpoint is None:
             raise CheckpointError(
                 "There is no network here to restore with. Train it (musiclib train "
-                f"{RESTORER}), or leave it out (restore=False, or --no-restore)."
+                f"{POST_FILTER}), or leave it out (restore=False, or --no-restore)."
             )
         return self.checkpoint
 
     @cached_property
-    def restorer(self) -> Restorer:
+    def post_filter(self) -> PostFilter:
         """The network, in evaluation mode."""
         built = self._network.build_any()
-        if not isinstance(built, Restorer):
+        if not isinstance(built, PostFilter):
             raise CheckpointError(f"{self._network.path} holds no restoring network.")
         return built.float()
 
     @property
     def context(self) -> int:
         """Frames on both sides of a window that the network looks at."""
-        return self.restorer.config.reach
+        return self.post_filter.config.reach
 
     def restore(self, spectrum: Spectrum, levels: Any) -> FloatArray:
         """Repair a window: its coefficients, `(T, 256)`.
@@ -131,7 +131,7 @@ class Model:
         # Memory of PyTorch's own is aligned; sums of unaligned memory may end in other bits.
         parts = (batch.features, batch.coded, batch.noise, batch.scale)
         with torch.inference_mode():
-            repaired = self.restorer(SpectrumBatch(*(part.clone() for part in parts)))
+            repaired = self.post_filter(SpectrumBatch(*(part.clone() for part in parts)))
         found: FloatArray = repaired[0].numpy()
         return found
 
@@ -162,7 +162,7 @@ def open_model(folder: str | Path | None = None) -> Model:
     Raises:
         CheckpointError: The tables are missing, or a part is damaged.
     """
-    names = (TABLES, weights_path(RESTORER).name)
+    names = (TABLES, weights_path(POST_FILTER).name)
     if folder is None:
         tables, network = map(find_shipped, names)
     else:
@@ -191,7 +191,7 @@ MEMORY = 8.0
 
 
 @dataclass(frozen=True)
-class Order:
+class EncodeConfig:
     """What is asked of an encoder: a bitrate or a setting.
 
     Attributes:
@@ -202,7 +202,7 @@ class Order:
     """
 
     kbps: float | None = None
-    setting: Setting | None = None
+    setting: QuantiserSetting | None = None
     restored: bool = True
     tags: Mapping[str, str] = field(default_factory=dict)
 
@@ -210,7 +210,7 @@ class Order:
 def encode(
     chunks: Chunks,
     sample_rate: int,
-    order: Order,
+    config: EncodeConfig,
     model: Model,
     file: BinaryIO,
     seconds: float | None = None,
@@ -222,7 +222,7 @@ def encode(
         chunks: Yields the audio `(C, n)`, from the start at each call: it is gone through twice
             where it is long.
         sample_rate: Its sampling rate in Hz.
-        order: What is asked.
+        config: What is asked.
         model: Model to code with.
         file: Where to write.
         seconds: Duration of the audio, if known, for the progress.
@@ -232,24 +232,24 @@ def encode(
         AudioError: The audio is not usable.
         CodecError: The bitrate is too low for this audio.
     """
-    tell = progress or _nobody
+    tell = progress or _no_progress
     total = seconds or math.inf
-    found = survey(chunks, sample_rate, lambda seen: tell(0.3 * min(1.0, seen / total)))
+    found = first_pass(chunks, sample_rate, lambda seen: tell(0.3 * min(1.0, seen / total)))
     if not found.angles:
         raise AudioError("There is no audio to code: it holds no samples.")
     header = bitstream.Header(
-        model.identity(order.restored),
+        model.identity(config.restored),
         sample_rate,
         found.n_samples,
         found.channels,
         found.coded,
-        order.restored,
-        order.tags,
+        config.restored,
+        config.tags,
     )
     budget = math.inf
-    if order.kbps is not None:
-        budget = math.floor(order.kbps * 1000.0 * header.seconds / 8.0)
-    coder = _Coder(found, order, header, budget, model, file)
+    if config.kbps is not None:
+        budget = math.floor(config.kbps * 1000.0 * header.seconds / 8.0)
+    coder = _Coder(found, config, header, budget, model, file)
     if len(found.angles) <= TAIL:
         blocks: Iterator[analysis.Block] = iter(found.held.values())
     else:
@@ -260,7 +260,7 @@ def encode(
     return header
 
 
-def _nobody(_share: float) -> None:
+def _no_progress(_share: float) -> None:
     """Be told how far the work is, and do nothing."""
 
 
@@ -275,14 +275,14 @@ class _Coder:
 
     def __init__(
         self,
-        found: Survey,
-        order: Order,
+        found: FirstPass,
+        config: EncodeConfig,
         header: bitstream.Header,
         budget: float,
         model: Model,
         file: BinaryIO,
     ) -> None:
-        self._found, self._order, self._header, self._budget = found, order, header, budget
+        self._found, self._config, self._header, self._budget = found, config, header, budget
         self._encoder = FrameEncoder(model.tables, header.coded_channels)
         self._writer = bitstream.Writer(file, header)
         self._last: tuple[int, int] | None = None
@@ -290,10 +290,10 @@ class _Coder:
     def run(self, blocks: Iterator[analysis.Block], tell: Progress) -> None:
         """Code all blocks and write them."""
         count = len(self._found.angles)
-        if self._order.kbps is None:
+        if self._config.kbps is None:
             for number, block in enumerate(blocks):
                 turned = self._turned(number, block)
-                self._write(self._code(self._encoder, number, turned, self._order.setting))
+                self._write(self._code(self._encoder, number, turned, self._config.setting))
                 tell(0.3 + 0.7 * (number + 1) / count)
             return
         correction, place = 1.0, None
@@ -329,7 +329,7 @@ class _Coder:
         assert place is not None
         return correction, place
 
-    def _calibrate(self, everything: Statistics) -> float:
+    def _calibrate(self, everything: SizeHistogram) -> float:
         """Return the bits that are written for each that is predicted, from the blocks held."""
         correction = 1.0
         held = {number: self._turned(number, block) for number, block in self._found.held.items()}
@@ -362,7 +362,7 @@ class _Coder:
             return self._size(coded), _Coded(coded, encoder)
 
         budget = self._budget - self._writer.n_bytes
-        best: Trial[_Coded] = search(attempt, left.bits, max(budget, 1.0), correction, place)
+        best: SearchResult[_Coded] = search(attempt, left.bits, max(budget, 1.0), correction, place)
         if best.n_bytes > budget:
             raise self._too_low(best.n_bytes)
         for block in best.result.blocks:
@@ -376,7 +376,7 @@ class _Coder:
         encoder: FrameEncoder,
         number: int,
         turned: analysis.Block,
-        setting: Setting | None,
+        setting: QuantiserSetting | None,
     ) -> bitstream.Block:
         assert setting is not None
         angle = self._found.angles[number]
@@ -400,7 +400,7 @@ class _Coder:
         least = math.ceil(8.0 * (self._writer.n_bytes + n_bytes) / seconds / 10.0) / 100.0
         head = len(self._header.pack())
         return CodecError(
-            f"Melic cannot code this audio at {self._order.kbps:g} kbps: {least:.2f} is the "
+            f"Melic cannot code this audio at {self._config.kbps:g} kbps: {least:.2f} is the "
             f"least for these {seconds:.3g} s, whose header and tags take {head} bytes. "
             "Use more, or a longer clip."
         )

@@ -38,7 +38,7 @@ from musiclib.models.transform import (
     N_BINS,
     WEIGHTS,
     Frames,
-    Setting,
+    QuantiserSetting,
     analyse,
     band_of_bin,
     step_exponents,
@@ -1236,7 +1236,7 @@ def train_tables(
     for batch in segments:
         for audio in np.atleast_2d(np.asarray(batch, np.float32)):
             gain = int(random.integers(LOWEST_GAIN, HIGHEST_GAIN + 1))
-            frames = analyse(audio, Setting(gain))
+            frames = analyse(audio, QuantiserSetting(gain))
             encoder.forget_frames()
             bits += float(encoder.spend(frames.levels[None], frames.values[None], gain).sum())
             static.count(frames, gain)

@@ -30,7 +30,7 @@ from musiclib.models.transform import (
     N_BINS,
     NOISE,
     Frames,
-    Setting,
+    QuantiserSetting,
     Spectrum,
     dequantise,
     quantised,
@@ -42,8 +42,8 @@ _EVALUATION_GAINS = (90, 125, 160, 195)
 
 
 @dataclass(frozen=True)
-class RestorerConfig(ModelConfig):
-    """Configuration of `Restorer`.
+class PostFilterConfig(ModelConfig):
+    """Configuration of `PostFilter`.
 
     Attributes:
         width: Channels between blocks.
@@ -156,14 +156,14 @@ def spectrum_batch(spectra: list[Spectrum], levels: list[np.ndarray]) -> Spectru
     )
 
 
-class Restorer(Model):
+class PostFilter(Model):
     """Decoded spectra in, repaired spectra out, both `(B, T, 256)`."""
 
-    config: RestorerConfig
-    config_type: ClassVar[type[ModelConfig]] = RestorerConfig
+    config: PostFilterConfig
+    config_type: ClassVar[type[ModelConfig]] = PostFilterConfig
     synthesis: Tensor
 
-    def __init__(self, config: RestorerConfig) -> None:
+    def __init__(self, config: PostFilterConfig) -> None:
         super().__init__(config)
         self.enter = nn.Linear(N_BINS + 2 * N_BANDS, config.width)
         self.blocks = nn.ModuleList(
@@ -206,12 +206,12 @@ class Restorer(Model):
         fall = torch.rand(count, 1, generator=generator) * config.level_range_db
         span = config.highest_gain - config.lowest_gain + 1
         gains = config.lowest_gain + torch.randint(0, span, (count,), generator=generator)
-        level = _levelled(audio) * (10.0 ** (-fall / 20.0)).to(audio)
+        level = _peak_normalize(audio) * (10.0 ** (-fall / 20.0)).to(audio)
         return self._losses(level, gains.tolist())
 
     def evaluation_step(self, audio: Tensor) -> Losses:
         """Return the loss of a batch at its full level, mean over four gains."""
-        level = _levelled(audio)
+        level = _peak_normalize(audio)
         found = [self._losses(level, [gain] * len(audio)) for gain in _EVALUATION_GAINS]
         names = found[0].terms
         return Losses(
@@ -241,13 +241,13 @@ def decoded(audio: Tensor, gains: list[int]) -> SpectrumBatch:
     """Send clips `(B, N)` with the transform coder, each with its gain; decode their spectra."""
     spectra, levels = [], []
     for clip, gain in zip(audio.detach().cpu().numpy(), gains, strict=True):
-        frames = quantised(mdct(clip), Setting(gain))
+        frames = quantised(mdct(clip), QuantiserSetting(gain))
         spectra.append(dequantise(frames.values, frames.levels, gain))
         levels.append(frames.levels)
     return spectrum_batch(spectra, levels)
 
 
-def _levelled(audio: Tensor) -> Tensor:
+def _peak_normalize(audio: Tensor) -> Tensor:
     peak = audio.abs().amax(dim=-1, keepdim=True)
     return audio * torch.where(peak > 1e-6, 0.9 / peak.clamp(min=1e-6), torch.ones_like(peak))
 
