@@ -324,6 +324,11 @@ class _Names:
             inner_imports = {**imports, **_bound_imports(node, self._code.package)}
             inner_local = (local | _bound_names(node)) - inner_imports.keys()
         for child in _children(node):
+            if isinstance(node, ast.ClassDef) and isinstance(child, ast.Assign | ast.AnnAssign):
+                # A field of a class is none of the module's names, even where it is called the same.
+                child = child.value
+            if child is None:
+                continue
             # Decorators and defaults are of the scope outside; to take them inside as well only
             # matters where a local variable has the name of a module's.
             yield from self._walk(child, inner_imports, inner_local)
