@@ -156,6 +156,6 @@ $(STAMP): requirements.txt pyproject.toml
 		$(BIN)/python -m pip install --quiet $(ZIG) && \
 		$(BIN)/python -m pip install --quiet $$(grep -E '^(setuptools|wheel)==' requirements.txt) && \
 		$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation $$(grep '^libsvm-official==' requirements.txt); fi
-	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --no-compile --requirement requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
