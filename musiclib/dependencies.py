@@ -325,7 +325,7 @@ class _Names:
             inner_local = (local | _bound_names(node)) - inner_imports.keys()
         for child in _children(node):
             if isinstance(node, ast.ClassDef) and isinstance(child, ast.Assign | ast.AnnAssign):
-                # A field of a class is none of the module's names, even where it is called the same.
+                # A field of a class is none of the module's names, even where both are the same.
                 child = child.value
             if child is None:
                 continue

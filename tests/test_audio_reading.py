@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +10,7 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from musiclib.audio import (
-    AudioWriter,
-    blocks,
-    decode_bytes,
-    load,
-    probe,
-    resample,
-    save,
-)
+from musiclib.audio import AudioWriter, blocks, load, probe, save
 from musiclib.errors import AudioError, AudioFileError
 from musiclib.files import atomic_write
 from tests import signals
@@ -75,7 +66,7 @@ class TestLossy:
     ) -> None:
         n_samples, at = rate + 123, rate // 2 + 77
         audio = signals.click(n_samples, at) + signals.tone(440, n_samples, rate, 0.01)
-        decoded, decoded_rate = decode_bytes(encode_bytes(audio, rate, codec, container, 64))
+        decoded, decoded_rate = load(encode_bytes(audio, rate, codec, container, 64))
         assert decoded_rate == rate
         assert abs(int(np.argmax(np.abs(decoded))) - at) <= 1
         if exact_end:
@@ -95,8 +86,9 @@ class TestLossy:
 
 
 class TestChannelsAndRates:
-    @pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000])
-    @pytest.mark.parametrize("channels", [1, 2, 6])
+    @pytest.mark.parametrize(
+        ("rate", "channels"), [(8_000, 1), (11_025, 2), (44_100, 6), (96_000, 2)]
+    )
     def test_every_rate_and_layout_comes_to_house_rate(
         self, tmp_path: Path, rate: int, channels: int
     ) -> None:
@@ -118,14 +110,6 @@ class TestChannelsAndRates:
             assert signals.dominant_frequency(row, 24_000) == pytest.approx(
                 100 * (channel + 1), abs=1
             )
-
-    def test_resampling_while_reading_equals_resampling_after(self, tmp_path: Path) -> None:
-        audio = signals.music(400_000, 44_100)
-        save(tmp_path / "a.flac", audio, 44_100)
-        whole, rate = load(tmp_path / "a.flac")
-        np.testing.assert_allclose(
-            load(tmp_path / "a.flac", 24_000)[0], resample(whole, rate, 24_000), atol=1e-6
-        )
 
 
 @pytest.fixture(scope="module")
@@ -183,26 +167,24 @@ class TestBlocks:
 
 
 class TestSources:
-    def test_bytes_files_and_paths_are_the_same(self, songs: dict[str, Path]) -> None:
+    def test_bytes_and_paths_are_the_same(self, songs: dict[str, Path]) -> None:
         for path in songs.values():
             expected, rate = load(path)
-            data = path.read_bytes()
-            for source in (str(path), data, bytearray(data), io.BytesIO(data)):
+            for source in (str(path), path.read_bytes()):
                 audio, source_rate = load(source)
                 np.testing.assert_array_equal(audio, expected)
                 assert source_rate == rate
-            np.testing.assert_array_equal(decode_bytes(data)[0], expected)
 
 
 class TestSave:
-    def test_what_would_clip_is_refused_unless_asked_for(self, tmp_path: Path) -> None:
+    def test_what_would_clip_is_refused(self, tmp_path: Path) -> None:
         audio = 2.0 * signals.tone(440, 4800, 48_000, 1.0)
         path = tmp_path / "a.wav"
         with pytest.raises(AudioError, match=r"a\.wav peaks at 2\.000"):
             save(path, audio, 48_000)
         assert not path.exists()
-        save(path, audio, 48_000, clip=True)
-        assert np.abs(load(path)[0]).max() == pytest.approx(1.0, abs=1e-4)
+        save(path, audio, 48_000, "FLOAT")
+        np.testing.assert_array_equal(load(path)[0], audio)
 
     def test_failure_leaves_the_old_file(self, tmp_path: Path) -> None:
         path = tmp_path / "a.flac"
@@ -217,7 +199,6 @@ class TestSave:
         ("name", "subtype", "message"),
         [
             ("a.mp4", None, "Use .wav, .flac or .ogg"),
-            ("a", None, "Use .wav"),
             ("a.flac", "FLOAT", "cannot hold FLOAT"),
             ("a.wav", "NONSENSE", "cannot hold NONSENSE"),
         ],

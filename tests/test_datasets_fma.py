@@ -11,7 +11,7 @@ import pytest
 
 from musiclib.cli.main import main
 from musiclib.datasets import fma, open_dataset, shared_artists
-from musiclib.datasets.fma import download_fma, read_tracks
+from musiclib.datasets.fma import download_fma
 from musiclib.errors import DatasetError, DownloadError
 from tests.fma_server import (
     FmaServer,
@@ -19,7 +19,6 @@ from tests.fma_server import (
     audio_zip,
     metadata_zip,
     mp3_bytes,
-    tracks_csv,
     write_fma,
 )
 
@@ -103,16 +102,6 @@ def test_wrong_checksum_unpacks_nothing(server, tmp_path):
         download_fma("fma_small", tmp_path)
     assert not (tmp_path / "fma_metadata").exists()
     assert not (tmp_path / "fma_metadata.zip").exists()
-
-
-def test_table_with_two_header_rows(tmp_path):
-    path = tmp_path / "tracks.csv"
-    path.write_bytes(tracks_csv([Track(2, 1), Track(3, 1, genre="", title="")]))
-    table = read_tracks(path)
-    assert list(table.index) == [2, 3]
-    assert table.loc[2, "title"] == "A title, with a comma"
-    assert table.loc[2, "artist"] == "Artist\n1"
-    assert table["genre"].isna().tolist() == [False, True]
 
 
 def test_default_split_is_70_30_and_official_can_be_chosen(tmp_path):

@@ -18,7 +18,6 @@ from musiclib.datasets import (
     folds,
     open_dataset,
     random_segments,
-    read_segment,
     scored_genres,
     segments,
     shared_artists,
@@ -135,7 +134,7 @@ def test_tiling_covers_each_track_once_in_order(made):
     assert (table["length"] == 2_000).all()
     assert list(table["genre"]) == [track_id[0] for track_id in table["track_id"]]
     assert list(table["split"]) == list(dataset.tracks.loc[table["track_id"], "split"])
-    pieces = [read_segment(cache, r.track_id, r.start, r.length) for r in table[:5].itertuples()]
+    pieces = [cache.segment(r.track_id, r.start, r.length) for r in table[:5].itertuples()]
     np.testing.assert_array_equal(np.concatenate(pieces), cache.audio("a/0.wav"))
 
 

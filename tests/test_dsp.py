@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 
 import numpy as np
 import pytest
@@ -29,7 +28,6 @@ from musiclib.psychoacoustics import (
 )
 from musiclib.stft import (
     StftConfig,
-    db,
     from_log_magnitude,
     griffin_lim,
     istft,
@@ -41,9 +39,9 @@ from tests import signals
 CONFIGS = [
     StftConfig(),
     StftConfig(512, 128),
-    StftConfig(64, 16, "hamming"),
+    StftConfig(64, 16),
     StftConfig(64, 32),
-    StftConfig(30, 7, "blackman"),
+    StftConfig(30, 7),
 ]
 configs = st.sampled_from(CONFIGS)
 
@@ -60,17 +58,10 @@ class TestStft:
         audio = signals.tone(bin_index * 48_000 / 1024, 48_000, 48_000, amplitude=0.5)
         magnitude = stft(torch.from_numpy(audio), config).abs()[:, 4:-4]
         assert (magnitude.argmax(dim=0) == bin_index).all()
-        assert float(config.frequencies(48_000)[bin_index]) == bin_index * 48_000 / 1024
         # A Hann window sums to n_fft / 2, and a real tone has half its amplitude at each side.
         torch.testing.assert_close(
             magnitude[bin_index], torch.full_like(magnitude[bin_index], 128.0), atol=0.6, rtol=0.0
         )
-
-    def test_a_click_lights_the_frames_around_it_evenly(self) -> None:
-        spectrum = stft(torch.from_numpy(signals.click(8000, 4096, 1.0)), StftConfig(512, 128))
-        torch.testing.assert_close(spectrum.abs()[:, 32], torch.ones(257), atol=1e-5, rtol=0.0)
-        assert not spectrum.abs()[:, :30].any()
-        assert not spectrum.abs()[:, 35:].any()
 
     @pytest.mark.parametrize("config", CONFIGS)
     @pytest.mark.parametrize("n_samples", [1, 100, 4999])
@@ -79,9 +70,7 @@ class TestStft:
 
         audio = signals.noise(n_samples)
         with pytest.warns() if n_samples < config.n_fft else contextlib.nullcontext():
-            expected = librosa.stft(
-                audio, n_fft=config.n_fft, hop_length=config.hop_length, window=config.window
-            )
+            expected = librosa.stft(audio, n_fft=config.n_fft, hop_length=config.hop_length)
         actual = stft(torch.from_numpy(audio), config).numpy()
         np.testing.assert_allclose(actual, expected, atol=1e-5)
 
@@ -134,7 +123,7 @@ class TestStft:
         ):
             with pytest.raises(AudioError):
                 istft(wrong, other, length)
-        for values in ((1023, 256), (0, 1), (1024, 0), (1024, 513), (1024, 256, "kaiser")):
+        for values in ((1023, 256), (0, 1), (1024, 0), (1024, 513)):
             with pytest.raises(AudioError):
                 StftConfig(*values)
 
@@ -147,21 +136,6 @@ class TestLogarithms:
         back = from_log_magnitude(log_magnitude(magnitude, offset), offset)
         torch.testing.assert_close(back, magnitude, atol=1e-9, rtol=1e-9)
         assert not from_log_magnitude(torch.full((3, 3), -99.0), offset).any()
-
-    def test_decibels_are_relative_to_the_loudest_bin_of_each_clip(self) -> None:
-        values = db(torch.tensor([[1.0, 0.5, 0.1, 0.0]]) * 7.0, -30.0)
-        torch.testing.assert_close(values, torch.tensor([[0.0, -6.0206, -20.0, -30.0]]))
-        assert db(torch.zeros(4, 4), -60.0).unique().tolist() == pytest.approx([-60.0])
-        pair = random_audio(2, 5, 5).abs() * torch.tensor([1.0, 1000.0])[:, None, None]
-        assert db(pair).amax(dim=(-2, -1)).tolist() == pytest.approx([0.0, 0.0])
-
-    @pytest.mark.parametrize("value", [0.0, -1.0, math.nan])
-    def test_impossible_offsets_and_floors(self, value: float) -> None:
-        for call in (log_magnitude, from_log_magnitude):
-            with pytest.raises(AudioError, match="offset"):
-                call(torch.ones(2, 2), value)
-        with pytest.raises(AudioError, match="floor_db"):
-            db(torch.ones(2, 2), -value)
 
 
 class TestGriffinLim:

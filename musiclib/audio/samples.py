@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
-from math import gcd
 
 import numpy as np
 import numpy.typing as npt
@@ -174,44 +172,7 @@ def loudness_lufs(audio: npt.ArrayLike, sample_rate: int) -> float:
     return loudness if math.isfinite(loudness) else -math.inf
 
 
-def normalise_loudness(
-    audio: npt.ArrayLike, sample_rate: int, lufs: float, max_peak: float = 1.0
-) -> FloatArray:
-    """Scale audio to a loudness, by one gain for the whole clip.
-
-    The gain is lowered where the peak would exceed `max_peak`, so that nothing clips; such a clip
-    stays quieter than asked. A silent clip is returned as it is.
-
-    Args:
-        audio: `(N,)` or `(C, N)`.
-        sample_rate: Sampling rate in Hz.
-        lufs: Wanted loudness in LUFS.
-        max_peak: Largest absolute sample of the result.
-
-    Returns:
-        Scaled audio of the same shape.
-
-    Raises:
-        AudioError: As `loudness_lufs`, or if `lufs` is not finite or `max_peak` not positive.
-    """
-    if not math.isfinite(lufs):
-        raise AudioError(f"The wanted loudness must be finite, not {lufs} LUFS")
-    if not max_peak > 0.0:
-        raise AudioError(f"max_peak must be positive, not {max_peak}")
-    samples = validate(audio)
-    loudness = loudness_lufs(samples, sample_rate)
-    if loudness == -math.inf:
-        return samples.copy()
-    gain = min(10.0 ** ((lufs - loudness) / 20.0), max_peak / peak(samples))
-    scaled: FloatArray = samples * np.float32(gain)
-    # Rounding to float32 may exceed the limit by one unit in the last place.
-    return np.clip(scaled, -max_peak, max_peak)
-
-
 QUALITY = "VHQ"
-
-# soxr's VHQ filter reaches about 130 periods of the lower rate to each side (down to 1e-8).
-FILTER_REACH = 256
 
 
 def resampled_length(n_samples: int, from_rate: int, to_rate: int) -> int:
@@ -278,32 +239,3 @@ class StreamResampler:
         assert self._stream is not None
         result: FloatArray = self._stream.resample_chunk(np.ascontiguousarray(chunk.T), last=last).T
         return result
-
-
-@dataclass(frozen=True)
-class Cut:
-    """Which source frames to read, and which resampled ones to keep, for one exact cut.
-
-    Source frames `[first, last)` include a margin for the resampling filter and start on a frame
-    where both sampling grids meet; of the result, `skip` samples are dropped and at most `keep`
-    are kept. `None` means until the end. So a cut equals the same slice of the whole file.
-    """
-
-    first: int
-    last: int | None
-    skip: int
-    keep: int | None
-
-
-def plan_cut(from_rate: int, to_rate: int, start_s: float, duration_s: float | None) -> Cut:
-    """Plan the cut of `duration_s` seconds from `start_s`, rounded to samples of `to_rate`."""
-    begin = round(start_s * to_rate)
-    keep = None if duration_s is None else max(1, round(duration_s * to_rate))
-    if from_rate == to_rate:
-        return Cut(begin, None if keep is None else begin + keep, 0, keep)
-    divisor = gcd(from_rate, to_rate)
-    unit_in, unit_out = from_rate // divisor, to_rate // divisor
-    margin = -(-FILTER_REACH * from_rate // min(from_rate, to_rate))
-    units = max(0, begin * from_rate // to_rate - margin) // unit_in
-    last = None if keep is None else -(-(begin + keep) * from_rate // to_rate) + margin
-    return Cut(units * unit_in, last, begin - units * unit_out, keep)

@@ -12,8 +12,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from musiclib.datasets.splits import OFFICIAL_SEED, shared_artists, split_tracks, with_validation
-from musiclib.datasets.tracks import Dataset
+from musiclib.datasets.tracks import (
+    VALIDATION_FRACTION,
+    Dataset,
+    shared_artists,
+    split_tracks,
+    with_validation,
+)
 from musiclib.errors import DatasetError
 
 DESCRIPTION = "bundled music under free licences: 30 s clips of seven genres"
@@ -43,12 +48,12 @@ def open_mini(
     """
     root, tracks = _read("mini", data_root)
     if split == "70-30":
-        tracks["split"] = split_tracks(tracks, seed=seed, validation_fraction=0.15)
+        tracks["split"] = split_tracks(tracks, seed=seed, validation_fraction=VALIDATION_FRACTION)
     else:
         if both := shared_artists(tracks):
             raise DatasetError(f"{root / TABLE}: the artist {both[0]!r} is in more than one split")
         if not (tracks["split"] == "validation").any():
-            tracks = with_validation(tracks, seed=OFFICIAL_SEED)
+            tracks = with_validation(tracks)
     return Dataset("mini", root, tracks, DESCRIPTION, seed=seed)
 
 
@@ -69,13 +74,13 @@ def open_killer(data_root: str | Path | None = None, seed: int = 0) -> Dataset:
     return Dataset("killer", root, tracks, KILLER_DESCRIPTION, seed=seed)
 
 
-def find_mini(data_root: str | Path | None = None) -> Path:
+def find_mini() -> Path:
     """Return the folder of the bundled music.
 
     Raises:
         DatasetError: It is nowhere to be found.
     """
-    return _find("mini", data_root)
+    return _find("mini", None)
 
 
 def _read(name: str, data_root: str | Path | None) -> tuple[Path, pd.DataFrame]:
@@ -86,13 +91,10 @@ def _read(name: str, data_root: str | Path | None) -> tuple[Path, pd.DataFrame]:
         tracks = pd.read_csv(source, dtype=str, keep_default_na=False, encoding="utf-8")
     except (OSError, ValueError) as error:
         raise DatasetError(f"{source}: not a readable table ({error}); restore it") from error
-    if "track_id" not in tracks.columns:
-        raise DatasetError(f"{source}: the column 'track_id' is missing; restore the table")
-    tracks = tracks.rename(columns=_RENAMED).set_index("track_id")
-    for column in ("genre", "artist_group", "split"):
+    for column in ("track_id", "genre", "artist_group", "split"):
         if column not in tracks.columns:
             raise DatasetError(f"{source}: the column {column!r} is missing; restore the table")
-    return root, tracks
+    return root, tracks.rename(columns=_RENAMED).set_index("track_id")
 
 
 def _find(name: str, data_root: str | Path | None) -> Path:

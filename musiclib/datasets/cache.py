@@ -22,7 +22,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import joblib
 import numpy as np
@@ -35,29 +35,21 @@ from tqdm import tqdm
 from musiclib import audio
 from musiclib.audio import FloatArray
 from musiclib.errors import AudioError, DatasetError
+from musiclib.files import replace_file
 
-
-class TracksInFolder(Protocol):
-    """What a `Dataset` is to the cache of its audio: tracks, and where their files lie."""
-
-    @property
-    def name(self) -> str:
-        """Name of the data set."""
-
-    @property
-    def root(self) -> Path:
-        """Folder that the column `path` is relative to."""
-
-    @property
-    def tracks(self) -> pd.DataFrame:
-        """One row a track."""
-
-    def __len__(self) -> int:
-        """Return the number of tracks."""
+if TYPE_CHECKING:
+    from musiclib.datasets.tracks import Dataset
 
 
 CACHE_VARIABLE = "MUSICLIB_CACHE"
+PcmArray = npt.NDArray[np.int16]
+SAMPLE_TYPE = np.dtype("<i2")
+EXACT_STEP = 2.0**-15
+_AUDIO, _INDEX = "audio.s16le", "index.jsonl"
 _RELEASE_BYTES = 8 << 20  # pages are handed back after so many bytes read
+_MARGIN = 64 << 20  # bytes to leave free on the disk
+_Job = tuple[str, int, int]  # path, size, time of modification
+_Result = tuple[PcmArray, float] | str  # samples and step, or why there are none
 
 
 def cache_root() -> Path:
@@ -66,7 +58,7 @@ def cache_root() -> Path:
     return Path(given) if given else platformdirs.user_cache_path("musiclib")
 
 
-def cache_folder(dataset: TracksInFolder, sample_rate: int) -> Path:
+def cache_folder(dataset: Dataset, sample_rate: int) -> Path:
     """Return the folder for a data set's folder and a rate; its parts and splits share it."""
     key = hashlib.sha256(os.fsencode(dataset.root.resolve())).hexdigest()[:12]
     name = dataset.name.partition("-")[0]  # what follows names a split
@@ -131,28 +123,16 @@ class AudioCache:
         return sum(entry.length for entry in self._entries.values()) / self.sample_rate
 
     def length(self, track_id: str) -> int:
-        """Return the number of samples of a track.
-
-        Raises:
-            DatasetError: The track has no audio here.
-        """
+        """Return the number of samples of a track."""
         return self._entry(track_id).length
 
     def version(self, track_id: str) -> str:
-        """Return a text that changes when the track's file does: its path, size and time.
-
-        Raises:
-            DatasetError: The track has no audio here.
-        """
+        """Return a text that changes when the track's file does: its path, size and time."""
         entry = self._entry(track_id)
         return f"{entry.path}\n{entry.size}\n{entry.mtime_ns}"
 
     def audio(self, track_id: str) -> FloatArray:
-        """Return a whole track, shape `(N,)`.
-
-        Raises:
-            DatasetError: The track has no audio here.
-        """
+        """Return a whole track, shape `(N,)`."""
         return self.segment(track_id, 0, self._entry(track_id).length)
 
     def segment(self, track_id: str, start: int, length: int) -> FloatArray:
@@ -185,7 +165,7 @@ class AudioCache:
         size = SAMPLE_TYPE.itemsize
         with self._lock:
             if self._map is None:
-                with audio_path(self.folder).open("rb") as file:
+                with (self.folder / _AUDIO).open("rb") as file:
                     self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             view = np.frombuffer(self._map, SAMPLE_TYPE, length, start * size)
             pcm = view.copy()
@@ -198,33 +178,17 @@ class AudioCache:
         return pcm
 
 
-PcmArray = npt.NDArray[np.int16]
-SAMPLE_TYPE = np.dtype("<i2")
-EXACT_STEP = 2.0**-15
-_AUDIO, _INDEX = "audio.s16le", "index.jsonl"
-
-
 @dataclass(frozen=True)
 class Entry:
-    """One line of the index.
+    """One line of the index."""
 
-    Attributes:
-        path: The track's file, relative to the data set's folder.
-        size: Size of that file in bytes when it was decoded.
-        mtime_ns: Its time of modification.
-        offset: First sample in the audio file.
-        length: Number of samples.
-        step: Value of one quantisation step.
-        error: Why there are no samples; empty for a track that was decoded.
-    """
-
-    path: str
-    size: int
+    path: str  # of the track's file, relative to the data set's folder
+    size: int  # of that file in bytes, when it was decoded
     mtime_ns: int
-    offset: int = 0
-    length: int = 0
-    step: float = EXACT_STEP
-    error: str = ""
+    offset: int = 0  # first sample in the audio file
+    length: int = 0  # samples
+    step: float = EXACT_STEP  # value of one quantisation step
+    error: str = ""  # why there are no samples
 
 
 def quantise(audio: FloatArray) -> tuple[PcmArray, float]:
@@ -248,11 +212,6 @@ def quantise(audio: FloatArray) -> tuple[PcmArray, float]:
     # Below the smallest normal float32 a step could not be represented.
     step = max(float(np.max(np.abs(audio))) / 32767, float(np.finfo(np.float32).tiny))
     return np.clip(np.rint(audio / np.float32(step)), -32767, 32767).astype(SAMPLE_TYPE), step
-
-
-def audio_path(folder: Path) -> Path:
-    """Return the path of the samples in a cache folder."""
-    return folder / _AUDIO
 
 
 def read_index(folder: Path) -> dict[str, Entry]:
@@ -279,18 +238,16 @@ class Writer:
             os.fsync(file.fileno())
             file.close()
 
-    def add(self, path: str, size: int, mtime_ns: int, pcm: PcmArray, step: float) -> None:
-        """Append a decoded track."""
-        self._audio.write(pcm.astype(SAMPLE_TYPE, copy=False).data)
-        self._audio.flush()
-        self._record(Entry(path, size, mtime_ns, self._end, len(pcm), step))
-        self._end += len(pcm)
-
-    def fail(self, path: str, size: int, mtime_ns: int, error: str) -> None:
-        """Record that a file cannot be decoded."""
-        self._record(Entry(path, size, mtime_ns, error=error))
-
-    def _record(self, entry: Entry) -> None:
+    def add(self, job: _Job, result: _Result) -> None:
+        """Append a decoded track, or note why it cannot be decoded."""
+        if isinstance(result, str):
+            entry = Entry(*job, error=result)
+        else:
+            pcm, step = result
+            self._audio.write(pcm.astype(SAMPLE_TYPE, copy=False).data)
+            self._audio.flush()
+            entry = Entry(*job, self._end, len(pcm), step)
+            self._end += len(pcm)
         self._index.write(_line(entry))
         self._index.flush()
 
@@ -304,9 +261,7 @@ def repair(folder: Path) -> None:
     entries = _backed_entries(folder)
     content = b"".join(_line(entry) for entry in entries)
     if index.exists() and index.read_bytes() != content:
-        temporary = index.with_name(f"{index.name}.tmp")
-        temporary.write_bytes(content)
-        temporary.replace(index)
+        replace_file(index, content)
     if samples.exists():
         end = max((entry.offset + entry.length for entry in entries), default=0)
         if samples.stat().st_size != end * SAMPLE_TYPE.itemsize:
@@ -317,7 +272,7 @@ def _backed_entries(folder: Path) -> list[Entry]:
     """Return every readable line whose samples are there, outdated lines too."""
     try:
         lines = (folder / _INDEX).read_bytes().split(b"\n")[:-1]  # the rest is a torn line
-        available = audio_path(folder).stat().st_size // SAMPLE_TYPE.itemsize
+        available = (folder / _AUDIO).stat().st_size // SAMPLE_TYPE.itemsize
     except (FileNotFoundError, NotADirectoryError):
         return []
     entries = (_parse(line) for line in lines)
@@ -337,13 +292,8 @@ def _parse(line: bytes) -> Entry | None:
     return entry if usable else None
 
 
-_MARGIN = 64 << 20  # bytes to leave free on the disk
-_Job = tuple[str, int, int]  # path, size, time of modification
-_Result = tuple[PcmArray, float] | str  # samples and step, or why there are none
-
-
 def build_cache(
-    dataset: TracksInFolder,
+    dataset: Dataset,
     sample_rate: int,
     workers: int | None = None,
     retry_failures: bool = False,
@@ -406,9 +356,7 @@ def build_cache(
     return AudioCache(folder, sample_rate, good, failures)
 
 
-def _usable(
-    dataset: TracksInFolder, index: dict[str, Entry], retry_failures: bool
-) -> dict[str, Entry]:
+def _usable(dataset: Dataset, index: dict[str, Entry], retry_failures: bool) -> dict[str, Entry]:
     """Return the entries, by track, whose file is unchanged."""
     found = {}
     for track_id, path in dataset.tracks["path"].items():
@@ -430,7 +378,7 @@ def _stamp(file: Path) -> tuple[int, int]:
 
 
 def _decode_missing(
-    dataset: TracksInFolder,
+    dataset: Dataset,
     folder: Path,
     sample_rate: int,
     entries: dict[str, Entry],
@@ -446,11 +394,8 @@ def _decode_missing(
         Writer(folder) as writer,
         tqdm(total=len(jobs), desc="decoding", unit="track", disable=None, leave=False) as bar,
     ):
-        for (path, size, mtime_ns), result in _decoded(dataset.root, jobs, sample_rate, workers):
-            if isinstance(result, str):
-                writer.fail(path, size, mtime_ns, result)
-            else:
-                writer.add(path, size, mtime_ns, *result)
+        for job, result in _decoded(dataset.root, jobs, sample_rate, workers):
+            writer.add(job, result)
             bar.update()
 
 

@@ -94,40 +94,32 @@ def segments(
     dataset: Dataset,
     cache: AudioCache,
     seconds: float = 2.0,
-    hop_s: float | None = None,
-    short: Literal["skip", "pad"] = "skip",
 ) -> pd.DataFrame:
     """Cut every track into segments of equal length.
 
-    A rest at the end that is shorter than a segment is left out. So are tracks shorter than
-    one segment, with a warning, unless `short` is `"pad"`: then such a track gives one
-    segment, which `read_segment` fills with zeros.
+    A rest at the end that is shorter than a segment is left out. So are tracks shorter than one
+    segment, with a warning.
 
     Args:
         dataset: The tracks to cut; a part of the data set that the cache was built for.
         cache: Their decoded audio. Tracks without audio give no segments.
         seconds: Length of a segment.
-        hop_s: Distance between the starts of neighbours; `seconds` by default.
-        short: What to do with tracks shorter than a segment.
 
     Returns:
         Table with `track_id`, `genre`, `split`, `start` and `length` (both in samples).
 
     Raises:
-        DatasetError: A length is not positive, or no track is long enough.
+        DatasetError: The length is not positive, or no track is long enough.
     """
-    length = _samples(seconds, cache.sample_rate, "seconds")
-    hop = _samples(seconds if hop_s is None else hop_s, cache.sample_rate, "hop_s")
+    length = _samples(seconds, cache.sample_rate)
     lengths = _lengths(dataset, cache)
     rows = {"track_id": [], "start": []}  # type: dict[str, list[object]]
     too_short = lengths.index[lengths < length]
     for track_id, available in lengths.items():
-        starts = range(0, int(available) - length + 1, hop)
-        if available < length and short == "pad":
-            starts = range(1)
+        starts = range(0, int(available) - length + 1, length)
         rows["track_id"].extend([track_id] * len(starts))
         rows["start"].extend(starts)
-    if len(too_short) and short == "skip":
+    if len(too_short):
         warnings.warn(
             f"{len(too_short)} of {len(lengths)} tracks are shorter than {seconds} s and give no "
             f"segment, the first is {too_short[0]}",
@@ -136,21 +128,10 @@ def segments(
     table = pd.DataFrame(rows)
     if table.empty:
         raise DatasetError(
-            f"no track of {dataset.name} is {seconds} s long; choose shorter segments or pad"
+            f"no track of {dataset.name} is {seconds} s long; choose shorter segments"
         )
     labels = dataset.tracks.loc[table["track_id"], ["genre", "split"]].reset_index(drop=True)
     return pd.concat([table[["track_id"]], labels, table[["start"]]], axis=1).assign(length=length)
-
-
-def read_segment(cache: AudioCache, track_id: str, start: int, length: int) -> FloatArray:
-    """Return a segment, shape `(length,)`; where the track ends before it, zeros follow.
-
-    Raises:
-        DatasetError: The track has no audio, or the segment starts outside it.
-    """
-    available = int(min(length, cache.length(track_id) - start))
-    audio = cache.segment(track_id, start, available)
-    return np.pad(audio, (0, length - available))
 
 
 def random_segments(
@@ -184,7 +165,7 @@ def random_segments(
     Raises:
         DatasetError: A number is out of range, or no track is long enough.
     """
-    length = _samples(seconds, cache.sample_rate, "seconds")
+    length = _samples(seconds, cache.sample_rate)
     if batch_size < 1 or first_batch < 0:
         raise DatasetError(f"batch_size {batch_size} or first_batch {first_batch} is out of range")
     lengths = _lengths(dataset, cache)
@@ -233,8 +214,8 @@ def _lengths(dataset: Dataset, cache: AudioCache) -> pd.Series:
     return cache.lengths.loc[known]
 
 
-def _samples(seconds: float, sample_rate: int, name: str) -> int:
+def _samples(seconds: float, sample_rate: int) -> int:
     samples = round(seconds * sample_rate)
     if samples < 1:
-        raise DatasetError(f"{name} is {seconds}; it must be at least one sample long")
+        raise DatasetError(f"seconds is {seconds}; it must be at least one sample long")
     return samples

@@ -12,7 +12,6 @@ import shutil
 import time
 import zipfile
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +154,7 @@ def _fetch_once(url: str, part: Path, timeout_s: float) -> None:
         raise _TransientError(f"the connection ended after {_size(part)} of {total} bytes")
 
 
-def unpack(archive: Path, folder: Path, wanted: Callable[[str], bool]) -> None:
+def unpack(archive: Path, folder: Path, endings: tuple[str, ...]) -> None:
     """Unpack the wanted files of a zip archive; go on where a call was cut off.
 
     The archive's checksum must have been right: names in it are taken as they are.
@@ -163,7 +162,7 @@ def unpack(archive: Path, folder: Path, wanted: Callable[[str], bool]) -> None:
     Args:
         archive: The zip file.
         folder: Where to unpack. A file that is there with the right size is left alone.
-        wanted: Says of a member's name whether to unpack it.
+        endings: How the names of wanted members end.
 
     Raises:
         ArchiveError: The archive is damaged, or a file cannot be written.
@@ -175,7 +174,7 @@ def unpack(archive: Path, folder: Path, wanted: Callable[[str], bool]) -> None:
                 member
                 for member in opened.infolist()
                 if not member.is_dir()
-                and wanted(member.filename)
+                and member.filename.endswith(endings)
                 and _size(folder / member.filename) != member.file_size
             ]
             total = sum(member.file_size for member in missing)

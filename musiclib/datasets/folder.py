@@ -13,8 +13,13 @@ import pandas as pd
 from tqdm import tqdm
 
 from musiclib import audio
-from musiclib.datasets.splits import VALIDATION_FRACTION, split_tracks
-from musiclib.datasets.tracks import UNKNOWN, Dataset, skipped_table
+from musiclib.datasets.tracks import (
+    UNKNOWN,
+    VALIDATION_FRACTION,
+    Dataset,
+    skipped_table,
+    split_tracks,
+)
 from musiclib.errors import AudioError, DatasetError
 
 SUFFIXES = frozenset(
