@@ -72,6 +72,7 @@ class Code:
         definitions: Statements that define a name.
         imports: Names that are imported.
         effects: Other statements, by their text.
+        statements: All that defines or does something, in order.
     """
 
     module: str
@@ -79,25 +80,21 @@ class Code:
     definitions: dict[str, list[ast.stmt]] = field(default_factory=dict)
     imports: dict[str, _Import] = field(default_factory=dict)
     effects: dict[str, list[ast.stmt]] = field(default_factory=dict)
+    statements: list[ast.stmt] = field(default_factory=list)
 
     @classmethod
-    def of(cls, source: str, module: str = "", *, is_package: bool = False) -> Code:
-        """Read source code.
+    def of(
+        cls, source: str | Iterable[ast.stmt], module: str = "", *, is_package: bool = False
+    ) -> Code:
+        """Read source code, or statements that were parsed already.
 
         Raises:
             SyntaxError: It is no Python.
         """
         code = cls(module, module if is_package else module.rpartition(".")[0])
-        for statement in ast.parse(source).body:
+        for statement in ast.parse(source).body if isinstance(source, str) else source:
             code._add(statement)
         return code
-
-    @property
-    def statements(self) -> list[ast.stmt]:
-        """All that defines or does something, once each."""
-        kept = [*self.definitions.values(), *self.effects.values()]
-        found = dict.fromkeys(statement for same in kept for statement in same)
-        return sorted(found, key=lambda statement: statement.lineno)
 
     def at(self, name: str) -> list[ast.stmt]:
         """Return the statements that define a name, or that run at import."""
@@ -106,29 +103,30 @@ class Code:
     def _add(self, statement: ast.stmt) -> None:
         if isinstance(statement, ast.Import | ast.ImportFrom):
             self.imports |= dict(_imported(statement, self.package))
-        elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            self.definitions.setdefault(statement.name, []).append(statement)
-        elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
-            pass  # text that explains
-        elif isinstance(statement, ast.If) and ast.unparse(statement.test).endswith(
-            "TYPE_CHECKING"
-        ):
+            return
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+            return  # text that explains
+        if isinstance(statement, ast.If) and ast.unparse(statement.test).endswith("TYPE_CHECKING"):
             for inner in statement.body:
                 self._add(inner)
-        else:
-            names = set()
-            for node in ast.walk(statement):
-                if isinstance(node, ast.Import | ast.ImportFrom):
-                    self.imports |= dict(_imported(node, self.package))
-                elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                    names.add(node.id)
-            for name in sorted(names):
-                self.definitions.setdefault(name, []).append(statement)
-            # What only binds names does nothing to what others have.
-            binds = isinstance(statement, ast.Assign | ast.AnnAssign)
-            if not binds or any(map(_is_written_to, ast.walk(statement))):
-                text = ast.unparse(statement).partition("\n")[0]
-                self.effects.setdefault(_EFFECT + text, []).append(statement)
+            return
+        self.statements.append(statement)
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            self.definitions.setdefault(statement.name, []).append(statement)
+            return
+        names = set()
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                self.imports |= dict(_imported(node, self.package))
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                names.add(node.id)
+        for name in sorted(names):
+            self.definitions.setdefault(name, []).append(statement)
+        # What only binds names does nothing to what others have.
+        binds = isinstance(statement, ast.Assign | ast.AnnAssign)
+        if not binds or any(map(_is_written_to, ast.walk(statement))):
+            text = ast.unparse(statement).partition("\n")[0]
+            self.effects.setdefault(_EFFECT + text, []).append(statement)
 
 
 class Sources:
@@ -241,9 +239,9 @@ class Sources:
             self._digests[place] = _digest(self, code, code.at(place[1]))
         return self._digests[place]
 
-    def digest_of(self, code: Code) -> str:
-        """Return a digest of what other code does, in the same way."""
-        return _digest(self, code, code.statements)
+    def digest_of(self, code: Code, statements: Sequence[ast.stmt] | None = None) -> str:
+        """Return a digest of what code outside the package does, or some statements of it."""
+        return _digest(self, code, code.statements if statements is None else statements)
 
     def text(self, place: Place) -> str:
         """Return a definition as it is written, with its comments."""
