@@ -25,7 +25,6 @@ from musiclib.cli.main import main
 from musiclib.datasets import open_dataset
 from musiclib.errors import EvidenceError
 from musiclib.evidence import Parameters
-from musiclib.provenance import Provenance
 from musiclib.resumable import Journal, work_through
 from musiclib.training import checkpoint
 from tests.codec_signals import RATE, music
@@ -38,7 +37,7 @@ import math
 import time
 from pathlib import Path
 
-from musiclib.evidence import Experiment, Within
+from musiclib.evidence import Experiment, Tolerance
 
 SEEN = Path(__file__).with_name("seen")
 PAUSE = 0.0
@@ -62,7 +61,7 @@ def measure(parameters, item):
     ]
 
 
-EXPERIMENT = Experiment(items, measure, {"quality": Within(0.01)})
+EXPERIMENT = Experiment(items, measure, {"quality": Tolerance(0.01)})
 '''
 
 
@@ -346,7 +345,9 @@ def test_a_sample_costs_what_it_may(folder):
 def test_only_quick_items_are_sampled(tmp_path, here):
     quick = 'quick=lambda item: item["system"] == "one")'
     (tmp_path / f"{NAME}.py").write_text(
-        DECLARATION.replace('{"quality": Within(0.01)})', '{"quality": Within(0.01)}, ' + quick)
+        DECLARATION.replace(
+            '{"quality": Tolerance(0.01)})', '{"quality": Tolerance(0.01)}, ' + quick
+        )
     )
     evidence.measure(NAME, folder=tmp_path)
     (tmp_path / "seen").unlink()
@@ -370,14 +371,6 @@ def test_verifying_renews_what_only_looks_stale(folder, here):
     assert record["measured"] == measured
     assert {line.split()[0] for line in seen(folder)} == {"one", "three"}
     assert len({line.split()[1] for line in seen(folder)}) == 4
-
-
-def test_verifying_refuses_what_is_stale(folder, here):
-    edit(folder, "quality / 3", "quality / 4")
-    record = (folder / f"{NAME}.json").read_bytes()
-    with pytest.raises(EvidenceError, match="measured again"):
-        evidence.verify(NAME, folder=folder)
-    assert (folder / f"{NAME}.json").read_bytes() == record
 
 
 def test_verifying_measures_what_is_new_and_drops_what_is_gone(folder, here):
@@ -414,15 +407,6 @@ def test_other_music_is_measured_live_and_kept_in_the_cache(folder, here, tmp_pa
     assert evidence.read(NAME, songs, folder=folder)["value"].max() < table["value"].max()
 
 
-def test_a_smoke_run_is_live_small_and_in_this_process(folder):
-    small = Parameters(profile="smoke")
-    table = evidence.read(NAME, small, folder=folder)
-    assert set(table["clip"]) == set(small.clips.tracks.index)
-    assert evidence.check_sample(NAME, small, folder=folder) == len(table)
-    assert len(seen(folder)) == len(table) / 2
-    assert not list(folder.glob(".*.jsonl"))
-
-
 def test_a_long_run_says_beforehand_what_it_costs(folder, here, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("MUSICLIB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -430,7 +414,6 @@ def test_a_long_run_says_beforehand_what_it_costs(folder, here, tmp_path, monkey
     items = [[item, rows, 3600.0 * len(item["system"])] for item, rows, _ in told["items"]]
     change_record(folder, items=items)
     # Names of three and five letters, and four clips each.
-    assert evidence.expected_hours(NAME, folder=folder) == pytest.approx(4 * 3 + 4 * 5)
     evidence.read(NAME, Parameters(seed=1), folder=folder)
     assert "8 pieces of work, about 32 hours of one core" in capsys.readouterr().out
     evidence._LIVE.clear()
@@ -438,24 +421,12 @@ def test_a_long_run_says_beforehand_what_it_costs(folder, here, tmp_path, monkey
     assert capsys.readouterr().out == ""
 
 
-def test_a_training_that_is_found_costs_what_it_cost(tmp_path, here):
-    (tmp_path / f"{NAME}.py").write_text(
-        DECLARATION.replace('"value": quality / 3', '"training_s": 500.0, "value": quality / 3')
-        .replace('"value": math.nan', '"training_s": 500.0, "value": math.nan')
-        .replace('{"quality": Within(0.01)})', '{"quality": Within(0.01)}, trains=True)')
-    )
-    evidence.measure(NAME, folder=tmp_path)
-    assert not (tmp_path / f".{NAME}.cache").exists()
-    told = json.loads((tmp_path / f"{NAME}.json").read_text())
-    assert {cost for _, _, cost in told["items"]} == {500.0}
-
-
 def test_another_seed_is_live_unless_it_does_not_matter(folder, here, tmp_path, monkeypatch):
     monkeypatch.setenv("MUSICLIB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     other = evidence.read(NAME, Parameters(seed=1), folder=folder)
     assert other["value"][0] == pytest.approx((3 + np.pi) / 3)
-    edit(folder, '{"quality": Within(0.01)})', '{"quality": Within(0.01)}, seeded=False)')
+    edit(folder, '{"quality": Tolerance(0.01)})', '{"quality": Tolerance(0.01)}, seeded=False)')
     evidence.verify(NAME, folder=folder)
     (folder / "seen").unlink()
     assert evidence.read(NAME, Parameters(seed=1), folder=folder)["value"][0] == pytest.approx(1.0)
@@ -509,7 +480,7 @@ def test_wrong_declarations_are_told_of(tmp_path, here):
 
 
 def test_what_a_missing_command_would_say_stays_as_it_is_kept(folder, here):
-    with_note = DECLARATION.replace("Within(0.01)})", 'Within(0.01)}, notes={"tool": "1.0"})')
+    with_note = DECLARATION.replace("Tolerance(0.01)})", 'Tolerance(0.01)}, notes={"tool": "1.0"})')
     path = folder / f"{NAME}.py"
     path.write_text(with_note)
     evidence.measure(NAME, folder=folder)
@@ -539,19 +510,13 @@ def test_the_command_measures_what_is_stale(folder, here, capsys):
     assert seen(folder) == []
     edit(folder, "quality / 3", "quality / 4")
     assert main(["evidence", "list", *there]) == 1
+    record = (folder / f"{NAME}.json").read_bytes()
     assert main(["evidence", "verify", NAME, *there]) == 2
+    assert (folder / f"{NAME}.json").read_bytes() == record
     assert "musiclib: error:" in capsys.readouterr().err
     assert main(["evidence", "measure", *there]) == 0
     assert "16 rows" in capsys.readouterr().err
     assert main(["evidence", "list", *there]) == 0
-
-
-def test_provenance_of_parts_together():
-    first = Provenance({"a": "1"}, {}, {"m": "1"}, {"numpy": "2"})
-    second = Provenance({"b": "2"}, {"f": "3"}, {}, {"numpy": "2"})
-    both = first | second
-    assert both.code == {"a": "1", "b": "2"}
-    assert (both.files, both.models, both.libraries) == ({"f": "3"}, {"m": "1"}, {"numpy": "2"})
 
 
 @pytest.mark.parametrize("name", evidence.names())
