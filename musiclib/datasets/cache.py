@@ -16,13 +16,12 @@ import hashlib
 import json
 import mmap
 import os
-import shutil
 import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any
 
 import joblib
 import numpy as np
@@ -34,6 +33,7 @@ from tqdm import tqdm
 
 from musiclib import audio
 from musiclib.audio import FloatArray
+from musiclib.datasets.download import check_space
 from musiclib.errors import AudioError, DatasetError
 from musiclib.files import replace_file
 
@@ -47,7 +47,6 @@ SAMPLE_TYPE = np.dtype("<i2")
 EXACT_STEP = 2.0**-15
 _AUDIO, _INDEX = "audio.s16le", "index.jsonl"
 _RELEASE_BYTES = 8 << 20  # pages are handed back after so many bytes read
-_MARGIN = 64 << 20  # bytes to leave free on the disk
 _Job = tuple[str, int, int]  # path, size, time of modification
 _Result = tuple[PcmArray, float] | str  # samples and step, or why there are none
 
@@ -178,120 +177,6 @@ class AudioCache:
         return pcm
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One line of the index."""
-
-    path: str  # of the track's file, relative to the data set's folder
-    size: int  # of that file in bytes, when it was decoded
-    mtime_ns: int
-    offset: int = 0  # first sample in the audio file
-    length: int = 0  # samples
-    step: float = EXACT_STEP  # value of one quantisation step
-    error: str = ""  # why there are no samples
-
-
-def quantise(audio: FloatArray) -> tuple[PcmArray, float]:
-    """Round samples to 16 bits with a step of their own.
-
-    Samples that are whole multiples of 2^-15 (16-bit sources at their own rate) keep that
-    step and come back bit for bit. All others get the step that puts the peak at full
-    scale: peaks above 1 survive, and the rounding noise lies about 100 dB below the peak.
-
-    Args:
-        audio: Finite samples, shape `(N,)`.
-
-    Returns:
-        The integers, shape `(N,)`, and the value of one step.
-    """
-    whole = audio * np.float32(1 / EXACT_STEP)
-    # Full scale of the other sign, +32768, does not fit in 16 bits.
-    fits = bool(np.all((whole >= -32768) & (whole <= 32767)))
-    if fits and np.array_equal(whole, np.rint(whole)):
-        return whole.astype(SAMPLE_TYPE), EXACT_STEP
-    # Below the smallest normal float32 a step could not be represented.
-    step = max(float(np.max(np.abs(audio))) / 32767, float(np.finfo(np.float32).tiny))
-    return np.clip(np.rint(audio / np.float32(step)), -32767, 32767).astype(SAMPLE_TYPE), step
-
-
-def read_index(folder: Path) -> dict[str, Entry]:
-    """Return the latest entry of each path; torn, foreign and unbacked lines are left out."""
-    return {entry.path: entry for entry in _backed_entries(folder)}
-
-
-class Writer:
-    """Appends tracks to a cache folder. The caller holds the folder's lock."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        repair(folder)
-        self._audio: BinaryIO = (folder / _AUDIO).open("ab")
-        self._index: BinaryIO = (folder / _INDEX).open("ab")
-        self._end = self._audio.seek(0, os.SEEK_END) // SAMPLE_TYPE.itemsize
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        for file in (self._audio, self._index):
-            file.flush()
-            os.fsync(file.fileno())
-            file.close()
-
-    def add(self, job: _Job, result: _Result) -> None:
-        """Append a decoded track, or note why it cannot be decoded."""
-        if isinstance(result, str):
-            entry = Entry(*job, error=result)
-        else:
-            pcm, step = result
-            self._audio.write(pcm.astype(SAMPLE_TYPE, copy=False).data)
-            self._audio.flush()
-            entry = Entry(*job, self._end, len(pcm), step)
-            self._end += len(pcm)
-        self._index.write(_line(entry))
-        self._index.flush()
-
-
-def repair(folder: Path) -> None:
-    """Remove what a killed build or a damaged disk left behind. The caller holds the lock.
-
-    Lines whose samples are gone must go too: later samples would take their place.
-    """
-    index, samples = folder / _INDEX, folder / _AUDIO
-    entries = _backed_entries(folder)
-    content = b"".join(_line(entry) for entry in entries)
-    if index.exists() and index.read_bytes() != content:
-        replace_file(index, content)
-    if samples.exists():
-        end = max((entry.offset + entry.length for entry in entries), default=0)
-        if samples.stat().st_size != end * SAMPLE_TYPE.itemsize:
-            os.truncate(samples, end * SAMPLE_TYPE.itemsize)
-
-
-def _backed_entries(folder: Path) -> list[Entry]:
-    """Return every readable line whose samples are there, outdated lines too."""
-    try:
-        lines = (folder / _INDEX).read_bytes().split(b"\n")[:-1]  # the rest is a torn line
-        available = (folder / _AUDIO).stat().st_size // SAMPLE_TYPE.itemsize
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    entries = (_parse(line) for line in lines)
-    return [e for e in entries if e is not None and e.offset + e.length <= available]
-
-
-def _line(entry: Entry) -> bytes:
-    return json.dumps(asdict(entry)).encode() + b"\n"
-
-
-def _parse(line: bytes) -> Entry | None:
-    try:
-        entry = Entry(**json.loads(line))
-        usable = entry.offset >= 0 and entry.length >= 0 and entry.step > 0
-    except (ValueError, TypeError):
-        return None
-    return entry if usable else None
-
-
 def build_cache(
     dataset: Dataset,
     sample_rate: int,
@@ -318,19 +203,19 @@ def build_cache(
     if sample_rate < 1:
         raise DatasetError(f"the cache's sample rate is {sample_rate} Hz; it must be positive")
     folder = cache_folder(dataset, sample_rate)
-    entries = _usable(dataset, read_index(folder), retry_failures)
+    entries = _usable(dataset, _index(folder), retry_failures)
     if len(entries) < len(dataset):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with FileLock(folder / ".lock"):
-                entries = _usable(dataset, read_index(folder), retry_failures)
+                entries = _usable(dataset, _index(folder), retry_failures)
                 _decode_missing(dataset, folder, sample_rate, entries, workers)
         except OSError as error:
             raise DatasetError(
                 f"{folder}: cannot write the cache: {error}; free some space or name another "
                 f"folder in {CACHE_VARIABLE}"
             ) from error
-        entries = _usable(dataset, read_index(folder), retry_failures=False)
+        entries = _usable(dataset, _index(folder), retry_failures=False)
     good = {}
     bad = []
     for track_id, path in dataset.tracks["path"].items():
@@ -384,19 +269,31 @@ def _decode_missing(
     entries: dict[str, Entry],
     workers: int | None,
 ) -> None:
-    """Decode the tracks without an entry and append them."""
+    """Decode the tracks without an entry and append them. The caller holds the lock."""
     todo = dataset.tracks[~dataset.tracks.index.isin(list(entries))]
     if todo.empty:
         return
-    _check_space(folder, float(todo["duration_s"].sum()) * sample_rate * 2)
+    needed = float(todo["duration_s"].sum()) * sample_rate * SAMPLE_TYPE.itemsize
+    check_space(folder, needed, "the decoded audio", f"name another folder in {CACHE_VARIABLE}")
+    repair(folder)
     jobs = [(path, *_stamp(dataset.root / path)) for path in todo["path"]]
-    with (
-        Writer(folder) as writer,
-        tqdm(total=len(jobs), desc="decoding", unit="track", disable=None, leave=False) as bar,
-    ):
-        for job, result in _decoded(dataset.root, jobs, sample_rate, workers):
-            writer.add(job, result)
-            bar.update()
+    decoded = _decoded(dataset.root, jobs, sample_rate, workers)
+    with (folder / _AUDIO).open("ab") as samples, (folder / _INDEX).open("ab") as index:
+        end = samples.seek(0, os.SEEK_END) // SAMPLE_TYPE.itemsize
+        for job, result in tqdm(
+            decoded, "decoding", len(jobs), unit="track", disable=None, leave=False
+        ):
+            if isinstance(result, str):
+                entry = Entry(*job, error=result)
+            else:
+                pcm, step = result
+                samples.write(pcm.data)
+                samples.flush()
+                entry = Entry(*job, end, len(pcm), step)
+                end += len(pcm)
+            index.write(_line(entry))
+            index.flush()
+        os.fsync(samples.fileno())
 
 
 def _decoded(
@@ -425,10 +322,76 @@ def _decode(root: Path, job: _Job, sample_rate: int) -> tuple[_Job, _Result]:
         return job, f"{root / job[0]}: {type(error).__name__}: {error}"
 
 
-def _check_space(folder: Path, needed: float) -> None:
-    free = shutil.disk_usage(folder).free
-    if needed + _MARGIN > free:
-        raise DatasetError(
-            f"the decoded audio needs {needed / 1e9:.2f} GB in {folder}, and {free / 1e9:.2f} GB "
-            f"are free; free some space or name another folder in {CACHE_VARIABLE}"
-        )
+@dataclass(frozen=True)
+class Entry:
+    """One line of the index."""
+
+    path: str  # of the track's file, relative to the data set's folder
+    size: int  # of that file in bytes, when it was decoded
+    mtime_ns: int
+    offset: int = 0  # first sample in the audio file
+    length: int = 0  # samples
+    step: float = EXACT_STEP  # value of one quantisation step
+    error: str = ""  # why there are no samples
+
+
+def quantise(audio: FloatArray) -> tuple[PcmArray, float]:
+    """Round samples `(N,)` to 16-bit integers; return these and the value of one step.
+
+    Samples that are whole multiples of 2^-15 (16-bit sources at their own rate) keep that
+    step and come back bit for bit. All others get the step that puts the peak at full
+    scale: peaks above 1 survive, and the rounding noise lies about 100 dB below the peak.
+    """
+    whole = audio * np.float32(1 / EXACT_STEP)
+    # Full scale of the other sign, +32768, does not fit in 16 bits.
+    fits = bool(np.all((whole >= -32768) & (whole <= 32767)))
+    if fits and np.array_equal(whole, np.rint(whole)):
+        return whole.astype(SAMPLE_TYPE), EXACT_STEP
+    # Below the smallest normal float32 a step could not be represented.
+    step = max(float(np.max(np.abs(audio))) / 32767, float(np.finfo(np.float32).tiny))
+    return np.clip(np.rint(audio / np.float32(step)), -32767, 32767).astype(SAMPLE_TYPE), step
+
+
+def _index(folder: Path) -> dict[str, Entry]:
+    """Return the latest entry of each path; torn, foreign and unbacked lines are left out."""
+    return {entry.path: entry for entry in _backed_entries(folder)}
+
+
+def repair(folder: Path) -> None:
+    """Remove what a killed build or a damaged disk left behind. The caller holds the lock.
+
+    Lines whose samples are gone must go too: later samples would take their place.
+    """
+    index, samples = folder / _INDEX, folder / _AUDIO
+    entries = _backed_entries(folder)
+    content = b"".join(_line(entry) for entry in entries)
+    if index.exists() and index.read_bytes() != content:
+        replace_file(index, content)
+    if samples.exists():
+        end = max((entry.offset + entry.length for entry in entries), default=0)
+        if samples.stat().st_size != end * SAMPLE_TYPE.itemsize:
+            os.truncate(samples, end * SAMPLE_TYPE.itemsize)
+
+
+def _backed_entries(folder: Path) -> list[Entry]:
+    """Return every readable line whose samples are there, outdated lines too."""
+    try:
+        lines = (folder / _INDEX).read_bytes().split(b"\n")[:-1]  # the rest is a torn line
+        available = (folder / _AUDIO).stat().st_size // SAMPLE_TYPE.itemsize
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    entries = (_parse(line) for line in lines)
+    return [e for e in entries if e is not None and e.offset + e.length <= available]
+
+
+def _line(entry: Entry) -> bytes:
+    return json.dumps(asdict(entry)).encode() + b"\n"
+
+
+def _parse(line: bytes) -> Entry | None:
+    try:
+        entry = Entry(**json.loads(line))
+        usable = entry.offset >= 0 and entry.length >= 0 and entry.step > 0
+    except (ValueError, TypeError):
+        return None
+    return entry if usable else None

@@ -9,6 +9,7 @@ the profile has time for. Segments are a fixed tiling for tests, and random draw
 from __future__ import annotations
 
 import hashlib
+import itertools
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -54,11 +55,7 @@ def measured_clips(music: Dataset, profile: str = "mini") -> Dataset:
 
 
 def one_clip_an_artist(clips: Dataset) -> Dataset:
-    """Choose the subset of clips that slow judges hear: of each artist the first by a hash.
-
-    Args:
-        clips: From `measured_clips`.
-    """
+    """Choose the subset of clips that slow judges hear: of each artist the first by a hash."""
     ordered = _by_turns(clips.tracks)
     return clips.select(track_ids=list(ordered.index[ordered["turn"] == 0]))
 
@@ -77,17 +74,11 @@ def _by_turns(tracks: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class SegmentBatch:
-    """Segments drawn together.
+    """Segments drawn together."""
 
-    Attributes:
-        audio: Samples, shape `(B, N)`.
-        track_ids: The track of each segment, length B.
-        starts: First sample of each segment in its track, shape `(B,)`.
-    """
-
-    audio: FloatArray
+    audio: FloatArray  # `(B, N)`
     track_ids: list[str]
-    starts: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]  # first sample of each in its track, `(B,)`
 
 
 def segments(
@@ -175,36 +166,25 @@ def random_segments(
         raise DatasetError(
             f"no track of {dataset.name} is {seconds} s long; choose shorter segments"
         )
-    genres = dataset.tracks.loc[places.index, "genre"]
     weights = places.astype(float)
     if balance == "genre":
+        genres = dataset.tracks.loc[places.index, "genre"]
         weights = weights / weights.groupby(genres).transform("sum")
-    return _draw(cache, places, weights.to_numpy(), length, batch_size, seed, first_batch)
+    chances = weights.to_numpy()
+    chances = chances / chances.sum()
 
-
-def _draw(
-    cache: AudioCache,
-    places: pd.Series,
-    weights: npt.NDArray[np.float64],
-    length: int,
-    batch_size: int,
-    seed: int,
-    number: int,
-) -> Iterator[SegmentBatch]:
-    track_ids = list(places.index)
-    room = places.to_numpy()
-    chances = weights / weights.sum()
-    while True:
+    def draw(number: int) -> SegmentBatch:
         generator = np.random.default_rng([seed, number])
-        chosen = generator.choice(len(track_ids), size=batch_size, p=chances)
-        starts = generator.integers(0, room[chosen])
-        picked = [track_ids[index] for index in chosen]
+        chosen = generator.choice(len(places), size=batch_size, p=chances)
+        starts = generator.integers(0, places.to_numpy()[chosen])
+        track_ids = [places.index[index] for index in chosen]
         rows = [
             cache.segment(track_id, int(start), length)
-            for track_id, start in zip(picked, starts, strict=True)
+            for track_id, start in zip(track_ids, starts, strict=True)
         ]
-        yield SegmentBatch(np.stack(rows), picked, starts)
-        number += 1
+        return SegmentBatch(np.stack(rows), track_ids, starts)
+
+    return map(draw, itertools.count(first_batch))
 
 
 def _lengths(dataset: Dataset, cache: AudioCache) -> pd.Series:

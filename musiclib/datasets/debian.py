@@ -84,10 +84,6 @@ def open_debian(
         split: `"official"`; `"fold-1"` to `"fold-5"`: the same without the artists of that one of
             the `bundled_folds`; `"apart"`: without any artist of the bundled music, 15 % of it for
             validation. The name of the data set says which.
-
-    Raises:
-        DatasetError: There is no such folder, or none of the pieces is in it; or the split is
-            unknown.
     """
     root = _find_root(data_root)
     pieces = split_pieces(split)
@@ -103,11 +99,7 @@ def open_debian(
 
 
 def split_pieces(split: str = OFFICIAL) -> pd.DataFrame:
-    """Return the list of pieces with a column `split`; see `open_debian`.
-
-    Raises:
-        DatasetError: The split is unknown, or the bundled music is not there to be kept apart from.
-    """
+    """Return the list of pieces with a column `split`; see `open_debian`."""
     if split not in SPLITS:
         raise DatasetError(f"unknown split {split!r} of {NAME}; choose one of {', '.join(SPLITS)}")
     pieces = with_parts(read_pieces())
@@ -229,9 +221,7 @@ def download_debian(
             which needs Debian 12.
 
     Raises:
-        DownloadError: A package has to be fetched without `base_url` and apt is not on this
-            machine, or the disk is too full.
-        ArchiveError: A package has to be opened and dpkg-deb is not on this machine.
+        DatasetError: apt or dpkg-deb is needed and not on this machine, or the disk is too full.
     """
     folder = Path(root) / NAME
     debs = folder / "packages" if packages is None else Path(packages)
@@ -365,8 +355,7 @@ def fetch(package: DebPackage, folder: Path) -> Path:
     """Return the package's verified `.deb` in `folder`, fetched with apt when it is not there.
 
     Raises:
-        DownloadError: apt is not on this machine, does not offer that version, or the file does
-            not match its checksum.
+        DownloadError: apt does not give that version, or its checksum is another.
     """
     target = folder / package.file_name
     if not target.exists():
@@ -423,7 +412,7 @@ def extract(deb: Path, members: Iterable[str], folder: Path) -> dict[str, Path]:
         Path inside the package -> extracted file.
 
     Raises:
-        ArchiveError: `dpkg-deb` is missing, the package is damaged or has no such regular file.
+        ArchiveError: The package cannot be opened or has no such regular file.
     """
     wanted = set(members)
     targets = {member: folder / _flat_name(member) for member in wanted}

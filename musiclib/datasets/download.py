@@ -87,17 +87,15 @@ def download(
     )
 
 
-def check_space(folder: Path, needed: int, what: str) -> None:
-    """Raise when `folder` has no room for `needed` bytes.
-
-    Raises:
-        DownloadError: The disk is too full.
-    """
+def check_space(
+    folder: Path, needed: float, what: str, remedy: str = "choose another folder"
+) -> None:
+    """Raise a `DownloadError` when `folder` has no room for `needed` bytes."""
     free = shutil.disk_usage(folder).free
     if needed + _MARGIN > free:
         raise DownloadError(
             f"{what} needs {needed / 1e9:.2f} GB in {folder}, and {free / 1e9:.2f} GB are free; "
-            "free some space or choose another folder"
+            f"free some space or {remedy}"
         )
 
 
@@ -166,7 +164,6 @@ def unpack(archive: Path, folder: Path, endings: tuple[str, ...]) -> None:
 
     Raises:
         ArchiveError: The archive is damaged, or a file cannot be written.
-        DownloadError: The disk is too full.
     """
     try:
         with zipfile.ZipFile(archive) as opened:

@@ -93,9 +93,7 @@ def download_fma(
         The folder with the audio.
 
     Raises:
-        DatasetError: The name is unknown.
-        DownloadError: The download failed or its checksum is wrong.
-        ArchiveError: An archive is damaged.
+        DatasetError: The name is unknown, a download failed, or an archive is damaged.
     """
     if name not in DESCRIPTIONS:
         raise DatasetError(f"{name!r} cannot be downloaded; choose one of {sorted(DESCRIPTIONS)}")
@@ -116,9 +114,6 @@ def read_tracks(path: str | Path) -> pd.DataFrame:
     Returns:
         Table with an integer index and the columns `split`, `subset`, `genre`, `title`,
         `duration_s` (of the whole track), `licence`, `artist_group` and `artist`, as text.
-
-    Raises:
-        DatasetError: The file is missing, lacks a column or is damaged.
     """
     path = Path(path)
     remedy = "unpack the official fma_metadata.zip again"
@@ -164,16 +159,7 @@ def open_fma(
     whose file is not there, are listed in `skipped`. For the clips `duration_s` is nominal
     (30 s, or the track's length where that is less); the cache knows exact lengths.
 
-    Args:
-        name: `"fma_small"`, `"fma_medium"`, `"fma_large"` or `"fma_full"`.
-        data_root: Folder that holds `fma_metadata/` and the audio's folder, by default the
-            environment variable `MUSICLIB_DATA`.
-        seed: Seed of the 70-30 split.
-        split: `"70-30"` (stratified, artist-disjoint, 15 % of the training part as
-            validation) or `"official"` (80/10/10 by the authors).
-
-    Raises:
-        DatasetError: The data set is not there, or its table is damaged.
+    The arguments are those of `musiclib.datasets.open_dataset`; the official split is 80/10/10.
     """
     root = _find_root(name, data_root)
     table = read_tracks(root / "fma_metadata" / "tracks.csv")

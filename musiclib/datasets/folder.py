@@ -46,12 +46,6 @@ def open_folder(data_root: str | Path | None, seed: int = 0) -> Dataset:
       set apart as validation. With fewer than three artists (one album, say) such a split
       is impossible: then each file counts as an artist of its own, with a warning.
 
-    Args:
-        data_root: The folder.
-        seed: Seed of the split.
-
-    Raises:
-        DatasetError: The folder is missing, or holds no readable audio.
     """
     if data_root is None:
         raise DatasetError("the data set 'folder' needs data_root: the path of a folder of audio")
