@@ -235,9 +235,9 @@ class TestHearing:
         assert spreading_db(-9.0) - spreading_db(-10.0) == pytest.approx(25, abs=0.3)
 
     def test_a_masker_lifts_the_threshold_by_its_level(self) -> None:
-        quieter = masked_threshold_db([1000.0], [(1000.0, 60.0)], in_quiet=False)
-        louder = masked_threshold_db([1000.0], [(1000.0, 70.0)], in_quiet=False)
-        assert louder - quieter == pytest.approx([10.0])
+        quieter = masked_threshold_db([1000.0], [(1000.0, 60.0)])
+        louder = masked_threshold_db([1000.0], [(1000.0, 70.0)])
+        assert louder - quieter == pytest.approx([10.0], abs=0.01)
         assert quieter == pytest.approx([60 - 14.5 - hz_to_bark(1000.0)], abs=0.05)
         frequencies = np.geomspace(50, 15_000, 200)
         quiet = absolute_threshold_db(frequencies)
@@ -248,5 +248,3 @@ class TestHearing:
         for frequency in (0.0, -1.0, np.nan):
             with pytest.raises(ValueError, match="above 0 Hz"):
                 absolute_threshold_db(frequency)
-        with pytest.raises(ValueError, match="masker"):
-            masked_threshold_db([1000.0], [], in_quiet=False)

@@ -356,11 +356,7 @@ class Source:
 
 
 def as_source(source: AudioSource) -> Source:
-    """Check that a source exists and is not empty.
-
-    Raises:
-        AudioFileError: If the path is missing, a folder or unreadable, or if there are no bytes.
-    """
+    """Check that a source exists, can be read and is not empty."""
     if isinstance(source, bytes):
         result = Source("audio in memory", None, source, len(source))
     else:
@@ -512,11 +508,7 @@ class FFmpegReader:
 
 
 def audio_stream(container: av.container.InputContainer, name: str) -> av.AudioStream:
-    """The audio stream that FFmpeg holds for the main one.
-
-    Raises:
-        AudioFileError: If there is none.
-    """
+    """The audio stream that FFmpeg holds for the main one."""
     stream = container.streams.best("audio")
     if not isinstance(stream, av.AudioStream):
         raise AudioFileError(f"{name} holds no audio stream. Name an audio file.")
@@ -571,11 +563,7 @@ def to_float(blocks: list[npt.NDArray[Any]], sample_format: str, channels: int) 
 
 @contextmanager
 def open_container(source: Source) -> Iterator[av.container.InputContainer]:
-    """Open a container for reading. Tags in odd encodings are read as far as they go.
-
-    Raises:
-        AudioFileError: If FFmpeg does not know the format or the header is damaged.
-    """
+    """Open a container for reading. Tags in odd encodings are read as far as they go."""
     try:
         options = {"format_whitelist": FORMATS}
         if source.path is not None:
@@ -593,11 +581,7 @@ def open_container(source: Source) -> Iterator[av.container.InputContainer]:
 
 @contextmanager
 def open_ffmpeg(source: Source) -> Iterator[FFmpegReader]:
-    """Open a file with FFmpeg.
-
-    Raises:
-        AudioFileError: If FFmpeg cannot read it.
-    """
+    """Open a file with FFmpeg."""
     with open_container(source) as container:
         yield FFmpegReader(container, source)
 
@@ -659,10 +643,8 @@ def _sndfile_blocks(
 def ogg_links(source: Source) -> list[tuple[int, int]]:
     """Byte ranges of the links of a chained Ogg Vorbis file (RFC 3533, section 4).
 
-    Chains are several files one after the other, as recordings of internet radio are.
-
-    Returns:
-        One range a link; an empty list for everything that is not such a chain.
+    Chains are several files one after the other, as recordings of internet radio are. The list is
+    empty for everything else.
     """
     if source.data is not None:
         return _links(source.data)
@@ -700,11 +682,7 @@ Reader: TypeAlias = FFmpegReader | SndfileReader
 
 @contextmanager
 def open_sndfile(source: Source) -> Iterator[SndfileReader]:
-    """Open a file with libsndfile.
-
-    Raises:
-        AudioFileError: If libsndfile cannot read it.
-    """
+    """Open a file with libsndfile."""
     try:
         file = soundfile.SoundFile(source.open())
     except (soundfile.SoundFileError, RuntimeError, TypeError, OSError) as error:
@@ -721,14 +699,7 @@ def to_common_format(
     A run of equal format is resampled as a whole. Mono is repeated for more channels, and more
     channels are mixed down for mono.
 
-    Args:
-        blocks: Blocks `(c, n)` and their sampling rates.
-        sample_rate: Rate of the result in Hz.
-        channels: Channels of the result.
-        name: Name of the file, for messages.
-
-    Raises:
-        AudioFileError: If one layout of several channels follows another.
+    One layout of several channels after another is refused.
     """
     resampler: StreamResampler | None = None
     run: tuple[int, int] | None = None
@@ -790,11 +761,7 @@ def decoders(source: Source) -> list[Callable[[Source], AbstractContextManager[R
 
 
 def read_with(source: Source, action: Callable[[Reader], T]) -> T:
-    """Run `action` on the open file, with the second decoder where the first one fails.
-
-    Raises:
-        AudioFileError: What the preferred decoder said, when both fail.
-    """
+    """Run `action` on the open file, with the second decoder where the first one fails."""
     preferred, *others = decoders(source)
     try:
         with preferred(source) as reader:

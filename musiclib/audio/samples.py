@@ -20,11 +20,7 @@ MAX_CHANNELS = 64
 
 
 def check_rate(sample_rate: int, name: str = "sample_rate") -> int:
-    """Return a sampling rate in Hz as an int.
-
-    Raises:
-        AudioError: If it is not a whole number from 1 Hz to 10 MHz.
-    """
+    """Return a sampling rate as an int; it must be a whole number from 1 Hz to 10 MHz."""
     if isinstance(sample_rate, bool) or int(sample_rate) != sample_rate:
         raise AudioError(f"{name} must be a whole number of Hz, not {sample_rate!r}")
     if not 1 <= sample_rate <= 10_000_000:
@@ -43,7 +39,7 @@ def validate(audio: npt.ArrayLike, name: str = "audio") -> FloatArray:
         name: What to call the array in an error message.
 
     Returns:
-        The same samples as float32, `(N,)` or `(C, N)`. No copy is made when none is needed.
+        The same samples as float32. No copy is made when none is needed.
 
     Raises:
         AudioError: If the array is empty, not of floating point type, not of one of the two
@@ -90,12 +86,6 @@ def to_mono(audio: npt.ArrayLike) -> FloatArray:
 
     Args:
         audio: `(N,)` or `(C, N)`.
-
-    Returns:
-        Mono audio, `(N,)`.
-
-    Raises:
-        AudioError: If the audio cannot be used (see `validate`).
     """
     samples = validate(audio)
     return samples if samples.ndim == 1 else mix_down(samples)
@@ -111,11 +101,7 @@ def mix_down(samples: FloatArray) -> FloatArray:
 
 
 def peak(audio: npt.ArrayLike) -> float:
-    """Largest absolute sample over all channels.
-
-    Raises:
-        AudioError: If the audio cannot be used (see `validate`).
-    """
+    """Largest absolute sample over all channels."""
     samples = validate(audio)
     return float(max(samples.max(), -samples.min()))
 
@@ -124,9 +110,6 @@ def rms_db(audio: npt.ArrayLike) -> float:
     """Root mean square level over all channels in dB relative to an RMS of 1 (full-scale square).
 
     A full-scale sine is at -3.01 dB. Silence is at minus infinity.
-
-    Raises:
-        AudioError: If the audio cannot be used (see `validate`).
     """
     power = float(np.mean(np.square(validate(audio), dtype=np.float64)))
     return 10.0 * math.log10(power) if power > 0.0 else -math.inf
@@ -148,8 +131,8 @@ def loudness_lufs(audio: npt.ArrayLike, sample_rate: int) -> float:
         Loudness in LUFS; minus infinity where no block is louder than -70 LUFS (silence).
 
     Raises:
-        AudioError: If the audio cannot be used (see `validate`), is shorter than one gating
-            block of 0.4 s, or has more than five channels.
+        AudioError: If the audio is shorter than one gating block of 0.4 s, or has more than five
+            channels.
     """
     import pyloudnorm
 
@@ -193,9 +176,6 @@ def resample(audio: npt.ArrayLike, from_rate: int, to_rate: int) -> FloatArray:
 
     Returns:
         Audio at `to_rate`, `(M,)` or `(C, M)` with `M = resampled_length(N, from_rate, to_rate)`.
-
-    Raises:
-        AudioError: If the audio cannot be used (see `validate`) or a rate is not positive.
     """
     samples = validate(audio)
     from_rate, to_rate = check_rate(from_rate, "from_rate"), check_rate(to_rate, "to_rate")

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from os import PathLike
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
@@ -75,10 +74,6 @@ class AudioWriter:
     Attributes:
         clipped: Samples beyond full scale so far.
         n_samples: Samples of a channel so far.
-
-    Raises:
-        AudioError: If format, subtype and rate do not go together.
-        AudioFileError: If the file cannot be written.
     """
 
     def __init__(
@@ -131,12 +126,7 @@ class AudioWriter:
         except (soundfile.SoundFileError, OSError) as error:
             raise self._failure(error) from error
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             if kind is None:
                 self._file.close()
@@ -157,11 +147,7 @@ class AudioWriter:
 
 
 def output_format(target: Path, subtype: str | None) -> tuple[str, str]:
-    """Return suffix and libsndfile's subtype for a file name.
-
-    Raises:
-        AudioError: If they do not go together.
-    """
+    """Return suffix and libsndfile's subtype for a file name."""
     suffix = target.suffix.lower()
     if suffix not in DEFAULT_SUBTYPE:
         raise AudioError(f"{target}: cannot write '{suffix}'. Use .wav, .flac or .ogg.")
