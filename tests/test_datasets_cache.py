@@ -25,7 +25,7 @@ RATE = 8_000
 
 
 @pytest.fixture(autouse=True)
-def cache_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cache_root(tmp_path, monkeypatch):
     root = tmp_path / "cache"
     monkeypatch.setenv("MUSICLIB_CACHE", str(root))
     return root
@@ -42,7 +42,7 @@ def assert_intact(cache: AudioCache) -> None:
 
 
 @pytest.fixture
-def music(tmp_path: Path) -> Path:
+def music(tmp_path):
     folder = tmp_path / "music"
     for number in range(12):
         file = folder / f"genre{number % 2}" / f"{number:02d}.wav"

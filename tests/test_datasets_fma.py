@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -48,7 +46,7 @@ def publish(server: FmaServer, monkeypatch: pytest.MonkeyPatch, **files: bytes) 
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FmaServer]:
+def server(monkeypatch, tmp_path):
     monkeypatch.setenv("MUSICLIB_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("MUSICLIB_DATA", raising=False)
     with FmaServer() as running:

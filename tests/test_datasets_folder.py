@@ -25,7 +25,7 @@ def write(path: Path, seconds: float = 0.1, **tags: str) -> None:
 
 
 @pytest.fixture
-def music(tmp_path: Path) -> Path:
+def music(tmp_path):
     """Return a folder of 20 files, two genres, no tags."""
     for number in range(20):
         write(tmp_path / "music" / ("jazz", "metal")[number % 2] / f"{number:02d}.wav")

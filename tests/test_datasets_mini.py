@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,7 +17,7 @@ from musiclib.errors import DatasetError
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Path:
+def small(tmp_path):
     """Return a folder laid out like the bundled music: 24 clips of 0.2 s, tones by number."""
     rows = []
     for number in range(24):
@@ -59,15 +58,6 @@ def test_bundled_music_is_found_split_by_artist_and_has_its_files():
     assert all((dataset.root / path).is_file() for path in dataset.tracks["path"])
     assert len(dataset.genres) == 7
     assert {"ambient", "chiptune", "rock_metal"} < set(dataset.genres)
-
-
-def test_clips_carry_their_labels_and_their_sound(small):
-    dataset = open_dataset("mini", small)
-    clip = dataset.clip("t09", sample_rate=12_000, start_s=0.05, duration_s=0.1)
-    assert (clip.genre, clip.artist, clip.title) == ("chiptune", "Artist 9", "007")
-    assert clip.audio.shape == (1_200,)
-    assert clip.seconds == pytest.approx(0.1)
-    assert np.argmax(np.abs(np.fft.rfft(clip.audio))) * 10 == 1_000
 
 
 def test_seed_moves_a_new_split_and_not_the_official_one(small):

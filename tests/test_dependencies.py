@@ -89,17 +89,6 @@ def test_names_lead_to_what_they_stand_for(tmp_path, source, names):
     assert set(state(package(tmp_path), source)) == names
 
 
-def test_what_is_imported_within_a_function_counts_with_what_that_does(tmp_path):
-    found = set(state(package(tmp_path), "from small.maths import lazy\nlazy(1)"))
-    assert {"lazy", "run", "TABLE"} <= found
-    assert any(name.startswith("on import") for name in found)
-
-
-def test_all_of_a_module_that_is_handed_on_counts(tmp_path):
-    found = set(state(package(tmp_path), "from small import tools\nprint(vars(tools))"))
-    assert found == {"scale", "unused"}
-
-
 @pytest.mark.parametrize(
     ("before", "after"),
     [
