@@ -169,17 +169,12 @@ class Sources:
     def place(self, label: str) -> Place | None:
         """Return the place that a label names, if its module is there."""
         path, _, name = label.partition(": ")
-        module = self._modules.get(path)
-        return None if module is None else (module, name)
+        module = path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+        return (module, name) if module in self.files else None
 
     def places(self, name: str) -> list[Place]:
         """Return where a name is defined."""
         return self._by_name.get(name, [])
-
-    @cached_property
-    def _modules(self) -> dict[str, str]:
-        above = self.folder.parent
-        return {path.relative_to(above).as_posix(): name for name, path in self.files.items()}
 
     @cached_property
     def _by_name(self) -> dict[str, list[Place]]:
@@ -327,8 +322,8 @@ class _Names:
                 child = child.value
             if child is None:
                 continue
-            # Decorators and defaults are of the scope outside; to take them inside as well only
-            # matters where a local variable has the name of a module's.
+            # Decorators and defaults are of the scope outside, which only matters where a local
+            # variable has the name of a module's.
             yield from self._walk(child, inner_imports, inner_local)
 
     def _target(

@@ -308,7 +308,7 @@ def measure(
         jobs: Processes on this machine; each uses one thread.
         scheduler: Address of a Dask scheduler instead; see `musiclib.resumable.work_through`.
         folder: Folder of evidence.
-        progress: Whether to tell on standard error how far the work is.
+        progress: Whether to show on standard error how far the work is.
 
     Returns:
         Number of rows.
@@ -379,8 +379,13 @@ def verify(
             if (fresh := found.get(key_of(item))) is not None:
                 _compare(one, item, part, fresh, told)
                 by = asdict(Provenance.of(before) | Provenance.of(fresh["by"]))
-            text = _as_csv(part, one.experiment.digits)
-            found[key_of(item)] = _result(told["columns"], text, rows, seconds, by)
+            found[key_of(item)] = {
+                "columns": dict(told["columns"]),
+                "csv": _as_csv(part, one.experiment.digits),
+                "rows": rows,
+                "seconds": seconds,
+                "by": by,
+            }
         measured = sum(int(result["rows"]) for result in results)
         entry = {"date": date.today().isoformat(), "items": len(again), "rows": measured}
         merged = [found[key_of(item)] for item in items]
@@ -600,15 +605,12 @@ def _expected_hours(one: _Evidence, asked: Parameters, items: Sequence[Item]) ->
     return growth * total / 3600.0
 
 
-def _result(
-    columns: Mapping[str, str], text: str, rows: int, seconds: float, by: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What comes of an item, as JSON: kinds of columns, CSV, cost, and what took part."""
-    return {"columns": dict(columns), "csv": text, "rows": rows, "seconds": seconds, "by": by}
-
-
 def _measured(one: _Evidence, asked: Parameters, item: Item) -> dict[str, Any]:
-    """Measure an item in this process."""
+    """Measure an item in this process.
+
+    Returns:
+        As JSON: kinds of `columns`, `csv`, number of `rows`, `seconds`, and `by`: what took part.
+    """
     started = _processor_seconds()
     try:
         found = one.experiment.measure(asked, item)
@@ -622,7 +624,8 @@ def _measured(one: _Evidence, asked: Parameters, item: Item) -> dict[str, Any]:
     seconds = _processor_seconds() - started
     if TRAINING_S in table:  # a training that was found in the cache has its cost all the same
         seconds = max(seconds, float(table[TRAINING_S].max()))
-    return _result(columns, text, len(table), seconds, asdict(Provenance()))
+    by = asdict(Provenance())
+    return {"columns": columns, "csv": text, "rows": len(table), "seconds": seconds, "by": by}
 
 
 def _processor_seconds() -> float:

@@ -152,12 +152,8 @@ def read_packages() -> pd.DataFrame:
 
 
 def _read(path: Path, index: str) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-        numbers = {name: kind for name, kind in _NUMBERS.items() if name in table.columns}
-        return table.set_index(index).astype(numbers)
-    except (OSError, ValueError, KeyError) as error:
-        raise DatasetError(f"{path}: not a readable table ({error}); install again") from error
+    table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8").set_index(index)
+    return table.astype({name: kind for name, kind in _NUMBERS.items() if name in table})
 
 
 def _find_root(data_root: str | Path | None) -> Path:
@@ -308,8 +304,7 @@ def _unpack(job: _Job, deb: Path, folder: Path) -> None:
     """Bring a package's missing pieces and its notices into place."""
     work = folder / ".unpacked"
     try:
-        members = {*job.pieces["source_path"], *job.notices}
-        files = extract(deb, members, work)
+        files = extract(deb, {*job.pieces["source_path"], *job.notices}, work)
         for member, target in job.notices.items():
             data = files[member].read_bytes()
             replace_file(target, gzip.decompress(data) if member.endswith(".gz") else data)
@@ -359,7 +354,7 @@ def fetch(package: DebPackage, folder: Path) -> Path:
     """
     target = folder / package.file_name
     if not target.exists():
-        _download(package, folder)
+        _download(package, target)
     if package.sha256 and sha256_of(target) != package.sha256:
         raise DownloadError(
             f"{target}: its SHA-256 is not the one of {package.name} {package.version}. "
@@ -368,33 +363,27 @@ def fetch(package: DebPackage, folder: Path) -> Path:
     return target
 
 
-def _download(package: DebPackage, folder: Path) -> None:
+def _download(package: DebPackage, target: Path) -> None:
+    name, folder = package.name, target.parent
     by_hand = (
-        f"Put {package.file_name} into {folder} by hand: it is in Debian 12's archive, and old "
-        "versions are in Debian's snapshot service."
+        f"Put {target.name} into {folder} by hand: it is in Debian 12's archive, and old versions "
+        "are in Debian's snapshot service."
     )
     if shutil.which("apt-get") is None:
-        raise DownloadError(f"{package.name}: apt-get is not on this machine. {by_hand}")
+        raise DownloadError(f"{name}: apt-get is not on this machine. {by_hand}")
     folder.mkdir(parents=True, exist_ok=True)
+    wanted = name if package.architecture == "all" else f"{name}:{package.architecture}"
+    command = ["apt-get", "download", f"{wanted}={package.version}"]
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        name = package.name
-        if package.architecture != "all":
-            name += f":{package.architecture}"
-        run = subprocess.run(
-            ["apt-get", "download", f"{name}={package.version}"],
-            cwd=scratch,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        downloaded = Path(scratch) / package.file_name
+        run = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)
+        downloaded = Path(scratch) / target.name
         if run.returncode != 0 or not downloaded.exists():
             reason = run.stderr.strip().splitlines()[-1:] or ["no file came"]
             raise DownloadError(
-                f"{package.name}: apt-get download of {package.version} failed: {reason[0]}. "
+                f"{name}: apt-get download of {package.version} failed: {reason[0]}. "
                 f"Run `apt-get update` on Debian 12 first. {by_hand}"
             )
-        downloaded.replace(folder / package.file_name)
+        downloaded.replace(target)
 
 
 def extract(deb: Path, members: Iterable[str], folder: Path) -> dict[str, Path]:
@@ -414,8 +403,7 @@ def extract(deb: Path, members: Iterable[str], folder: Path) -> dict[str, Path]:
     Raises:
         ArchiveError: The package cannot be opened or has no such regular file.
     """
-    wanted = set(members)
-    targets = {member: folder / _flat_name(member) for member in wanted}
+    targets = {member: folder / _flat_name(member) for member in members}
     missing = {member for member, target in targets.items() if not target.exists()}
     if not missing:
         return targets
