@@ -80,7 +80,8 @@ class Fingerprints:
         digest = hashlib.sha256()
         for cell, statements in zip(cells, parsed, strict=True):
             tags = sorted(_RUNNING_TAGS.intersection(cell.metadata.get("tags", [])))
-            digest.update(f"{tags} {self._sources.digest_of(whole, statements)}\n".encode())
+            found = self._sources.digest_of(whole, Code.of(statements).statements)
+            digest.update(f"{tags} {found}\n".encode())
         tables = self._tables(chapter, whole)
         declared = [Code.of(path.read_text("utf-8")) for path in tables]
         digest.update("".join(map(self._sources.digest_of, declared)).encode())
