@@ -317,14 +317,15 @@ class _Names:
             inner_imports = {**imports, **_bound_imports(node, self._code.package)}
             inner_local = (local | _bound_names(node)) - inner_imports.keys()
         for child in _children(node):
+            inner: ast.AST | None = child
             if isinstance(node, ast.ClassDef) and isinstance(child, ast.Assign | ast.AnnAssign):
                 # A field of a class is none of the module's names, even where both are the same.
-                child = child.value
-            if child is None:
+                inner = child.value
+            if inner is None:
                 continue
             # Decorators and defaults are of the scope outside, which only matters where a local
             # variable has the name of a module's.
-            yield from self._walk(child, inner_imports, inner_local)
+            yield from self._walk(inner, inner_imports, inner_local)
 
     def _target(
         self, node: ast.AST, imports: Mapping[str, _Import], local: frozenset[str]

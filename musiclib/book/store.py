@@ -147,10 +147,11 @@ class Fingerprints:
 
 def _parsed(chapter: Chapter, number: int, cell: Any) -> list[ast.stmt]:
     try:
-        return ast.parse(cell.source).body
+        tree: ast.Module = ast.parse(cell.source)
     except SyntaxError as error:
         where = f"{chapter.docname}.ipynb, cell of code {number} ({cell.get('id')})"
         raise BookError(f"{where}: {error}") from error
+    return tree.body
 
 
 def data_fingerprint(dataset: str, data_root: str | None, seed: int) -> str:

@@ -280,6 +280,8 @@ def _decode_missing(
     decoded = _decoded(dataset.root, jobs, sample_rate, workers)
     with (folder / _AUDIO).open("ab") as samples, (folder / _INDEX).open("ab") as index:
         end = samples.seek(0, os.SEEK_END) // SAMPLE_TYPE.itemsize
+        job: _Job
+        result: _Result
         for job, result in tqdm(
             decoded, "decoding", len(jobs), unit="track", disable=None, leave=False
         ):
