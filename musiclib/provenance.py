@@ -99,7 +99,8 @@ def trace(own: Mapping[str, Path]) -> None:
     sources = _loaded_sources()
     written = {name: Code.of(path.read_text("utf-8")) for name, path in own.items()}
     code = {name: ("", sources.digest_of(found)) for name, found in written.items()}
-    for place in sources.reached(written.values()):
+    # Declarations name their parameters' class in annotations alone.
+    for place in sources.reached([*written.values(), ("musiclib.evidence", "Parameters")]):
         if place not in _IDLE_NAMES and not f"{place[0]}.".startswith(_IDLE):
             code[sources.label(place)] = place[0], sources.digest(place)
     _SEEN_CODE[tuple(sorted(own))] = code
