@@ -72,6 +72,7 @@ class Code:
         definitions: Statements that define a name.
         imports: Names that are imported.
         effects: Other statements, by their text.
+        statements: All that defines or does something, in order.
     """
 
     module: str
@@ -79,25 +80,21 @@ class Code:
     definitions: dict[str, list[ast.stmt]] = field(default_factory=dict)
     imports: dict[str, _Import] = field(default_factory=dict)
     effects: dict[str, list[ast.stmt]] = field(default_factory=dict)
+    statements: list[ast.stmt] = field(default_factory=list)
 
     @classmethod
-    def of(cls, source: str, module: str = "", *, is_package: bool = False) -> Code:
-        """Read source code.
+    def of(
+        cls, source: str | Iterable[ast.stmt], module: str = "", *, is_package: bool = False
+    ) -> Code:
+        """Read source code, or statements that were parsed already.
 
         Raises:
             SyntaxError: It is no Python.
         """
         code = cls(module, module if is_package else module.rpartition(".")[0])
-        for statement in ast.parse(source).body:
+        for statement in ast.parse(source).body if isinstance(source, str) else source:
             code._add(statement)
         return code
-
-    @property
-    def statements(self) -> list[ast.stmt]:
-        """All that defines or does something, once each."""
-        kept = [*self.definitions.values(), *self.effects.values()]
-        found = dict.fromkeys(statement for same in kept for statement in same)
-        return sorted(found, key=lambda statement: statement.lineno)
 
     def at(self, name: str) -> list[ast.stmt]:
         """Return the statements that define a name, or that run at import."""
@@ -106,29 +103,30 @@ class Code:
     def _add(self, statement: ast.stmt) -> None:
         if isinstance(statement, ast.Import | ast.ImportFrom):
             self.imports |= dict(_imported(statement, self.package))
-        elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            self.definitions.setdefault(statement.name, []).append(statement)
-        elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
-            pass  # text that explains
-        elif isinstance(statement, ast.If) and ast.unparse(statement.test).endswith(
-            "TYPE_CHECKING"
-        ):
+            return
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+            return  # text that explains
+        if isinstance(statement, ast.If) and ast.unparse(statement.test).endswith("TYPE_CHECKING"):
             for inner in statement.body:
                 self._add(inner)
-        else:
-            names = set()
-            for node in ast.walk(statement):
-                if isinstance(node, ast.Import | ast.ImportFrom):
-                    self.imports |= dict(_imported(node, self.package))
-                elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                    names.add(node.id)
-            for name in sorted(names):
-                self.definitions.setdefault(name, []).append(statement)
-            # What only binds names does nothing to what others have.
-            binds = isinstance(statement, ast.Assign | ast.AnnAssign)
-            if not binds or any(map(_is_written_to, ast.walk(statement))):
-                text = ast.unparse(statement).partition("\n")[0]
-                self.effects.setdefault(_EFFECT + text, []).append(statement)
+            return
+        self.statements.append(statement)
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            self.definitions.setdefault(statement.name, []).append(statement)
+            return
+        names = set()
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                self.imports |= dict(_imported(node, self.package))
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                names.add(node.id)
+        for name in sorted(names):
+            self.definitions.setdefault(name, []).append(statement)
+        # What only binds names does nothing to what others have.
+        binds = isinstance(statement, ast.Assign | ast.AnnAssign)
+        if not binds or any(map(_is_written_to, ast.walk(statement))):
+            text = ast.unparse(statement).partition("\n")[0]
+            self.effects.setdefault(_EFFECT + text, []).append(statement)
 
 
 class Sources:
@@ -171,17 +169,12 @@ class Sources:
     def place(self, label: str) -> Place | None:
         """Return the place that a label names, if its module is there."""
         path, _, name = label.partition(": ")
-        module = self._modules.get(path)
-        return None if module is None else (module, name)
+        module = path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+        return (module, name) if module in self.files else None
 
     def places(self, name: str) -> list[Place]:
         """Return where a name is defined."""
         return self._by_name.get(name, [])
-
-    @cached_property
-    def _modules(self) -> dict[str, str]:
-        above = self.folder.parent
-        return {path.relative_to(above).as_posix(): name for name, path in self.files.items()}
 
     @cached_property
     def _by_name(self) -> dict[str, list[Place]]:
@@ -241,9 +234,9 @@ class Sources:
             self._digests[place] = _digest(self, code, code.at(place[1]))
         return self._digests[place]
 
-    def digest_of(self, code: Code) -> str:
-        """Return a digest of what other code does, in the same way."""
-        return _digest(self, code, code.statements)
+    def digest_of(self, code: Code, statements: Sequence[ast.stmt] | None = None) -> str:
+        """Return a digest of what code outside the package does, or some statements of it."""
+        return _digest(self, code, code.statements if statements is None else statements)
 
     def text(self, place: Place) -> str:
         """Return a definition as it is written, with its comments."""
@@ -324,14 +317,15 @@ class _Names:
             inner_imports = {**imports, **_bound_imports(node, self._code.package)}
             inner_local = (local | _bound_names(node)) - inner_imports.keys()
         for child in _children(node):
+            inner: ast.AST | None = child
             if isinstance(node, ast.ClassDef) and isinstance(child, ast.Assign | ast.AnnAssign):
-                # A field of a class is none of the module's names, even where it is called the same.
-                child = child.value
-            if child is None:
+                # A field of a class is none of the module's names, even where both are the same.
+                inner = child.value
+            if inner is None:
                 continue
-            # Decorators and defaults are of the scope outside; to take them inside as well only
-            # matters where a local variable has the name of a module's.
-            yield from self._walk(child, inner_imports, inner_local)
+            # Decorators and defaults are of the scope outside, which only matters where a local
+            # variable has the name of a module's.
+            yield from self._walk(inner, inner_imports, inner_local)
 
     def _target(
         self, node: ast.AST, imports: Mapping[str, _Import], local: frozenset[str]

@@ -129,22 +129,21 @@ class Experiment:
     """What is measured. A file `evidence/NAME.py` declares one as `EXPERIMENT`.
 
     Attributes:
-        items: Lists the work for some parameters. Each item becomes rows on its own, in seconds or
-            minutes, and is a mapping of words and numbers.
+        items: Lists the work for some parameters: mappings of words and numbers, each of which
+            becomes rows on its own, in seconds or minutes.
         measure: Makes the rows of an item: the same columns for all items, and equal rows for equal
             parameters and items, up to the tolerance.
         tolerance: How far a number measured again may lie from the kept one: by column, or for the
             column `value` by what `metric` says; a star stands for any letters, and the first entry
             that fits counts. Without one, floats get `FLOATS` and whole numbers must be equal.
-        quick: Items that a build may measure again; by default all.
-        measurable: Items that this machine can measure, such as those of a codec whose command is
-            installed; by default all. Others stay as they are kept.
+        quick: Which items a build may measure again.
+        measurable: Which items this machine can measure, such as those of a codec whose command is
+            installed. Others stay as they are kept.
         dataset: A data set of the experiment's own; by default the chapter's.
         seeded: Whether rows depend on the chapter's seed.
         digits: Significant digits that are kept of floats.
-        trains: Whether it trains models for hours. Then it is measured with the usual cache, where
-            a training is known by its settings, seed and music: one that is there already is not
-            made again, one that was interrupted goes on. By default it has a cache of its own.
+        trains: Whether it trains models for hours. Then it is measured with the usual cache, which
+            knows a training by its settings, seed and music, and not with one of its own.
         notes: What else a reader should know, such as versions of commands. What is empty on this
             machine, since it has no such command, stays as it is kept.
     """
@@ -184,8 +183,8 @@ def read(
         folder: Folder of evidence; by default `evidence_folder()`.
 
     Raises:
-        EvidenceError: The kept table is missing, damaged, or stale: it was measured with other
-            code, data or models. The message says which, and what to do.
+        EvidenceError: The kept table is missing, damaged, or was measured with other code, data or
+            models; the message says which, and what to do.
     """
     one = _Evidence.of(name, folder)
     asked = one.asked(parameters)
@@ -218,21 +217,17 @@ def check_sample(
         How many rows this machine has measured itself: all of them where nothing is kept.
 
     Raises:
-        EvidenceError: The table is not usable, as for `read`, or a value lies outside its
-            tolerance; the message shows it.
+        EvidenceError: As for `read`, or a value lies outside its tolerance.
     """
     one = _Evidence.of(name, folder)
     asked = one.asked(parameters)
     if not one.is_kept(asked):
         return len(_live(one, asked, None))
     table, told = one.usable(asked)
-    order = np.random.default_rng([asked.seed, int(told["table"][:8], 16)])
-    candidates = [
-        number
-        for number in order.permutation(len(told["items"])).tolist()
-        if one.experiment.quick(told["items"][number][0])
-        and one.experiment.measurable(told["items"][number][0])
-    ]
+    items = [item for item, _, _ in told["items"]]
+    order = np.random.default_rng([asked.seed, int(told["table"][:8], 16)]).permutation(len(items))
+    quick, measurable = one.experiment.quick, one.experiment.measurable
+    candidates = [n for n in order.tolist() if quick(items[n]) and measurable(items[n])]
     if not candidates:
         raise EvidenceError(
             f"{one.table}: none of its items is quick and can be measured on this machine; let "
@@ -248,33 +243,9 @@ def check_sample(
     chosen = chosen or [min(candidates, key=costs.__getitem__)]
     parts = _parts(told)
     for number in chosen:
-        item = told["items"][number][0]
-        _compare(one, item, table.iloc[parts[number]], _measured(one, asked, item), told)
+        again = _measured(one, asked, items[number])
+        _compare(one, items[number], table.iloc[parts[number]], again, told)
     return sum(told["items"][number][1] for number in chosen)
-
-
-def expected_hours(
-    name: str, parameters: Parameters = BUNDLED, folder: str | Path | None = None
-) -> float:
-    """Return how long it takes to measure an experiment live, in hours of one core.
-
-    Each piece of work is expected to take what those of its kind took for the kept table on the
-    machine that `record` names. Where it is about all music at once, and not about a clip, that
-    grows with the number of tracks.
-    """
-    one = _Evidence.of(name, folder)
-    asked, told = one.asked(parameters), one.read_record()
-    kept: list[tuple[dict[str, Any], float]] = [(item, cost) for item, _, cost in told["items"]]
-    known = {field: {item[field] for item, _ in kept} for field in kept[0][0]}
-    growth = 1.0
-    if not {"clip", "track_id"} & known.keys():
-        growth = max(1.0, len(asked.music) / len(one.asked(BUNDLED).music))
-    total = 0.0
-    for item in one.items(asked):
-        same = [f for f, value in item.items() if value in known.get(f, ())]
-        alike = [cost for other, cost in kept if all(other[f] == item[f] for f in same)]
-        total += float(np.mean(alike or [cost for _, cost in kept]))
-    return growth * total / 3600.0
 
 
 def record(name: str, folder: str | Path | None = None) -> dict[str, Any]:
@@ -337,7 +308,7 @@ def measure(
         jobs: Processes on this machine; each uses one thread.
         scheduler: Address of a Dask scheduler instead; see `musiclib.resumable.work_through`.
         folder: Folder of evidence.
-        progress: Whether to tell on standard error how far the work is.
+        progress: Whether to show on standard error how far the work is.
 
     Returns:
         Number of rows.
@@ -361,7 +332,6 @@ def verify(
     jobs: int = 1,
     scheduler: str | None = None,
     folder: str | Path | None = None,
-    seed: int = 0,
     progress: bool = False,
 ) -> int:
     """Measure a tenth of a kept table again, and renew its digests if all of it agrees.
@@ -375,7 +345,6 @@ def verify(
         jobs: As for `measure`.
         scheduler: As for `measure`.
         folder: As for `measure`.
-        seed: Seed of the sample.
         progress: As for `measure`.
 
     Returns:
@@ -397,7 +366,7 @@ def verify(
         items = one.items(asked)
         known = {key_of(item): number for number, (item, *_) in enumerate(told["items"])}
         old = [item for item in items if key_of(item) in known]
-        again = _covering([item for item in old if one.experiment.measurable(item)], seed)
+        again = _covering([item for item in old if one.experiment.measurable(item)])
         again += [item for item in items if key_of(item) not in known]
         results = _results(one, again, jobs, scheduler, progress)
         found = {key_of(item): result for item, result in zip(again, results, strict=True)}
@@ -410,8 +379,13 @@ def verify(
             if (fresh := found.get(key_of(item))) is not None:
                 _compare(one, item, part, fresh, told)
                 by = asdict(Provenance.of(before) | Provenance.of(fresh["by"]))
-            text = _as_csv(part, one.experiment.digits)
-            found[key_of(item)] = _result(told["columns"], text, rows, seconds, by)
+            found[key_of(item)] = {
+                "columns": dict(told["columns"]),
+                "csv": _as_csv(part, one.experiment.digits),
+                "rows": rows,
+                "seconds": seconds,
+                "by": by,
+            }
         measured = sum(int(result["rows"]) for result in results)
         entry = {"date": date.today().isoformat(), "items": len(again), "rows": measured}
         merged = [found[key_of(item)] for item in items]
@@ -457,13 +431,9 @@ class _Evidence:
     def record(self) -> Path:
         return self.folder / f"{self.name}.json"
 
-    @property
-    def journal(self) -> Path:
-        return self.folder / f".{self.name}.jsonl"
-
-    @property
-    def cache(self) -> Path:
-        return self.folder / f".{self.name}.cache"
+    def hidden(self, kind: str) -> Path:
+        """Return what lies beside the table while it is measured."""
+        return self.folder / f".{self.name}.{kind}"
 
     @property
     def experiment(self) -> Experiment:
@@ -492,7 +462,7 @@ class _Evidence:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Hold the right to write the table."""
-        lock = FileLock(self.folder / f".{self.name}.lock", timeout=0)
+        lock = FileLock(self.hidden("lock"), timeout=0)
         try:
             lock.acquire()
         except Timeout:
@@ -536,13 +506,14 @@ class _Evidence:
             raise EvidenceError(f"{self.record} is of another version of musiclib: {remedy}")
         return told
 
-    def kept_notes(self) -> dict[str, str]:
-        """Return the notes of the kept record that the declaration still has."""
+    def notes(self) -> dict[str, str]:
+        """Return the notes of the declaration; those that are empty here, as they are kept."""
         try:
             kept = self.read_record()["notes"]
         except EvidenceError:  # none yet, or a damaged one, which is replaced
             kept = {}
-        return {name: kept[name] for name in self.experiment.notes if name in kept}
+        notes = {name: text or kept.get(name) for name, text in self.experiment.notes.items()}
+        return {name: text for name, text in notes.items() if text}
 
     def read_table(self, told: Mapping[str, Any]) -> pd.DataFrame:
         data = self.table.read_bytes() if self.table.is_file() else b""
@@ -568,7 +539,7 @@ class _Evidence:
         experiment = self.experiment
         told = {
             "format": _FORMAT,
-            "notes": {**self.kept_notes(), **{k: v for k, v in experiment.notes.items() if v}},
+            "notes": self.notes(),
             "table": hashlib.sha256(text.encode()).hexdigest(),
             "rows": sum(result["rows"] for result in results),
             "columns": columns,
@@ -586,8 +557,8 @@ class _Evidence:
         lines.append('"items": [\n' + ",\n".join(rows) + "\n]")
         replace_file(self.table, text.encode())
         replace_file(self.record, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
-        self.journal.unlink(missing_ok=True)
-        shutil.rmtree(self.cache, ignore_errors=True)
+        self.hidden("jsonl").unlink(missing_ok=True)
+        shutil.rmtree(self.hidden("cache"), ignore_errors=True)
 
 
 @lru_cache(maxsize=16)
@@ -614,15 +585,32 @@ def _opened(dataset: str, data_root: str | None, seed: int) -> Dataset:
 # Measuring.
 
 
-def _result(
-    columns: Mapping[str, str], text: str, rows: int, seconds: float, by: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What comes of an item, as JSON: kinds of columns, CSV, cost, and what took part."""
-    return {"columns": dict(columns), "csv": text, "rows": rows, "seconds": seconds, "by": by}
+def _expected_hours(one: _Evidence, asked: Parameters, items: Sequence[Item]) -> float:
+    """Return how long items take to measure live, in hours of one core.
+
+    Each is expected to take what those of its kind took for the kept table. Where it is about all
+    music at once, and not about a clip, that grows with the number of tracks.
+    """
+    kept: list[tuple[dict[str, Any], float]]
+    kept = [(item, cost) for item, _, cost in one.read_record()["items"]]
+    known = {field: {item[field] for item, _ in kept} for field in kept[0][0]}
+    growth = 1.0
+    if not {"clip", "track_id"} & known.keys():
+        growth = max(1.0, len(asked.music) / len(one.asked(BUNDLED).music))
+    total = 0.0
+    for item in items:
+        same = [f for f, value in item.items() if value in known.get(f, ())]
+        alike = [cost for other, cost in kept if all(other[f] == item[f] for f in same)]
+        total += float(np.mean(alike or [cost for _, cost in kept]))
+    return growth * total / 3600.0
 
 
 def _measured(one: _Evidence, asked: Parameters, item: Item) -> dict[str, Any]:
-    """Measure an item in this process."""
+    """Measure an item in this process.
+
+    Returns:
+        As JSON: kinds of `columns`, `csv`, number of `rows`, `seconds`, and `by`: what took part.
+    """
     started = _processor_seconds()
     try:
         found = one.experiment.measure(asked, item)
@@ -636,7 +624,8 @@ def _measured(one: _Evidence, asked: Parameters, item: Item) -> dict[str, Any]:
     seconds = _processor_seconds() - started
     if TRAINING_S in table:  # a training that was found in the cache has its cost all the same
         seconds = max(seconds, float(table[TRAINING_S].max()))
-    return _result(columns, text, len(table), seconds, asdict(Provenance()))
+    by = asdict(Provenance())
+    return {"columns": columns, "csv": text, "rows": len(table), "seconds": seconds, "by": by}
 
 
 def _processor_seconds() -> float:
@@ -675,18 +664,20 @@ def _results(
     for item in items:
         if not one.experiment.measurable(item):
             raise EvidenceError(f"{one.name}, {_words(item)}: this machine cannot measure it")
-    journal = _journal(one, one.journal, asked)
+    journal = _journal(one, one.hidden("jsonl"), asked)
     if journal.dropped:  # what made those may have left something in the cache
-        shutil.rmtree(one.cache, ignore_errors=True)
+        shutil.rmtree(one.hidden("cache"), ignore_errors=True)
     results = work_through(
-        partial(_traced, one, asked, None if one.experiment.trains else str(one.cache)),
+        partial(_traced, one, asked, None if one.experiment.trains else str(one.hidden("cache"))),
         items,
         journal,
         jobs=jobs,
         scheduler=scheduler,
         progress=one.name if progress else "",
     )
-    late = len(items) - len(_journal(one, one.journal, asked).done.keys() & set(map(key_of, items)))
+    late = len(items) - len(
+        _journal(one, one.hidden("jsonl"), asked).done.keys() & set(map(key_of, items))
+    )
     if late:
         raise EvidenceError(
             f"{one.name}: code changed while it was measured, and {late} of {len(items)} items are "
@@ -713,7 +704,7 @@ def _live(one: _Evidence, asked: Parameters, jobs: int | None) -> pd.DataFrame:
             path = cache_root() / "evidence" / f"{one.name}-{key}.jsonl"
             path.parent.mkdir(parents=True, exist_ok=True)
             if one.record.is_file() and not path.exists():
-                hours = expected_hours(one.name, asked, one.folder)
+                hours = _expected_hours(one, asked, items)
                 sys.stdout.write(
                     f"{one.name}: {len(items)} pieces of work, about {hours:.2g} hours of one core "
                     f"in {jobs} processes; an interrupted run goes on where it stopped.\n"
@@ -819,13 +810,13 @@ def _compare(
             )
 
 
-def _covering(items: Sequence[Item], seed: int) -> list[Item]:
+def _covering(items: Sequence[Item]) -> list[Item]:
     """Draw a tenth of the items, and more until each word in each field is there."""
 
     def words(item: Item) -> set[tuple[str, str]]:
         return {(name, value) for name, value in item.items() if isinstance(value, str)}
 
-    order = np.random.default_rng(seed).permutation(len(items)).tolist()
+    order = np.random.default_rng(0).permutation(len(items)).tolist()
     count = math.ceil(VERIFIED_SHARE * len(items))
     chosen = [items[number] for number in order[:count]]
     seen = set().union(*map(words, chosen))

@@ -15,12 +15,7 @@ for those who want to know what took part in a result."""
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Write a file next to its final place, then move it there.
-
-    Args:
-        path: Final place; its folder is made when missing.
-        data: Content.
-    """
+    """Write a file next to its final place, whose folder is made when missing; move it there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as stream:
         stream.write(data)
@@ -28,11 +23,7 @@ def replace_file(path: Path, data: bytes) -> None:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing that takes its place when all went well, and else is gone.
-
-    Args:
-        path: Final place, in a folder that exists.
-    """
+    """Open a file for writing that takes its place when all went well, and else is gone."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:

@@ -49,9 +49,9 @@ class Provenance:
 
     Attributes:
         code: Definitions, such as `musiclib/stft.py: griffin_lim`, and whole modules outside the
-            package.
-        files: Tables of the package and among the shipped models, the same.
-        models: Shipped checkpoints by file name, with the digests of their tensors.
+            package, whose paths methods take as `own`.
+        files: Tables of the package and among the shipped models.
+        models: Digests of the tensors of shipped checkpoints, by file name.
         libraries: Versions of the package's own requirements.
     """
 
@@ -69,11 +69,7 @@ class Provenance:
         return Provenance(**{k: {**v, **asdict(other)[k]} for k, v in asdict(self).items()})
 
     def present(self, own: Mapping[str, Path]) -> Provenance:
-        """Return the present digests of the same things; what is gone is left out.
-
-        Args:
-            own: Modules outside the package, by their names in `code`.
-        """
+        """Return the present digests of the same things; what is gone is left out."""
         return Provenance(
             _present_code(self.code, own),
             {name: sha256_of(path) for name, path in _existing(self.files)},
@@ -82,12 +78,7 @@ class Provenance:
         )
 
     def changed(self, own: Mapping[str, Path], *, libraries: bool = True) -> list[str]:
-        """Return what is no longer as it was, such as `other code (musiclib/stft.py: stft)`.
-
-        Args:
-            own: As for `present`.
-            libraries: Whether other versions of libraries count.
-        """
+        """Return what is no longer as it was, such as `other code (musiclib/stft.py: stft)`."""
         before, after = asdict(self), asdict(self.present(own))
         found = []
         for kind in before if libraries else ("code", "files", "models"):
@@ -107,14 +98,12 @@ def trace(own: Mapping[str, Path]) -> None:
     _listen()
     sources = _loaded_sources()
     written = {name: Code.of(path.read_text("utf-8")) for name, path in own.items()}
-    _SEEN_CODE[tuple(sorted(own))] = {
-        **{name: ("", sources.digest_of(code)) for name, code in written.items()},
-        **{
-            sources.label(place): (place[0], sources.digest(place))
-            for place in sources.reached(written.values())
-            if place not in _IDLE_NAMES and not f"{place[0]}.".startswith(_IDLE)
-        },
-    }
+    code = {name: ("", sources.digest_of(found)) for name, found in written.items()}
+    # Declarations name their parameters' class in annotations alone.
+    for place in sources.reached([*written.values(), ("musiclib.evidence", "Parameters")]):
+        if place not in _IDLE_NAMES and not f"{place[0]}.".startswith(_IDLE):
+            code[sources.label(place)] = place[0], sources.digest(place)
+    _SEEN_CODE[tuple(sorted(own))] = code
 
 
 def took_part(own: Mapping[str, Path]) -> Provenance:
@@ -201,23 +190,18 @@ def _noted(event: str, values: tuple[Any, ...]) -> None:
         _SEEN_MODELS[values[0]] = values[1]
 
 
-def _own_code(sources: Sources, own: Mapping[str, Path]) -> dict[str, str]:
-    return {
-        name: sources.digest_of(Code.of(path.read_text("utf-8")))
-        for name, path in own.items()
-        if path.is_file()
-    }
-
-
 def _present_code(kept: Mapping[str, str], own: Mapping[str, Path]) -> dict[str, str]:
     """Return present digests; a definition that moved is looked for by its name."""
     sources = Sources.of(_PACKAGE)
-    found = _own_code(sources, {name: path for name, path in own.items() if name in kept})
+    found = {}
     for label, digest in kept.items():
         place = sources.place(label)
-        if place is not None and place in sources.places(place[1]):
+        if label in own:
+            if own[label].is_file():
+                found[label] = sources.digest_of(Code.of(own[label].read_text("utf-8")))
+        elif place is not None and place in sources.places(place[1]):
             found[label] = sources.digest(place)
-        elif label not in found:
+        else:
             others = {sources.digest(other) for other in sources.places(label.partition(": ")[2])}
             if digest in others:
                 found[label] = digest

@@ -6,18 +6,18 @@ import contextlib
 import json
 import os
 import sys
-import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
+from concurrent.futures import BrokenExecutor, Executor, as_completed
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from tqdm import tqdm
+
 from musiclib.errors import EvidenceError
 from musiclib.files import replace_file
 
-_MINUTE: Final = 60.0
 _THREAD_VARIABLES: Final = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
     *("NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS"),
@@ -45,30 +45,16 @@ class Journal:
         """
         self._path = path
         self.done: dict[str, Any] = {}
-        self.dropped = 0
-        lines = self._lines()
-        if lines and lines[0] != {"header": header}:
-            self.dropped, lines = self.dropped + len(lines), []
-        for line in lines[1:]:
+        lines = path.read_bytes().splitlines() if path.exists() else []
+        same = bool(lines) and _parsed(lines[0]) == {"header": header}
+        self.dropped = 0 if same else len(lines)
+        for line in map(_parsed, lines[1:] if same else []):
             if "item" in line and "result" in line and usable(line["result"]):
                 self.done[key_of(line["item"])] = line["result"]
             else:
                 self.dropped += 1
         kept = [{"item": json.loads(key), "result": value} for key, value in self.done.items()]
         replace_file(path, b"".join(map(_line, [{"header": header}, *kept])))
-
-    def _lines(self) -> list[dict[str, Any]]:
-        found = []
-        for text in self._path.read_bytes().splitlines() if self._path.exists() else ():
-            try:
-                line = json.loads(text)
-            except ValueError:
-                line = None
-            if isinstance(line, dict):
-                found.append(line)
-            else:
-                self.dropped += 1
-        return found
 
     def add(self, item: object, result: Any) -> None:
         """Note a result; after this it outlives the process."""
@@ -88,6 +74,15 @@ def _line(value: object) -> bytes:
     return json.dumps(value).encode() + b"\n"
 
 
+def _parsed(line: bytes) -> dict[str, Any]:
+    """A line of a journal; empty where it is torn or damaged."""
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 def work_through(
     function: Callable[[Any], Any],
     items: Sequence[Any],
@@ -97,7 +92,7 @@ def work_through(
     scheduler: str | None = None,
     progress: str = "",
 ) -> list[Any]:
-    """Do what is not done yet.
+    """Do what is not done yet, and return the results in the order of the items.
 
     Killed at any moment, it loses what was in work and nothing else.
 
@@ -107,12 +102,9 @@ def work_through(
         items: JSON values.
         journal: Where results are noted.
         jobs: Number of processes.
-        scheduler: Instead of them the workers of a Dask cluster: the address of its scheduler, such
-            as `tcp://host:8786`. They must see the same folders.
-        progress: Name of the work, to tell on standard error how far it is; empty for silence.
-
-    Returns:
-        The results in the order of the items.
+        scheduler: Address of a Dask scheduler, such as `tcp://host:8786`, whose workers do it
+            instead. They must see the same folders.
+        progress: Name of the work for a bar on standard error; empty for none.
 
     Raises:
         EvidenceError: A process was killed, or there is no such scheduler.
@@ -124,7 +116,16 @@ def work_through(
         with _executor(jobs, scheduler) as executor:
             futures = {executor.submit(function, item): item for item in left}
             failure: BaseException | None = None
-            for future in _told(as_completed(futures), len(items), len(left), progress):
+            bar = tqdm(
+                as_completed(futures),
+                progress,
+                len(items),
+                initial=len(items) - len(left),
+                unit="item",
+                disable=not progress,
+                mininterval=0.1 if sys.stderr.isatty() else 60.0,
+            )
+            for future in bar:
                 if future.cancelled():
                     continue
                 error = future.exception()
@@ -190,22 +191,3 @@ def _cluster(scheduler: str) -> Iterator[Executor]:
         ) from error
     with client:
         yield client.get_executor(pure=False)
-
-
-def _told(
-    finished: Iterator[Future[Any]], total: int, left: int, name: str
-) -> Iterator[Future[Any]]:
-    """Pass on what is finished: with a bar, or a line a minute where no terminal shows one."""
-    if name and sys.stderr.isatty():
-        from tqdm import tqdm
-
-        finished = tqdm(finished, name, total, initial=total - left, unit="item")
-    started = told = time.monotonic()
-    for count, future in enumerate(finished, 1):
-        yield future
-        now = time.monotonic()
-        if name and not sys.stderr.isatty() and (now - told > _MINUTE or count == left):
-            told = now
-            minutes = (now - started) / count * (left - count) / _MINUTE
-            line = f"{name}: {total - left + count} of {total}, about {minutes:.0f} min left\n"
-            sys.stderr.write(line)

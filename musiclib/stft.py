@@ -17,8 +17,6 @@ from torch import Tensor
 
 from musiclib.errors import AudioError
 
-WINDOWS = ("hann", "hamming", "blackman")
-
 
 @dataclass(frozen=True)
 class StftConfig:
@@ -29,12 +27,10 @@ class StftConfig:
         hop_length: Distance between frames, in samples, at most half of `n_fft`. Above a quarter,
             the window's edge alone covers the last samples of a clip that is not a multiple of it:
             changes of the spectrum are magnified there, so pad such clips.
-        window: `hann`, `hamming` or `blackman`, in their periodic form.
     """
 
     n_fft: int = 1024
     hop_length: int = 256
-    window: str = "hann"
 
     def __post_init__(self) -> None:
         if self.n_fft < 2 or self.n_fft % 2:
@@ -44,8 +40,6 @@ class StftConfig:
                 f"hop_length must lie between 1 and n_fft / 2 = {self.n_fft // 2}, so that every "
                 f"sample can be rebuilt, not {self.hop_length}"
             )
-        if self.window not in WINDOWS:
-            raise AudioError(f"window must be one of {', '.join(WINDOWS)}, not {self.window!r}")
 
     @property
     def n_bins(self) -> int:
@@ -56,19 +50,10 @@ class StftConfig:
         """Number of frames for a clip of `n_samples` samples."""
         return 1 + n_samples // self.hop_length
 
-    def frequencies(self, sample_rate: int) -> Tensor:
-        """Centre frequencies of the bins in Hz, `(F,)`."""
-        return torch.arange(self.n_bins, dtype=torch.float64) * (sample_rate / self.n_fft)
-
     def window_values(self, like: Tensor) -> Tensor:
-        """The window, `(n_fft,)`, in the real type and on the device of `like`."""
-        make = {
-            "hann": torch.hann_window,
-            "hamming": torch.hamming_window,
-            "blackman": torch.blackman_window,
-        }[self.window]
+        """The periodic Hann window, `(n_fft,)`, in the real type and on the device of `like`."""
         # Computed in float64: in float32 the window's own rounding limits the reconstruction.
-        window = make(self.n_fft, periodic=True, dtype=torch.float64)
+        window = torch.hann_window(self.n_fft, periodic=True, dtype=torch.float64)
         return window.to(device=like.device, dtype=like.real.dtype)
 
 
@@ -167,14 +152,8 @@ def log_magnitude(spectrum: Tensor, offset: float = 1e-5) -> Tensor:
     Args:
         spectrum: Complex spectrum or magnitudes of any shape.
         offset: Positive number that bounds the logarithm in silence.
-
-    Returns:
-        Log magnitudes of the same shape.
-
-    Raises:
-        AudioError: If the offset is not positive.
     """
-    return torch.log(spectrum.abs() + _positive(offset, "offset"))
+    return torch.log(spectrum.abs() + offset)
 
 
 def from_log_magnitude(log_values: Tensor, offset: float = 1e-5) -> Tensor:
@@ -183,36 +162,8 @@ def from_log_magnitude(log_values: Tensor, offset: float = 1e-5) -> Tensor:
     Args:
         log_values: Log magnitudes of any shape.
         offset: The offset they were made with.
-
-    Returns:
-        Magnitudes of the same shape, not negative.
-
-    Raises:
-        AudioError: If the offset is not positive.
     """
-    return torch.clamp(torch.exp(log_values) - _positive(offset, "offset"), min=0.0)
-
-
-def db(spectrum: Tensor, floor_db: float = -80.0) -> Tensor:
-    """Magnitude in dB relative to the loudest bin of each clip, floored.
-
-    Args:
-        spectrum: Complex spectrum or magnitudes, `(..., F, T)`.
-        floor_db: Lowest value, negative. A silent clip is at the floor everywhere.
-
-    Returns:
-        Values in `[floor_db, 0]`, `(..., F, T)`.
-
-    Raises:
-        AudioError: If the floor is not negative.
-    """
-    if not (math.isfinite(floor_db) and floor_db < 0.0):
-        raise AudioError(f"floor_db must be negative, not {floor_db}")
-    magnitude = spectrum.abs()
-    loudest = magnitude.amax(dim=(-2, -1), keepdim=True)
-    # Only the all-zero clip would divide by zero; it is 0 over anything.
-    relative = magnitude / torch.where(loudest > 0.0, loudest, torch.ones_like(loudest))
-    return 20.0 * torch.log10(relative.clamp(min=10.0 ** (floor_db / 20.0)))
+    return torch.clamp(torch.exp(log_values) - offset, min=0.0)
 
 
 @torch.no_grad()
@@ -299,12 +250,6 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def _positive(value: float, name: str) -> float:
-    if not (math.isfinite(value) and value > 0.0):
-        raise AudioError(f"{name} must be positive, not {value}")
-    return value
 
 
 def _check_shape(spectrum: Tensor, config: StftConfig, length: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import re
@@ -11,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import av
@@ -50,43 +50,32 @@ class Track:
     duration: int = 200
 
 
-_HEADER = [
-    ("album", "comments"),
-    ("artist", "id"),
-    ("artist", "name"),
-    ("set", "split"),
-    ("set", "subset"),
-    ("track", "duration"),
-    ("track", "genre_top"),
-    ("track", "license"),
-    ("track", "title"),
-]
-
-
-def tracks_csv(tracks: Sequence[Track], drop: tuple[str, str] | None = None) -> bytes:
+def tracks_csv(tracks: Sequence[Track]) -> bytes:
     """Return a `tracks.csv` with its two header rows and the row of the index name."""
-    import csv
-
-    kept = [key for key in _HEADER if key != drop]
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["", *(top for top, _ in kept)])
-    writer.writerow(["", *(name for _, name in kept)])
-    writer.writerow(["track_id", *("" for _ in kept)])
-    for track in tracks:
-        values = {
-            ("album", "comments"): "0",
-            ("artist", "id"): track.artist,
-            ("artist", "name"): f"Artist\n{track.artist}",
-            ("set", "split"): track.split,
-            ("set", "subset"): track.subset,
-            ("track", "duration"): track.duration,
-            ("track", "genre_top"): track.genre,
-            ("track", "license"): "Attribution 3.0",
-            ("track", "title"): track.title,
-        }
-        writer.writerow([track.number, *(values[key] for key in kept)])
+    rows = [_row(track) for track in tracks]
+    keys = sorted(rows[0])
+    writer.writerow(["", *(top for top, _ in keys)])
+    writer.writerow(["", *(name for _, name in keys)])
+    writer.writerow(["track_id", *("" for _ in keys)])
+    for track, row in zip(tracks, rows, strict=True):
+        writer.writerow([track.number, *(row[key] for key in keys)])
     return text.getvalue().encode()
+
+
+def _row(track: Track) -> dict[tuple[str, str], object]:
+    return {
+        ("album", "comments"): "0",
+        ("artist", "id"): track.artist,
+        ("artist", "name"): f"Artist\n{track.artist}",
+        ("set", "split"): track.split,
+        ("set", "subset"): track.subset,
+        ("track", "duration"): track.duration,
+        ("track", "genre_top"): track.genre,
+        ("track", "license"): "Attribution 3.0",
+        ("track", "title"): track.title,
+    }
 
 
 def zip_bytes(members: dict[str, bytes]) -> bytes:
@@ -98,13 +87,13 @@ def zip_bytes(members: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def metadata_zip(tracks: Sequence[Track], drop: tuple[str, str] | None = None) -> bytes:
+def metadata_zip(tracks: Sequence[Track]) -> bytes:
     """Return `fma_metadata.zip` of these tracks."""
     return zip_bytes(
         {
             "fma_metadata/README.txt": b"test data",
             "fma_metadata/not_found.pickle": b"never unpacked",
-            "fma_metadata/tracks.csv": tracks_csv(tracks, drop),
+            "fma_metadata/tracks.csv": tracks_csv(tracks),
             "fma_metadata/genres.csv": b"genre_id,#tracks,parent,title,top_level\n",
         }
     )
@@ -124,21 +113,13 @@ def audio_zip(files: dict[int, bytes], name: str = "fma_small") -> bytes:
 
 @dataclass
 class FmaServer:
-    """Serves `files` by name at `url`, and keeps a list of the requests.
-
-    Attributes:
-        files: Contents by file name.
-        ranges: Whether range requests are honoured.
-        cut_after: The first replies end after so many bytes each, one reply an item.
-        failures: Status codes with which the next requests are answered.
-        requests: `(name, Range header)` of each request.
-    """
+    """Serves `files` by name at `url`, and keeps a list of the requests."""
 
     files: dict[str, bytes] = field(default_factory=dict)
-    ranges: bool = True
-    cut_after: list[int] = field(default_factory=list)
-    failures: list[int] = field(default_factory=list)
-    requests: list[tuple[str, str]] = field(default_factory=list)
+    ranges: bool = True  # whether range requests are honoured
+    cut_after: list[int] = field(default_factory=list)  # bytes after which the first replies end
+    failures: list[int] = field(default_factory=list)  # statuses of the next replies
+    requests: list[tuple[str, str]] = field(default_factory=list)  # name and Range header
 
     def __enter__(self) -> Self:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -147,12 +128,7 @@ class FmaServer:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _value: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -221,9 +197,8 @@ def write_fma(
     (root / "fma_metadata").mkdir(parents=True)
     (root / "fma_metadata" / "tracks.csv").write_bytes(tracks_csv(tracks))
     tone = mp3_bytes(seconds=0.3)
-    (root / name).mkdir()
     for track in tracks:
         file = root / name / f"{track.number // 1000:03d}" / f"{track.number:06d}.mp3"
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(tone if files is None else files[track.number])
     return root

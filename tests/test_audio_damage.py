@@ -44,9 +44,7 @@ def vorbis(folder: Path, rate: int, channels: int, n_samples: int, seed: int) ->
 
 
 class TestDamage:
-    def test_damage_in_the_middle_is_left_out_and_logged(
-        self, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_damage_in_the_middle_is_left_out_and_logged(self, caplog):
         data = bytearray(song("mp3"))
         middle = len(data) // 2
         data[middle : middle + 1500] = bytes(1500)
@@ -59,9 +57,7 @@ class TestDamage:
         np.testing.assert_allclose(audio[: 2 * RATE], whole[: 2 * RATE], atol=1e-6)
 
     @pytest.mark.parametrize("suffix", ["mp3", "flac"])
-    def test_a_cut_off_file_is_refused_when_most_is_missing(
-        self, tmp_path: Path, suffix: str
-    ) -> None:
+    def test_a_cut_off_file_is_refused_when_most_is_missing(self, tmp_path, suffix):
         path = tmp_path / f"song.{suffix}"
         path.write_bytes(song(suffix)[: len(song(suffix)) // 4])
         with pytest.raises(AudioFileError, match=rf"song\.{suffix} is damaged: only .* of 5\.0 s"):
@@ -73,9 +69,7 @@ class TestDamage:
         st.lists(st.tuples(st.floats(0.0, 0.999), st.binary(min_size=1, max_size=200)), max_size=5),
         st.floats(0.0, 1.0),
     )
-    def test_any_damage_gives_usable_audio_or_a_clear_error(
-        self, suffix: str, edits: list[tuple[float, bytes]], keep: float
-    ) -> None:
+    def test_any_damage_gives_usable_audio_or_a_clear_error(self, suffix, edits, keep):
         data = bytearray(song(suffix))
         for place, patch in edits:
             at = int(place * len(data))
@@ -104,7 +98,7 @@ class TestForeignFiles:
         ids=["text", "html", "noise", "zeros", "riff", "ogg", "id3", "flac", "pdf"],
     )
     @pytest.mark.parametrize("suffix", ["mp3", "wav", "ogg", "sw"])
-    def test_what_is_no_audio_is_refused(self, tmp_path: Path, data: bytes, suffix: str) -> None:
+    def test_what_is_no_audio_is_refused(self, tmp_path, data, suffix):
         path = tmp_path / f"file.{suffix}"
         path.write_bytes(data)
         for reader in (probe, load):
@@ -119,7 +113,7 @@ class TestForeignFiles:
             "ffconcat version 1.0\nfile 'secret.wav'\n",
         ],
     )
-    def test_a_playlist_opens_nothing_else(self, tmp_path: Path, text: str) -> None:
+    def test_a_playlist_opens_nothing_else(self, tmp_path, text):
         save(tmp_path / "secret.wav", signals.noise(48_000), 48_000)
         for name in ("list.m3u8", "list.mp3", "list.txt"):
             (tmp_path / name).write_text(text)
@@ -130,9 +124,7 @@ class TestForeignFiles:
 class TestUnusableSamples:
     @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 30_000.0])
     @pytest.mark.parametrize("rate", [None, 24_000])
-    def test_the_file_and_the_place_are_named(
-        self, tmp_path: Path, bad: float, rate: int | None
-    ) -> None:
+    def test_the_file_and_the_place_are_named(self, tmp_path, bad, rate):
         audio = signals.noise(300_000)
         audio[288_000:] = bad
         soundfile.write(tmp_path / "a.wav", audio, 48_000, "FLOAT")
@@ -145,7 +137,7 @@ class TestUnusableSamples:
 
 
 class TestChangingStreams:
-    def test_all_links_of_a_chained_ogg_are_read(self, tmp_path: Path) -> None:
+    def test_all_links_of_a_chained_ogg_are_read(self, tmp_path):
         first = vorbis(tmp_path, 44_100, 2, 44_100, 1)
         second = vorbis(tmp_path, 44_100, 2, 30_000, 2)
         audio, rate = load(first + second, mono=False)
@@ -155,7 +147,7 @@ class TestChangingStreams:
         assert probe(first + second).duration_s == pytest.approx(74_100 / rate)
 
 
-def test_importing_audio_does_not_import_the_heavy_libraries() -> None:
+def test_importing_audio_does_not_import_the_heavy_libraries():
     code = (
         "import sys, musiclib.audio;"
         "print([m for m in ('torch', 'librosa', 'scipy', 'numba') if m in sys.modules])"

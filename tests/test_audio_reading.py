@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import io
-from pathlib import Path
-
 import numpy as np
 import pytest
 import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from musiclib.audio import (
-    AudioWriter,
-    blocks,
-    decode_bytes,
-    load,
-    probe,
-    resample,
-    save,
-)
+from musiclib.audio import AudioWriter, blocks, load, probe, save
 from musiclib.errors import AudioError, AudioFileError
 from musiclib.files import atomic_write
 from tests import signals
@@ -53,9 +42,7 @@ class TestLossless:
         st.integers(1, 3000),
         st.sampled_from([8_000, 22_050, 24_000, 44_100, 48_000, 96_000]),
     )
-    def test_pcm_comes_back_bit_for_bit(
-        self, tmp_path: Path, suffix: str, bits: int, channels: int, n_samples: int, rate: int
-    ) -> None:
+    def test_pcm_comes_back_bit_for_bit(self, tmp_path, suffix, bits, channels, n_samples, rate):
         scale = 2 ** (bits - 1)
         rng = np.random.default_rng(n_samples)
         levels = rng.integers(-scale, scale, (channels, n_samples))
@@ -70,12 +57,10 @@ class TestLossless:
 
 class TestLossy:
     @pytest.mark.parametrize(("codec", "container", "rate", "exact_end"), LOSSY)
-    def test_the_encoders_delay_is_removed(
-        self, codec: str, container: str, rate: int, exact_end: bool
-    ) -> None:
+    def test_the_encoders_delay_is_removed(self, codec, container, rate, exact_end):
         n_samples, at = rate + 123, rate // 2 + 77
         audio = signals.click(n_samples, at) + signals.tone(440, n_samples, rate, 0.01)
-        decoded, decoded_rate = decode_bytes(encode_bytes(audio, rate, codec, container, 64))
+        decoded, decoded_rate = load(encode_bytes(audio, rate, codec, container, 64))
         assert decoded_rate == rate
         assert abs(int(np.argmax(np.abs(decoded))) - at) <= 1
         if exact_end:
@@ -86,7 +71,7 @@ class TestLossy:
             assert 0 <= len(decoded) - n_samples <= limit
 
     @pytest.mark.parametrize("n_samples", [1, 100, 575, 12_000, 30_001])
-    def test_vorbis_keeps_every_sample(self, tmp_path: Path, n_samples: int) -> None:
+    def test_vorbis_keeps_every_sample(self, tmp_path, n_samples):
         audio = signals.tone(440, n_samples, 24_000)
         save(tmp_path / "a.ogg", audio, 24_000)
         decoded, _ = load(tmp_path / "a.ogg")
@@ -95,11 +80,10 @@ class TestLossy:
 
 
 class TestChannelsAndRates:
-    @pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000])
-    @pytest.mark.parametrize("channels", [1, 2, 6])
-    def test_every_rate_and_layout_comes_to_house_rate(
-        self, tmp_path: Path, rate: int, channels: int
-    ) -> None:
+    @pytest.mark.parametrize(
+        ("rate", "channels"), [(8_000, 1), (11_025, 2), (44_100, 6), (96_000, 2)]
+    )
+    def test_every_rate_and_layout_comes_to_house_rate(self, tmp_path, rate, channels):
         audio = np.stack([signals.tone(440, rate, rate)] * channels)
         save(tmp_path / "a.wav", audio, rate, "PCM_24")
         decoded, decoded_rate = load(tmp_path / "a.wav", 24_000)
@@ -108,7 +92,7 @@ class TestChannelsAndRates:
         expected = signals.tone(440, 24_000, 24_000)
         assert np.abs(decoded - expected)[1000:-1000].max() < 1e-3
 
-    def test_channels_keep_their_order(self, tmp_path: Path) -> None:
+    def test_channels_keep_their_order(self, tmp_path):
         audio = np.stack([signals.tone(100 * (c + 1), 48_000, 48_000, 0.1) for c in range(6)])
         save(tmp_path / "a.flac", audio, 48_000)
         decoded, _ = load(tmp_path / "a.flac", 24_000, mono=False)
@@ -119,17 +103,9 @@ class TestChannelsAndRates:
                 100 * (channel + 1), abs=1
             )
 
-    def test_resampling_while_reading_equals_resampling_after(self, tmp_path: Path) -> None:
-        audio = signals.music(400_000, 44_100)
-        save(tmp_path / "a.flac", audio, 44_100)
-        whole, rate = load(tmp_path / "a.flac")
-        np.testing.assert_allclose(
-            load(tmp_path / "a.flac", 24_000)[0], resample(whole, rate, 24_000), atol=1e-6
-        )
-
 
 @pytest.fixture(scope="module")
-def songs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def songs(tmp_path_factory):
     """The same three seconds of stereo in five formats."""
     folder = tmp_path_factory.mktemp("songs")
     audio = np.stack([signals.music(132_300, 44_100, seed) for seed in (1, 2)])
@@ -154,13 +130,13 @@ class TestCuts:
     )
     def test_a_cut_is_the_slice_of_the_whole(
         self,
-        songs: dict[str, Path],
-        suffix: str,
-        wanted: int | None,
-        start_s: float,
-        duration_s: float,
-        mono: bool,
-    ) -> None:
+        songs,
+        suffix,
+        wanted,
+        start_s,
+        duration_s,
+        mono,
+    ):
         whole, rate = load(songs[suffix], wanted, mono)
         part, _ = load(songs[suffix], wanted, mono, start_s, duration_s)
         begin = round(start_s * rate)
@@ -172,9 +148,7 @@ class TestCuts:
 class TestBlocks:
     @in_folder
     @given(FORMATS, st.sampled_from([None, 24_000]), st.floats(0.05, 5.0), st.booleans())
-    def test_blocks_joined_are_the_whole(
-        self, songs: dict[str, Path], suffix: str, wanted: int | None, seconds: float, mono: bool
-    ) -> None:
+    def test_blocks_joined_are_the_whole(self, songs, suffix, wanted, seconds, mono):
         whole, rate = load(songs[suffix], wanted, mono)
         parts = list(blocks(songs[suffix], wanted, seconds, mono))
         np.testing.assert_array_equal(np.concatenate(parts, axis=-1), whole)
@@ -183,28 +157,26 @@ class TestBlocks:
 
 
 class TestSources:
-    def test_bytes_files_and_paths_are_the_same(self, songs: dict[str, Path]) -> None:
+    def test_bytes_and_paths_are_the_same(self, songs):
         for path in songs.values():
             expected, rate = load(path)
-            data = path.read_bytes()
-            for source in (str(path), data, bytearray(data), io.BytesIO(data)):
+            for source in (str(path), path.read_bytes()):
                 audio, source_rate = load(source)
                 np.testing.assert_array_equal(audio, expected)
                 assert source_rate == rate
-            np.testing.assert_array_equal(decode_bytes(data)[0], expected)
 
 
 class TestSave:
-    def test_what_would_clip_is_refused_unless_asked_for(self, tmp_path: Path) -> None:
+    def test_what_would_clip_is_refused(self, tmp_path):
         audio = 2.0 * signals.tone(440, 4800, 48_000, 1.0)
         path = tmp_path / "a.wav"
         with pytest.raises(AudioError, match=r"a\.wav peaks at 2\.000"):
             save(path, audio, 48_000)
         assert not path.exists()
-        save(path, audio, 48_000, clip=True)
-        assert np.abs(load(path)[0]).max() == pytest.approx(1.0, abs=1e-4)
+        save(path, audio, 48_000, "FLOAT")
+        np.testing.assert_array_equal(load(path)[0], audio)
 
-    def test_failure_leaves_the_old_file(self, tmp_path: Path) -> None:
+    def test_failure_leaves_the_old_file(self, tmp_path):
         path = tmp_path / "a.flac"
         save(path, signals.tone(440, 4800, 48_000), 48_000)
         before = path.read_bytes()
@@ -212,21 +184,6 @@ class TestSave:
             save(path, signals.tone(440, 4800, 48_000), 1_000_000)
         assert path.read_bytes() == before
         assert list(tmp_path.iterdir()) == [path]
-
-    @pytest.mark.parametrize(
-        ("name", "subtype", "message"),
-        [
-            ("a.mp4", None, "Use .wav, .flac or .ogg"),
-            ("a", None, "Use .wav"),
-            ("a.flac", "FLOAT", "cannot hold FLOAT"),
-            ("a.wav", "NONSENSE", "cannot hold NONSENSE"),
-        ],
-    )
-    def test_unknown_formats_are_refused(
-        self, tmp_path: Path, name: str, subtype: str | None, message: str
-    ) -> None:
-        with pytest.raises(AudioError, match=message):
-            save(tmp_path / name, signals.noise(10), 48_000, subtype)
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.flac"])
@@ -274,9 +231,7 @@ def test_after_an_error_nothing_is_there(tmp_path):
         ("ogg", "vorbis", 24_000, 1),
     ],
 )
-def test_the_header_is_read(
-    tmp_path: Path, suffix: str, codec: str, rate: int, channels: int
-) -> None:
+def test_the_header_is_read(tmp_path, suffix, codec, rate, channels):
     path = tmp_path / f"a.{suffix}"
     save(path, np.stack([signals.noise(rate // 2)] * channels), rate)
     info = probe(path)
@@ -286,7 +241,7 @@ def test_the_header_is_read(
     assert info.bitrate_kbps == pytest.approx(path.stat().st_size * 8 / 0.5 / 1000)
 
 
-def test_a_header_without_duration_is_measured(tmp_path: Path) -> None:
+def test_a_header_without_duration_is_measured(tmp_path):
     path = tmp_path / "a.flac"
     save(path, signals.noise(48_000), 48_000)
     data = bytearray(path.read_bytes())
@@ -299,7 +254,7 @@ def test_a_header_without_duration_is_measured(tmp_path: Path) -> None:
 
 
 class TestErrors:
-    def test_missing_files_folders_and_empty_files(self, tmp_path: Path) -> None:
+    def test_missing_files_folders_and_empty_files(self, tmp_path):
         (tmp_path / "empty.mp3").write_bytes(b"")
         for name, message in (
             ("none.mp3", "does not exist"),

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from musiclib.audio import (
     loudness_lufs,
-    normalise_loudness,
     peak,
     resample,
     resampled_length,
@@ -19,20 +18,21 @@ from musiclib.audio import (
     to_mono,
     validate,
 )
-from musiclib.audio.samples import StreamResampler, plan_cut
+from musiclib.audio.reading import plan_cut
+from musiclib.audio.samples import StreamResampler
 from musiclib.errors import AudioError
 from tests import signals
 
 
 class TestLevels:
-    def test_a_full_scale_sine_is_3_db_below_full_scale(self) -> None:
+    def test_a_full_scale_sine_is_3_db_below_full_scale(self):
         assert rms_db(signals.tone(100, 8000, 8000, amplitude=1.0)) == pytest.approx(
             -3.01, abs=0.01
         )
 
     @settings(max_examples=20, deadline=None)
     @given(st.floats(1e-3, 1e3))
-    def test_a_gain_moves_the_level_by_its_decibels(self, gain: float) -> None:
+    def test_a_gain_moves_the_level_by_its_decibels(self, gain):
         audio = signals.noise(1000)
         moved = rms_db(audio * np.float32(gain)) - rms_db(audio)
         assert moved == pytest.approx(20 * math.log10(gain), abs=1e-4)
@@ -40,73 +40,38 @@ class TestLevels:
 
 
 class TestToMono:
-    def test_opposite_channels_cancel(self) -> None:
-        audio = signals.noise(500)
-        assert not to_mono(np.stack([audio, -audio])).any()
-
     @settings(max_examples=20, deadline=None)
     @given(st.integers(1, 8), st.integers(0, 1000))
-    def test_the_mix_never_exceeds_the_loudest_channel(self, channels: int, seed: int) -> None:
+    def test_the_mix_never_exceeds_the_loudest_channel(self, channels, seed):
         audio = signals.noise(channels * 64, seed).reshape(channels, 64)
         assert peak(to_mono(audio)) <= peak(audio) * (1 + 1e-6)
 
 
 class TestValidate:
-    def test_float32_is_not_copied(self) -> None:
-        audio = signals.noise(10)
-        assert validate(audio) is audio
-
     @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-    def test_the_first_bad_sample_is_named(self, bad: float) -> None:
+    def test_the_first_bad_sample_is_named(self, bad):
         audio = signals.noise(100)
         audio[[17, 40]] = bad
         with pytest.raises(AudioError, match=r"song holds 2 samples .* index 17\b"):
             validate(audio, "song")
 
-    @pytest.mark.parametrize("shape", [(0,), (2, 0), (0, 5)])
-    def test_empty_audio_is_refused(self, shape: tuple[int, ...]) -> None:
-        with pytest.raises(AudioError, match="empty"):
-            validate(np.zeros(shape, np.float32))
-
-    @pytest.mark.parametrize("shape", [(), (2, 3, 4)])
-    def test_other_shapes_are_refused(self, shape: tuple[int, ...]) -> None:
+    @pytest.mark.parametrize("shape", [(0,), (2, 0), (), (2, 3, 4)])
+    def test_empty_audio_and_other_shapes_are_refused(self, shape):
         with pytest.raises(AudioError, match="shape"):
             validate(np.zeros(shape, np.float32))
 
 
 @pytest.mark.parametrize("sample_rate", [8_000, 24_000, 44_100, 48_000, 96_000])
-def test_the_standards_reference_tone(sample_rate: int) -> None:
+def test_the_standards_reference_tone(sample_rate):
     # A full-scale sine of 997 Hz in one front channel reads -3.01 LKFS (ITU-R BS.1770-4, annex 1).
     audio = signals.tone(997, 3 * sample_rate, sample_rate, amplitude=1.0)
     assert loudness_lufs(audio, sample_rate) == pytest.approx(-3.01, abs=0.2)
 
 
-def test_a_second_equal_channel_adds_3_db() -> None:
+def test_a_second_equal_channel_adds_3_db():
     audio = signals.tone(997, 48_000, 48_000)
     gain = loudness_lufs(np.stack([audio, audio]), 48_000) - loudness_lufs(audio, 48_000)
     assert gain == pytest.approx(3.01, abs=0.01)
-
-
-def test_pauses_do_not_count() -> None:
-    audio = signals.music(48_000, 24_000)
-    paused = np.concatenate([audio, signals.silence(96_000)])
-    assert loudness_lufs(paused, 24_000) == pytest.approx(loudness_lufs(audio, 24_000), abs=0.7)
-
-
-@settings(max_examples=10, deadline=None)
-@given(st.floats(-40.0, -16.0))
-def test_normalising_reaches_the_loudness(lufs: float) -> None:
-    audio = signals.music(24_000, 24_000)
-    assert loudness_lufs(normalise_loudness(audio, 24_000, lufs), 24_000) == pytest.approx(
-        lufs, abs=0.05
-    )
-
-
-def test_a_half_second_clip_is_measured_and_a_shorter_one_refused() -> None:
-    audio = signals.tone(997, 24_000, 48_000)
-    assert math.isfinite(loudness_lufs(audio, 48_000))
-    with pytest.raises(AudioError, match=r"0\.4 s.*lasts 0\.300 s"):
-        loudness_lufs(audio[:14_400], 48_000)
 
 
 RATES = [8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 88_200, 96_000]
@@ -115,7 +80,7 @@ rates = st.sampled_from(RATES)
 
 @settings(max_examples=40, deadline=None)
 @given(rates, rates, st.integers(0, 100))
-def test_a_click_stays_where_it_is(from_rate: int, to_rate: int, block: int) -> None:
+def test_a_click_stays_where_it_is(from_rate, to_rate, block):
     # A multiple of 1/100 s falls on a sample at every one of these rates but 11.025 and 22.05 kHz.
     at = 20 * from_rate // 100 + block
     audio = resample(signals.click(from_rate // 2, at), from_rate, to_rate)
@@ -127,21 +92,21 @@ def test_a_click_stays_where_it_is(from_rate: int, to_rate: int, block: int) -> 
 
 @settings(max_examples=20, deadline=None)
 @given(rates, rates, st.floats(100.0, 3000.0))
-def test_a_tone_keeps_frequency_and_level(from_rate: int, to_rate: int, frequency: float) -> None:
+def test_a_tone_keeps_frequency_and_level(from_rate, to_rate, frequency):
     audio = resample(signals.tone(frequency, from_rate, from_rate), from_rate, to_rate)
     assert signals.dominant_frequency(audio, to_rate) == pytest.approx(frequency, abs=0.3)
     middle = audio[to_rate // 4 : -to_rate // 4]
     assert rms_db(middle) == pytest.approx(rms_db(signals.tone(frequency, 8000, 8000)), abs=0.1)
 
 
-def test_what_the_new_rate_cannot_hold_is_removed() -> None:
+def test_what_the_new_rate_cannot_hold_is_removed():
     audio = resample(signals.tone(7_000, 48_000, 48_000), 48_000, 8_000)
     assert rms_db(audio[1000:-1000]) < -100
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(1, 5000), rates, rates)
-def test_the_length_is_the_duration_rounded(n_samples: int, from_rate: int, to_rate: int) -> None:
+def test_the_length_is_the_duration_rounded(n_samples, from_rate, to_rate):
     audio = resample(signals.noise(n_samples), from_rate, to_rate)
     assert len(audio) == resampled_length(n_samples, from_rate, to_rate)
     assert abs(len(audio) - n_samples * to_rate / from_rate) <= 0.5 or len(audio) == 1
@@ -150,7 +115,7 @@ def test_the_length_is_the_duration_rounded(n_samples: int, from_rate: int, to_r
 @example(from_rate=24_000, to_rate=88_200, sizes=[1, 1099])
 @settings(max_examples=20, deadline=None)
 @given(rates, rates, st.lists(st.integers(1, 4000), min_size=1, max_size=6))
-def test_pieces_give_the_same_as_the_whole(from_rate: int, to_rate: int, sizes: list[int]) -> None:
+def test_pieces_give_the_same_as_the_whole(from_rate, to_rate, sizes):
     audio = signals.noise(sum(sizes))[np.newaxis]
     stream = StreamResampler(from_rate, to_rate, 1)
     ends = np.cumsum(sizes)
@@ -166,9 +131,7 @@ def test_pieces_give_the_same_as_the_whole(from_rate: int, to_rate: int, sizes: 
 
 @settings(max_examples=40, deadline=None)
 @given(rates, rates, st.floats(0.0, 0.6), st.floats(0.01, 0.3))
-def test_a_planned_cut_equals_the_slice_of_the_whole(
-    from_rate: int, to_rate: int, start_s: float, duration_s: float
-) -> None:
+def test_a_planned_cut_equals_the_slice_of_the_whole(from_rate, to_rate, start_s, duration_s):
     audio = signals.noise(from_rate)
     cut = plan_cut(from_rate, to_rate, start_s, duration_s)
     part = resample(audio[cut.first : cut.last], from_rate, to_rate)[cut.skip :][: cut.keep]

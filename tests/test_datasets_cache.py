@@ -25,7 +25,7 @@ RATE = 8_000
 
 
 @pytest.fixture(autouse=True)
-def cache_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cache_root(tmp_path, monkeypatch):
     root = tmp_path / "cache"
     monkeypatch.setenv("MUSICLIB_CACHE", str(root))
     return root
@@ -42,7 +42,7 @@ def assert_intact(cache: AudioCache) -> None:
 
 
 @pytest.fixture
-def music(tmp_path: Path) -> Path:
+def music(tmp_path):
     folder = tmp_path / "music"
     for number in range(12):
         file = folder / f"genre{number % 2}" / f"{number:02d}.wav"
@@ -59,15 +59,6 @@ def test_16_bit_source_at_its_own_rate_comes_back_bit_for_bit(music):
     cache = open_dataset("folder", music).cache(RATE)
     assert len(cache) == 12
     assert_intact(cache)
-
-
-def test_resampled_audio_is_within_half_a_step_of_the_loaded_one(music):
-    dataset = open_dataset("folder", music)
-    cache = dataset.cache(11_025)
-    for track_id in cache.track_ids[:3]:
-        expected, _ = audio.load(dataset.file(track_id), sample_rate=11_025)
-        error = np.abs(cache.audio(track_id) - expected).max()
-        assert error <= 0.502 * np.abs(expected).max() / 32_767
 
 
 def test_second_build_decodes_nothing_and_parts_share_the_cache(music, monkeypatch):

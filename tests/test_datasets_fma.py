@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from musiclib.cli.main import main
 from musiclib.datasets import fma, open_dataset, shared_artists
-from musiclib.datasets.fma import download_fma, read_tracks
+from musiclib.datasets.fma import download_fma
 from musiclib.errors import DatasetError, DownloadError
 from tests.fma_server import (
     FmaServer,
@@ -19,7 +17,6 @@ from tests.fma_server import (
     audio_zip,
     metadata_zip,
     mp3_bytes,
-    tracks_csv,
     write_fma,
 )
 
@@ -49,7 +46,7 @@ def publish(server: FmaServer, monkeypatch: pytest.MonkeyPatch, **files: bytes) 
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FmaServer]:
+def server(monkeypatch, tmp_path):
     monkeypatch.setenv("MUSICLIB_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("MUSICLIB_DATA", raising=False)
     with FmaServer() as running:
@@ -103,16 +100,6 @@ def test_wrong_checksum_unpacks_nothing(server, tmp_path):
         download_fma("fma_small", tmp_path)
     assert not (tmp_path / "fma_metadata").exists()
     assert not (tmp_path / "fma_metadata.zip").exists()
-
-
-def test_table_with_two_header_rows(tmp_path):
-    path = tmp_path / "tracks.csv"
-    path.write_bytes(tracks_csv([Track(2, 1), Track(3, 1, genre="", title="")]))
-    table = read_tracks(path)
-    assert list(table.index) == [2, 3]
-    assert table.loc[2, "title"] == "A title, with a comma"
-    assert table.loc[2, "artist"] == "Artist\n1"
-    assert table["genre"].isna().tolist() == [False, True]
 
 
 def test_default_split_is_70_30_and_official_can_be_chosen(tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,12 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musiclib.datasets import (
-    AudioCache,
-    Dataset,
     folds,
     open_dataset,
     random_segments,
-    read_segment,
     scored_genres,
     segments,
     shared_artists,
@@ -96,12 +92,6 @@ def test_every_artist_is_in_one_fold(tracks, count, seed):
     assert folds(mixed, count, seed).sort_index().equals(number.sort_index())
 
 
-def test_folds_are_of_a_size_and_hold_all_genres():
-    tracks = corpus()
-    shares = pd.crosstab(folds(tracks), tracks["genre"], normalize="columns")
-    assert shares.to_numpy() == pytest.approx(0.2, abs=0.06)
-
-
 def test_scored_genres_are_large_and_by_several_artists():
     sizes = {"a": 40, "b": 20, "c": 19, "d": 40, "unknown": 60}
     genres = [genre for genre, size in sizes.items() for _ in range(size)]
@@ -116,7 +106,7 @@ SECONDS = {"a/0.wav": 10.0, "a/1.wav": 4.0, "b/2.wav": 2.5, "b/3.wav": 0.5}
 
 
 @pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Dataset, AudioCache]:
+def made(tmp_path, monkeypatch):
     monkeypatch.setenv("MUSICLIB_CACHE", str(tmp_path / "cache"))
     for path, seconds in SECONDS.items():
         file = tmp_path / "music" / path
@@ -135,7 +125,7 @@ def test_tiling_covers_each_track_once_in_order(made):
     assert (table["length"] == 2_000).all()
     assert list(table["genre"]) == [track_id[0] for track_id in table["track_id"]]
     assert list(table["split"]) == list(dataset.tracks.loc[table["track_id"], "split"])
-    pieces = [read_segment(cache, r.track_id, r.start, r.length) for r in table[:5].itertuples()]
+    pieces = [cache.segment(r.track_id, r.start, r.length) for r in table[:5].itertuples()]
     np.testing.assert_array_equal(np.concatenate(pieces), cache.audio("a/0.wav"))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musiclib.errors import AudioError
 from musiclib.mdct import (
     SIZE,
     frame_count,
@@ -29,7 +27,6 @@ from musiclib.psychoacoustics import (
 )
 from musiclib.stft import (
     StftConfig,
-    db,
     from_log_magnitude,
     griffin_lim,
     istft,
@@ -41,9 +38,9 @@ from tests import signals
 CONFIGS = [
     StftConfig(),
     StftConfig(512, 128),
-    StftConfig(64, 16, "hamming"),
+    StftConfig(64, 16),
     StftConfig(64, 32),
-    StftConfig(30, 7, "blackman"),
+    StftConfig(30, 7),
 ]
 configs = st.sampled_from(CONFIGS)
 
@@ -55,48 +52,37 @@ def random_audio(*shape: int, seed: int = 0) -> torch.Tensor:
 
 class TestStft:
     @pytest.mark.parametrize("bin_index", [2, 200, 510])
-    def test_a_tone_on_a_bin_has_half_the_windows_sum(self, bin_index: int) -> None:
+    def test_a_tone_on_a_bin_has_half_the_windows_sum(self, bin_index):
         config = StftConfig()
         audio = signals.tone(bin_index * 48_000 / 1024, 48_000, 48_000, amplitude=0.5)
         magnitude = stft(torch.from_numpy(audio), config).abs()[:, 4:-4]
         assert (magnitude.argmax(dim=0) == bin_index).all()
-        assert float(config.frequencies(48_000)[bin_index]) == bin_index * 48_000 / 1024
         # A Hann window sums to n_fft / 2, and a real tone has half its amplitude at each side.
         torch.testing.assert_close(
             magnitude[bin_index], torch.full_like(magnitude[bin_index], 128.0), atol=0.6, rtol=0.0
         )
 
-    def test_a_click_lights_the_frames_around_it_evenly(self) -> None:
-        spectrum = stft(torch.from_numpy(signals.click(8000, 4096, 1.0)), StftConfig(512, 128))
-        torch.testing.assert_close(spectrum.abs()[:, 32], torch.ones(257), atol=1e-5, rtol=0.0)
-        assert not spectrum.abs()[:, :30].any()
-        assert not spectrum.abs()[:, 35:].any()
-
     @pytest.mark.parametrize("config", CONFIGS)
     @pytest.mark.parametrize("n_samples", [1, 100, 4999])
-    def test_the_transform_is_librosas_default(self, config: StftConfig, n_samples: int) -> None:
+    def test_the_transform_is_librosas_default(self, config, n_samples):
         import librosa
 
         audio = signals.noise(n_samples)
         with pytest.warns() if n_samples < config.n_fft else contextlib.nullcontext():
-            expected = librosa.stft(
-                audio, n_fft=config.n_fft, hop_length=config.hop_length, window=config.window
-            )
+            expected = librosa.stft(audio, n_fft=config.n_fft, hop_length=config.hop_length)
         actual = stft(torch.from_numpy(audio), config).numpy()
         np.testing.assert_allclose(actual, expected, atol=1e-5)
 
     @settings(max_examples=60, deadline=None)
     @given(configs, st.integers(1, 3000))
-    def test_reconstruction_is_perfect_at_every_length(
-        self, config: StftConfig, n_samples: int
-    ) -> None:
+    def test_reconstruction_is_perfect_at_every_length(self, config, n_samples):
         audio = random_audio(2, n_samples)
         spectrum = stft(audio, config)
         assert spectrum.shape == (2, config.n_bins, config.frames(n_samples))
         rebuilt = istft(spectrum, config, n_samples)
         torch.testing.assert_close(rebuilt, audio, atol=1e-9, rtol=0.0)
 
-    def test_the_inverse_is_the_least_squares_signal(self) -> None:
+    def test_the_inverse_is_the_least_squares_signal(self):
         config = StftConfig(64, 16)
         wanted = torch.complex(random_audio(33, 20), random_audio(33, 20, seed=1))
         best = istft(wanted, config, 310)
@@ -109,7 +95,7 @@ class TestStft:
         for seed in range(5):
             assert error(best) < error(best + 1e-3 * random_audio(310, seed=seed))
 
-    def test_gradients_are_right_and_finite_in_silence(self) -> None:
+    def test_gradients_are_right_and_finite_in_silence(self):
         config = StftConfig(8, 2)
         audio = random_audio(2, 13).requires_grad_()
         assert torch.autograd.gradcheck(
@@ -120,48 +106,15 @@ class TestStft:
         assert silence.grad is not None
         assert torch.isfinite(silence.grad).all()
 
-    def test_what_has_no_transform_is_refused(self) -> None:
-        for audio in (torch.zeros(0), torch.zeros(2, 0), torch.tensor(1.0), torch.zeros(9).int()):
-            with pytest.raises(AudioError, match="floating point"):
-                stft(audio, StftConfig())
-        config = StftConfig(64, 16)
-        spectrum = stft(random_audio(160), config)
-        for wrong, other, length in (
-            (spectrum, config, 176),
-            (spectrum, StftConfig(32, 16), 160),
-            (spectrum, config, 0),
-            (spectrum.abs(), config, 160),
-        ):
-            with pytest.raises(AudioError):
-                istft(wrong, other, length)
-        for values in ((1023, 256), (0, 1), (1024, 0), (1024, 513), (1024, 256, "kaiser")):
-            with pytest.raises(AudioError):
-                StftConfig(*values)
-
 
 class TestLogarithms:
     @settings(max_examples=20, deadline=None)
     @given(st.floats(1e-6, 1.0), st.integers(0, 100))
-    def test_magnitudes_come_back(self, offset: float, seed: int) -> None:
+    def test_magnitudes_come_back(self, offset, seed):
         magnitude = random_audio(20, 10, seed=seed).abs() * 10
         back = from_log_magnitude(log_magnitude(magnitude, offset), offset)
         torch.testing.assert_close(back, magnitude, atol=1e-9, rtol=1e-9)
         assert not from_log_magnitude(torch.full((3, 3), -99.0), offset).any()
-
-    def test_decibels_are_relative_to_the_loudest_bin_of_each_clip(self) -> None:
-        values = db(torch.tensor([[1.0, 0.5, 0.1, 0.0]]) * 7.0, -30.0)
-        torch.testing.assert_close(values, torch.tensor([[0.0, -6.0206, -20.0, -30.0]]))
-        assert db(torch.zeros(4, 4), -60.0).unique().tolist() == pytest.approx([-60.0])
-        pair = random_audio(2, 5, 5).abs() * torch.tensor([1.0, 1000.0])[:, None, None]
-        assert db(pair).amax(dim=(-2, -1)).tolist() == pytest.approx([0.0, 0.0])
-
-    @pytest.mark.parametrize("value", [0.0, -1.0, math.nan])
-    def test_impossible_offsets_and_floors(self, value: float) -> None:
-        for call in (log_magnitude, from_log_magnitude):
-            with pytest.raises(AudioError, match="offset"):
-                call(torch.ones(2, 2), value)
-        with pytest.raises(AudioError, match="floor_db"):
-            db(torch.ones(2, 2), -value)
 
 
 class TestGriffinLim:
@@ -172,46 +125,25 @@ class TestGriffinLim:
         audio = griffin_lim(wanted, self.config, 8_000, iterations, momentum=momentum)
         return float((stft(audio, self.config).abs() - wanted).norm() / wanted.norm())
 
-    def test_iterations_and_acceleration_help(self) -> None:
+    def test_iterations_and_acceleration_help(self):
         wanted = stft(torch.from_numpy(signals.music(8_000, 8_000)), self.config).abs()
         errors = [self.convergence(wanted, n) for n in (0, 4, 16, 64)]
         assert errors == sorted(errors, reverse=True)
         assert errors[-1] < 0.15 < 0.5 < errors[0]
         assert errors[-1] < self.convergence(wanted, 64, momentum=0.0)
 
-    def test_a_tone_survives_and_silence_stays_silent(self) -> None:
+    def test_a_tone_survives_and_silence_stays_silent(self):
         audio = torch.from_numpy(signals.tone(440, 16_000, 8_000))
         rebuilt = griffin_lim(stft(audio, self.config).abs(), self.config, 16_000, 64).numpy()
         assert signals.dominant_frequency(rebuilt, 8_000) == pytest.approx(440, abs=1)
         assert np.abs(rebuilt).max() == pytest.approx(0.5, abs=0.2)
         assert not griffin_lim(torch.zeros(257, 8), self.config, 1000, 4).any()
 
-    def test_the_seed_decides(self) -> None:
-        wanted = stft(random_audio(2, 1000), self.config).abs()
-        first, again = (griffin_lim(wanted, self.config, 1000, 2, seed=3) for _ in range(2))
-        assert torch.equal(first, again)
-        assert first.shape == (2, 1000)
-        assert not torch.allclose(first, griffin_lim(wanted, self.config, 1000, 2, seed=4))
-
-    def test_impossible_arguments_are_refused(self) -> None:
-        spectrum = stft(random_audio(1000), self.config)
-        for magnitude, length, options in (
-            (spectrum.abs(), 2000, {}),
-            (-spectrum.abs(), 1000, {}),
-            (spectrum, 1000, {}),
-            (spectrum.abs(), 1000, {"iterations": -1}),
-            (spectrum.abs(), 1000, {"momentum": 1.0}),
-        ):
-            with pytest.raises(AudioError):
-                griffin_lim(magnitude, self.config, length, **options)
-
 
 class TestMdct:
     @pytest.mark.parametrize("n_samples", [0, 1, 255, 256, 257, 5000])
     @pytest.mark.parametrize("size", [64, SIZE])
-    def test_back_and_forth_gives_the_same_and_energy_is_kept(
-        self, n_samples: int, size: int
-    ) -> None:
+    def test_back_and_forth_gives_the_same_and_energy_is_kept(self, n_samples, size):
         pair = np.stack([signals.noise(n_samples, seed=1), signals.noise(n_samples, seed=2)])
         coefficients = mdct(pair, size)
         assert coefficients.shape == (2, frame_count(n_samples, size), size)
@@ -220,14 +152,14 @@ class TestMdct:
         assert np.sum(coefficients**2) == pytest.approx(np.sum(pair**2), rel=1e-5)
 
     @pytest.mark.parametrize("frequency", [440.0, 3000.0, 11_000.0])
-    def test_a_tone_lies_in_its_bin(self, frequency: float) -> None:
+    def test_a_tone_lies_in_its_bin(self, frequency):
         power = (mdct(signals.tone(frequency, 24_000, 24_000))[2:-2] ** 2).mean(axis=0)
         place = frequency / 12_000 * SIZE
         assert abs(np.argmax(power) + 0.5 - place) <= 1.0
         near = slice(max(0, int(place) - 4), int(place) + 5)
         assert power[near].sum() > 0.995 * power.sum()
 
-    def test_a_part_of_the_frames_is_a_part_of_the_sum(self) -> None:
+    def test_a_part_of_the_frames_is_a_part_of_the_sum(self):
         audio = signals.noise(20 * SIZE)
         padded = np.pad(audio, (SIZE, SIZE))
         some = frames_to_coefficients(padded[5 * SIZE : 13 * SIZE])
@@ -238,14 +170,14 @@ class TestMdct:
 
 
 class TestHearing:
-    def test_the_threshold_in_quiet_has_the_published_values(self) -> None:
+    def test_the_threshold_in_quiet_has_the_published_values(self):
         # Evaluated by hand from Terhardt's formula.
         assert absolute_threshold_db(1_000) == pytest.approx(3.64 - 6.5 * np.exp(-3.174) + 0.001)
         assert absolute_threshold_db(100) == pytest.approx(22.95, abs=0.05)
         frequencies = np.geomspace(20, 16_000, 2000)
         assert 2_000 < frequencies[np.argmin(absolute_threshold_db(frequencies))] < 5_000
 
-    def test_bark_has_24_bands_up_to_15_5_kilohertz(self) -> None:
+    def test_bark_has_24_bands_up_to_15_5_kilohertz(self):
         assert hz_to_bark(0.0) == 0.0
         # Band edges of Zwicker's table; the authors claim 0.2 Bark for their formula.
         edges = [510, 1080, 2320, 6400, 15_500]
@@ -255,24 +187,17 @@ class TestHearing:
         widths = hz_to_bark(centres + half) - hz_to_bark(centres - half)
         assert widths == pytest.approx(np.ones(5), abs=0.2)
 
-    def test_masking_spreads_further_upwards_than_downwards(self) -> None:
+    def test_masking_spreads_further_upwards_than_downwards(self):
         assert spreading_db(0.0) == pytest.approx(0.0, abs=0.05)
         assert spreading_db(10.0) - spreading_db(9.0) == pytest.approx(-10, abs=0.3)
         assert spreading_db(-9.0) - spreading_db(-10.0) == pytest.approx(25, abs=0.3)
 
-    def test_a_masker_lifts_the_threshold_by_its_level(self) -> None:
-        quieter = masked_threshold_db([1000.0], [(1000.0, 60.0)], in_quiet=False)
-        louder = masked_threshold_db([1000.0], [(1000.0, 70.0)], in_quiet=False)
-        assert louder - quieter == pytest.approx([10.0])
+    def test_a_masker_lifts_the_threshold_by_its_level(self):
+        quieter = masked_threshold_db([1000.0], [(1000.0, 60.0)])
+        louder = masked_threshold_db([1000.0], [(1000.0, 70.0)])
+        assert louder - quieter == pytest.approx([10.0], abs=0.01)
         assert quieter == pytest.approx([60 - 14.5 - hz_to_bark(1000.0)], abs=0.05)
         frequencies = np.geomspace(50, 15_000, 200)
         quiet = absolute_threshold_db(frequencies)
         assert masked_threshold_db(frequencies, []) == pytest.approx(quiet)
         assert np.all(masked_threshold_db(frequencies, [(1000.0, 80.0)]) >= quiet)
-
-    def test_what_has_no_threshold_is_refused(self) -> None:
-        for frequency in (0.0, -1.0, np.nan):
-            with pytest.raises(ValueError, match="above 0 Hz"):
-                absolute_threshold_db(frequency)
-        with pytest.raises(ValueError, match="masker"):
-            masked_threshold_db([1000.0], [], in_quiet=False)

@@ -25,7 +25,6 @@ from musiclib.cli.main import main
 from musiclib.datasets import open_dataset
 from musiclib.errors import EvidenceError
 from musiclib.evidence import Parameters
-from musiclib.provenance import Provenance
 from musiclib.resumable import Journal, work_through
 from musiclib.training import checkpoint
 from tests.codec_signals import RATE, music
@@ -38,7 +37,7 @@ import math
 import time
 from pathlib import Path
 
-from musiclib.evidence import Experiment, Within
+from musiclib.evidence import Experiment, Tolerance
 
 SEEN = Path(__file__).with_name("seen")
 PAUSE = 0.0
@@ -62,7 +61,7 @@ def measure(parameters, item):
     ]
 
 
-EXPERIMENT = Experiment(items, measure, {"quality": Within(0.01)})
+EXPERIMENT = Experiment(items, measure, {"quality": Tolerance(0.01)})
 '''
 
 
@@ -171,24 +170,6 @@ def test_a_run_that_is_killed_loses_no_more_than_what_it_was_at(tmp_path):
     assert done >= 3
     assert len(set(seen(tmp_path))) == 8
     assert len(evidence.read(NAME, folder=tmp_path)) == 16
-
-
-def test_damaged_lines_of_a_run_are_measured_again(folder, here):
-    edit(folder, "for name in", "for name in sorted(")
-    edit(folder, '("one", "three")', '("one", "three"))')
-    edit(folder, "time.sleep(PAUSE)", 'if item["system"] == "three": raise evil()')
-    edit(folder, "SEEN = ", "from musiclib.errors import AudioError as evil\n\nSEEN = ")
-    with pytest.raises(EvidenceError, match=f"{NAME}, system three, clip "):
-        evidence.measure(NAME, folder=folder)
-    journal = folder / f".{NAME}.jsonl"
-    lines = journal.read_bytes().splitlines(keepends=True)
-    assert len(lines) == 1 + 4
-    lines[2] = lines[2][:40] + b"\n"
-    journal.write_bytes(b"".join(lines) + b'{"item": {"system": "three"')
-    (folder / "seen").unlink()
-    with pytest.raises(EvidenceError, match="system three"):
-        evidence.measure(NAME, folder=folder)
-    assert [line.split()[0] for line in seen(folder)].count("one") == 1
 
 
 def test_comments_words_and_layout_make_nothing_stale(folder):
@@ -343,17 +324,6 @@ def test_a_sample_costs_what_it_may(folder):
     assert expensive not in seen(folder)
 
 
-def test_only_quick_items_are_sampled(tmp_path, here):
-    quick = 'quick=lambda item: item["system"] == "one")'
-    (tmp_path / f"{NAME}.py").write_text(
-        DECLARATION.replace('{"quality": Within(0.01)})', '{"quality": Within(0.01)}, ' + quick)
-    )
-    evidence.measure(NAME, folder=tmp_path)
-    (tmp_path / "seen").unlink()
-    assert evidence.check_sample(NAME, folder=tmp_path) == 8
-    assert {line.split()[0] for line in seen(tmp_path)} == {"one"}
-
-
 def test_verifying_renews_what_only_looks_stale(folder, here):
     edit(folder, 'len(item["system"]) + math', 'sum(1 for _ in item["system"]) + math')
     measured = {"date": "2020-02-02", "seconds": 9}
@@ -370,14 +340,6 @@ def test_verifying_renews_what_only_looks_stale(folder, here):
     assert record["measured"] == measured
     assert {line.split()[0] for line in seen(folder)} == {"one", "three"}
     assert len({line.split()[1] for line in seen(folder)}) == 4
-
-
-def test_verifying_refuses_what_is_stale(folder, here):
-    edit(folder, "quality / 3", "quality / 4")
-    record = (folder / f"{NAME}.json").read_bytes()
-    with pytest.raises(EvidenceError, match="measured again"):
-        evidence.verify(NAME, folder=folder)
-    assert (folder / f"{NAME}.json").read_bytes() == record
 
 
 def test_verifying_measures_what_is_new_and_drops_what_is_gone(folder, here):
@@ -414,48 +376,12 @@ def test_other_music_is_measured_live_and_kept_in_the_cache(folder, here, tmp_pa
     assert evidence.read(NAME, songs, folder=folder)["value"].max() < table["value"].max()
 
 
-def test_a_smoke_run_is_live_small_and_in_this_process(folder):
-    small = Parameters(profile="smoke")
-    table = evidence.read(NAME, small, folder=folder)
-    assert set(table["clip"]) == set(small.clips.tracks.index)
-    assert evidence.check_sample(NAME, small, folder=folder) == len(table)
-    assert len(seen(folder)) == len(table) / 2
-    assert not list(folder.glob(".*.jsonl"))
-
-
-def test_a_long_run_says_beforehand_what_it_costs(folder, here, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("MUSICLIB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    told = json.loads((folder / f"{NAME}.json").read_text())
-    items = [[item, rows, 3600.0 * len(item["system"])] for item, rows, _ in told["items"]]
-    change_record(folder, items=items)
-    # Names of three and five letters, and four clips each.
-    assert evidence.expected_hours(NAME, folder=folder) == pytest.approx(4 * 3 + 4 * 5)
-    evidence.read(NAME, Parameters(seed=1), folder=folder)
-    assert "8 pieces of work, about 32 hours of one core" in capsys.readouterr().out
-    evidence._LIVE.clear()
-    evidence.read(NAME, Parameters(seed=1), folder=folder)  # it is there by now
-    assert capsys.readouterr().out == ""
-
-
-def test_a_training_that_is_found_costs_what_it_cost(tmp_path, here):
-    (tmp_path / f"{NAME}.py").write_text(
-        DECLARATION.replace('"value": quality / 3', '"training_s": 500.0, "value": quality / 3')
-        .replace('"value": math.nan', '"training_s": 500.0, "value": math.nan')
-        .replace('{"quality": Within(0.01)})', '{"quality": Within(0.01)}, trains=True)')
-    )
-    evidence.measure(NAME, folder=tmp_path)
-    assert not (tmp_path / f".{NAME}.cache").exists()
-    told = json.loads((tmp_path / f"{NAME}.json").read_text())
-    assert {cost for _, _, cost in told["items"]} == {500.0}
-
-
 def test_another_seed_is_live_unless_it_does_not_matter(folder, here, tmp_path, monkeypatch):
     monkeypatch.setenv("MUSICLIB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     other = evidence.read(NAME, Parameters(seed=1), folder=folder)
     assert other["value"][0] == pytest.approx((3 + np.pi) / 3)
-    edit(folder, '{"quality": Within(0.01)})', '{"quality": Within(0.01)}, seeded=False)')
+    edit(folder, '{"quality": Tolerance(0.01)})', '{"quality": Tolerance(0.01)}, seeded=False)')
     evidence.verify(NAME, folder=folder)
     (folder / "seen").unlink()
     assert evidence.read(NAME, Parameters(seed=1), folder=folder)["value"][0] == pytest.approx(1.0)
@@ -475,9 +401,11 @@ def test_a_process_that_is_killed_is_told_of(tmp_path):
     assert work_through(str.upper, ["a", "b"], journal) == ["A", "B"]
     with pytest.raises(EvidenceError, match="fewer --jobs"):
         work_through(_dies, ["a", "b", "c"], journal)
+    with (tmp_path / "journal.jsonl").open("ab") as file:
+        file.write(b'{"item": "c", "res')
     again = Journal(tmp_path / "journal.jsonl", "header", lambda result: result == "B")
     assert again.done == {'"b"': "B"}
-    assert again.dropped == 1
+    assert again.dropped == 2
     assert Journal(tmp_path / "journal.jsonl", "other", lambda _: True).done == {}
 
 
@@ -508,20 +436,6 @@ def test_wrong_declarations_are_told_of(tmp_path, here):
             evidence.read(name, folder=tmp_path)
 
 
-def test_what_a_missing_command_would_say_stays_as_it_is_kept(folder, here):
-    with_note = DECLARATION.replace("Within(0.01)})", 'Within(0.01)}, notes={"tool": "1.0"})')
-    path = folder / f"{NAME}.py"
-    path.write_text(with_note)
-    evidence.measure(NAME, folder=folder)
-    assert evidence.record(NAME, folder=folder)["notes"] == {"tool": "1.0"}
-    path.write_text(with_note.replace('"1.0"', '""') + "ADDED = 1\n")
-    evidence.verify(NAME, folder=folder)
-    assert evidence.record(NAME, folder=folder)["notes"] == {"tool": "1.0"}
-    path.write_text(with_note.replace('"1.0"', '"2.0"') + "ADDED = 2\n")
-    evidence.verify(NAME, folder=folder)
-    assert evidence.record(NAME, folder=folder)["notes"] == {"tool": "2.0"}
-
-
 def test_the_book_reads_its_tables_without_any_command_on_the_path(monkeypatch):
     monkeypatch.setenv("PATH", "")
     evidence._declared.cache_clear()
@@ -539,19 +453,13 @@ def test_the_command_measures_what_is_stale(folder, here, capsys):
     assert seen(folder) == []
     edit(folder, "quality / 3", "quality / 4")
     assert main(["evidence", "list", *there]) == 1
+    record = (folder / f"{NAME}.json").read_bytes()
     assert main(["evidence", "verify", NAME, *there]) == 2
+    assert (folder / f"{NAME}.json").read_bytes() == record
     assert "musiclib: error:" in capsys.readouterr().err
     assert main(["evidence", "measure", *there]) == 0
     assert "16 rows" in capsys.readouterr().err
     assert main(["evidence", "list", *there]) == 0
-
-
-def test_provenance_of_parts_together():
-    first = Provenance({"a": "1"}, {}, {"m": "1"}, {"numpy": "2"})
-    second = Provenance({"b": "2"}, {"f": "3"}, {}, {"numpy": "2"})
-    both = first | second
-    assert both.code == {"a": "1", "b": "2"}
-    assert (both.files, both.models, both.libraries) == ({"f": "3"}, {"m": "1"}, {"numpy": "2"})
 
 
 @pytest.mark.parametrize("name", evidence.names())

@@ -19,21 +19,19 @@ Variants = dict[str, tuple[float, Sound]]
 
 
 @pytest.fixture(scope="module")
-def audio() -> Sound:
+def audio():
     return music(4 * RATE, RATE, seed=3)
 
 
 @pytest.fixture(scope="module")
-def found(audio: Sound) -> Variants:
+def found(audio):
     parts = evidence.declaration("parts")
     groups = parts.variants(audio, GAIN, evidence.BUNDLED)
     return {name: (spent, sound) for bits, sound in groups for name, spent in bits.items()}
 
 
 @pytest.mark.parametrize(("system", "restore"), [("Melic", True), ("Melic without network", False)])
-def test_the_codec_is_among_its_variants(
-    audio: Sound, found: Variants, system: str, restore: bool
-) -> None:
+def test_the_codec_is_among_its_variants(audio, found, system, restore):
     codec = MelicCodec(gain=GAIN, restore=restore)
     data = codec.encode(audio, RATE)
     bits, sound = found[system]
@@ -42,14 +40,14 @@ def test_the_codec_is_among_its_variants(
     assert np.allclose(codec.decode(data)[0], sound, atol=1e-4)
 
 
-def test_coders_of_the_same_numbers_differ_in_bits_alone(found: Variants) -> None:
+def test_coders_of_the_same_numbers_differ_in_bits_alone(found):
     names = ["Melic without network", "One adaptive context", "Static histogram", "Raw indices"]
     bits = [found[name][0] for name in names]
     assert bits == sorted(bits)
     assert all(found[name][1] is found[names[0]][1] for name in [*names, "Mixing from nothing"])
 
 
-def test_networks_change_the_sound_and_no_bit(found: Variants) -> None:
+def test_networks_change_the_sound_and_no_bit(found):
     parts = evidence.declaration("parts")
     plain_bits, plain = found[parts.BASE]
     sounds = [found[name][1] for name in parts.NETWORKS]
@@ -57,15 +55,9 @@ def test_networks_change_the_sound_and_no_bit(found: Variants) -> None:
     assert all(not np.array_equal(plain, sound) for sound in sounds)
 
 
-def test_a_dead_zone_and_smooth_levels_save_bits(found: Variants) -> None:
-    base = found["Melic without network"][0]
-    assert base < found["No dead zone"][0]
-    assert base < found["Scale factors not smoothed"][0]
-
-
 def test_cells_of_equal_models_are_equal_and_those_of_the_codec_are_its_own(
-    audio: Sound, found: Variants, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    audio, found, monkeypatch
+):
     causes = evidence.declaration("causes")
     model, histogram = causes._model(29)
     monkeypatch.setattr(
@@ -81,9 +73,3 @@ def test_cells_of_equal_models_are_equal_and_those_of_the_codec_are_its_own(
         assert network
         assert set(own) == {(hours, "histogram"), (hours, "mixing")}
         assert np.array_equal(sound, found["Melic"][1])
-
-
-def test_a_cell_is_named_by_what_it_has() -> None:
-    causes = evidence.declaration("causes")
-    assert causes.name("Melic", 1, "mixing", network=True) == "Melic, 1 hour, mixing, network"
-    assert causes.name("Melic", 29, "histogram", network=False) == "Melic, 29 hours, histogram"

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from musiclib.audio import decode_bytes
+from musiclib.audio import load
 from musiclib.errors import AudioError
 from musiclib.listen import MapPoint, Sound, latent_map, playing_curves
 from tests.listen_fixture import RATE, Page, alone, decoded, files, tone
@@ -62,7 +62,7 @@ def test_what_a_point_plays_is_the_start_of_its_sound(files):
     before = loud.copy()
     loud.flags.writeable = False
     assert links(Page(shown([point(audio=loud)], seconds=4.0))) == ["map-piece-0.mp3"]
-    heard, rate = decode_bytes((files / "map-piece-0.mp3").read_bytes())
+    heard, rate = load((files / "map-piece-0.mp3").read_bytes())
     assert (rate, heard.size) == (RATE, 4 * RATE)
     middle = slice(RATE, 3 * RATE)
     error = heard[middle] - loud[middle]
@@ -83,7 +83,7 @@ def test_silence_and_odd_sounds_are_heard_too(files):
     ]
     html = shown(odd, colour_by=("loudness", "genre"))
     assert len(list(files.iterdir())) == len(odd)
-    assert not np.asarray(decode_bytes((files / "map-piece-0.mp3").read_bytes())[0]).any()
+    assert not np.asarray(load((files / "map-piece-0.mp3").read_bytes())[0]).any()
     assert "unknown: 3" in Page(html).text  # silence, and what is shorter than 0.4 s
 
 
@@ -206,7 +206,7 @@ def test_a_reader_alone_gets_players_and_the_scripts():
     assert [element["aria-label"] for element in audio] == ["Piece 0", "Piece 1", "Piece 2"]
     kind, _, data = audio[0]["src"].partition(",")
     assert kind == "data:audio/mpeg;base64"
-    heard, _ = decode_bytes(base64.b64decode(data, validate=True))
+    heard, _ = load(base64.b64decode(data, validate=True))
     assert heard.size / 16_000 == pytest.approx(0.5, abs=0.01)
     assert html.count("<script>") == curves().count("<script>") == 2
 

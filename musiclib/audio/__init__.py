@@ -3,12 +3,11 @@
 All audio is float32, mono `(N,)` or channels first `(C, N)`, with a nominal range of [-1, 1].
 """
 
-from musiclib.audio.reading import AudioInfo, blocks, decode_bytes, load, probe
+from musiclib.audio.reading import AudioInfo, blocks, load, probe
 from musiclib.audio.samples import (
     HOUSE_RATE,
     FloatArray,
     loudness_lufs,
-    normalise_loudness,
     peak,
     resample,
     resampled_length,
@@ -24,10 +23,8 @@ __all__ = [
     "AudioWriter",
     "FloatArray",
     "blocks",
-    "decode_bytes",
     "load",
     "loudness_lufs",
-    "normalise_loudness",
     "peak",
     "probe",
     "resample",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
-from math import gcd
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +20,7 @@ MAX_CHANNELS = 64
 
 
 def check_rate(sample_rate: int, name: str = "sample_rate") -> int:
-    """Return a sampling rate in Hz as an int.
-
-    Raises:
-        AudioError: If it is not a whole number from 1 Hz to 10 MHz.
-    """
+    """Return a sampling rate as an int; it must be a whole number from 1 Hz to 10 MHz."""
     if isinstance(sample_rate, bool) or int(sample_rate) != sample_rate:
         raise AudioError(f"{name} must be a whole number of Hz, not {sample_rate!r}")
     if not 1 <= sample_rate <= 10_000_000:
@@ -45,7 +39,7 @@ def validate(audio: npt.ArrayLike, name: str = "audio") -> FloatArray:
         name: What to call the array in an error message.
 
     Returns:
-        The same samples as float32, `(N,)` or `(C, N)`. No copy is made when none is needed.
+        The same samples as float32. No copy is made when none is needed.
 
     Raises:
         AudioError: If the array is empty, not of floating point type, not of one of the two
@@ -92,12 +86,6 @@ def to_mono(audio: npt.ArrayLike) -> FloatArray:
 
     Args:
         audio: `(N,)` or `(C, N)`.
-
-    Returns:
-        Mono audio, `(N,)`.
-
-    Raises:
-        AudioError: If the audio cannot be used (see `validate`).
     """
     samples = validate(audio)
     return samples if samples.ndim == 1 else mix_down(samples)
@@ -113,11 +101,7 @@ def mix_down(samples: FloatArray) -> FloatArray:
 
 
 def peak(audio: npt.ArrayLike) -> float:
-    """Largest absolute sample over all channels.
-
-    Raises:
-        AudioError: If the audio cannot be used (see `validate`).
-    """
+    """Largest absolute sample over all channels."""
     samples = validate(audio)
     return float(max(samples.max(), -samples.min()))
 
@@ -126,9 +110,6 @@ def rms_db(audio: npt.ArrayLike) -> float:
     """Root mean square level over all channels in dB relative to an RMS of 1 (full-scale square).
 
     A full-scale sine is at -3.01 dB. Silence is at minus infinity.
-
-    Raises:
-        AudioError: If the audio cannot be used (see `validate`).
     """
     power = float(np.mean(np.square(validate(audio), dtype=np.float64)))
     return 10.0 * math.log10(power) if power > 0.0 else -math.inf
@@ -150,8 +131,8 @@ def loudness_lufs(audio: npt.ArrayLike, sample_rate: int) -> float:
         Loudness in LUFS; minus infinity where no block is louder than -70 LUFS (silence).
 
     Raises:
-        AudioError: If the audio cannot be used (see `validate`), is shorter than one gating
-            block of 0.4 s, or has more than five channels.
+        AudioError: If the audio is shorter than one gating block of 0.4 s, or has more than five
+            channels.
     """
     import pyloudnorm
 
@@ -174,44 +155,7 @@ def loudness_lufs(audio: npt.ArrayLike, sample_rate: int) -> float:
     return loudness if math.isfinite(loudness) else -math.inf
 
 
-def normalise_loudness(
-    audio: npt.ArrayLike, sample_rate: int, lufs: float, max_peak: float = 1.0
-) -> FloatArray:
-    """Scale audio to a loudness, by one gain for the whole clip.
-
-    The gain is lowered where the peak would exceed `max_peak`, so that nothing clips; such a clip
-    stays quieter than asked. A silent clip is returned as it is.
-
-    Args:
-        audio: `(N,)` or `(C, N)`.
-        sample_rate: Sampling rate in Hz.
-        lufs: Wanted loudness in LUFS.
-        max_peak: Largest absolute sample of the result.
-
-    Returns:
-        Scaled audio of the same shape.
-
-    Raises:
-        AudioError: As `loudness_lufs`, or if `lufs` is not finite or `max_peak` not positive.
-    """
-    if not math.isfinite(lufs):
-        raise AudioError(f"The wanted loudness must be finite, not {lufs} LUFS")
-    if not max_peak > 0.0:
-        raise AudioError(f"max_peak must be positive, not {max_peak}")
-    samples = validate(audio)
-    loudness = loudness_lufs(samples, sample_rate)
-    if loudness == -math.inf:
-        return samples.copy()
-    gain = min(10.0 ** ((lufs - loudness) / 20.0), max_peak / peak(samples))
-    scaled: FloatArray = samples * np.float32(gain)
-    # Rounding to float32 may exceed the limit by one unit in the last place.
-    return np.clip(scaled, -max_peak, max_peak)
-
-
 QUALITY = "VHQ"
-
-# soxr's VHQ filter reaches about 130 periods of the lower rate to each side (down to 1e-8).
-FILTER_REACH = 256
 
 
 def resampled_length(n_samples: int, from_rate: int, to_rate: int) -> int:
@@ -232,9 +176,6 @@ def resample(audio: npt.ArrayLike, from_rate: int, to_rate: int) -> FloatArray:
 
     Returns:
         Audio at `to_rate`, `(M,)` or `(C, M)` with `M = resampled_length(N, from_rate, to_rate)`.
-
-    Raises:
-        AudioError: If the audio cannot be used (see `validate`) or a rate is not positive.
     """
     samples = validate(audio)
     from_rate, to_rate = check_rate(from_rate, "from_rate"), check_rate(to_rate, "to_rate")
@@ -278,32 +219,3 @@ class StreamResampler:
         assert self._stream is not None
         result: FloatArray = self._stream.resample_chunk(np.ascontiguousarray(chunk.T), last=last).T
         return result
-
-
-@dataclass(frozen=True)
-class Cut:
-    """Which source frames to read, and which resampled ones to keep, for one exact cut.
-
-    Source frames `[first, last)` include a margin for the resampling filter and start on a frame
-    where both sampling grids meet; of the result, `skip` samples are dropped and at most `keep`
-    are kept. `None` means until the end. So a cut equals the same slice of the whole file.
-    """
-
-    first: int
-    last: int | None
-    skip: int
-    keep: int | None
-
-
-def plan_cut(from_rate: int, to_rate: int, start_s: float, duration_s: float | None) -> Cut:
-    """Plan the cut of `duration_s` seconds from `start_s`, rounded to samples of `to_rate`."""
-    begin = round(start_s * to_rate)
-    keep = None if duration_s is None else max(1, round(duration_s * to_rate))
-    if from_rate == to_rate:
-        return Cut(begin, None if keep is None else begin + keep, 0, keep)
-    divisor = gcd(from_rate, to_rate)
-    unit_in, unit_out = from_rate // divisor, to_rate // divisor
-    margin = -(-FILTER_REACH * from_rate // min(from_rate, to_rate))
-    units = max(0, begin * from_rate // to_rate - margin) // unit_in
-    last = None if keep is None else -(-(begin + keep) * from_rate // to_rate) + margin
-    return Cut(units * unit_in, last, begin - units * unit_out, keep)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from os import PathLike
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +33,6 @@ def save(
     audio: npt.ArrayLike,
     sample_rate: int,
     subtype: str | None = None,
-    clip: bool = False,
 ) -> None:
     """Write a WAV, FLAC or Ogg Vorbis file. The file appears complete or not at all.
 
@@ -46,33 +44,25 @@ def save(
         audio: `(N,)` or `(C, N)`.
         sample_rate: Sampling rate in Hz.
         subtype: libsndfile's name, for example `PCM_24`, `FLOAT`; 16 bit or Vorbis by default.
-        clip: Whether to clip samples beyond 1 instead of refusing them.
 
     Raises:
-        AudioError: If the audio cannot be used, exceeds 1 (unless `clip` is set or the subtype is
-            floating point), or if format, subtype and rate do not go together.
+        AudioError: If the audio cannot be used, exceeds 1 (unless the subtype is floating point),
+            or if format, subtype and rate do not go together.
         AudioFileError: If the file cannot be written.
     """
     target = Path(path)
     samples = validate(audio, f"The audio for {target}")
     _, subtype = output_format(target, subtype)
     if subtype not in FLOAT_SUBTYPES:
-        samples = _within_full_scale(samples, target, clip)
+        highest = float(max(samples.max(), -samples.min()))
+        if highest > 1.0:
+            raise AudioError(
+                f"The audio for {target} peaks at {highest:.3f} and would clip. Scale it down, or "
+                "write the subtype FLOAT."
+            )
     channels = np.atleast_2d(samples)
     with AudioWriter(target, sample_rate, len(channels), subtype) as writer:
         writer.write(channels)
-
-
-def _within_full_scale(samples: FloatArray, target: Path, clip: bool) -> FloatArray:
-    highest = float(max(samples.max(), -samples.min()))
-    if highest <= 1.0:
-        return samples
-    if not clip:
-        raise AudioError(
-            f"The audio for {target} peaks at {highest:.3f} and would clip. Scale it down, "
-            "pass clip=True, or write the subtype FLOAT."
-        )
-    return np.clip(samples, -1.0, 1.0)
 
 
 class AudioWriter:
@@ -84,10 +74,6 @@ class AudioWriter:
     Attributes:
         clipped: Samples beyond full scale so far.
         n_samples: Samples of a channel so far.
-
-    Raises:
-        AudioError: If format, subtype and rate do not go together.
-        AudioFileError: If the file cannot be written.
     """
 
     def __init__(
@@ -140,12 +126,7 @@ class AudioWriter:
         except (soundfile.SoundFileError, OSError) as error:
             raise self._failure(error) from error
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             if kind is None:
                 self._file.close()
@@ -166,11 +147,7 @@ class AudioWriter:
 
 
 def output_format(target: Path, subtype: str | None) -> tuple[str, str]:
-    """Return suffix and libsndfile's subtype for a file name.
-
-    Raises:
-        AudioError: If they do not go together.
-    """
+    """Return suffix and libsndfile's subtype for a file name."""
     suffix = target.suffix.lower()
     if suffix not in DEFAULT_SUBTYPE:
         raise AudioError(f"{target}: cannot write '{suffix}'. Use .wav, .flac or .ogg.")

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import distributions
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -74,19 +75,13 @@ class Fingerprints:
             BookError: A cell is no Python, or names a kept table by other than a text.
         """
         cells = [cell for cell in read(chapter.source).cells if cell.cell_type == "code"]
+        parsed = [_parsed(chapter, number, cell) for number, cell in enumerate(cells)]
+        whole = Code.of(chain.from_iterable(parsed))  # names of one cell serve others
         digest = hashlib.sha256()
-        shown = False
-        for number, cell in enumerate(cells):
-            try:
-                code = Code.of(cell.source)
-            except SyntaxError as error:
-                where = f"{chapter.docname}.ipynb, cell of code {number} ({cell.get('id')})"
-                raise BookError(f"{where}: {error}") from error
+        for cell, statements in zip(cells, parsed, strict=True):
             tags = sorted(_RUNNING_TAGS.intersection(cell.metadata.get("tags", [])))
-            digest.update(f"{tags} {self._sources.digest_of(code)}\n".encode())
-            shown = shown or "getsource" in cell.source
-        whole = Code.of("\n".join(cell.source for cell in cells))  # names of one cell serve others
-        digest.update(self._sources.digest_of(whole).encode())
+            found = self._sources.digest_of(whole, Code.of(statements).statements)
+            digest.update(f"{tags} {found}\n".encode())
         tables = self._tables(chapter, whole)
         declared = [Code.of(path.read_text("utf-8")) for path in tables]
         digest.update("".join(map(self._sources.digest_of, declared)).encode())
@@ -94,7 +89,8 @@ class Fingerprints:
         # Without its file, since a definition that moves stays what it is.
         made_by = sorted((p[1], self._sources.digest(p)) for p in reached if p[0] not in _KEEPERS)
         digest.update("\n".join(f"{name} {found}" for name, found in made_by).encode())
-        if shown:  # then the page shows code as it is written
+        if any("getsource" in cell.source for cell in cells):
+            # The page shows code as it is written.
             texts = sorted(map(self._sources.text, set(self._sources.named(whole))))
             digest.update("\n".join(texts).encode())
         files = self._files(reached)
@@ -147,6 +143,15 @@ class Fingerprints:
         return "\n".join(
             f"{n}=={v}" for n, v in sorted({(d.name, d.version) for d in distributions()})
         )
+
+
+def _parsed(chapter: Chapter, number: int, cell: Any) -> list[ast.stmt]:
+    try:
+        tree: ast.Module = ast.parse(cell.source)
+    except SyntaxError as error:
+        where = f"{chapter.docname}.ipynb, cell of code {number} ({cell.get('id')})"
+        raise BookError(f"{where}: {error}") from error
+    return tree.body
 
 
 def data_fingerprint(dataset: str, data_root: str | None, seed: int) -> str:

@@ -18,14 +18,20 @@ from musiclib.datasets.clips import (
     measured_clips,
     one_clip_an_artist,
     random_segments,
-    read_segment,
     segments,
 )
 from musiclib.datasets.debian import download_debian, open_debian
 from musiclib.datasets.fma import DESCRIPTIONS, download_fma, open_fma
 from musiclib.datasets.folder import open_folder
-from musiclib.datasets.splits import folds, scored_genres, shared_artists, split_tracks
-from musiclib.datasets.tracks import UNKNOWN, Clip, Dataset
+from musiclib.datasets.tracks import (
+    UNKNOWN,
+    Clip,
+    Dataset,
+    folds,
+    scored_genres,
+    shared_artists,
+    split_tracks,
+)
 from musiclib.errors import DatasetError
 
 DATASET_NAMES: tuple[str, ...] = ("mini", "killer", *DESCRIPTIONS, "debian", "folder")
@@ -46,7 +52,6 @@ __all__ = [
     "one_clip_an_artist",
     "open_dataset",
     "random_segments",
-    "read_segment",
     "scored_genres",
     "segments",
     "shared_artists",

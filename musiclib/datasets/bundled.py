@@ -12,8 +12,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from musiclib.datasets.splits import OFFICIAL_SEED, shared_artists, split_tracks, with_validation
-from musiclib.datasets.tracks import Dataset
+from musiclib.datasets.tracks import (
+    VALIDATION_FRACTION,
+    Dataset,
+    shared_artists,
+    split_tracks,
+    with_validation,
+)
 from musiclib.errors import DatasetError
 
 DESCRIPTION = "bundled music under free licences: 30 s clips of seven genres"
@@ -27,55 +32,38 @@ _RENAMED = {"path": "source_path", "file": "path"}
 def open_mini(
     data_root: str | Path | None = None, seed: int = 0, split: str = "official"
 ) -> Dataset:
-    """Open the bundled music.
+    """Open the bundled music; see `musiclib.datasets.open_dataset`.
 
     Args:
         data_root: The folder with its `tracks.csv`, or one above it that holds it as
             `data/mini` or `mini`. By default the environment variable `MUSICLIB_DATA`, then
             the folders above the package and above the working folder are searched.
         seed: Seed of the split `"70-30"`, and of random choices later on.
-        split: `"official"` for the fixed training and test clips with about 15 % of the training
-            clips, by other artists, set apart as validation, the same ones whatever the seed: the
-            shipped models were trained without them. `"70-30"` for a new split.
-
-    Raises:
-        DatasetError: The folder is not found, or its table is damaged.
+        split: `"official"`: the fixed training and test clips, with about 15 % of the training
+            clips, by other artists, as validation. `"70-30"` for a new split.
     """
     root, tracks = _read("mini", data_root)
     if split == "70-30":
-        tracks["split"] = split_tracks(tracks, seed=seed, validation_fraction=0.15)
+        tracks["split"] = split_tracks(tracks, seed=seed, validation_fraction=VALIDATION_FRACTION)
     else:
         if both := shared_artists(tracks):
             raise DatasetError(f"{root / TABLE}: the artist {both[0]!r} is in more than one split")
         if not (tracks["split"] == "validation").any():
-            tracks = with_validation(tracks, seed=OFFICIAL_SEED)
+            tracks = with_validation(tracks)
     return Dataset("mini", root, tracks, DESCRIPTION, seed=seed)
 
 
 def open_killer(data_root: str | Path | None = None, seed: int = 0) -> Dataset:
-    """Open the killer sounds: stereo at 48 kHz, all in the test part, each an artist of its own.
-
-    Args:
-        data_root: The folder with their `tracks.csv`, or one above it; by default found as for
-            `open_mini`.
-        seed: Seed of random choices later on.
-
-    Raises:
-        DatasetError: The folder is not found, or its table is damaged.
-    """
+    """Open the killer sounds: stereo at 48 kHz, all in the test part, each an artist of its own."""
     root, tracks = _read("killer", data_root)
     if "instrument" not in tracks.columns:
         raise DatasetError(f"{root / TABLE}: the column 'instrument' is missing; restore the table")
     return Dataset("killer", root, tracks, KILLER_DESCRIPTION, seed=seed)
 
 
-def find_mini(data_root: str | Path | None = None) -> Path:
-    """Return the folder of the bundled music.
-
-    Raises:
-        DatasetError: It is nowhere to be found.
-    """
-    return _find("mini", data_root)
+def find_mini() -> Path:
+    """Return the folder of the bundled music."""
+    return _find("mini", None)
 
 
 def _read(name: str, data_root: str | Path | None) -> tuple[Path, pd.DataFrame]:
@@ -86,13 +74,10 @@ def _read(name: str, data_root: str | Path | None) -> tuple[Path, pd.DataFrame]:
         tracks = pd.read_csv(source, dtype=str, keep_default_na=False, encoding="utf-8")
     except (OSError, ValueError) as error:
         raise DatasetError(f"{source}: not a readable table ({error}); restore it") from error
-    if "track_id" not in tracks.columns:
-        raise DatasetError(f"{source}: the column 'track_id' is missing; restore the table")
-    tracks = tracks.rename(columns=_RENAMED).set_index("track_id")
-    for column in ("genre", "artist_group", "split"):
+    for column in ("track_id", "genre", "artist_group", "split"):
         if column not in tracks.columns:
             raise DatasetError(f"{source}: the column {column!r} is missing; restore the table")
-    return root, tracks
+    return root, tracks.rename(columns=_RENAMED).set_index("track_id")
 
 
 def _find(name: str, data_root: str | Path | None) -> Path:
@@ -101,9 +86,8 @@ def _find(name: str, data_root: str | Path | None) -> Path:
             return folder
     where = "above the package or the working folder" if data_root is None else f"in {data_root}"
     raise DatasetError(
-        f"the bundled {'music' if name == 'mini' else 'killer sounds'} (data/{name}/{TABLE}) "
-        f"{'is' if name == 'mini' else 'are'} not {where}; clone the repository, which holds it, "
-        f"and pass its data/{name} as data_root or set {DATA_VARIABLE}"
+        f"the bundled data set {name} (data/{name}/{TABLE}) is not {where}; clone the repository, "
+        f"which holds it, and pass its data/{name} as data_root or set {DATA_VARIABLE}"
     )
 
 

@@ -16,13 +16,12 @@ import hashlib
 import json
 import mmap
 import os
-import shutil
 import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, Self
+from typing import TYPE_CHECKING, Any
 
 import joblib
 import numpy as np
@@ -34,30 +33,22 @@ from tqdm import tqdm
 
 from musiclib import audio
 from musiclib.audio import FloatArray
+from musiclib.datasets.download import check_space
 from musiclib.errors import AudioError, DatasetError
+from musiclib.files import replace_file
 
-
-class TracksInFolder(Protocol):
-    """What a `Dataset` is to the cache of its audio: tracks, and where their files lie."""
-
-    @property
-    def name(self) -> str:
-        """Name of the data set."""
-
-    @property
-    def root(self) -> Path:
-        """Folder that the column `path` is relative to."""
-
-    @property
-    def tracks(self) -> pd.DataFrame:
-        """One row a track."""
-
-    def __len__(self) -> int:
-        """Return the number of tracks."""
+if TYPE_CHECKING:
+    from musiclib.datasets.tracks import Dataset
 
 
 CACHE_VARIABLE = "MUSICLIB_CACHE"
+PcmArray = npt.NDArray[np.int16]
+SAMPLE_TYPE = np.dtype("<i2")
+EXACT_STEP = 2.0**-15
+_AUDIO, _INDEX = "audio.s16le", "index.jsonl"
 _RELEASE_BYTES = 8 << 20  # pages are handed back after so many bytes read
+_Job = tuple[str, int, int]  # path, size, time of modification
+_Result = tuple[PcmArray, float] | str  # samples and step, or why there are none
 
 
 def cache_root() -> Path:
@@ -66,7 +57,7 @@ def cache_root() -> Path:
     return Path(given) if given else platformdirs.user_cache_path("musiclib")
 
 
-def cache_folder(dataset: TracksInFolder, sample_rate: int) -> Path:
+def cache_folder(dataset: Dataset, sample_rate: int) -> Path:
     """Return the folder for a data set's folder and a rate; its parts and splits share it."""
     key = hashlib.sha256(os.fsencode(dataset.root.resolve())).hexdigest()[:12]
     name = dataset.name.partition("-")[0]  # what follows names a split
@@ -131,28 +122,16 @@ class AudioCache:
         return sum(entry.length for entry in self._entries.values()) / self.sample_rate
 
     def length(self, track_id: str) -> int:
-        """Return the number of samples of a track.
-
-        Raises:
-            DatasetError: The track has no audio here.
-        """
+        """Return the number of samples of a track."""
         return self._entry(track_id).length
 
     def version(self, track_id: str) -> str:
-        """Return a text that changes when the track's file does: its path, size and time.
-
-        Raises:
-            DatasetError: The track has no audio here.
-        """
+        """Return a text that changes when the track's file does: its path, size and time."""
         entry = self._entry(track_id)
         return f"{entry.path}\n{entry.size}\n{entry.mtime_ns}"
 
     def audio(self, track_id: str) -> FloatArray:
-        """Return a whole track, shape `(N,)`.
-
-        Raises:
-            DatasetError: The track has no audio here.
-        """
+        """Return a whole track, shape `(N,)`."""
         return self.segment(track_id, 0, self._entry(track_id).length)
 
     def segment(self, track_id: str, start: int, length: int) -> FloatArray:
@@ -185,7 +164,7 @@ class AudioCache:
         size = SAMPLE_TYPE.itemsize
         with self._lock:
             if self._map is None:
-                with audio_path(self.folder).open("rb") as file:
+                with (self.folder / _AUDIO).open("rb") as file:
                     self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             view = np.frombuffer(self._map, SAMPLE_TYPE, length, start * size)
             pcm = view.copy()
@@ -198,152 +177,8 @@ class AudioCache:
         return pcm
 
 
-PcmArray = npt.NDArray[np.int16]
-SAMPLE_TYPE = np.dtype("<i2")
-EXACT_STEP = 2.0**-15
-_AUDIO, _INDEX = "audio.s16le", "index.jsonl"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of the index.
-
-    Attributes:
-        path: The track's file, relative to the data set's folder.
-        size: Size of that file in bytes when it was decoded.
-        mtime_ns: Its time of modification.
-        offset: First sample in the audio file.
-        length: Number of samples.
-        step: Value of one quantisation step.
-        error: Why there are no samples; empty for a track that was decoded.
-    """
-
-    path: str
-    size: int
-    mtime_ns: int
-    offset: int = 0
-    length: int = 0
-    step: float = EXACT_STEP
-    error: str = ""
-
-
-def quantise(audio: FloatArray) -> tuple[PcmArray, float]:
-    """Round samples to 16 bits with a step of their own.
-
-    Samples that are whole multiples of 2^-15 (16-bit sources at their own rate) keep that
-    step and come back bit for bit. All others get the step that puts the peak at full
-    scale: peaks above 1 survive, and the rounding noise lies about 100 dB below the peak.
-
-    Args:
-        audio: Finite samples, shape `(N,)`.
-
-    Returns:
-        The integers, shape `(N,)`, and the value of one step.
-    """
-    whole = audio * np.float32(1 / EXACT_STEP)
-    # Full scale of the other sign, +32768, does not fit in 16 bits.
-    fits = bool(np.all((whole >= -32768) & (whole <= 32767)))
-    if fits and np.array_equal(whole, np.rint(whole)):
-        return whole.astype(SAMPLE_TYPE), EXACT_STEP
-    # Below the smallest normal float32 a step could not be represented.
-    step = max(float(np.max(np.abs(audio))) / 32767, float(np.finfo(np.float32).tiny))
-    return np.clip(np.rint(audio / np.float32(step)), -32767, 32767).astype(SAMPLE_TYPE), step
-
-
-def audio_path(folder: Path) -> Path:
-    """Return the path of the samples in a cache folder."""
-    return folder / _AUDIO
-
-
-def read_index(folder: Path) -> dict[str, Entry]:
-    """Return the latest entry of each path; torn, foreign and unbacked lines are left out."""
-    return {entry.path: entry for entry in _backed_entries(folder)}
-
-
-class Writer:
-    """Appends tracks to a cache folder. The caller holds the folder's lock."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        repair(folder)
-        self._audio: BinaryIO = (folder / _AUDIO).open("ab")
-        self._index: BinaryIO = (folder / _INDEX).open("ab")
-        self._end = self._audio.seek(0, os.SEEK_END) // SAMPLE_TYPE.itemsize
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        for file in (self._audio, self._index):
-            file.flush()
-            os.fsync(file.fileno())
-            file.close()
-
-    def add(self, path: str, size: int, mtime_ns: int, pcm: PcmArray, step: float) -> None:
-        """Append a decoded track."""
-        self._audio.write(pcm.astype(SAMPLE_TYPE, copy=False).data)
-        self._audio.flush()
-        self._record(Entry(path, size, mtime_ns, self._end, len(pcm), step))
-        self._end += len(pcm)
-
-    def fail(self, path: str, size: int, mtime_ns: int, error: str) -> None:
-        """Record that a file cannot be decoded."""
-        self._record(Entry(path, size, mtime_ns, error=error))
-
-    def _record(self, entry: Entry) -> None:
-        self._index.write(_line(entry))
-        self._index.flush()
-
-
-def repair(folder: Path) -> None:
-    """Remove what a killed build or a damaged disk left behind. The caller holds the lock.
-
-    Lines whose samples are gone must go too: later samples would take their place.
-    """
-    index, samples = folder / _INDEX, folder / _AUDIO
-    entries = _backed_entries(folder)
-    content = b"".join(_line(entry) for entry in entries)
-    if index.exists() and index.read_bytes() != content:
-        temporary = index.with_name(f"{index.name}.tmp")
-        temporary.write_bytes(content)
-        temporary.replace(index)
-    if samples.exists():
-        end = max((entry.offset + entry.length for entry in entries), default=0)
-        if samples.stat().st_size != end * SAMPLE_TYPE.itemsize:
-            os.truncate(samples, end * SAMPLE_TYPE.itemsize)
-
-
-def _backed_entries(folder: Path) -> list[Entry]:
-    """Return every readable line whose samples are there, outdated lines too."""
-    try:
-        lines = (folder / _INDEX).read_bytes().split(b"\n")[:-1]  # the rest is a torn line
-        available = audio_path(folder).stat().st_size // SAMPLE_TYPE.itemsize
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    entries = (_parse(line) for line in lines)
-    return [e for e in entries if e is not None and e.offset + e.length <= available]
-
-
-def _line(entry: Entry) -> bytes:
-    return json.dumps(asdict(entry)).encode() + b"\n"
-
-
-def _parse(line: bytes) -> Entry | None:
-    try:
-        entry = Entry(**json.loads(line))
-        usable = entry.offset >= 0 and entry.length >= 0 and entry.step > 0
-    except (ValueError, TypeError):
-        return None
-    return entry if usable else None
-
-
-_MARGIN = 64 << 20  # bytes to leave free on the disk
-_Job = tuple[str, int, int]  # path, size, time of modification
-_Result = tuple[PcmArray, float] | str  # samples and step, or why there are none
-
-
 def build_cache(
-    dataset: TracksInFolder,
+    dataset: Dataset,
     sample_rate: int,
     workers: int | None = None,
     retry_failures: bool = False,
@@ -368,19 +203,19 @@ def build_cache(
     if sample_rate < 1:
         raise DatasetError(f"the cache's sample rate is {sample_rate} Hz; it must be positive")
     folder = cache_folder(dataset, sample_rate)
-    entries = _usable(dataset, read_index(folder), retry_failures)
+    entries = _usable(dataset, _index(folder), retry_failures)
     if len(entries) < len(dataset):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with FileLock(folder / ".lock"):
-                entries = _usable(dataset, read_index(folder), retry_failures)
+                entries = _usable(dataset, _index(folder), retry_failures)
                 _decode_missing(dataset, folder, sample_rate, entries, workers)
         except OSError as error:
             raise DatasetError(
                 f"{folder}: cannot write the cache: {error}; free some space or name another "
                 f"folder in {CACHE_VARIABLE}"
             ) from error
-        entries = _usable(dataset, read_index(folder), retry_failures=False)
+        entries = _usable(dataset, _index(folder), retry_failures=False)
     good = {}
     bad = []
     for track_id, path in dataset.tracks["path"].items():
@@ -406,9 +241,7 @@ def build_cache(
     return AudioCache(folder, sample_rate, good, failures)
 
 
-def _usable(
-    dataset: TracksInFolder, index: dict[str, Entry], retry_failures: bool
-) -> dict[str, Entry]:
+def _usable(dataset: Dataset, index: dict[str, Entry], retry_failures: bool) -> dict[str, Entry]:
     """Return the entries, by track, whose file is unchanged."""
     found = {}
     for track_id, path in dataset.tracks["path"].items():
@@ -430,28 +263,39 @@ def _stamp(file: Path) -> tuple[int, int]:
 
 
 def _decode_missing(
-    dataset: TracksInFolder,
+    dataset: Dataset,
     folder: Path,
     sample_rate: int,
     entries: dict[str, Entry],
     workers: int | None,
 ) -> None:
-    """Decode the tracks without an entry and append them."""
+    """Decode the tracks without an entry and append them. The caller holds the lock."""
     todo = dataset.tracks[~dataset.tracks.index.isin(list(entries))]
     if todo.empty:
         return
-    _check_space(folder, float(todo["duration_s"].sum()) * sample_rate * 2)
+    needed = float(todo["duration_s"].sum()) * sample_rate * SAMPLE_TYPE.itemsize
+    check_space(folder, needed, "the decoded audio", f"name another folder in {CACHE_VARIABLE}")
+    repair(folder)
     jobs = [(path, *_stamp(dataset.root / path)) for path in todo["path"]]
-    with (
-        Writer(folder) as writer,
-        tqdm(total=len(jobs), desc="decoding", unit="track", disable=None, leave=False) as bar,
-    ):
-        for (path, size, mtime_ns), result in _decoded(dataset.root, jobs, sample_rate, workers):
+    decoded = _decoded(dataset.root, jobs, sample_rate, workers)
+    with (folder / _AUDIO).open("ab") as samples, (folder / _INDEX).open("ab") as index:
+        end = samples.seek(0, os.SEEK_END) // SAMPLE_TYPE.itemsize
+        job: _Job
+        result: _Result
+        for job, result in tqdm(
+            decoded, "decoding", len(jobs), unit="track", disable=None, leave=False
+        ):
             if isinstance(result, str):
-                writer.fail(path, size, mtime_ns, result)
+                entry = Entry(*job, error=result)
             else:
-                writer.add(path, size, mtime_ns, *result)
-            bar.update()
+                pcm, step = result
+                samples.write(pcm.data)
+                samples.flush()
+                entry = Entry(*job, end, len(pcm), step)
+                end += len(pcm)
+            index.write(_line(entry))
+            index.flush()
+        os.fsync(samples.fileno())
 
 
 def _decoded(
@@ -480,10 +324,76 @@ def _decode(root: Path, job: _Job, sample_rate: int) -> tuple[_Job, _Result]:
         return job, f"{root / job[0]}: {type(error).__name__}: {error}"
 
 
-def _check_space(folder: Path, needed: float) -> None:
-    free = shutil.disk_usage(folder).free
-    if needed + _MARGIN > free:
-        raise DatasetError(
-            f"the decoded audio needs {needed / 1e9:.2f} GB in {folder}, and {free / 1e9:.2f} GB "
-            f"are free; free some space or name another folder in {CACHE_VARIABLE}"
-        )
+@dataclass(frozen=True)
+class Entry:
+    """One line of the index."""
+
+    path: str  # of the track's file, relative to the data set's folder
+    size: int  # of that file in bytes, when it was decoded
+    mtime_ns: int
+    offset: int = 0  # first sample in the audio file
+    length: int = 0  # samples
+    step: float = EXACT_STEP  # value of one quantisation step
+    error: str = ""  # why there are no samples
+
+
+def quantise(audio: FloatArray) -> tuple[PcmArray, float]:
+    """Round samples `(N,)` to 16-bit integers; return these and the value of one step.
+
+    Samples that are whole multiples of 2^-15 (16-bit sources at their own rate) keep that
+    step and come back bit for bit. All others get the step that puts the peak at full
+    scale: peaks above 1 survive, and the rounding noise lies about 100 dB below the peak.
+    """
+    whole = audio * np.float32(1 / EXACT_STEP)
+    # Full scale of the other sign, +32768, does not fit in 16 bits.
+    fits = bool(np.all((whole >= -32768) & (whole <= 32767)))
+    if fits and np.array_equal(whole, np.rint(whole)):
+        return whole.astype(SAMPLE_TYPE), EXACT_STEP
+    # Below the smallest normal float32 a step could not be represented.
+    step = max(float(np.max(np.abs(audio))) / 32767, float(np.finfo(np.float32).tiny))
+    return np.clip(np.rint(audio / np.float32(step)), -32767, 32767).astype(SAMPLE_TYPE), step
+
+
+def _index(folder: Path) -> dict[str, Entry]:
+    """Return the latest entry of each path; torn, foreign and unbacked lines are left out."""
+    return {entry.path: entry for entry in _backed_entries(folder)}
+
+
+def repair(folder: Path) -> None:
+    """Remove what a killed build or a damaged disk left behind. The caller holds the lock.
+
+    Lines whose samples are gone must go too: later samples would take their place.
+    """
+    index, samples = folder / _INDEX, folder / _AUDIO
+    entries = _backed_entries(folder)
+    content = b"".join(_line(entry) for entry in entries)
+    if index.exists() and index.read_bytes() != content:
+        replace_file(index, content)
+    if samples.exists():
+        end = max((entry.offset + entry.length for entry in entries), default=0)
+        if samples.stat().st_size != end * SAMPLE_TYPE.itemsize:
+            os.truncate(samples, end * SAMPLE_TYPE.itemsize)
+
+
+def _backed_entries(folder: Path) -> list[Entry]:
+    """Return every readable line whose samples are there, outdated lines too."""
+    try:
+        lines = (folder / _INDEX).read_bytes().split(b"\n")[:-1]  # the rest is a torn line
+        available = (folder / _AUDIO).stat().st_size // SAMPLE_TYPE.itemsize
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    entries = (_parse(line) for line in lines)
+    return [e for e in entries if e is not None and e.offset + e.length <= available]
+
+
+def _line(entry: Entry) -> bytes:
+    return json.dumps(asdict(entry)).encode() + b"\n"
+
+
+def _parse(line: bytes) -> Entry | None:
+    try:
+        entry = Entry(**json.loads(line))
+        usable = entry.offset >= 0 and entry.length >= 0 and entry.step > 0
+    except (ValueError, TypeError):
+        return None
+    return entry if usable else None

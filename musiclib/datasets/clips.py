@@ -9,6 +9,7 @@ the profile has time for. Segments are a fixed tiling for tests, and random draw
 from __future__ import annotations
 
 import hashlib
+import itertools
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -54,11 +55,7 @@ def measured_clips(music: Dataset, profile: str = "mini") -> Dataset:
 
 
 def one_clip_an_artist(clips: Dataset) -> Dataset:
-    """Choose the subset of clips that slow judges hear: of each artist the first by a hash.
-
-    Args:
-        clips: From `measured_clips`.
-    """
+    """Choose the subset of clips that slow judges hear: of each artist the first by a hash."""
     ordered = _by_turns(clips.tracks)
     return clips.select(track_ids=list(ordered.index[ordered["turn"] == 0]))
 
@@ -77,57 +74,43 @@ def _by_turns(tracks: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class SegmentBatch:
-    """Segments drawn together.
+    """Segments drawn together."""
 
-    Attributes:
-        audio: Samples, shape `(B, N)`.
-        track_ids: The track of each segment, length B.
-        starts: First sample of each segment in its track, shape `(B,)`.
-    """
-
-    audio: FloatArray
+    audio: FloatArray  # `(B, N)`
     track_ids: list[str]
-    starts: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]  # first sample of each in its track, `(B,)`
 
 
 def segments(
     dataset: Dataset,
     cache: AudioCache,
     seconds: float = 2.0,
-    hop_s: float | None = None,
-    short: Literal["skip", "pad"] = "skip",
 ) -> pd.DataFrame:
     """Cut every track into segments of equal length.
 
-    A rest at the end that is shorter than a segment is left out. So are tracks shorter than
-    one segment, with a warning, unless `short` is `"pad"`: then such a track gives one
-    segment, which `read_segment` fills with zeros.
+    A rest at the end that is shorter than a segment is left out. So are tracks shorter than one
+    segment, with a warning.
 
     Args:
         dataset: The tracks to cut; a part of the data set that the cache was built for.
         cache: Their decoded audio. Tracks without audio give no segments.
         seconds: Length of a segment.
-        hop_s: Distance between the starts of neighbours; `seconds` by default.
-        short: What to do with tracks shorter than a segment.
 
     Returns:
         Table with `track_id`, `genre`, `split`, `start` and `length` (both in samples).
 
     Raises:
-        DatasetError: A length is not positive, or no track is long enough.
+        DatasetError: The length is not positive, or no track is long enough.
     """
-    length = _samples(seconds, cache.sample_rate, "seconds")
-    hop = _samples(seconds if hop_s is None else hop_s, cache.sample_rate, "hop_s")
+    length = _samples(seconds, cache.sample_rate)
     lengths = _lengths(dataset, cache)
     rows = {"track_id": [], "start": []}  # type: dict[str, list[object]]
     too_short = lengths.index[lengths < length]
     for track_id, available in lengths.items():
-        starts = range(0, int(available) - length + 1, hop)
-        if available < length and short == "pad":
-            starts = range(1)
+        starts = range(0, int(available) - length + 1, length)
         rows["track_id"].extend([track_id] * len(starts))
         rows["start"].extend(starts)
-    if len(too_short) and short == "skip":
+    if len(too_short):
         warnings.warn(
             f"{len(too_short)} of {len(lengths)} tracks are shorter than {seconds} s and give no "
             f"segment, the first is {too_short[0]}",
@@ -136,21 +119,10 @@ def segments(
     table = pd.DataFrame(rows)
     if table.empty:
         raise DatasetError(
-            f"no track of {dataset.name} is {seconds} s long; choose shorter segments or pad"
+            f"no track of {dataset.name} is {seconds} s long; choose shorter segments"
         )
     labels = dataset.tracks.loc[table["track_id"], ["genre", "split"]].reset_index(drop=True)
     return pd.concat([table[["track_id"]], labels, table[["start"]]], axis=1).assign(length=length)
-
-
-def read_segment(cache: AudioCache, track_id: str, start: int, length: int) -> FloatArray:
-    """Return a segment, shape `(length,)`; where the track ends before it, zeros follow.
-
-    Raises:
-        DatasetError: The track has no audio, or the segment starts outside it.
-    """
-    available = int(min(length, cache.length(track_id) - start))
-    audio = cache.segment(track_id, start, available)
-    return np.pad(audio, (0, length - available))
 
 
 def random_segments(
@@ -184,7 +156,7 @@ def random_segments(
     Raises:
         DatasetError: A number is out of range, or no track is long enough.
     """
-    length = _samples(seconds, cache.sample_rate, "seconds")
+    length = _samples(seconds, cache.sample_rate)
     if batch_size < 1 or first_batch < 0:
         raise DatasetError(f"batch_size {batch_size} or first_batch {first_batch} is out of range")
     lengths = _lengths(dataset, cache)
@@ -194,36 +166,25 @@ def random_segments(
         raise DatasetError(
             f"no track of {dataset.name} is {seconds} s long; choose shorter segments"
         )
-    genres = dataset.tracks.loc[places.index, "genre"]
     weights = places.astype(float)
     if balance == "genre":
+        genres = dataset.tracks.loc[places.index, "genre"]
         weights = weights / weights.groupby(genres).transform("sum")
-    return _draw(cache, places, weights.to_numpy(), length, batch_size, seed, first_batch)
+    chances = weights.to_numpy()
+    chances = chances / chances.sum()
 
-
-def _draw(
-    cache: AudioCache,
-    places: pd.Series,
-    weights: npt.NDArray[np.float64],
-    length: int,
-    batch_size: int,
-    seed: int,
-    number: int,
-) -> Iterator[SegmentBatch]:
-    track_ids = list(places.index)
-    room = places.to_numpy()
-    chances = weights / weights.sum()
-    while True:
+    def draw(number: int) -> SegmentBatch:
         generator = np.random.default_rng([seed, number])
-        chosen = generator.choice(len(track_ids), size=batch_size, p=chances)
-        starts = generator.integers(0, room[chosen])
-        picked = [track_ids[index] for index in chosen]
+        chosen = generator.choice(len(places), size=batch_size, p=chances)
+        starts = generator.integers(0, places.to_numpy()[chosen])
+        track_ids = [places.index[index] for index in chosen]
         rows = [
             cache.segment(track_id, int(start), length)
-            for track_id, start in zip(picked, starts, strict=True)
+            for track_id, start in zip(track_ids, starts, strict=True)
         ]
-        yield SegmentBatch(np.stack(rows), picked, starts)
-        number += 1
+        return SegmentBatch(np.stack(rows), track_ids, starts)
+
+    return map(draw, itertools.count(first_batch))
 
 
 def _lengths(dataset: Dataset, cache: AudioCache) -> pd.Series:
@@ -233,8 +194,8 @@ def _lengths(dataset: Dataset, cache: AudioCache) -> pd.Series:
     return cache.lengths.loc[known]
 
 
-def _samples(seconds: float, sample_rate: int, name: str) -> int:
+def _samples(seconds: float, sample_rate: int) -> int:
     samples = round(seconds * sample_rate)
     if samples < 1:
-        raise DatasetError(f"{name} is {seconds}; it must be at least one sample long")
+        raise DatasetError(f"seconds is {seconds}; it must be at least one sample long")
     return samples

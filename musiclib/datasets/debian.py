@@ -24,6 +24,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from filelock import FileLock
@@ -31,15 +32,16 @@ from tqdm import tqdm
 
 from musiclib.datasets.bundled import DATA_VARIABLE, open_mini
 from musiclib.datasets.download import check_space, download
-from musiclib.datasets.splits import (
+from musiclib.datasets.tracks import (
     FOLDS,
     OFFICIAL_SEED,
-    VALIDATION_FRACTION,
+    Dataset,
+    Split,
     folds,
     scored_genres,
+    skipped_table,
     with_validation,
 )
-from musiclib.datasets.tracks import Dataset, Split, skipped_table
 from musiclib.errors import ArchiveError, DatasetError, DownloadError
 from musiclib.files import atomic_write, replace_file, sha256_of
 
@@ -52,16 +54,11 @@ TABLES = Path(__file__).with_name("tables")
 _NUMBERS = {"duration_s": float, "bytes": int, "sample_rate": int, "channels": int}
 
 
-@dataclass(frozen=True, eq=False)
 class TrainingMusic(Dataset):
-    """A data set without a test part, and with a reason for that."""
+    """A data set without a test part."""
 
     def part(self, split: Split) -> Dataset:
-        """Return the tracks of one split, `"train"` or `"validation"`.
-
-        Raises:
-            DatasetError: The name is unknown, the split has no tracks, or it is the test part.
-        """
+        """Return the tracks of one split; see `Dataset.part`."""
         if split == "test":
             raise DatasetError(
                 f"{self.name} has no test part: the artists of mini's test part are left out of "
@@ -78,12 +75,7 @@ def open_debian(
     The validation part is all pieces by the artists of the bundled music's validation part, the
     training part is all others; no seed moves them. So the training part shares no artist with
     the validation and test parts of either data set. Artists that are not known are grouped by
-    package; for them this is not certain, as in the bundled music.
-
-    Besides the common columns the table has `package`, `source_path` and `inner_path` (where a
-    piece lies in Debian), `mini` (`"train"` where the bundled music has an excerpt), `codec`,
-    `sample_rate`, `channels`, `bytes` and `sha256`. Pieces that were not downloaded are listed in
-    `skipped`.
+    package. Pieces that were not downloaded are listed in `skipped`.
 
     Args:
         data_root: Folder that holds `debian/`, or that folder itself; by default the
@@ -92,10 +84,6 @@ def open_debian(
         split: `"official"`; `"fold-1"` to `"fold-5"`: the same without the artists of that one of
             the `bundled_folds`; `"apart"`: without any artist of the bundled music, 15 % of it for
             validation. The name of the data set says which.
-
-    Raises:
-        DatasetError: There is no such folder, or none of the pieces is in it; or the split is
-            unknown.
     """
     root = _find_root(data_root)
     pieces = split_pieces(split)
@@ -111,11 +99,7 @@ def open_debian(
 
 
 def split_pieces(split: str = OFFICIAL) -> pd.DataFrame:
-    """Return the list of pieces with a column `split`; see `open_debian`.
-
-    Raises:
-        DatasetError: The split is unknown, or the bundled music is not there to be kept apart from.
-    """
+    """Return the list of pieces with a column `split`; see `open_debian`."""
     if split not in SPLITS:
         raise DatasetError(f"unknown split {split!r} of {NAME}; choose one of {', '.join(SPLITS)}")
     pieces = with_parts(read_pieces())
@@ -124,7 +108,7 @@ def split_pieces(split: str = OFFICIAL) -> pd.DataFrame:
     if split == APART:
         bundled = open_mini().tracks["artist_group"]
         pieces = pieces[~pieces["artist_group"].isin(bundled)].assign(split="train")
-        return with_validation(pieces, VALIDATION_FRACTION, OFFICIAL_SEED)
+        return with_validation(pieces)
     dealt = bundled_folds()
     held_out = dealt.loc[dealt["fold"] == int(split.rpartition("-")[2]), "artist_group"]
     return pieces[~pieces["artist_group"].isin(held_out)]
@@ -146,18 +130,14 @@ def with_parts(pieces: pd.DataFrame) -> pd.DataFrame:
     The cut is made as `open_mini` makes it, from the same rows, so that both agree.
     """
     bundled = pieces[pieces["mini"] == "train"].assign(split="train")
-    cut = with_validation(bundled, VALIDATION_FRACTION, OFFICIAL_SEED)
+    cut = with_validation(bundled)
     artists = set(cut.loc[cut["split"] == "validation", "artist_group"])
     held_out = pieces["artist_group"].isin(artists)
     return pieces.assign(split=held_out.map({True: "validation", False: "train"}))
 
 
 def read_pieces() -> pd.DataFrame:
-    """Return the list of pieces, index `track_id`.
-
-    Raises:
-        DatasetError: The table is missing or damaged.
-    """
+    """Return the list of pieces, index `track_id`, with their place in Debian and their SHA-256."""
     return _read(TABLES / "debian_tracks.csv", "track_id")
 
 
@@ -167,20 +147,13 @@ def read_packages() -> pd.DataFrame:
     Columns: `version`, `architecture`, `source` and `source_version` (the source package),
     `file` (its place in Debian's archive), `bytes`, `sha256`, and `notices`: paths in the package,
     separated by semicolons, of the files that say who made the music and under which licence.
-
-    Raises:
-        DatasetError: The table is missing or damaged.
     """
     return _read(TABLES / "debian_packages.csv", "package")
 
 
 def _read(path: Path, index: str) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-        numbers = {name: kind for name, kind in _NUMBERS.items() if name in table.columns}
-        return table.set_index(index).astype(numbers)
-    except (OSError, ValueError, KeyError) as error:
-        raise DatasetError(f"{path}: not a readable table ({error}); install again") from error
+    table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8").set_index(index)
+    return table.astype({name: kind for name, kind in _NUMBERS.items() if name in table})
 
 
 def _find_root(data_root: str | Path | None) -> Path:
@@ -207,20 +180,12 @@ _CREDITS = [
 
 @dataclass(frozen=True)
 class DownloadReport:
-    """What a download came to.
-
-    Attributes:
-        folder: The folder of the data set.
-        pieces: Number of pieces in it, all of them verified.
-        wanted: Number of pieces that there should be.
-        missing: Reason why a package's pieces or notices are not there, by package and version,
-            such as `naev-data 0.8.2-1`.
-    """
+    """What a download came to."""
 
     folder: Path
-    pieces: int
-    wanted: int
-    missing: Mapping[str, str]
+    pieces: int  # in the folder, all of them verified
+    wanted: int  # that there should be
+    missing: Mapping[str, str]  # reason by package and version, such as `naev-data 0.8.2-1`
 
 
 @dataclass(frozen=True)
@@ -233,20 +198,15 @@ class _Job:
     pieces: pd.DataFrame  # rows of the list of pieces
     notices: dict[str, Path]  # path in the package -> where its text goes
 
-    @property
-    def is_needed(self) -> bool:
-        return not self.pieces.empty or not all(file.exists() for file in self.notices.values())
-
 
 def download_debian(
     root: str | Path, packages: str | Path | None = None, base_url: str | None = None
 ) -> DownloadReport:
     """Fetch the packages, take the pieces out and verify them; go on where a call was cut off.
 
-    Every package and every piece is held against its SHA-256. A package that cannot be had does
-    not keep the others from coming. Beside the music lie `tracks.csv` (title, artist, licence,
-    package and checksum of every piece that is there) and `LICENSES/` with the copyright file of
-    every package. Nothing is installed.
+    A package that cannot be had does not keep the others from coming. Beside the music lie
+    `tracks.csv` (title, artist, licence, package and checksum of every piece that is there) and
+    `LICENSES/` with the copyright file of every package. Nothing is installed.
 
     Args:
         root: Folder that is to hold `debian/`.
@@ -256,13 +216,8 @@ def download_debian(
             versions too: the folder that holds `pool/`. By default apt fetches the packages,
             which needs Debian 12.
 
-    Returns:
-        What is there now, and what is missing for which reason.
-
     Raises:
-        DownloadError: A package has to be fetched without `base_url` and apt is not on this
-            machine, or the disk is too full.
-        ArchiveError: A package has to be opened and dpkg-deb is not on this machine.
+        DatasetError: apt or dpkg-deb is needed and not on this machine, or the disk is too full.
     """
     folder = Path(root) / NAME
     debs = folder / "packages" if packages is None else Path(packages)
@@ -283,7 +238,8 @@ def download_debian(
                     _unpack(job, _fetch(job, debs, base_url), folder)
                     absent = absent.difference(job.pieces.index)
                     if packages is None:
-                        _delete(debs / job.package.file_name)
+                        for suffix in ("", ".lock"):
+                            (debs / f"{job.package.file_name}{suffix}").unlink(missing_ok=True)
                 except (ArchiveError, DownloadError) as error:
                     failures[f"{job.package.name} {job.package.version}"] = str(error)
                 _write_credits(folder, pieces.drop(index=absent), table)
@@ -297,18 +253,15 @@ def download_debian(
 
 def _absent(folder: Path, pieces: pd.DataFrame) -> pd.Index:
     """Return the keys of the pieces whose file is missing or not what it should be."""
-    absent = []
-    with tqdm(total=len(pieces), desc="verifying", disable=None, leave=False) as bar:
-        for row in pieces.itertuples():
-            file = folder / row.path
-            if not (
-                file.is_file()
-                and file.stat().st_size == row.bytes
-                and sha256_of(file) == row.sha256
-            ):
-                absent.append(row.Index)
-            bar.update()
+    verifying = tqdm(pieces.itertuples(), "verifying", len(pieces), disable=None, leave=False)
+    absent = [row.Index for row in verifying if not _is_whole(folder / row.path, row)]
     return pd.Index(absent, dtype=object)
+
+
+def _is_whole(file: Path, row: Any) -> bool:
+    if not file.is_file() or file.stat().st_size != row.bytes:
+        return False
+    return bool(sha256_of(file) == row.sha256)
 
 
 def _jobs(folder: Path, pieces: pd.DataFrame, table: pd.DataFrame) -> list[_Job]:
@@ -321,8 +274,9 @@ def _jobs(folder: Path, pieces: pd.DataFrame, table: pd.DataFrame) -> list[_Job]
         }
         package = DebPackage(name, row.version, row.architecture, row.sha256)
         wanted = pieces[pieces["package"] == name]
-        jobs.append(_Job(package, row.bytes, row.file, wanted, notices))
-    return [job for job in jobs if job.is_needed]
+        if not wanted.empty or not all(file.exists() for file in notices.values()):
+            jobs.append(_Job(package, row.bytes, row.file, wanted, notices))
+    return jobs
 
 
 def _check_tools(jobs: list[_Job], debs: Path, base_url: str | None) -> None:
@@ -346,18 +300,11 @@ def _fetch(job: _Job, debs: Path, base_url: str | None) -> Path:
     return download(f"{base_url.rstrip('/')}/{job.place}", target, job.package.sha256)
 
 
-def _delete(deb: Path) -> None:
-    """Delete a package and what its download left beside it."""
-    for suffix in ("", ".lock"):
-        deb.with_name(deb.name + suffix).unlink(missing_ok=True)
-
-
 def _unpack(job: _Job, deb: Path, folder: Path) -> None:
     """Bring a package's missing pieces and its notices into place."""
     work = folder / ".unpacked"
     try:
-        members = {*job.pieces["source_path"], *job.notices}
-        files = extract(deb, members, work)
+        files = extract(deb, {*job.pieces["source_path"], *job.notices}, work)
         for member, target in job.notices.items():
             data = files[member].read_bytes()
             replace_file(target, gzip.decompress(data) if member.endswith(".gz") else data)
@@ -386,19 +333,12 @@ def _write_credits(folder: Path, pieces: pd.DataFrame, table: pd.DataFrame) -> N
 
 @dataclass(frozen=True)
 class DebPackage:
-    """A binary package, pinned.
-
-    Attributes:
-        name: Package name, such as `flare-game`.
-        version: Full Debian version, epoch included, such as `1:1.16.9-1`.
-        architecture: `all` for most music; `amd64` where it is part of a program's package.
-        sha256: SHA-256 of the `.deb` file in hexadecimal; empty to accept any.
-    """
+    """A binary package, pinned."""
 
     name: str
-    version: str
+    version: str  # full, epoch included, such as `1:1.16.9-1`
     architecture: str = "all"
-    sha256: str = ""
+    sha256: str = ""  # of the `.deb` file; empty to accept any
 
     @property
     def file_name(self) -> str:
@@ -407,22 +347,14 @@ class DebPackage:
 
 
 def fetch(package: DebPackage, folder: Path) -> Path:
-    """The package's `.deb` in `folder`, downloaded with apt when it is not there yet.
-
-    Args:
-        package: Which package and version.
-        folder: Where `.deb` files are kept; made when missing.
-
-    Returns:
-        Path of a file whose SHA-256 was checked.
+    """Return the package's verified `.deb` in `folder`, fetched with apt when it is not there.
 
     Raises:
-        DownloadError: apt is not on this machine, does not offer that version, or the file does
-            not match its checksum.
+        DownloadError: apt does not give that version, or its checksum is another.
     """
     target = folder / package.file_name
     if not target.exists():
-        _download(package, folder)
+        _download(package, target)
     if package.sha256 and sha256_of(target) != package.sha256:
         raise DownloadError(
             f"{target}: its SHA-256 is not the one of {package.name} {package.version}. "
@@ -431,40 +363,34 @@ def fetch(package: DebPackage, folder: Path) -> Path:
     return target
 
 
-def _download(package: DebPackage, folder: Path) -> None:
+def _download(package: DebPackage, target: Path) -> None:
+    name, folder = package.name, target.parent
     by_hand = (
-        f"Put {package.file_name} into {folder} by hand: it is in Debian 12's archive, and old "
-        "versions are in Debian's snapshot service."
+        f"Put {target.name} into {folder} by hand: it is in Debian 12's archive, and old versions "
+        "are in Debian's snapshot service."
     )
     if shutil.which("apt-get") is None:
-        raise DownloadError(f"{package.name}: apt-get is not on this machine. {by_hand}")
+        raise DownloadError(f"{name}: apt-get is not on this machine. {by_hand}")
     folder.mkdir(parents=True, exist_ok=True)
+    wanted = name if package.architecture == "all" else f"{name}:{package.architecture}"
+    command = ["apt-get", "download", f"{wanted}={package.version}"]
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        name = package.name
-        if package.architecture != "all":
-            name += f":{package.architecture}"
-        run = subprocess.run(
-            ["apt-get", "download", f"{name}={package.version}"],
-            cwd=scratch,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        downloaded = Path(scratch) / package.file_name
+        run = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)
+        downloaded = Path(scratch) / target.name
         if run.returncode != 0 or not downloaded.exists():
             reason = run.stderr.strip().splitlines()[-1:] or ["no file came"]
             raise DownloadError(
-                f"{package.name}: apt-get download of {package.version} failed: {reason[0]}. "
+                f"{name}: apt-get download of {package.version} failed: {reason[0]}. "
                 f"Run `apt-get update` on Debian 12 first. {by_hand}"
             )
-        downloaded.replace(folder / package.file_name)
+        downloaded.replace(target)
 
 
 def extract(deb: Path, members: Iterable[str], folder: Path) -> dict[str, Path]:
     """Take regular files out of a `.deb`, in one pass over its archive.
 
-    Files are written under `folder` with names made from a hash of their path in the package, so
-    no name in an archive decides where anything is written.
+    Files are named by a hash of their path in the package, so no name in an archive decides where
+    anything is written.
 
     Args:
         deb: The package file.
@@ -475,10 +401,9 @@ def extract(deb: Path, members: Iterable[str], folder: Path) -> dict[str, Path]:
         Path inside the package -> extracted file.
 
     Raises:
-        ArchiveError: `dpkg-deb` is missing, the package is damaged or has no such regular file.
+        ArchiveError: The package cannot be opened or has no such regular file.
     """
-    wanted = set(members)
-    targets = {member: folder / _flat_name(member) for member in wanted}
+    targets = {member: folder / _flat_name(member) for member in members}
     missing = {member for member, target in targets.items() if not target.exists()}
     if not missing:
         return targets
@@ -513,9 +438,6 @@ def extract(deb: Path, members: Iterable[str], folder: Path) -> dict[str, Path]:
 
 def extract_inner(archive: Path, member: str, folder: Path) -> Path:
     """Take one file out of a zip archive (also called .pk3 or .love) into `folder`.
-
-    Returns:
-        The extracted file, named by a hash of archive name and member.
 
     Raises:
         ArchiveError: The archive is damaged or has no such file.

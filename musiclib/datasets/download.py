@@ -12,7 +12,6 @@ import shutil
 import time
 import zipfile
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -88,17 +87,15 @@ def download(
     )
 
 
-def check_space(folder: Path, needed: int, what: str) -> None:
-    """Raise when `folder` has no room for `needed` bytes.
-
-    Raises:
-        DownloadError: The disk is too full.
-    """
+def check_space(
+    folder: Path, needed: float, what: str, remedy: str = "choose another folder"
+) -> None:
+    """Raise a `DownloadError` when `folder` has no room for `needed` bytes."""
     free = shutil.disk_usage(folder).free
     if needed + _MARGIN > free:
         raise DownloadError(
             f"{what} needs {needed / 1e9:.2f} GB in {folder}, and {free / 1e9:.2f} GB are free; "
-            "free some space or choose another folder"
+            f"free some space or {remedy}"
         )
 
 
@@ -155,7 +152,7 @@ def _fetch_once(url: str, part: Path, timeout_s: float) -> None:
         raise _TransientError(f"the connection ended after {_size(part)} of {total} bytes")
 
 
-def unpack(archive: Path, folder: Path, wanted: Callable[[str], bool]) -> None:
+def unpack(archive: Path, folder: Path, endings: tuple[str, ...]) -> None:
     """Unpack the wanted files of a zip archive; go on where a call was cut off.
 
     The archive's checksum must have been right: names in it are taken as they are.
@@ -163,11 +160,10 @@ def unpack(archive: Path, folder: Path, wanted: Callable[[str], bool]) -> None:
     Args:
         archive: The zip file.
         folder: Where to unpack. A file that is there with the right size is left alone.
-        wanted: Says of a member's name whether to unpack it.
+        endings: How the names of wanted members end.
 
     Raises:
         ArchiveError: The archive is damaged, or a file cannot be written.
-        DownloadError: The disk is too full.
     """
     try:
         with zipfile.ZipFile(archive) as opened:
@@ -175,7 +171,7 @@ def unpack(archive: Path, folder: Path, wanted: Callable[[str], bool]) -> None:
                 member
                 for member in opened.infolist()
                 if not member.is_dir()
-                and wanted(member.filename)
+                and member.filename.endswith(endings)
                 and _size(folder / member.filename) != member.file_size
             ]
             total = sum(member.file_size for member in missing)

@@ -20,8 +20,14 @@ import pandas as pd
 
 from musiclib.datasets.bundled import DATA_VARIABLE
 from musiclib.datasets.download import download, unpack
-from musiclib.datasets.splits import VALIDATION_FRACTION, shared_artists, split_tracks
-from musiclib.datasets.tracks import UNKNOWN, Dataset, skipped_table
+from musiclib.datasets.tracks import (
+    UNKNOWN,
+    VALIDATION_FRACTION,
+    Dataset,
+    shared_artists,
+    skipped_table,
+    split_tracks,
+)
 from musiclib.errors import DatasetError
 
 BASE_URL = "https://os.unil.cloud.switch.ch/fma"
@@ -30,15 +36,10 @@ CLIP_SECONDS = 30.0
 
 
 class Archive(NamedTuple):
-    """An official archive.
+    """An official archive."""
 
-    Attributes:
-        sha1: SHA1 as published by the authors.
-        size: Size for a reader.
-    """
-
-    sha1: str
-    size: str
+    sha1: str  # as published by the authors
+    size: str  # for a reader
 
 
 ARCHIVES: dict[str, Archive] = {
@@ -66,7 +67,7 @@ _COLUMNS = {
     ("artist", "id"): "artist_group",
     ("artist", "name"): "artist",
 }
-_METADATA_FILES = ("README.txt", "checksums", "tracks.csv", "genres.csv")
+_WANTED = (".mp3", "/checksums", "/README.txt", "/tracks.csv", "/genres.csv")
 
 KNOWN_BAD: dict[int, str] = {
     **dict.fromkeys((99134, 108925, 133297), "known: the clip holds no audio"),
@@ -92,19 +93,16 @@ def download_fma(
         The folder with the audio.
 
     Raises:
-        DatasetError: The name is unknown.
-        DownloadError: The download failed or its checksum is wrong.
-        ArchiveError: An archive is damaged.
+        DatasetError: The name is unknown, a download failed, or an archive is damaged.
     """
     if name not in DESCRIPTIONS:
         raise DatasetError(f"{name!r} cannot be downloaded; choose one of {sorted(DESCRIPTIONS)}")
     base = (base_url or os.environ.get(URL_VARIABLE) or BASE_URL).rstrip("/")
     root = Path(root)
-    wanted = {f"fma_metadata/{file}" for file in _METADATA_FILES}
     for part in ("fma_metadata", name):
         file = f"{part}.zip"
         zipped = download(f"{base}/{file}", root / file, ARCHIVES[part].sha1)
-        unpack(zipped, root, wanted.__contains__ if part == "fma_metadata" else _is_audio)
+        unpack(zipped, root, _WANTED)
         if not keep_archives:
             zipped.unlink()
     return root / name
@@ -116,9 +114,6 @@ def read_tracks(path: str | Path) -> pd.DataFrame:
     Returns:
         Table with an integer index and the columns `split`, `subset`, `genre`, `title`,
         `duration_s` (of the whole track), `licence`, `artist_group` and `artist`, as text.
-
-    Raises:
-        DatasetError: The file is missing, lacks a column or is damaged.
     """
     path = Path(path)
     remedy = "unpack the official fma_metadata.zip again"
@@ -164,16 +159,7 @@ def open_fma(
     whose file is not there, are listed in `skipped`. For the clips `duration_s` is nominal
     (30 s, or the track's length where that is less); the cache knows exact lengths.
 
-    Args:
-        name: `"fma_small"`, `"fma_medium"`, `"fma_large"` or `"fma_full"`.
-        data_root: Folder that holds `fma_metadata/` and the audio's folder, by default the
-            environment variable `MUSICLIB_DATA`.
-        seed: Seed of the 70-30 split.
-        split: `"70-30"` (stratified, artist-disjoint, 15 % of the training part as
-            validation) or `"official"` (80/10/10 by the authors).
-
-    Raises:
-        DatasetError: The data set is not there, or its table is damaged.
+    The arguments are those of `musiclib.datasets.open_dataset`; the official split is 80/10/10.
     """
     root = _find_root(name, data_root)
     table = read_tracks(root / "fma_metadata" / "tracks.csv")
@@ -182,31 +168,26 @@ def open_fma(
         table = table[table["subset"].isin(allowed)]
     trimmed = name != "fma_full"
     present = _present_files(root / name)
-    skipped: list[tuple[str, str, str]] = []
-    keep: list[bool] = []
-    paths: list[str] = []
-    for number in table.index:
-        path = f"{name}/{number // 1000:03d}/{number:06d}.mp3"
-        reason = KNOWN_BAD.get(number) if trimmed else None
-        if reason is None and path not in present:
-            reason = "the file is missing; run `musiclib data download` again"
-        if reason:
-            skipped.append((str(number), path, reason))
-        keep.append(reason is None)
-        paths.append(path)
-    tracks = table.assign(path=paths)[keep]
+    table["path"] = [f"{name}/{n // 1000:03d}/{n:06d}.mp3" for n in table.index]
+    skipped = []
+    for number, path in table["path"].items():
+        if trimmed and number in KNOWN_BAD:
+            skipped.append((str(number), path, KNOWN_BAD[number]))
+        elif path not in present:
+            missing = "the file is missing; run `musiclib data download` again"
+            skipped.append((str(number), path, missing))
+    tracks = table[~table["path"].isin([path for _, path, _ in skipped])]
     if tracks.empty:
         raise DatasetError(
             f"{root / name}: none of the {len(table)} tracks of {name} is there; run "
             f"`musiclib data download {name} --root {root}`"
         )
-    lost = sum("missing" in reason for _, _, reason in skipped)
-    if lost:
+    if lost := sum("missing" in reason for _, _, reason in skipped):
         warnings.warn(
             f"{root / name}: {lost} of {len(table)} files are missing (listed in .skipped)",
             stacklevel=2,
         )
-    tracks.index = tracks.index.astype(str)
+    tracks = tracks.set_axis(tracks.index.astype(str))
     duration = pd.to_numeric(tracks["duration_s"], errors="coerce").astype(float)
     tracks["duration_s"] = duration.clip(upper=CLIP_SECONDS) if trimmed else duration
     # A track whose artist is not known must not join the group of another one.
@@ -225,11 +206,6 @@ def open_fma(
     else:
         tracks["split"] = split_tracks(tracks, seed=seed, validation_fraction=VALIDATION_FRACTION)
     return Dataset(name, root, tracks, DESCRIPTIONS[name], skipped_table(skipped), seed)
-
-
-def _is_audio(member: str) -> bool:
-    """Say whether a member of an audio archive is wanted: the MP3 files and their checksums."""
-    return member.endswith((".mp3", "/checksums", "/README.txt"))
 
 
 def _find_root(name: str, data_root: str | Path | None) -> Path:

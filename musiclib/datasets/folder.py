@@ -13,8 +13,13 @@ import pandas as pd
 from tqdm import tqdm
 
 from musiclib import audio
-from musiclib.datasets.splits import VALIDATION_FRACTION, split_tracks
-from musiclib.datasets.tracks import UNKNOWN, Dataset, skipped_table
+from musiclib.datasets.tracks import (
+    UNKNOWN,
+    VALIDATION_FRACTION,
+    Dataset,
+    skipped_table,
+    split_tracks,
+)
 from musiclib.errors import AudioError, DatasetError
 
 SUFFIXES = frozenset(
@@ -41,12 +46,6 @@ def open_folder(data_root: str | Path | None, seed: int = 0) -> Dataset:
       set apart as validation. With fewer than three artists (one album, say) such a split
       is impossible: then each file counts as an artist of its own, with a warning.
 
-    Args:
-        data_root: The folder.
-        seed: Seed of the split.
-
-    Raises:
-        DatasetError: The folder is missing, or holds no readable audio.
     """
     if data_root is None:
         raise DatasetError("the data set 'folder' needs data_root: the path of a folder of audio")

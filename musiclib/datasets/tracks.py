@@ -1,18 +1,25 @@
-"""One tracks table for every data set, and the clips cut from it.
+"""One tracks table for every data set, the clips cut from it, and splits by artist.
 
 A `Dataset` is a table with one row a track, and the folder where the files lie. Everything
 else (splits, segments, the cache of decoded audio) is derived from the table.
+
+Tracks of one artist sound alike. A classifier that has heard an artist in training scores well on
+that artist's other tracks without knowing anything about genre ("album effect", Flexer and
+Schnitzer, "Effects of album and artist filters in audio similarity computed for very large music
+databases", Computer Music Journal 34(3), 2010). So the unit of a split is the artist group, never
+the track.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from musiclib import audio
@@ -25,99 +32,37 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 UNKNOWN = "unknown"
 """The value of a genre, artist or licence that is not known."""
 
-COLUMNS = (
-    "path",
-    "genre",
-    "artist",
-    "artist_group",
-    "title",
-    "licence",
-    "split",
-    "duration_s",
-)
+COLUMNS = ("path", "genre", "artist", "artist_group", "title", "licence", "split", "duration_s")
 """Columns that every tracks table has; a data set may add its own after them."""
 
+TRAIN_FRACTION = 0.7
+VALIDATION_FRACTION = 0.15
+# Of the validation parts of `mini` and `debian`. No other seed may move them: tracks that shipped
+# models were trained on would then pass for tracks that they never heard.
+OFFICIAL_SEED = 0
+FOLDS = 5
+SMALLEST_SHARE = 0.5
+_STARTS = 10
+_GOOD_ENOUGH = 0.005  # tracks off the wanted shares, as a part of all
 
-def empty_skipped() -> pd.DataFrame:
-    """Return a skipped table without rows: index `track_id`, columns `path` and `reason`."""
-    return skipped_table([])
 
-
-def skipped_table(rows: Sequence[tuple[str, str, str]]) -> pd.DataFrame:
+def skipped_table(rows: Iterable[tuple[str, str, str]] = ()) -> pd.DataFrame:
     """Return the skipped table of `(track_id, path, reason)` rows."""
     table = pd.DataFrame(list(rows), columns=["track_id", "path", "reason"], dtype=object)
     return table.set_index("track_id").sort_index()
 
 
-def validate_tracks(tracks: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Check a tracks table and return it with the common columns first.
-
-    Args:
-        tracks: Table with index `track_id` and at least `COLUMNS`.
-        source: Name of the data set or file, for the messages.
-
-    Raises:
-        DatasetError: A column is missing, a track or its path is listed twice, a value is
-            empty, a split has an unknown name, or a path leaves the data set's folder.
-    """
-    missing = [name for name in COLUMNS if name not in tracks.columns]
-    if missing:
-        raise DatasetError(
-            f"{source}: the tracks table lacks the column(s) {', '.join(missing)}; "
-            "restore the table from its source"
-        )
-    tracks = tracks.copy()
-    tracks.index = pd.Index(tracks.index.astype(str), name="track_id", dtype=object)
-    for name, values in (("track_id", tracks.index.to_series()), ("path", tracks["path"])):
-        if values.duplicated().any():
-            raise DatasetError(
-                f"{source}: {name} {values[values.duplicated()].iloc[0]!r} is listed twice; "
-                "keep one row of each track"
-            )
-    for name in COLUMNS[:-1]:
-        empty = tracks[name].isna() | (tracks[name].astype(str) == "")
-        if empty.any():
-            raise DatasetError(
-                f"{source}: track {tracks.index[empty][0]!r} has no {name}; fill it in "
-                f"(use {UNKNOWN!r} for what is not known)"
-            )
-        tracks[name] = tracks[name].astype(str).astype(object)
-    tracks["duration_s"] = pd.to_numeric(tracks["duration_s"], errors="coerce").astype(float)
-    strange = sorted(set(tracks["split"]) - set(SPLITS))
-    if strange:
-        raise DatasetError(f"{source}: unknown split {strange[0]!r}; use one of {SPLITS}")
-    for path in tracks["path"]:
-        if Path(path).is_absolute() or ".." in Path(path).parts:
-            raise DatasetError(
-                f"{source}: the path {path!r} leaves the data set's folder; "
-                "paths are relative to that folder"
-            )
-    extra = [name for name in tracks.columns if name not in COLUMNS]
-    return tracks[[*COLUMNS, *extra]]
-
-
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """A decoded track, or a part of one.
-
-    Attributes:
-        track_id: The track's key in the tracks table.
-        audio: Samples, mono float32 of shape `(N,)`.
-        sample_rate: Samples a second, in Hz.
-        genre: Label of the tracks table, `"unknown"` where there is none.
-        artist: Artist as the source names them.
-        title: Title as the source names it.
-        artist_group: The artist as the unit of splits and of statistics, the same for all spellings
-            of a name; empty where nobody grouped them.
-    """
+    """A decoded track, or a part of one, with what the tracks table says of it."""
 
     track_id: str
-    audio: FloatArray
-    sample_rate: int
+    audio: FloatArray  # mono, `(N,)`
+    sample_rate: int  # in Hz
     genre: str
     artist: str
     title: str
-    artist_group: str = ""
+    artist_group: str = ""  # the same for all spellings of a name; empty where nobody grouped them
 
     @property
     def seconds(self) -> float:
@@ -147,7 +92,7 @@ class Dataset:
     root: Path
     tracks: pd.DataFrame
     description: str
-    skipped: pd.DataFrame = field(default_factory=empty_skipped)
+    skipped: pd.DataFrame = field(default_factory=skipped_table)
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -162,19 +107,11 @@ class Dataset:
         return sorted(set(self.tracks["genre"]))
 
     def file(self, track_id: str) -> Path:
-        """Return the full path of a track's file.
-
-        Raises:
-            DatasetError: The track is not in this data set.
-        """
+        """Return the full path of a track's file."""
         return self.root / str(self.row(track_id)["path"])
 
     def row(self, track_id: str) -> pd.Series:
-        """Return a track's row of the table.
-
-        Raises:
-            DatasetError: The track is not in this data set.
-        """
+        """Return a track's row of the table."""
         if track_id not in self.tracks.index:
             raise DatasetError(f"{self.name}: no track {track_id!r}; see the index of .tracks")
         return self.tracks.loc[track_id]
@@ -197,7 +134,6 @@ class Dataset:
 
     def select(
         self,
-        genres: Sequence[str] | None = None,
         track_ids: Sequence[str] | None = None,
         per_genre: int | None = None,
         seed: int = 0,
@@ -205,20 +141,14 @@ class Dataset:
         """Return a smaller data set; the rows keep the order of the table.
 
         Args:
-            genres: Keep these genres.
             track_ids: Keep these tracks.
             per_genre: Keep at most so many tracks of each genre, chosen with `seed`.
             seed: Seed of that choice.
 
         Raises:
-            DatasetError: A genre or track is not there, or nothing is left.
+            DatasetError: A track is not there, or nothing is left.
         """
         tracks = self.tracks
-        if genres is not None:
-            unknown = sorted(set(genres) - set(self.genres))
-            if unknown:
-                raise DatasetError(f"{self.name}: no genre {unknown[0]!r}; it has {self.genres}")
-            tracks = tracks[tracks["genre"].isin(list(genres))]
         if track_ids is not None:
             absent = sorted(set(track_ids) - set(self.tracks.index))
             if absent:
@@ -240,19 +170,9 @@ class Dataset:
         start_s: float = 0.0,
         duration_s: float | None = None,
     ) -> Clip:
-        """Decode a track, or a part of it, to mono at `sample_rate`.
-
-        Raises:
-            DatasetError: The track is not in this data set.
-            AudioFileError: The file is missing or cannot be decoded.
-        """
+        """Decode a track, or a part of it, to mono at `sample_rate`."""
         row = self.row(track_id)
-        samples, rate = audio.load(
-            self.root / str(row["path"]),
-            sample_rate=sample_rate,
-            start_s=start_s,
-            duration_s=duration_s,
-        )
+        samples, rate = audio.load(self.file(track_id), sample_rate, True, start_s, duration_s)
         about = row["genre"], row["artist"], row["title"], row["artist_group"]
         return Clip(track_id, samples, rate, *about)
 
@@ -297,10 +217,7 @@ class Dataset:
         workers: int | None = None,
         retry_failures: bool = False,
     ) -> AudioCache:
-        """Decode what is not decoded yet and return the memory-mapped audio of these tracks.
-
-        See `musiclib.datasets.cache.build_cache`.
-        """
+        """Decode what is not decoded yet; see `musiclib.datasets.cache.build_cache`."""
         return build_cache(self, sample_rate, workers=workers, retry_failures=retry_failures)
 
 
@@ -308,3 +225,237 @@ def _shuffled(tracks: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Return the rows in a seeded order that does not depend on the order of the table."""
     ordered = tracks.sort_index()
     return ordered.iloc[np.random.default_rng(seed).permutation(len(ordered))]
+
+
+def validate_tracks(tracks: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Check a tracks table and return it with the common columns first.
+
+    Args:
+        tracks: Table with index `track_id` and at least `COLUMNS`.
+        source: Name of the data set, for the messages.
+
+    Raises:
+        DatasetError: The table is incomplete or inconsistent.
+    """
+    missing = [name for name in COLUMNS if name not in tracks.columns]
+    if missing:
+        raise DatasetError(
+            f"{source}: the tracks table lacks the column(s) {', '.join(missing)}; "
+            "restore the table from its source"
+        )
+    tracks = tracks.copy()
+    tracks.index = pd.Index(tracks.index.astype(str), name="track_id", dtype=object)
+    for name, values in (("track_id", tracks.index.to_series()), ("path", tracks["path"])):
+        if values.duplicated().any():
+            raise DatasetError(
+                f"{source}: {name} {values[values.duplicated()].iloc[0]!r} is listed twice; "
+                "keep one row of each track"
+            )
+    for name in COLUMNS[:-1]:
+        empty = tracks[name].isna() | (tracks[name].astype(str) == "")
+        if empty.any():
+            raise DatasetError(
+                f"{source}: track {tracks.index[empty][0]!r} has no {name}; fill it in "
+                f"(use {UNKNOWN!r} for what is not known)"
+            )
+        tracks[name] = tracks[name].astype(str).astype(object)
+    tracks["duration_s"] = pd.to_numeric(tracks["duration_s"], errors="coerce").astype(float)
+    strange = sorted(set(tracks["split"]) - set(SPLITS))
+    if strange:
+        raise DatasetError(f"{source}: unknown split {strange[0]!r}; use one of {SPLITS}")
+    for path in tracks["path"]:
+        if Path(path).is_absolute() or ".." in Path(path).parts:
+            raise DatasetError(
+                f"{source}: the path {path!r} leaves the data set's folder; "
+                "paths are relative to that folder"
+            )
+    extra = [name for name in tracks.columns if name not in COLUMNS]
+    return tracks[[*COLUMNS, *extra]]
+
+
+def split_tracks(
+    tracks: pd.DataFrame,
+    train_fraction: float = TRAIN_FRACTION,
+    seed: int = 0,
+    validation_fraction: float = 0.0,
+) -> pd.Series:
+    """Split tracks into train and test (and validation), stratified by genre, artist-disjoint.
+
+    scikit-learn's `GroupShuffleSplit` draws whole artist groups. Single groups are then moved
+    across while that brings the share of every genre nearer to the wanted one, and the best
+    of a few draws is kept. A genre with a single artist cannot be on both sides, and one artist
+    group alone is all "train"; both are warned of.
+
+    Args:
+        tracks: Table with columns `genre` and `artist_group`.
+        train_fraction: Share of the tracks outside the test part, between 0 and 1.
+        seed: Seed of the split; equal seeds give equal splits, whatever the order of rows.
+        validation_fraction: Share of the training part that becomes "validation".
+
+    Returns:
+        Series of "train", "test" and "validation" with the index of `tracks`.
+
+    Raises:
+        DatasetError: The table is empty.
+    """
+    if tracks.empty:
+        raise DatasetError("there are no tracks to split")
+    split = pd.Series("train", index=tracks.index, name="split", dtype=object)
+    split[_cut(tracks, 1 - train_fraction, seed, "test")] = "test"
+    if validation_fraction > 0:
+        rest = tracks[split == "train"]
+        split[_cut(rest, validation_fraction, seed, "validation")] = "validation"
+    return split
+
+
+def with_validation(tracks: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with 15 % of its training tracks marked "validation", whatever the seed.
+
+    The cut is made among the artists of the training part, so that all three parts stay
+    artist-disjoint; "test" is left as it is.
+
+    Args:
+        tracks: Table with columns `genre`, `artist_group` and `split`.
+    """
+    train = tracks[tracks["split"] == "train"]
+    tracks = tracks.copy()
+    cut = _cut(train, VALIDATION_FRACTION, OFFICIAL_SEED, "validation")
+    tracks.loc[cut, "split"] = "validation"
+    return tracks
+
+
+def scored_genres(tracks: pd.DataFrame) -> list[str]:
+    """Return the genres on which a score makes sense, in alphabetical order.
+
+    Args:
+        tracks: Table with columns `genre` and `artist_group`.
+
+    Returns:
+        Genres with at least half as many tracks as the largest, by at least two artists; "unknown"
+        is no genre. Empty where fewer than two are left.
+    """
+    known = tracks[tracks["genre"] != "unknown"]
+    counts = known["genre"].value_counts()
+    artists = known.groupby("genre")["artist_group"].nunique()
+    large = counts.index[counts >= SMALLEST_SHARE * counts.max()]
+    genres = sorted(str(genre) for genre in large if artists[genre] > 1)
+    return genres if len(genres) > 1 else []
+
+
+def folds(tracks: pd.DataFrame, count: int = FOLDS, seed: int = 0) -> pd.Series:
+    """Deal tracks into folds for cross-validation, stratified by genre, each artist in one fold.
+
+    Args:
+        tracks: Table with columns `genre` and `artist_group`.
+        count: Number of folds; no more are made than there are artists in all, or tracks of the
+            largest genre.
+        seed: Seed of the dealing; equal seeds give equal folds, whatever the order of rows.
+
+    Returns:
+        Numbers from 1 on, with the index of `tracks`.
+
+    Raises:
+        DatasetError: There are tracks of fewer than two artists, so that there is nobody else to
+            learn from.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    ordered = tracks.sort_index()
+    artists = ordered["artist_group"].nunique()
+    count = min(count, artists, int(ordered["genre"].value_counts().max()) if artists else 0)
+    if count < 2:
+        raise DatasetError(
+            f"{len(tracks)} tracks of {artists} artist groups cannot be dealt into folds that "
+            "share no artist; add music by others"
+        )
+    number = pd.Series(0, index=ordered.index, name="fold")
+    deal = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of genres smaller than the number of folds
+        parts = list(deal.split(ordered, ordered["genre"], ordered["artist_group"]))
+    for place, (_, held_out) in enumerate(parts):
+        number.iloc[held_out] = place + 1
+    return number.reindex(tracks.index)
+
+
+def shared_artists(tracks: pd.DataFrame) -> list[str]:
+    """Return the artist groups that occur in more than one split; empty is what one wants."""
+    parts = tracks.groupby("artist_group")["split"].nunique()
+    return sorted(parts[parts > 1].index)
+
+
+def _cut(tracks: pd.DataFrame, fraction: float, seed: int, name: str) -> pd.Index:
+    """Return the labels of about `fraction` of the tracks, whole artist groups only."""
+    from sklearn.model_selection import GroupShuffleSplit
+
+    ordered = tracks.sort_index()
+    groups, group_names = pd.factorize(ordered["artist_group"], sort=True)
+    genres, genre_names = pd.factorize(ordered["genre"], sort=True)
+    count = len(group_names)
+    if count < 2:
+        warnings.warn(
+            f"all {len(tracks)} tracks are by one artist: no artist-disjoint {name} part can be "
+            "cut; add music by other artists",
+            stacklevel=3,
+        )
+        return tracks.index[:0]
+    _warn_single_artist_genres(ordered, name)
+    table = np.zeros((count, len(genre_names)))
+    np.add.at(table, (groups, genres), 1)
+    size = min(max(1, round(fraction * count)), count - 1)
+    draws = GroupShuffleSplit(_STARTS, test_size=size, random_state=seed)
+    best, best_distance = np.zeros(count, dtype=bool), np.inf
+    for _, members in draws.split(groups, groups=groups):
+        taken = np.zeros(count, dtype=bool)
+        taken[groups[members]] = True
+        taken, distance = _refined(taken, table, fraction)
+        if distance < best_distance:
+            best, best_distance = taken, distance
+        if best_distance <= _GOOD_ENOUGH * len(tracks):
+            break
+    return ordered.index[best[groups]]
+
+
+def _refined(
+    taken: npt.NDArray[np.bool_], table: npt.NDArray[np.float64], fraction: float
+) -> tuple[npt.NDArray[np.bool_], float]:
+    """Move single artist groups across while that brings every share nearer to `fraction`.
+
+    Returns the groups taken at last and their `_distance`. `taken` has the shape `(groups,)`,
+    `table`, the tracks of each group and genre, `(groups, genres)`.
+    """
+    totals = table.sum(axis=0)
+    share = table[taken].sum(axis=0)
+    best = float(_distance(share, totals, fraction))
+    while True:
+        moved = share + np.where(taken, -1.0, 1.0)[:, None] * table
+        distances = _distance(moved, totals, fraction)
+        sizes = moved.sum(axis=1)
+        distances[(sizes <= 0) | (sizes >= totals.sum())] = np.inf  # neither part may be empty
+        move = int(np.argmin(distances))
+        if not distances[move] < best - 1e-9:
+            return taken, best
+        best, share = float(distances[move]), moved[move]
+        taken[move] = not taken[move]
+
+
+def _distance(
+    taken: npt.NDArray[np.float64], totals: npt.NDArray[np.float64], fraction: float
+) -> npt.NDArray[np.float64]:
+    """Return how many tracks `taken`, shape `(..., genres)`, is off the wanted shares."""
+    by_genre = np.abs(taken - fraction * totals).sum(axis=-1)
+    overall = np.abs(taken.sum(axis=-1) - fraction * totals.sum())
+    # At full weight, balanced errors of two genres would be a dead end for single moves.
+    return np.asarray(by_genre + overall / 2)
+
+
+def _warn_single_artist_genres(tracks: pd.DataFrame, name: str) -> None:
+    artists = tracks.groupby("genre")["artist_group"].nunique()
+    several = tracks["genre"].value_counts().reindex(artists.index) > 1
+    alone = sorted(artists[(artists == 1) & several].index)
+    if alone:
+        warnings.warn(
+            f"genre(s) with a single artist cannot be in both the training and the {name} part: "
+            + ", ".join(alone),
+            stacklevel=4,
+        )

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from musiclib.datasets import AudioCache, Dataset, random_segments, read_segment, segments
+from musiclib.datasets import AudioCache, Dataset, random_segments, segments
 from musiclib.training.config import TrainConfig
 
 _PREFETCHED = 2  # batches that wait while the model computes
@@ -72,7 +72,7 @@ class SegmentLoader:
         rows = list(table.iloc[places].itertuples())
         for start in range(0, count, config.batch_size):
             audio = [
-                read_segment(self.cache, row.track_id, row.start, row.length)
+                self.cache.segment(row.track_id, row.start, row.length)
                 for row in rows[start : start + config.batch_size]
             ]
             yield torch.from_numpy(np.stack(audio))
