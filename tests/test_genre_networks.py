@@ -7,13 +7,8 @@ import torch
 from torch import nn
 
 from musiclib.genre import networks
-from musiclib.genre.networks import FitConfig
+from musiclib.genre.networks import FitConfig, Normalised, SequenceClassifier, StatisticsPool
 from musiclib.models import MODELS
-from musiclib.models.genre import (
-    LatentClassifier,
-    SequenceClassifier,
-    StatisticsPool,
-)
 from tests.genre_fixture import GENRES, Tracks
 from tests.training_fixture import TinyAutoencoder, tiny
 
@@ -82,9 +77,9 @@ def test_attention_weighs_frames_and_weights_sum_to_one() -> None:
 def test_fine_tuning_reaches_the_encoder_and_not_the_decoder(monkeypatch) -> None:
     monkeypatch.setitem(MODELS, "tiny", TinyAutoencoder)
     model = tiny()
-    head = SequenceClassifier(model.latent_channels, 2, 250.0)
-    nn.init.normal_(head.ending.out.weight)
-    whole = LatentClassifier(model, head, torch.zeros(4), torch.ones(4))
+    head = SequenceClassifier(model.latent_channels, 2)
+    nn.init.normal_(head.out.weight)
+    whole = Normalised(head, torch.zeros(4), torch.ones(4), model)
     whole(torch.randn(3, 1, 640)).square().sum().backward()
     assert model.down.weight.grad.abs().sum() > 0.0
     assert model.up.weight.grad is None

@@ -64,13 +64,12 @@ def test_the_history_has_every_step_once(music, tmp_path):
     history = fit(tiny(), music, config, tmp_path / "model")
     assert [row["step"] for row in history.train] == [5, 10, 15, 20, 25, 30, 31]
     assert [row["step"] for row in history.validation] == [10, 20, 30, 31]
-    rates = history.train_table()["learning_rate"]
-    assert list(rates) == [config.learning_rate_at(step - 1) for step in rates.index]
+    for row in history.train:
+        assert row["learning_rate"] == config.learning_rate_at(row["step"] - 1)
     assert set(history.validation[0]) == {"step", "loss", "square", "seconds"}
-    assert history.validation_table().index.name == "step"
     every = fit(tiny(), music, replace(config, log_every=1), tmp_path / "other")
-    losses = every.train_table()["loss"]
-    assert history.train[1]["loss"] == pytest.approx(losses.loc[6:10].mean(), rel=1e-12)
+    losses = [row["loss"] for row in every.train[5:10]]
+    assert history.train[1]["loss"] == pytest.approx(sum(losses) / 5, rel=1e-12)
     assert load(tmp_path / "model").history == history
 
 
@@ -161,7 +160,7 @@ def test_killed_twice_ends_with_the_same_weights(music, tmp_path):
         steps.append(load(f"{killed}.last").step)
     assert steps == [20, 20]
     assert load(killed).step == 30
-    assert any(name.endswith(".part") for name in files(killed.parent))
+    assert len(files(killed.parent)) == len(files(undisturbed.parent)) + 1
 
     history = fit(tiny(seed=5), music, TRAINING, killed)
     for name in ("model", "model.last"):

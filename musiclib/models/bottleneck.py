@@ -14,7 +14,6 @@ Three ways to make a latent cost something:
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -211,17 +210,10 @@ class ResidualVectorQuantiser(nn.Module):
         )
         self.commitment = config.commitment
 
-    @property
-    def bits_per_stage(self) -> float:
-        """Bits of one index where all are equally likely."""
-        first = self.stages[0]
-        assert isinstance(first, VectorQuantiser)
-        return math.log2(len(first.codebook))
-
     @torch.no_grad()
-    def fit(self, latent: Tensor, seed: int = 0) -> None:
+    def fit(self, latent: Tensor) -> None:
         """Start from latents `(B, C, L)`, stage after stage."""
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(0)
         left = latent.transpose(1, 2).flatten(0, 1)
         for stage in self.stages:
             left = stage.fit(left, generator)  # type: ignore[operator]

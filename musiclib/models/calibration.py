@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -59,12 +59,7 @@ class Calibration:
 
     def to_tensors(self, prefix: str) -> dict[str, Tensor]:
         """Return the statistics by name."""
-        return {
-            prefix + "mean": self.mean,
-            prefix + "gain": self.gain,
-            prefix + "scale": self.scale,
-            prefix + "shape": self.shape,
-        }
+        return {prefix + item.name: getattr(self, item.name) for item in fields(self)}
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor], prefix: str) -> Calibration:
@@ -74,7 +69,7 @@ class Calibration:
             ModelError: Something is missing or makes no sense.
         """
         try:
-            found = cls(*(tensors[prefix + name] for name in ("mean", "gain", "scale", "shape")))
+            found = cls(*(tensors[prefix + item.name] for item in fields(cls)))
         except KeyError as error:
             raise ModelError(f"there is no {error.args[0]}") from error
         channels = found.mean.shape[0] if found.mean.ndim == 1 else 0
@@ -163,8 +158,7 @@ def _encoded(
     """Yield latents of batches at random levels, the length of their inputs and of their audio."""
     model.eval()
     for audio in batches:
-        fall = torch.rand(audio.shape[0], 1, generator=generator) * model.config.level_range_db
-        inputs = model.inputs(model.peak_normalize(audio)[0] * (10.0 ** (-fall / 20.0)).to(audio))
+        inputs = model.inputs(model.random_level(audio, generator))
         yield model.encode(inputs), inputs.shape[-1], audio.shape[1]
 
 

@@ -8,6 +8,7 @@ magnitude spectra of 513 bins, encoded to 4 to 100 values a frame.
 from __future__ import annotations
 
 import itertools
+from abc import abstractmethod
 from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -19,8 +20,8 @@ from torch.nn import functional as F
 
 from musiclib.errors import ModelError
 from musiclib.models.base import Autoencoder, Losses, ModelConfig, Reconstruction
-from musiclib.models.features import Components, LogSpectrogram, Moments
 from musiclib.models.losses import DB_PER_NEPER, gaussian_kl
+from musiclib.models.spectra import Components, LogSpectrogram, principal_components
 from musiclib.stft import StftConfig
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "gelu": nn.GELU}
@@ -55,48 +56,6 @@ class FrameConfig(ModelConfig):
         return StftConfig(self.n_fft, self.hop_length)
 
 
-@dataclass(frozen=True)
-class PcaConfig(FrameConfig):
-    """Configuration of `PcaAutoencoder`."""
-
-    kind: ClassVar[str] = "frames_pca"
-
-
-@dataclass(frozen=True)
-class ShallowConfig(FrameConfig):
-    """Configuration of `ShallowAutoencoder`."""
-
-    kind: ClassVar[str] = "frames_shallow"
-
-
-@dataclass(frozen=True)
-class DeepConfig(FrameConfig):
-    """Configuration of `DeepAutoencoder`.
-
-    Attributes:
-        hidden: Sizes of the encoder's hidden layers; the decoder has them in reverse.
-        activation: `tanh` or `gelu`.
-        spine: Whether linear maps run beside the hidden layers on both sides. They start as
-            principal components. `hidden=(128,), activation="tanh", spine=False` is the plain deep
-            autoencoder of the literature.
-    """
-
-    kind: ClassVar[str] = "frames_deep"
-
-    hidden: tuple[int, ...] = (512,)
-    activation: str = "gelu"
-    spine: bool = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.hidden or min(self.hidden) < 1:
-            raise ModelError(f"hidden must hold positive sizes, not {self.hidden}")
-        if self.activation not in ACTIVATIONS:
-            raise ModelError(
-                f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}"
-            )
-
-
 class FrameAutoencoder(Autoencoder):
     """Base of the frame models: `(B, F, T)` to latents `(B, latent, T)`.
 
@@ -107,29 +66,19 @@ class FrameAutoencoder(Autoencoder):
     config: FrameConfig
 
     def __init__(self, config: FrameConfig) -> None:
-        super().__init__(config)
+        super().__init__(config, config.latent, config.hop_length)
         self.spectrogram = LogSpectrogram(config.stft, config.offset)
 
+    @abstractmethod
     def encode_rows(self, rows: Tensor) -> Tensor:
         """Map frames `(B, T, F)` to latents `(B, T, latent)`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def decode_rows(self, latent: Tensor) -> Tensor:
         """Map latents `(B, T, latent)` to frames `(B, T, F)`."""
-        raise NotImplementedError
 
     def init_from_pca(self, components: Components) -> None:
         """Set first weights from the principal components of normalised frames."""
-
-    @property
-    def latent_channels(self) -> int:
-        """The encoding size."""
-        return self.config.latent
-
-    @property
-    def latent_hop(self) -> int:
-        """Samples between frames."""
-        return self.config.hop_length
 
     def latent_frames(self, n_samples: int) -> int:
         """Return the number of frames for a clip of `n_samples` samples."""
@@ -141,12 +90,8 @@ class FrameAutoencoder(Autoencoder):
 
     def prepare(self, batches: Iterable[Tensor]) -> None:
         """Fit the normalisation and the principal components of frames."""
-        bins = self.config.stft.n_bins
-        moments = Moments(bins)
-        for audio in batches:
-            logs = self.spectrogram.logs(self.peak_normalize(audio)[0])
-            moments.update(logs.transpose(1, 2).reshape(-1, bins))
-        found = moments.components()
+        logs = (self.spectrogram.logs(self.peak_normalize(audio)[0]) for audio in batches)
+        found = principal_components(one.transpose(1, 2).flatten(0, 1) for one in logs)
         self.spectrogram.set_statistics(found.mean, float(found.variances.mean()))
         variances = found.variances / float(self.spectrogram.scale) ** 2
         self.init_from_pca(Components(torch.zeros_like(found.mean), found.vectors, variances))
@@ -169,6 +114,13 @@ class FrameAutoencoder(Autoencoder):
         total = F.mse_loss(reconstruction.output, target)
         level = total.detach().sqrt() * self.spectrogram.scale * DB_PER_NEPER
         return Losses(total, {"l2": total.detach(), "rmse_db": level})
+
+
+@dataclass(frozen=True)
+class PcaConfig(FrameConfig):
+    """Configuration of `PcaAutoencoder`."""
+
+    kind: ClassVar[str] = "frames_pca"
 
 
 class PcaAutoencoder(FrameAutoencoder):
@@ -202,6 +154,13 @@ class PcaAutoencoder(FrameAutoencoder):
         return latent @ self.vectors
 
 
+@dataclass(frozen=True)
+class ShallowConfig(FrameConfig):
+    """Configuration of `ShallowAutoencoder`."""
+
+    kind: ClassVar[str] = "frames_shallow"
+
+
 class ShallowAutoencoder(FrameAutoencoder):
     """One hidden layer, the encoding: `tanh(W x + b)`, then a linear map (the paper's AE)."""
 
@@ -222,35 +181,32 @@ class ShallowAutoencoder(FrameAutoencoder):
         return rows
 
 
-class DeepAutoencoder(FrameAutoencoder):
-    """Several hidden layers on both sides of the encoding (the paper's DAE)."""
+@dataclass(frozen=True)
+class DeepConfig(FrameConfig):
+    """Configuration of `DeepAutoencoder`.
 
-    config_type = DeepConfig
+    Attributes:
+        hidden: Sizes of the encoder's hidden layers; the decoder has them in reverse.
+        activation: `tanh` or `gelu`.
+        spine: Whether linear maps run beside the hidden layers on both sides. They start as
+            principal components. `hidden=(128,), activation="tanh", spine=False` is the plain deep
+            autoencoder of the literature.
+    """
 
-    def __init__(self, config: DeepConfig) -> None:
-        super().__init__(config)
-        bins, latent = config.stft.n_bins, config.latent
-        self.encoder = dense((bins, *config.hidden, latent), config.activation)
-        self.decoder = dense((latent, *config.hidden[::-1], bins), config.activation)
-        self.spine = PcaSkip(bins, latent) if config.spine else None
-        if config.spine:
-            shrink(self.encoder)
-            shrink(self.decoder)
+    kind: ClassVar[str] = "frames_deep"
 
-    def init_from_pca(self, components: Components) -> None:
-        """Set the spine, where there is one."""
-        if self.spine is not None:
-            self.spine.init_from_pca(components)
+    hidden: tuple[int, ...] = (512,)
+    activation: str = "gelu"
+    spine: bool = True
 
-    def encode_rows(self, rows: Tensor) -> Tensor:
-        """Hidden layers plus the spine."""
-        latent: Tensor = self.encoder(rows)
-        return latent if self.spine is None else latent + self.spine.reduce(rows)
-
-    def decode_rows(self, latent: Tensor) -> Tensor:
-        """Hidden layers plus the spine."""
-        rows: Tensor = self.decoder(latent)
-        return rows if self.spine is None else rows + self.spine.expand(latent)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.hidden or min(self.hidden) < 1:
+            raise ModelError(f"hidden must hold positive sizes, not {self.hidden}")
+        if self.activation not in ACTIVATIONS:
+            raise ModelError(
+                f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}"
+            )
 
 
 class PcaSkip(nn.Module):
@@ -288,6 +244,37 @@ def shrink(net: nn.Sequential) -> None:
         with torch.no_grad():
             last.weight.mul_(0.02)
             last.bias.zero_()
+
+
+class DeepAutoencoder(FrameAutoencoder):
+    """Several hidden layers on both sides of the encoding (the paper's DAE)."""
+
+    config_type = DeepConfig
+
+    def __init__(self, config: DeepConfig) -> None:
+        super().__init__(config)
+        bins, latent = config.stft.n_bins, config.latent
+        self.encoder = dense((bins, *config.hidden, latent), config.activation)
+        self.decoder = dense((latent, *config.hidden[::-1], bins), config.activation)
+        self.spine = PcaSkip(bins, latent) if config.spine else None
+        if config.spine:
+            shrink(self.encoder)
+            shrink(self.decoder)
+
+    def init_from_pca(self, components: Components) -> None:
+        """Set the spine, where there is one."""
+        if self.spine is not None:
+            self.spine.init_from_pca(components)
+
+    def encode_rows(self, rows: Tensor) -> Tensor:
+        """Hidden layers plus the spine."""
+        latent: Tensor = self.encoder(rows)
+        return latent if self.spine is None else latent + self.spine.reduce(rows)
+
+    def decode_rows(self, latent: Tensor) -> Tensor:
+        """Hidden layers plus the spine."""
+        rows: Tensor = self.decoder(latent)
+        return rows if self.spine is None else rows + self.spine.expand(latent)
 
 
 @dataclass(frozen=True)
@@ -401,12 +388,6 @@ class VariationalAutoencoder(DeepAutoencoder):
         if self.spine is not None:
             self.spine.init_from_pca(components, whiten=True)
 
-    def log_variances(self, inputs: Tensor) -> Tensor:
-        """Turn `(B, F, T)` into the logarithms of the values' variances, `(B, latent, T)`."""
-        # Bounded, so that one odd frame cannot overflow the exponential.
-        found: Tensor = self.log_variance(inputs.transpose(1, 2)).transpose(1, 2).clamp(-12.0, 4.0)
-        return found
-
     def forward(self, inputs: Tensor, generator: torch.Generator | None = None) -> Reconstruction:
         """Encode and decode; with a generator, decode a sample.
 
@@ -414,7 +395,9 @@ class VariationalAutoencoder(DeepAutoencoder):
             The output, the mean as the latent, and in `extra` the `log_variance`, both
             `(B, latent, T)`.
         """
-        mean, spread = self.encode(inputs), self.log_variances(inputs)
+        mean = self.encode(inputs)
+        # Bounded, so that one odd frame cannot overflow the exponential.
+        spread = self.log_variance(inputs.transpose(1, 2)).transpose(1, 2).clamp(-12.0, 4.0)
         sample = self.noisy(mean, generator)
         if generator is not None:
             noise = torch.randn(mean.shape, generator=generator).to(mean)

@@ -9,6 +9,7 @@ go on).
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -17,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
@@ -26,7 +27,7 @@ from safetensors.torch import save as safetensors_bytes
 from torch import Tensor, nn
 
 from musiclib.errors import CheckpointError, ModelError, TrainingError
-from musiclib.files import CHECKPOINT_READ
+from musiclib.files import CHECKPOINT_READ, atomic_write
 from musiclib.models import (
     Autoencoder,
     Model,
@@ -36,9 +37,6 @@ from musiclib.models import (
     config_from_dict,
 )
 from musiclib.training.config import TrainConfig
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass
@@ -58,14 +56,6 @@ class History:
     def best(self) -> dict[str, float] | None:
         """The first row with the lowest validation loss; None before a validation."""
         return min(self.validation, key=lambda row: row["loss"], default=None)
-
-    def train_table(self) -> pd.DataFrame:
-        """Return the rows of training, index `step`."""
-        return _table(self.train)
-
-    def validation_table(self) -> pd.DataFrame:
-        """Return the rows of validation, index `step`."""
-        return _table(self.validation)
 
     def to_dict(self) -> dict[str, dict[str, list[float]]]:
         """Return the rows by column, which is a third of the size in JSON."""
@@ -93,15 +83,8 @@ def _rows(columns: Mapping[str, list[float]]) -> list[dict[str, float]]:
     return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def _table(rows: list[dict[str, float]]) -> pd.DataFrame:
-    import pandas as pd
-
-    table = pd.DataFrame(rows, columns=list(rows[0]) if rows else ["step", "loss"])
-    return table.astype({"step": int}).set_index("step")
-
-
 FORMAT, VERSION = "musiclib checkpoint", 1
-MODEL, CODEC = "model.", "codec."
+MODEL, OPTIMIZER, CODEC = "model.", "optimizer.", "codec."
 _KEY = "musiclib"
 _SUFFIX = ".safetensors"
 
@@ -248,8 +231,8 @@ def save(path: str | Path, tensors: Mapping[str, Tensor], record: Mapping[str, A
     lines = [f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in full.items()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _replace(target, safetensors_bytes(kept, metadata={_KEY: header}))
-        _replace(record_path(target), ("{\n" + ",\n".join(lines) + "\n}\n").encode())
+        _write(target, safetensors_bytes(kept, metadata={_KEY: header}))
+        _write(record_path(target), ("{\n" + ",\n".join(lines) + "\n}\n").encode())
     except OSError as error:
         raise CheckpointError(
             f"{target} cannot be written: {error.strerror}; free some space or name another place"
@@ -340,21 +323,12 @@ def remove_leftovers(path: str | Path) -> None:
     """Remove what a killed process left half-written beside a checkpoint."""
     for target in (weights_path(path), last_path(path)):
         for file in (target, record_path(target)):
-            _temporary(file).unlink(missing_ok=True)
+            for part in file.parent.glob(f".{glob.escape(file.name)}.????????"):
+                part.unlink()
 
 
-def _temporary(target: Path) -> Path:
-    return target.with_name(f".{target.name}.part")
-
-
-def _replace(target: Path, data: bytes) -> None:
-    temporary = _temporary(target)
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+def _write(target: Path, data: bytes) -> None:
+    with atomic_write(target) as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,14 +49,9 @@ class SegmentLoader:
 
     def batches(self, config: TrainConfig, first: int = 0) -> Iterator[Tensor]:
         """Yield the batches of a training without end, `(B, N)`, from step `first` on."""
+        size, seed = config.batch_size, config.seed
         drawn = random_segments(
-            self.train,
-            self.cache,
-            config.segment_s,
-            config.batch_size,
-            config.seed,
-            first,
-            cast("Literal['time', 'genre']", config.balance),
+            self.train, self.cache, config.segment_s, size, seed, first, config.balance
         )
         return (torch.from_numpy(batch.audio) for batch in drawn)
 

@@ -69,7 +69,6 @@ def trained(
     dataset: Dataset,
     profile: str = "mini",
     seed: int = 0,
-    folder: str | Path | None = None,
 ) -> Checkpoint:
     """Return the checkpoint of a trained model.
 
@@ -82,7 +81,6 @@ def trained(
             is kept in the cache; the next call with the same data and settings finds it, and a
             training that was interrupted goes on.
         seed: Seed of a training.
-        folder: Folder of shipped checkpoints; by default those that `find_shipped` finds.
 
     Raises:
         TrainingError: The name or the profile is unknown.
@@ -92,7 +90,7 @@ def trained(
     """
     model_config, train_config = recipe(name).configs(profile, seed)
     if profile == "mini":
-        found = load(_shipped(name, folder))
+        found = load(_shipped(name))
         if found.model_config != model_config:
             raise CheckpointError(
                 f"{found.path} holds another model than the recipe {name!r} of this musiclib "
@@ -116,9 +114,7 @@ def trained(
     return load(out)
 
 
-def _shipped(name: str, folder: str | Path | None) -> Path:
-    if folder is not None:
-        return weights_path(Path(folder) / name)
+def _shipped(name: str) -> Path:
     found = find_shipped(weights_path(name).name)
     if found is None:
         raise CheckpointError(
@@ -131,7 +127,8 @@ def _shipped(name: str, folder: str | Path | None) -> Path:
 
 def _refuse_known(found: Checkpoint, dataset: Dataset) -> None:
     """Refuse a data set whose validation or test part a model was trained on."""
-    if dataset.name not in _FIXED_SPLITS or _music_of(found) != dataset.name:
+    learned_from = found.record.get("data", {}).get("dataset")
+    if dataset.name not in _FIXED_SPLITS or learned_from != dataset.name:
         return
     held_out = dataset.tracks.index[dataset.tracks["split"] != "train"]
     known = _training_tracks(dataset.name, dataset.root).intersection(held_out)
@@ -141,11 +138,6 @@ def _refuse_known(found: Checkpoint, dataset: Dataset) -> None:
             f"split of {dataset.name} holds out, so nothing measured there would be true; use the "
             "official split, or train the model on this one (profile retrain)"
         )
-
-
-def _music_of(found: Checkpoint) -> str | None:
-    name: str | None = found.record.get("data", {}).get("dataset")
-    return name
 
 
 @lru_cache(maxsize=8)
