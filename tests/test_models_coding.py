@@ -39,6 +39,8 @@ SPECTRA = FrequencyConfig(
     sample_rate=RATE, n_fft=256, hop_length=64, offset=0.01, latent=16, width=4, blocks=1
 )
 
+RATED = replace(SPECTRA, bottleneck=Bottleneck("rvq", stages=3, codes=16, dimension=4))
+
 
 def clips(count=6, seconds=1.024):
     return torch.from_numpy(np.stack([chords(seconds, RATE, seed) for seed in range(count)]))
@@ -141,30 +143,8 @@ class TestCodebooks:
         assert int(used.sum()) > 56
         assert float(stage.use.min()) >= DEAD_SHARE
 
-    def test_a_model_with_codebooks_learns_them(self):
-        torch.manual_seed(0)
-        bottleneck = Bottleneck("rvq", stages=3, codes=16, dimension=4)
-        config = replace(SPECTRA, bottleneck=bottleneck)
-        assert config_from_dict(config.to_dict()) == config
-        model, audio = build_model(config), clips()
-        model.prepare(audio.split(2))
-        for stage in model.quantiser.stages:  # what `prepare` found out is to be found again
-            torch.nn.init.normal_(stage.codebook)
-        groups = [
-            {"params": [p], "lr": 1e-2 * model.learning_rate_factor(n)}
-            for n, p in model.named_parameters()
-        ]
-        optimizer = torch.optim.AdamW(groups)
-        first = float(model.eval().evaluation_step(audio).total.detach())
-        model.train()
-        for step in range(40):
-            losses = model.training_step(audio, torch.Generator().manual_seed(step))
-            optimizer.zero_grad()
-            losses.total.backward()
-            optimizer.step()
-        assert float(model.eval().evaluation_step(audio).total.detach()) < 0.95 * first
-
     def test_senseless_bottlenecks_are_refused(self):
+        assert config_from_dict(RATED.to_dict()) == RATED
         for values in ({"kind": "magic"}, {"kind": "rate"}, {"rate_weight": 0.1}):
             with pytest.raises(ModelError):
                 Bottleneck(**values)
@@ -249,15 +229,6 @@ class TestCalibration:
         good, again = (calibrate(model, batches, seed=4).to_tensors("x.") for _ in range(2))
         assert all(torch.equal(good[name], again[name]) for name in good)
         assert torch.equal(Calibration.from_tensors(good, "x.").scale, good["x.scale"])
-        for name, value in (
-            ("x.gain", torch.full((6,), float("nan"))),
-            ("x.gain", torch.zeros(6)),
-            ("x.mean", torch.zeros(5)),
-            ("x.scale", good["x.scale"].float()),
-            ("x.shape", torch.full((6,), 9, dtype=torch.uint8)),
-        ):
-            with pytest.raises(ModelError):
-                Calibration.from_tensors({**good, name: value}, "x.")
         del good["x.gain"]
         with pytest.raises(ModelError, match=r"there is no x\.gain"):
             Calibration.from_tensors(good, "x.")

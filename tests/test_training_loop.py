@@ -115,19 +115,6 @@ def test_what_needs_no_steps_is_prepared_and_kept(music, tmp_path):
         fit(model, music, TRAINING, tmp_path / "other")
 
 
-def test_validation_is_spread_over_all_tracks_and_always_the_same(music):
-    opened = SegmentLoader.open(music, RATE)
-    config = replace(TRAINING, validation_segments=5, batch_size=2)
-    first, again = (list(opened.validation_batches(config)) for _ in range(2))
-    assert [len(audio) for audio in first] == [2, 2, 1]
-    assert all(map(torch.equal, first, again))
-    start = opened.validation.tracks.index[0]
-    end = opened.validation.tracks.index[-1]
-    assert torch.equal(first[0][0], torch.from_numpy(opened.cache.segment(start, 0, 1024)))
-    place = opened.cache.length(end) // 1024 * 1024 - 1024
-    assert torch.equal(first[-1][0], torch.from_numpy(opened.cache.segment(end, place, 1024)))
-
-
 def test_the_learning_rate_warms_up_and_falls():
     config = TrainConfig(steps=1000, learning_rate=0.1, warmup_steps=100, final_fraction=0.01)
     rates = [config.learning_rate_at(step) for step in range(1000)]
