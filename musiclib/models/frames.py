@@ -56,10 +56,41 @@ class FrameConfig(ModelConfig):
         return StftConfig(self.n_fft, self.hop_length)
 
 
+class PcaSkip(nn.Module):
+    """Linear maps to latents and back that start as principal components."""
+
+    def __init__(self, bins: int, latent: int) -> None:
+        super().__init__()
+        self.reduce = nn.Linear(bins, latent, bias=False)
+        self.expand = nn.Linear(latent, bins, bias=False)
+
+    def init_from_pca(self, components: Components, whiten: bool = False) -> None:
+        """Set both maps; with `whiten` each latent value has a variance of 1."""
+        latent = self.reduce.out_features
+        vectors = components.vectors[:latent]
+        spread = components.variances[:latent, None].clamp(min=1e-6).sqrt()
+        with torch.no_grad():
+            self.reduce.weight.copy_(vectors / spread if whiten else vectors)
+            self.expand.weight.copy_((vectors * spread if whiten else vectors).T)
+
+
+def dense(sizes: tuple[int, ...], activation: str) -> nn.Sequential:
+    """Linear layers of the given sizes with an activation between each two."""
+    layers: list[nn.Module] = []
+    for first, second in itertools.pairwise(sizes):
+        if layers:
+            layers.append(ACTIVATIONS[activation]())
+        layers.append(nn.Linear(first, second))
+    return nn.Sequential(*layers)
+
+
 class FrameAutoencoder(Autoencoder):
     """Base of the frame models: `(B, F, T)` to latents `(B, latent, T)`.
 
     Subclasses map rows, with a frame in the last dimension.
+
+    Attributes:
+        spine: Linear maps whose outputs are added to those of the networks, or None.
     """
 
     domain = "spectrogram"
@@ -68,6 +99,17 @@ class FrameAutoencoder(Autoencoder):
     def __init__(self, config: FrameConfig) -> None:
         super().__init__(config, config.latent, config.hop_length)
         self.spectrogram = LogSpectrogram(config.stft, config.offset)
+        self.spine: PcaSkip | None = None
+
+    def add_spine(self, *networks: nn.Sequential) -> None:
+        """Put linear maps beside networks, and make these small, so that the maps lead at first."""
+        self.spine = PcaSkip(self.config.stft.n_bins, self.config.latent)
+        for network in networks:
+            last = network[-1]
+            assert isinstance(last, nn.Linear)
+            with torch.no_grad():
+                last.weight.mul_(0.02)
+                last.bias.zero_()
 
     @abstractmethod
     def encode_rows(self, rows: Tensor) -> Tensor:
@@ -79,6 +121,8 @@ class FrameAutoencoder(Autoencoder):
 
     def init_from_pca(self, components: Components) -> None:
         """Set first weights from the principal components of normalised frames."""
+        if self.spine is not None:
+            self.spine.init_from_pca(components)
 
     def latent_frames(self, n_samples: int) -> int:
         """Return the number of frames for a clip of `n_samples` samples."""
@@ -103,11 +147,19 @@ class FrameAutoencoder(Autoencoder):
 
     def encode(self, inputs: Tensor) -> Tensor:
         """Turn `(B, F, T)` into `(B, latent, T)`."""
-        return self.encode_rows(inputs.transpose(1, 2)).transpose(1, 2)
+        rows = inputs.transpose(1, 2)
+        latent = self.encode_rows(rows)
+        if self.spine is not None:
+            latent = latent + self.spine.reduce(rows)
+        return latent.transpose(1, 2)
 
     def decode(self, latent: Tensor, length: int) -> Tensor:
         """Turn `(B, latent, T)` into `(B, F, T)`; `length` is T."""
-        return self.decode_rows(latent[..., :length].transpose(1, 2)).transpose(1, 2)
+        latent = latent[..., :length].transpose(1, 2)
+        rows = self.decode_rows(latent)
+        if self.spine is not None:
+            rows = rows + self.spine.expand(latent)
+        return rows.transpose(1, 2)
 
     def loss(self, target: Tensor, reconstruction: Reconstruction) -> Losses:
         """Mean squared error; the term `rmse_db` is its root in dB, as the paper reports it."""
@@ -201,49 +253,10 @@ class DeepConfig(FrameConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.hidden or min(self.hidden) < 1:
-            raise ModelError(f"hidden must hold positive sizes, not {self.hidden}")
         if self.activation not in ACTIVATIONS:
             raise ModelError(
                 f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}"
             )
-
-
-class PcaSkip(nn.Module):
-    """Linear maps to latents and back that start as principal components."""
-
-    def __init__(self, bins: int, latent: int) -> None:
-        super().__init__()
-        self.reduce = nn.Linear(bins, latent, bias=False)
-        self.expand = nn.Linear(latent, bins, bias=False)
-
-    def init_from_pca(self, components: Components, whiten: bool = False) -> None:
-        """Set both maps; with `whiten` each latent value has a variance of 1."""
-        latent = self.reduce.out_features
-        vectors = components.vectors[:latent]
-        spread = components.variances[:latent, None].clamp(min=1e-6).sqrt()
-        with torch.no_grad():
-            self.reduce.weight.copy_(vectors / spread if whiten else vectors)
-            self.expand.weight.copy_((vectors * spread if whiten else vectors).T)
-
-
-def dense(sizes: tuple[int, ...], activation: str) -> nn.Sequential:
-    """Linear layers of the given sizes with an activation between each two."""
-    layers: list[nn.Module] = []
-    for first, second in itertools.pairwise(sizes):
-        if layers:
-            layers.append(ACTIVATIONS[activation]())
-        layers.append(nn.Linear(first, second))
-    return nn.Sequential(*layers)
-
-
-def shrink(net: nn.Sequential) -> None:
-    """Make a network's last layer small, so that the spine beside it leads at first."""
-    last = net[-1]
-    if isinstance(last, nn.Linear):
-        with torch.no_grad():
-            last.weight.mul_(0.02)
-            last.bias.zero_()
 
 
 class DeepAutoencoder(FrameAutoencoder):
@@ -256,25 +269,18 @@ class DeepAutoencoder(FrameAutoencoder):
         bins, latent = config.stft.n_bins, config.latent
         self.encoder = dense((bins, *config.hidden, latent), config.activation)
         self.decoder = dense((latent, *config.hidden[::-1], bins), config.activation)
-        self.spine = PcaSkip(bins, latent) if config.spine else None
         if config.spine:
-            shrink(self.encoder)
-            shrink(self.decoder)
-
-    def init_from_pca(self, components: Components) -> None:
-        """Set the spine, where there is one."""
-        if self.spine is not None:
-            self.spine.init_from_pca(components)
+            self.add_spine(self.encoder, self.decoder)
 
     def encode_rows(self, rows: Tensor) -> Tensor:
-        """Hidden layers plus the spine."""
+        """Run the hidden layers before the encoding."""
         latent: Tensor = self.encoder(rows)
-        return latent if self.spine is None else latent + self.spine.reduce(rows)
+        return latent
 
     def decode_rows(self, latent: Tensor) -> Tensor:
-        """Hidden layers plus the spine."""
+        """Run the hidden layers after the encoding."""
         rows: Tensor = self.decoder(latent)
-        return rows if self.spine is None else rows + self.spine.expand(latent)
+        return rows
 
 
 @dataclass(frozen=True)
@@ -290,11 +296,6 @@ class LstmConfig(FrameConfig):
 
     hidden: int = 256
     spine: bool = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.hidden < 1:
-            raise ModelError(f"hidden must be positive, not {self.hidden}")
 
 
 class LstmAutoencoder(FrameAutoencoder):
@@ -313,25 +314,18 @@ class LstmAutoencoder(FrameAutoencoder):
         self.encoder_out = dense((hidden, latent), "tanh")
         self.decoder_lstm = nn.LSTM(latent, hidden, batch_first=True)
         self.decoder_out = dense((hidden, bins), "tanh")
-        self.spine = PcaSkip(bins, latent) if config.spine else None
         if config.spine:
-            shrink(self.encoder_out)
-            shrink(self.decoder_out)
-
-    def init_from_pca(self, components: Components) -> None:
-        """Set the spine, where there is one."""
-        if self.spine is not None:
-            self.spine.init_from_pca(components)
+            self.add_spine(self.encoder_out, self.decoder_out)
 
     def encode_rows(self, rows: Tensor) -> Tensor:
         """Run the first LSTM over the frames."""
         latent: Tensor = self.encoder_out(_states(self.encoder_lstm, rows))
-        return latent if self.spine is None else latent + self.spine.reduce(rows)
+        return latent
 
     def decode_rows(self, latent: Tensor) -> Tensor:
         """Run the second LSTM over the encodings."""
         rows: Tensor = self.decoder_out(_states(self.decoder_lstm, latent))
-        return rows if self.spine is None else rows + self.spine.expand(latent)
+        return rows
 
 
 def _states(lstm: nn.LSTM, rows: Tensor) -> Tensor:

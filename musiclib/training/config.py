@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -120,18 +120,6 @@ class TrainConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as a dictionary that JSON can hold."""
         return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
-        """Make a configuration of a dictionary.
-
-        Raises:
-            TrainingError: A field is unknown or missing, or a value is out of range.
-        """
-        try:
-            return cls(**values)
-        except TypeError as error:
-            raise TrainingError(f"these are no training settings: {error}") from error
 
 
 PROFILES = ("smoke", "mini", "retrain")

@@ -23,13 +23,7 @@ _PREFETCHED = 2  # batches that wait while the model computes
 
 @dataclass(frozen=True, eq=False)
 class SegmentLoader:
-    """The parts of a data set that a training reads, decoded at the model's rate.
-
-    Attributes:
-        train: Tracks of the training part.
-        validation: Tracks of the validation part.
-        cache: Audio of both.
-    """
+    """The training and validation part of a data set, and their audio at the model's rate."""
 
     train: Dataset
     validation: Dataset

@@ -103,7 +103,6 @@ def fit(
         if fabric.is_global_zero:
             best.parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(checkpoints.sole_writer(best))
-            checkpoints.remove_leftovers(best)
         # Loading and training draw from PyTorch's generator; the caller's stays as it was.
         stack.enter_context(deterministic(fabric))
         music = SegmentLoader.open(dataset, model.config.sample_rate)

@@ -27,11 +27,7 @@ _FIXED_SPLITS = ("mini", "debian")
 
 
 def shipped_folder() -> Path:
-    """Return the folder of the book's models.
-
-    It is the environment variable `MUSICLIB_CHECKPOINTS`, or `checkpoints` of the clone that this
-    package lies in.
-    """
+    """Return the book's models: `$MUSICLIB_CHECKPOINTS`, or `checkpoints` of this clone."""
     given = os.environ.get(FOLDER_VARIABLE)
     return Path(given) if given else Path(musiclib.__file__).parents[1] / "checkpoints"
 
@@ -52,14 +48,7 @@ def shipped_files() -> list[Path]:
 
 
 def find_shipped(file_name: str) -> Path | None:
-    """Return a file of a shipped model: of `shipped_folder()`, or else of the package.
-
-    Args:
-        file_name: For example `deep-16.safetensors`.
-
-    Returns:
-        The file, or None where neither has it.
-    """
+    """Return a file of a shipped model: of `shipped_folder()`, or else of the package, or None."""
     places = (folder / file_name for folder in (shipped_folder(), PACKAGED))
     return next((place for place in places if place.is_file()), None)
 
