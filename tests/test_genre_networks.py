@@ -67,13 +67,6 @@ def test_statistics_do_not_depend_on_the_order_of_frames_but_changes_do() -> Non
     assert not torch.allclose(lagged(x)[:, 4:], lagged(mixed)[:, 4:], atol=0.1)
 
 
-def test_attention_weighs_frames_and_weights_sum_to_one() -> None:
-    pool = StatisticsPool(4, "attention").eval()
-    weights = pool.weights(torch.randn(3, 4, 30, generator=torch.Generator().manual_seed(0)))
-    assert torch.allclose(weights.sum(-1), torch.ones(3, 1))
-    assert weights.std() > 0.0
-
-
 def test_fine_tuning_reaches_the_encoder_and_not_the_decoder(monkeypatch) -> None:
     monkeypatch.setitem(MODELS, "tiny", TinyAutoencoder)
     model = tiny()
