@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from musiclib.audio import HOUSE_RATE, FloatArray
@@ -17,6 +18,7 @@ from musiclib.features import (
     AutoencoderLatents,
     Bands,
     CodedFrames,
+    InMemory,
     LogMel,
     Mfcc,
     QuantisedLatents,
@@ -141,26 +143,13 @@ def swinging(
     return np.sin(2 * np.pi * hertz * time + phase).astype(np.float32)
 
 
-class Swings:
-    """Sequences in memory that swing at some frequencies."""
-
-    name, frame_rate, channels = "swings", 100.0, 2
-
-    def __init__(self, hertz) -> None:
-        self.values = {f"{f}": swinging(f, seed=k) for k, f in enumerate(hertz)}
-
-    def __contains__(self, name) -> bool:
-        return name in self.values
-
-    def length(self, name) -> int:
-        return self.values[name].shape[1]
-
-    def piece(self, name, start, length):
-        return self.values[name][:, start : start + length]
+def swings(*hertz: float) -> InMemory:
+    values = {f"{f}": swinging(f, seed=k) for k, f in enumerate(hertz)}
+    return InMemory(pd.DataFrame(index=list(values)), values, 100.0, "swings")
 
 
 def test_bands_tell_swings_apart_whose_means_are_equal(latents) -> None:
-    source = Swings([5.0, 12.0, 30.0])
+    source = swings(5.0, 12.0, 30.0)
     bands = Bands(latents, fit_filterbank(source, list(source.values), bands=12))
     slow, fast = (bands.transform(swinging(hertz, seed=9)) for hertz in (5.0, 30.0))
     assert np.abs(swinging(5.0).mean(axis=1)).max() < 0.05
@@ -169,7 +158,7 @@ def test_bands_tell_swings_apart_whose_means_are_equal(latents) -> None:
 
 
 def test_principal_components_of_swings_are_sinusoids() -> None:
-    source = Swings([20.0])
+    source = swings(20.0)
     kernels = fit_filterbank(source, ["20.0"], bands=2).kernels
     spectrum = np.abs(np.fft.rfft(kernels, 400, axis=-1)) ** 2
     peaks = np.fft.rfftfreq(400, 1 / 100.0)[spectrum.sum(axis=(0, 1)).argmax()]

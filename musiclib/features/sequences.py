@@ -13,10 +13,10 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,58 +30,50 @@ from musiclib.features.representations import Representation, peak_gain
 from musiclib.files import replace_file
 
 
-class Source(Protocol):
-    """Tracks as sequences of frames."""
-
-    @property
-    def tracks(self) -> pd.DataFrame:
-        """The tracks table; index `track_id`."""
-
-    @property
-    def name(self) -> str:
-        """Short name."""
-
-    @property
-    def frame_rate(self) -> float:
-        """Frames in a second."""
-
-    @property
-    def channels(self) -> int:
-        """Values in a frame."""
-
-    def __contains__(self, track_id: object) -> bool:
-        """Whether there is something to read of a track."""
-
-    def length(self, track_id: str) -> int:
-        """Number of frames of a track."""
-
-    def piece(self, track_id: str, start: int, length: int) -> FloatArray:
-        """Frames `start` to `start + length` of a track, `(C, length)`."""
-
-
-@dataclass(frozen=True, eq=False)
-class InMemory:
-    """Sequences in memory.
+class Source(ABC):
+    """Tracks as sequences of frames; `source[track_id]` is `(C, L)`.
 
     Attributes:
-        tracks: The tracks table; index `track_id`.
-        values: Sequence of each track, `(C, L)`; as many channels for all.
-        frame_rate: Frames in a second.
+        tracks: The tracks table, only of tracks that have a sequence; index `track_id`.
         name: Short name.
+        frame_rate: Frames in a second.
+        channels: Values C in a frame.
     """
 
-    tracks: pd.DataFrame
-    values: Mapping[str, FloatArray]
-    frame_rate: float
-    name: str
+    def __init__(self, tracks: pd.DataFrame, name: str, frame_rate: float, channels: int) -> None:
+        self.tracks, self.name = tracks, name
+        self.frame_rate, self.channels = frame_rate, channels
 
-    @property
-    def channels(self) -> int:
-        """Values in a frame."""
-        return len(next(iter(self.values.values())))
+    @abstractmethod
+    def length(self, track_id: str) -> int:
+        """Return the number of frames of a track."""
+
+    @abstractmethod
+    def piece(self, track_id: str, start: int, length: int) -> FloatArray:
+        """Return frames `start` to `start + length` of a track, `(C, length)`."""
+
+    def __len__(self) -> int:
+        return len(self.tracks)
 
     def __contains__(self, track_id: object) -> bool:
-        return track_id in self.values
+        return track_id in self.tracks.index
+
+    def __getitem__(self, track_id: str) -> FloatArray:
+        return self.piece(track_id, 0, self.length(track_id))
+
+
+class InMemory(Source):
+    """Sequences `(C, L)` in memory, by track."""
+
+    def __init__(
+        self,
+        tracks: pd.DataFrame,
+        values: Mapping[str, FloatArray],
+        frame_rate: float,
+        name: str,
+    ) -> None:
+        super().__init__(tracks, name, frame_rate, len(next(iter(values.values()))))
+        self.values = values
 
     def length(self, track_id: str) -> int:
         """Return the number of frames of a track."""
@@ -111,7 +103,7 @@ def channel_statistics(
     total, squares, count = np.zeros(source.channels), np.zeros(source.channels), 0
     for name in tracks:
         if name in source:
-            values = source.piece(name, 0, source.length(name)).astype(np.float64)
+            values = source[name].astype(np.float64)
             total += values.sum(axis=1)
             squares += np.square(values).sum(axis=1)
             count += values.shape[1]
@@ -121,54 +113,22 @@ def channel_statistics(
     return mean, np.sqrt(np.maximum(squares / count - mean**2, 1e-10))
 
 
-Stored = npt.NDArray[np.float16 | np.float32]
 MEMORY_BYTES = 1 << 30
 """Sequences up to this size together stay in memory; the others are read when asked for."""
 
 
-@dataclass(frozen=True, eq=False)
-class Sequences:
-    """The sequences of a data set's tracks.
+class Sequences(Source):
+    """The sequences of a data set's tracks on disk, each in a file of its own."""
 
-    Attributes:
-        representation: What they are.
-        tracks: The tracks table, without tracks that have no audio; index `track_id`.
-        files: File of each track.
-    """
+    def __init__(
+        self, representation: Representation, tracks: pd.DataFrame, files: Mapping[str, Path]
+    ) -> None:
+        rate = representation.frame_rate
+        super().__init__(tracks, representation.name, rate, representation.channels)
+        self.files = files
+        self._memory: dict[str, npt.NDArray[np.float16 | np.float32]] = {}
 
-    representation: Representation
-    tracks: pd.DataFrame
-    files: dict[str, Path]
-    _memory: dict[str, Stored] = field(default_factory=dict, repr=False)
-
-    @property
-    def name(self) -> str:
-        """Name of the representation."""
-        return self.representation.name
-
-    @property
-    def frame_rate(self) -> float:
-        """Frames in a second."""
-        return self.representation.frame_rate
-
-    @property
-    def channels(self) -> int:
-        """Values in a frame."""
-        return self.representation.channels
-
-    def __len__(self) -> int:
-        return len(self.tracks)
-
-    def __contains__(self, track_id: object) -> bool:
-        return track_id in self.files
-
-    def __getitem__(self, track_id: str) -> FloatArray:
-        """Return a track's sequence, `(C, L)`."""
-        return self._values(track_id).astype(np.float32)
-
-    def _values(self, track_id: str) -> Stored:
-        if track_id not in self.files:
-            raise DatasetError(f"no sequence of {self.name} for track {track_id!r}")
+    def _stored(self, track_id: str) -> npt.NDArray[np.float16 | np.float32]:
         found = self._memory.get(track_id)
         if found is None:
             found = np.load(self.files[track_id], mmap_mode="r")
@@ -178,11 +138,11 @@ class Sequences:
 
     def length(self, track_id: str) -> int:
         """Return the number of frames of a track."""
-        return int(self._values(track_id).shape[1])
+        return int(self._stored(track_id).shape[1])
 
     def piece(self, track_id: str, start: int, length: int) -> FloatArray:
         """Return frames `start` to `start + length` of a track, `(C, length)`."""
-        return self._values(track_id)[:, start : start + length].astype(np.float32)
+        return self._stored(track_id)[:, start : start + length].astype(np.float32)
 
 
 def sequences(representation: Representation, dataset: Dataset) -> Sequences:
@@ -240,33 +200,13 @@ def track_pieces(found: Source, seconds: float, track_id: str) -> Iterator[tuple
         yield number * length, found.piece(track_id, number * length, length)
 
 
-@dataclass(frozen=True, eq=False)
-class TrackSamples:
-    """The samples of a data set's tracks, each brought to a peak of 0.3.
+class TrackSamples(Source):
+    """The samples of a data set's tracks, each brought to a peak of 0.3; a frame is a sample."""
 
-    Attributes:
-        tracks: The tracks table, without tracks that have no audio; index `track_id`.
-        cache: Their audio.
-    """
-
-    tracks: pd.DataFrame
-    cache: AudioCache
-    _gains: dict[str, float] = field(default_factory=dict, repr=False)
-
-    channels = 1
-
-    @property
-    def name(self) -> str:
-        """Short name."""
-        return f"samples-{self.cache.sample_rate}"
-
-    @property
-    def frame_rate(self) -> float:
-        """Sampling rate in Hz: a frame is a sample."""
-        return float(self.cache.sample_rate)
-
-    def __contains__(self, track_id: object) -> bool:
-        return track_id in self.tracks.index
+    def __init__(self, tracks: pd.DataFrame, cache: AudioCache) -> None:
+        super().__init__(tracks, f"samples-{cache.sample_rate}", float(cache.sample_rate), 1)
+        self.cache = cache
+        self._gains: dict[str, float] = {}
 
     def length(self, track_id: str) -> int:
         """Return the number of samples of a track."""
@@ -274,15 +214,11 @@ class TrackSamples:
 
     def piece(self, track_id: str, start: int, length: int) -> FloatArray:
         """Return samples `start` to `start + length` of a track, `(1, length)`."""
+        if track_id not in self._gains:  # by the peak of the whole track, as for its latents
+            self._gains[track_id] = peak_gain(self.cache.audio(track_id))
         stop = min(start + length, self.length(track_id))
         samples = self.cache.segment(track_id, start, stop - start)
-        return samples[None] * np.float32(self._gain(track_id))
-
-    def _gain(self, track_id: str) -> float:
-        # The peak of the whole track, as for its latents.
-        if track_id not in self._gains:
-            self._gains[track_id] = peak_gain(self.cache.audio(track_id))
-        return self._gains[track_id]
+        return samples[None] * np.float32(self._gains[track_id])
 
 
 def samples(dataset: Dataset, sample_rate: int) -> TrackSamples:
@@ -334,7 +270,7 @@ def fit_filterbank(found: Source, tracks: Sequence[str], bands: int = BANDS) -> 
     mean, spread = channel_statistics(found, usable)
     products = np.zeros((channels * WINDOW, channels * WINDOW))
     for name in usable:
-        values = (found.piece(name, 0, found.length(name)) - mean[:, None]) / spread[:, None]
+        values = (found[name] - mean[:, None]) / spread[:, None]
         windows = _windows(values.astype(np.float32), 3)
         products += windows.T @ windows / len(windows)  # each track counts the same
     _, vectors = np.linalg.eigh(products)
