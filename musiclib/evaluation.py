@@ -110,8 +110,7 @@ def judge(
         estimate: Samples `(N,)` at its rate, aligned with it.
 
     Returns:
-        For each metric what it is called, `metric`; its `value`, NaN where it is not defined; and
-        the `reason` for that, else empty.
+        For each its name, `metric`, and `value`; where that is NaN, `reason` says why.
     """
     said: list[dict[str, object]] = []
     for name, seconds in heard.items():
@@ -174,9 +173,6 @@ def read_clip(
     """Read an audio file, mixed down to mono; its artist is that of its tags.
 
     Files without the tag count as the work of one artist, since they cannot be told apart.
-
-    Raises:
-        AudioFileError: If the file cannot be read.
     """
     audio, rate = load(path, sample_rate, True, start_s, duration_s)
     tags = probe(path).tags

@@ -42,12 +42,6 @@ def test_smoke_trains_on_the_given_music_and_keeps_the_result(dataset):
     assert first.record["training"]["steps"] == 4
 
 
-def test_retrain_makes_the_whole_recipe(dataset):
-    found = trained(NAME, dataset, "retrain")
-    assert found.record["training"]["prepare_batches"] == 64
-    assert found.path != trained(NAME, dataset, "smoke").path
-
-
 def test_mini_reads_the_shipped_checkpoint_whatever_the_music(dataset, tmp_path, monkeypatch):
     made = trained(NAME, dataset, "smoke")
     folder = tmp_path / "shipped"

@@ -362,8 +362,7 @@ def _random_piece(
         start = int(generator.integers(available - length + 1))
         return source.piece(name, start, length)
     # A track that is too short is repeated.
-    whole = source.piece(name, 0, available)
-    return np.take(whole, np.arange(length), axis=1, mode="wrap")
+    return np.take(source[name], np.arange(length), axis=1, mode="wrap")
 
 
 def _groups(network: nn.Module, learning: FitConfig) -> list[dict[str, Any]]:

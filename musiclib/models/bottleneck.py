@@ -237,11 +237,7 @@ class ResidualVectorQuantiser(nn.Module):
         return total.transpose(1, 2)
 
     def forward(self, latent: Tensor, used: Tensor) -> tuple[Tensor, Tensor]:
-        """Quantise latents `(B, C, L)`.
-
-        Args:
-            latent: What the encoder gave.
-            used: How many stages each example keeps, `(B,)` (quantiser dropout).
+        """Quantise latents `(B, C, L)`, each example by the first `used` stages (dropout), `(B,)`.
 
         Returns:
             Latents after quantisation, `(B, C, L)`, and the codes' loss, a mean over stages.

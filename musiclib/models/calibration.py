@@ -75,13 +75,7 @@ class Calibration:
 
 
 def calibrate(model: Autoencoder, batches: Iterable[Tensor], seed: int = 0) -> Calibration:
-    """Measure a model's latents.
-
-    Args:
-        model: The model; it is left in evaluation mode.
-        batches: Segments `(B, N)` of training music, on the model's device. Each is brought to a
-            peak as in training, up to `level_range_db` below `PEAK`.
-        seed: Seed of levels and of the directions that gains are estimated from.
+    """Measure a model's latents on segments `(B, N)` of training music, at random levels.
 
     Raises:
         ModelError: There were no batches, or a latent is not finite.
@@ -108,21 +102,8 @@ def calibrate(model: Autoencoder, batches: Iterable[Tensor], seed: int = 0) -> C
 
 
 def count_codes(model: Autoencoder, batches: Iterable[Tensor], seed: int = 0) -> Tensor:
-    """Count how often each code of a residual vector quantiser is used on training music.
-
-    Args:
-        model: A model with a quantiser; it is left in evaluation mode.
-        batches: As `calibrate` takes them.
-        seed: Seed of levels.
-
-    Returns:
-        Counts `(stages, codes)`, int32.
-
-    Raises:
-        ModelError: There were no batches, or the model has no quantiser.
-    """
-    if model.quantiser is None:
-        raise ModelError("a model without codebooks has no codes to count")
+    """Count how often each code is used on segments `(B, N)` of music: `(stages, codes)`, int32."""
+    assert model.quantiser is not None
     stages = len(model.quantiser.stages)
     counts = torch.zeros(stages, model.config.bottleneck.codes, dtype=torch.int32)
     generator = torch.Generator().manual_seed(seed)
@@ -130,8 +111,6 @@ def count_codes(model: Autoencoder, batches: Iterable[Tensor], seed: int = 0) ->
         index = model.quantiser.encode(latent).cpu()
         for stage, mine in enumerate(index.transpose(0, 1)):
             counts[stage] += torch.bincount(mine.flatten(), minlength=counts.shape[1]).int()
-    if not counts.any():
-        raise ModelError("codes can only be counted on segments of music")
     return counts
 
 
@@ -149,16 +128,10 @@ def _encoded(
 def gain_energy(
     model: Autoencoder, latent: Tensor, length: int, generator: torch.Generator
 ) -> tuple[Tensor, int]:
-    """Estimate by how much all changes of each latent channel move the output, in all.
+    """Estimate by how much all changes of each channel of latents `(B, C, L)` move the output.
 
     For random signs v over the outputs, the expectation of `(J^T v)^2` is the squared norm of each
     column of the Jacobian J (Hutchinson, 1990), so one backward pass looks at all latents at once.
-
-    Args:
-        model: The model.
-        latent: Latents `(B, C, L)`.
-        length: Length of the outputs.
-        generator: Source of the signs, on the CPU.
 
     Returns:
         The sum over frames of the columns' squared norms, `(C,)` on the CPU, and the number of

@@ -33,10 +33,9 @@ def shipped_folder() -> Path:
 
 
 def shipped_files() -> list[Path]:
-    """Return the files of all shipped models: weights and tables, in the order of their names.
+    """Return the files of all shipped models, weights and tables, in the order of their names.
 
-    A file of `shipped_folder()` stands in for one of the package that has its name. What only a
-    training goes on from is left out.
+    A file of `shipped_folder()` stands in for one of the package that has its name.
     """
     found = {
         path.name: path
