@@ -117,7 +117,7 @@ class RandomLatents(AutoencoderLatents):
             trained = checkpoint.build().get_submodule("spectrogram")
             model.get_submodule("spectrogram").load_state_dict(trained.state_dict())
         super().__init__(checkpoint, model.eval())
-        self.name += "-random"
+        self.name = self.label = f"{self.name}-random"
         self.seed = seed
 
     def settings(self) -> dict[str, Any]:
