@@ -110,8 +110,7 @@ def judge(
         estimate: Samples `(N,)` at its rate, aligned with it.
 
     Returns:
-        For each metric what it is called, `metric`; its `value`, NaN where it is not defined; and
-        the `reason` for that, else empty.
+        For each its name, `metric`, and `value`; where that is NaN, `reason` says why.
     """
     said: list[dict[str, object]] = []
     for name, seconds in heard.items():
@@ -174,9 +173,6 @@ def read_clip(
     """Read an audio file, mixed down to mono; its artist is that of its tags.
 
     Files without the tag count as the work of one artist, since they cannot be told apart.
-
-    Raises:
-        AudioFileError: If the file cannot be read.
     """
     audio, rate = load(path, sample_rate, True, start_s, duration_s)
     tags = probe(path).tags
@@ -218,15 +214,15 @@ def _names(codec: Codec) -> tuple[str, str]:
 
 
 def _heard(
-    metrics: Sequence[str], excerpt_s: float | Mapping[str, float] | None
+    metrics: Sequence[str], excerpt_s: float | Mapping[str, float | None] | None
 ) -> dict[str, float | None]:
     """Return how many seconds each metric hears, None for all."""
-    named = dict(excerpt_s) if isinstance(excerpt_s, Mapping) else {}
-    for name in [*metrics, *named]:
+    if not isinstance(excerpt_s, Mapping):
+        excerpt_s = dict.fromkeys(metrics, excerpt_s)
+    for name in [*metrics, *excerpt_s]:
         if name not in METRICS:
             raise MusiclibError(f"There is no metric {name!r}. Use some of: {', '.join(METRICS)}.")
-    everywhere = None if isinstance(excerpt_s, Mapping) else excerpt_s
-    heard = {name: named.get(name, everywhere) for name in metrics}
+    heard = {name: excerpt_s.get(name) for name in metrics}
     if any(seconds is not None and seconds <= 0.0 for seconds in heard.values()):
         raise MusiclibError(f"excerpt_s must be positive, not {excerpt_s!r}.")
     return heard

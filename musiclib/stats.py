@@ -17,8 +17,7 @@ largest values are many times its median would need more artists).
 artist's difference could as well be the other way round. Those of one table are corrected together
 by Holm's method.
 
-Nothing is left out silently: what has no value is counted in the column `missing`, and `note` says
-why an interval is not given.
+What has no value is counted in the column `missing`; `note` says why an interval is not given.
 """
 
 from __future__ import annotations
@@ -412,18 +411,10 @@ def interval(
 
 
 def jackknife(whole: float, left_out: npt.ArrayLike, *, bounds: Bounds | None = None) -> Interval:
-    """Put an interval around a statistic that was computed without each artist in turn.
+    """Put an interval around a statistic, given its values without each artist in turn, `(n,)`.
 
     :func:`interval` does both; this is for who can leave an artist out faster than by filtering a
-    table.
-
-    Args:
-        whole: The statistic of all artists.
-        left_out: The same without each of them, `(n,)`.
-        bounds: Lowest and highest possible value of the statistic.
-
-    Returns:
-        The statistic with its interval.
+    table. The lowest and highest possible value of the statistic are its bounds.
     """
     without = np.asarray(left_out, dtype=np.float64)
     n = len(without)
@@ -447,9 +438,6 @@ def mean_interval(
         units: Artist of each value, `(N,)`; without them, each value counts for itself.
         bounds: Lowest and highest possible value.
         fewest: Artists that an interval needs.
-
-    Returns:
-        Mean over artists of the means over their values, and its interval.
 
     Raises:
         MusiclibError: If there is no value, one is not finite or out of bounds, an artist has no
@@ -479,16 +467,10 @@ def mean_interval(
 def sign_flip_p(differences: npt.ArrayLike, seed: int = 0) -> float:
     """Test whether paired differences are symmetric about 0, to either side.
 
-    Every artist's difference gets a sign at random; p is how often their sum is at least as far
-    from 0 as the true one (E. J. G. Pitman, 1937). All signs are tried for up to 16 differences
-    that are not 0; beyond, 100,000 are drawn, and the true ones count among them.
-
-    Args:
-        differences: One number an artist, `(n,)`.
-        seed: Seed of the draws.
-
-    Returns:
-        Probability; 1 where all differences are 0, NaN without any.
+    Every artist's difference, one number each, gets a sign at random; p is how often their sum is
+    at least as far from 0 as the true one (E. J. G. Pitman, 1937). All signs are tried for up to 16
+    differences that are not 0; beyond, 100,000 are drawn with a seed, and the true ones count among
+    them. p is 1 where all differences are 0, and NaN without any.
     """
     values = np.asarray(differences, dtype=np.float64)
     if len(values) == 0:
@@ -509,14 +491,10 @@ def sign_flip_p(differences: npt.ArrayLike, seed: int = 0) -> float:
 
 
 def holm(p: npt.ArrayLike) -> Array:
-    """Correct the p values of one family for their number (Holm, 1979).
+    """Correct the p values of one family, `(m,)`, for their number (Holm, 1979).
 
-    Args:
-        p: Uncorrected, `(m,)`; NaN is no test, and stays.
-
-    Returns:
-        Corrected, `(m,)`: rejecting those below a level keeps the chance of any false rejection
-        below it.
+    Rejecting those below a level keeps the chance of any false rejection below it. NaN is no test,
+    and stays.
     """
     values = np.asarray(p, dtype=np.float64)
     found = values.copy()
@@ -528,16 +506,7 @@ def holm(p: npt.ArrayLike) -> Array:
 
 
 def verdict(difference: Interval, p: float, scale: Scale) -> str:
-    """Put a difference into a word, by the rule of :func:`compare`.
-
-    Args:
-        difference: First minus second.
-        p: Corrected for the number of tests.
-        scale: Direction, and the smallest difference worth a word.
-
-    Returns:
-        `better`, `worse`, `too small to matter` or `not settled`.
-    """
+    """Put a difference, first minus second, with its corrected p into a word of :func:`compare`."""
     if difference.sign == 0 or not p < 1.0 - CONFIDENCE:
         return "not settled"
     if abs(difference.mean) < scale.smallest:

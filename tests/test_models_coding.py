@@ -12,9 +12,9 @@ from musiclib.models import (
     Bottleneck,
     DeepConfig,
     FrequencyConfig,
-    PcaConfig,
     WaveformConfig,
     build_model,
+    config_from_dict,
 )
 from musiclib.models.bottleneck import (
     DEAD_SHARE,
@@ -37,6 +37,8 @@ RATE = 8_000
 SPECTRA = FrequencyConfig(
     sample_rate=RATE, n_fft=256, hop_length=64, offset=0.01, latent=16, width=4, blocks=1
 )
+
+RATED = replace(SPECTRA, bottleneck=Bottleneck("rvq", stages=3, codes=16, dimension=4))
 
 
 def clips(count=6, seconds=1.024):
@@ -64,23 +66,6 @@ class TestPrior:
         law = logistic(0.3, np.exp(0.5))
         wanted = -np.log2(law.cdf(values + 0.5) - law.cdf(values - 0.5))
         np.testing.assert_allclose(found, wanted, rtol=1e-4)
-
-    def test_a_prior_that_was_fitted_costs_about_the_entropy_with_noise_or_rounded(self):
-        generator = torch.Generator().manual_seed(0)
-        deviation = torch.tensor([0.5, 3.0, 20.0])
-        latent = deviation[:, None] * torch.randn(64, 3, 500, generator=generator)
-        prior = FactorisedPrior(3)
-        prior.fit(latent.round())
-        noise = torch.rand(latent.shape, generator=generator) - 0.5
-        rounded, noisy = (
-            prior.bits(x).mean(dim=(0, 2)).detach() for x in (latent.round(), latent + noise)
-        )
-        for channel, bits in enumerate(rounded):
-            _, count = latent[:, channel].round().unique(return_counts=True)
-            share = count / count.sum()
-            entropy = float(-(share * share.log2()).sum())
-            assert entropy - 0.02 < bits < entropy + 0.3
-        torch.testing.assert_close(noisy[1:], rounded[1:], atol=0.05, rtol=0)
 
     def test_a_higher_price_buys_fewer_bits_and_more_error(self):
         kbps, error = [], []
@@ -140,30 +125,8 @@ class TestCodebooks:
         assert int(used.sum()) > 56
         assert float(stage.use.min()) >= DEAD_SHARE
 
-    def test_a_model_with_codebooks_learns_them(self):
-        torch.manual_seed(0)
-        bottleneck = Bottleneck("rvq", stages=3, codes=16, dimension=4)
-        config = replace(SPECTRA, bottleneck=bottleneck)
-        assert FrequencyConfig.from_dict(config.to_dict()) == config
-        model, audio = build_model(config), clips()
-        model.prepare(audio.split(2))
-        for stage in model.quantiser.stages:  # what `prepare` found out is to be found again
-            torch.nn.init.normal_(stage.codebook)
-        groups = [
-            {"params": [p], "lr": 1e-2 * model.learning_rate_factor(n)}
-            for n, p in model.named_parameters()
-        ]
-        optimizer = torch.optim.AdamW(groups)
-        first = float(model.eval().evaluation_step(audio).total.detach())
-        model.train()
-        for step in range(40):
-            losses = model.training_step(audio, torch.Generator().manual_seed(step))
-            optimizer.zero_grad()
-            losses.total.backward()
-            optimizer.step()
-        assert float(model.eval().evaluation_step(audio).total.detach()) < 0.95 * first
-
     def test_senseless_bottlenecks_are_refused(self):
+        assert config_from_dict(RATED.to_dict()) == RATED
         for values in ({"kind": "magic"}, {"kind": "rate"}, {"rate_weight": 0.1}):
             with pytest.raises(ModelError):
                 Bottleneck(**values)
@@ -221,11 +184,6 @@ class TestCalibration:
                 total += float(moved.square().mean()) / 12
             assert float(gain[channel]) == pytest.approx(total**0.5, rel=0.1)
 
-    def test_gains_of_a_linear_model_are_known(self):
-        found = calibrate(prepared(PcaConfig(**FRAMES)), [noise()])
-        # Each component is a unit vector over the bins, and each frame has one value of it.
-        torch.testing.assert_close(found.gain, torch.full((6,), 65**-0.5), rtol=0.15, atol=0.0)
-
     def test_scales_and_shapes_are_found_again(self):
         generator = torch.Generator().manual_seed(0)
         uniform = torch.rand(4, 2, 20_000, generator=generator, dtype=torch.float64)
@@ -248,15 +206,6 @@ class TestCalibration:
         good, again = (calibrate(model, batches, seed=4).to_tensors("x.") for _ in range(2))
         assert all(torch.equal(good[name], again[name]) for name in good)
         assert torch.equal(Calibration.from_tensors(good, "x.").scale, good["x.scale"])
-        for name, value in (
-            ("x.gain", torch.full((6,), float("nan"))),
-            ("x.gain", torch.zeros(6)),
-            ("x.mean", torch.zeros(5)),
-            ("x.scale", good["x.scale"].float()),
-            ("x.shape", torch.full((6,), 9, dtype=torch.uint8)),
-        ):
-            with pytest.raises(ModelError):
-                Calibration.from_tensors({**good, name: value}, "x.")
         del good["x.gain"]
         with pytest.raises(ModelError, match=r"there is no x\.gain"):
             Calibration.from_tensors(good, "x.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
@@ -43,29 +42,16 @@ def test_smoke_trains_on_the_given_music_and_keeps_the_result(dataset):
     assert first.record["training"]["steps"] == 4
 
 
-def test_retrain_makes_the_whole_recipe(dataset):
-    found = trained(NAME, dataset, "retrain")
-    assert found.record["training"]["prepare_batches"] == 64
-    assert found.path != trained(NAME, dataset, "smoke").path
-
-
 def test_mini_reads_the_shipped_checkpoint_whatever_the_music(dataset, tmp_path, monkeypatch):
     made = trained(NAME, dataset, "smoke")
     folder = tmp_path / "shipped"
     folder.mkdir()
     checkpoint.save(folder / NAME, made.tensors, made.record)
-    for found in (
-        trained(NAME, dataset, "mini", folder=folder),
-        _by_variable(dataset, folder, monkeypatch),
-    ):
-        assert found.path == folder / f"{NAME}.safetensors"
-        assert not found.build().training
-
-
-def _by_variable(dataset, folder: Path, monkeypatch):
     monkeypatch.setenv("MUSICLIB_CHECKPOINTS", str(folder))
     assert shipped_folder() == folder
-    return trained(NAME, dataset)
+    found = trained(NAME, dataset)
+    assert found.path == folder / f"{NAME}.safetensors"
+    assert not found.build().training
 
 
 def test_a_model_of_ones_own_stands_in_for_a_shipped_one(dataset, tmp_path, monkeypatch):
@@ -111,8 +97,9 @@ def test_a_split_that_holds_out_what_a_shipped_model_knows_is_refused(monkeypatc
     trained("waveform-8", mini.select(per_genre=2))
 
 
-def test_a_checkpoint_of_another_recipe_is_refused(dataset, tmp_path):
+def test_a_checkpoint_of_another_recipe_is_refused(dataset, tmp_path, monkeypatch):
     made = trained("pca-8", dataset, "smoke")
     checkpoint.save(tmp_path / NAME, made.tensors, made.record)
+    monkeypatch.setenv("MUSICLIB_CHECKPOINTS", str(tmp_path))
     with pytest.raises(CheckpointError, match="another model than the recipe 'pca-4'"):
-        trained(NAME, dataset, "mini", folder=tmp_path)
+        trained(NAME, dataset)

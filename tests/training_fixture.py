@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from musiclib.audio import save
 from musiclib.datasets import Dataset, open_dataset
+from musiclib.files import atomic_write
 from musiclib.models import MODELS, Autoencoder, Losses, ModelConfig, Reconstruction
 from musiclib.training import TrainConfig, checkpoint, fit, new_model
 
@@ -60,7 +61,7 @@ class TinyAutoencoder(Autoencoder):
     scale: Tensor
 
     def __init__(self, config: TinyConfig) -> None:
-        super().__init__(config)
+        super().__init__(config, config.channels, config.block)
         self.down = nn.Linear(config.block, config.channels)
         self.drop = nn.Dropout(config.dropout)
         self.up = nn.Linear(config.channels, config.block)
@@ -92,17 +93,6 @@ class TinyAutoencoder(Autoencoder):
         if self.steps_seen > self.config.turns_at:
             return Losses(-losses.total, losses.terms)
         return losses
-
-    @property
-    def latent_channels(self) -> int:
-        return self.config.channels
-
-    @property
-    def latent_hop(self) -> int:
-        return self.config.block
-
-    def latent_frames(self, n_samples: int) -> int:
-        return -(-n_samples // self.config.block)
 
 
 def write_music(root: Path) -> None:
@@ -162,17 +152,19 @@ def _main(root: str, out: str, death: str) -> None:
 
         MODELS["tiny"] = Mortal
     else:
-        written, whole = 0, checkpoint._replace
+        written, whole = 0, checkpoint._write
 
         def replace(target: Path, data: bytes) -> None:
             nonlocal written
             if written == left:
-                checkpoint._temporary(target).write_bytes(data[: len(data) // 2])
-                _die()
+                with atomic_write(target) as file:
+                    file.write(data[: len(data) // 2])
+                    file.flush()
+                    _die()
             written += 1
             whole(target, data)
 
-        checkpoint._replace = replace
+        checkpoint._write = replace
     fit(tiny(), dataset, TRAINING, out)
 
 

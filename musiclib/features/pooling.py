@@ -1,28 +1,29 @@
-"""Pieces of tracks as single vectors, and what a linear map can read off them.
+"""Pieces of tracks as single vectors, who is near whom, and what a linear map can read off them.
 
 A probe does not ask whether a space looks tidy. It asks whether a known fact of the sound can be
 computed from a vector, and how exactly (Alain and Bengio, 2016), judged on artists that it has not
-heard.
+heard. Clips of one artist are alike, so intervals are over artists, not over clips.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from musiclib.audio import FloatArray
-from musiclib.features.quality import distances, same_nearest
 from musiclib.features.sequences import Source, track_pieces
-from musiclib.models.genre import lags_at
+from musiclib.stats import Bounds, Interval, jackknife
 
 Statistic = Literal["mean", "std", "logstd", "changes"]
 MEAN_STD: Final[tuple[Statistic, ...]] = ("mean", "std")
 RICH: Final[tuple[Statistic, ...]] = ("mean", "logstd", "changes")
+LAGS_S: Final = (0.02, 0.04, 0.08, 0.16, 0.32)
 _FLOOR = 1e-3
 
 
@@ -70,23 +71,20 @@ def pooled(
     Returns:
         Vectors of all pieces, in the order of the tracks.
     """
-    values, rows = [], []
+    values, names, starts = [], [], []
     lags = lags_of(found)
     for track_id in found.tracks.index:
         for start, piece in track_pieces(found, seconds, track_id):
             values.append(statistics_of(piece, statistics, lags))
-            rows.append((track_id, start / found.frame_rate))
-    table = pd.DataFrame(rows, columns=["track_id", "start_s"])
-    labels = found.tracks.loc[table["track_id"], ["genre", "split", "artist_group"]]
-    table = pd.concat(
-        [table[["track_id"]], labels.reset_index(drop=True), table["start_s"]], axis=1
-    )
-    return Pooled(np.stack(values).astype(np.float32), table, found.name)
+            names.append(track_id)
+            starts.append(start / found.frame_rate)
+    rows = found.tracks.loc[names, ["genre", "split", "artist_group"]].assign(start_s=starts)
+    return Pooled(np.stack(values), rows.rename_axis("track_id").reset_index(), found.name)
 
 
 def lags_of(found: Source) -> list[int]:
-    """Return the lags of `changes` in frames, without doubles, at least one frame each."""
-    return list(lags_at(found.frame_rate))
+    """Return the lags of `changes` in frames, 0.02 to 0.32 s, at least one frame each."""
+    return sorted({max(1, round(lag * found.frame_rate)) for lag in LAGS_S})
 
 
 def statistics_of(
@@ -120,8 +118,7 @@ ALPHAS: Final = tuple(10.0**power for power in range(-1, 7))
 FOLDS: Final = 5
 
 
-@dataclass(frozen=True, eq=False)
-class Probe:
+class Probe(NamedTuple):
     """Predictions of a ridge regression.
 
     Attributes:
@@ -147,9 +144,6 @@ def ridge_probe(
         truth: Their targets, `(N, T)`, finite.
         groups: Artists of the training points, `(N,)`; none is in two folds.
         test: Vectors of the test points, `(M, D)`.
-
-    Returns:
-        The predictions.
     """
     from sklearn.linear_model import Ridge
     from sklearn.preprocessing import StandardScaler
@@ -224,9 +218,59 @@ def identified(
         1 or 0 for each piece, and the share that a blind choice would have, `(N,)` each; NaN where
         no piece that counts has the label.
     """
+    from sklearn.metrics import pairwise_distances
+
     names, places = np.asarray(tracks), np.asarray(starts_s, dtype=np.float64)
     close = np.abs(np.subtract.outer(places, places)) <= apart_s
     allowed = ~(np.equal.outer(names, names) & close)
     vectors = np.asarray(values)
     standard = (vectors - vectors.mean(axis=0)) / (vectors.std(axis=0) + 1e-9)
-    return same_nearest(distances(standard), labels, allowed)
+    return same_nearest(pairwise_distances(standard.astype(np.float64)), labels, allowed)
+
+
+def same_nearest(
+    apart: Array, labels: Labels, allowed: npt.NDArray[np.bool_] | None = None
+) -> tuple[Array, Array]:
+    """Return whether the nearest point has the same label.
+
+    Args:
+        apart: Distances, `(N, N)`.
+        labels: Such as artists, `(N,)`.
+        allowed: Which points count, `(N, N)`; all but the point itself by default.
+
+    Returns:
+        1 or 0 for each point and the share that a blind choice would have, `(N,)` each; NaN where
+        no other point has the label.
+    """
+    if allowed is None:
+        allowed = ~np.eye(len(apart), dtype=bool)
+    same = np.equal.outer(np.asarray(labels), np.asarray(labels))
+    right = (same & allowed).sum(axis=1)
+    nearest = np.where(allowed, apart, np.inf).argmin(axis=1)
+    hits = same[np.arange(len(same)), nearest]
+    chance = right / np.maximum(allowed.sum(axis=1), 1)
+    return np.where(right > 0, hits, np.nan), np.where(right > 0, chance, np.nan)
+
+
+def ratio_interval(
+    tops: npt.ArrayLike, bottoms: npt.ArrayLike, groups: Labels, bounds: Bounds | None = None
+) -> Interval:
+    """Ratio of two sums with a 95 % interval over groups.
+
+    Args:
+        tops: One number a point, `(N,)`.
+        bottoms: The same for the denominator, not negative.
+        groups: Whose points belong together, `(N,)`.
+        bounds: Lowest and highest possible value of the ratio.
+
+    Returns:
+        The ratio; `n` is the number of groups. NaN throughout where the denominator is 0.
+    """
+    names, codes = np.unique(np.asarray(groups), return_inverse=True)
+    pair = [np.asarray(values, dtype=np.float64) for values in (tops, bottoms)]
+    sums = np.array([np.bincount(codes, values, len(names)) for values in pair])
+    (top, bottom), (rest, count) = sums.sum(axis=1), sums.sum(axis=1, keepdims=True) - sums
+    if bottom <= 0.0:
+        return Interval(math.nan, math.nan, math.nan, 0)
+    without = np.divide(rest, count, out=np.full(len(names), math.nan), where=count > 1e-9 * bottom)
+    return jackknife(top / bottom, without, bounds=bounds)

@@ -13,76 +13,67 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
-from tqdm import tqdm
 
 from musiclib.audio import FloatArray
 from musiclib.datasets import AudioCache, Dataset, cache_root
 from musiclib.errors import DatasetError
-from musiclib.features.representations import Derived, Representation, peak_gain
+from musiclib.features.representations import Representation, peak_gain
 from musiclib.files import replace_file
 
 
-class Source(Protocol):
-    """Tracks as sequences of frames."""
-
-    @property
-    def tracks(self) -> pd.DataFrame:
-        """The tracks table; index `track_id`."""
-
-    @property
-    def name(self) -> str:
-        """Short name."""
-
-    @property
-    def frame_rate(self) -> float:
-        """Frames in a second."""
-
-    @property
-    def channels(self) -> int:
-        """Values in a frame."""
-
-    def __contains__(self, track_id: object) -> bool:
-        """Whether there is something to read of a track."""
-
-    def length(self, track_id: str) -> int:
-        """Number of frames of a track."""
-
-    def piece(self, track_id: str, start: int, length: int) -> FloatArray:
-        """Frames `start` to `start + length` of a track, `(C, length)`."""
-
-
-@dataclass(frozen=True, eq=False)
-class InMemory:
-    """Sequences in memory.
+class Source(ABC):
+    """Tracks as sequences of frames; `source[track_id]` is `(C, L)`.
 
     Attributes:
-        tracks: The tracks table; index `track_id`.
-        values: Sequence of each track, `(C, L)`; as many channels for all.
-        frame_rate: Frames in a second.
+        tracks: The tracks table, only of tracks that have a sequence; index `track_id`.
         name: Short name.
+        frame_rate: Frames in a second.
+        channels: Values C in a frame.
     """
 
-    tracks: pd.DataFrame
-    values: Mapping[str, FloatArray]
-    frame_rate: float
-    name: str
+    def __init__(self, tracks: pd.DataFrame, name: str, frame_rate: float, channels: int) -> None:
+        self.tracks, self.name = tracks, name
+        self.frame_rate, self.channels = frame_rate, channels
 
-    @property
-    def channels(self) -> int:
-        """Values in a frame."""
-        return len(next(iter(self.values.values())))
+    @abstractmethod
+    def length(self, track_id: str) -> int:
+        """Return the number of frames of a track."""
+
+    @abstractmethod
+    def piece(self, track_id: str, start: int, length: int) -> FloatArray:
+        """Return frames `start` to `start + length` of a track, `(C, length)`."""
+
+    def __len__(self) -> int:
+        return len(self.tracks)
 
     def __contains__(self, track_id: object) -> bool:
-        return track_id in self.values
+        return track_id in self.tracks.index
+
+    def __getitem__(self, track_id: str) -> FloatArray:
+        return self.piece(track_id, 0, self.length(track_id))
+
+
+class InMemory(Source):
+    """Sequences `(C, L)` in memory, by track."""
+
+    def __init__(
+        self,
+        tracks: pd.DataFrame,
+        values: Mapping[str, FloatArray],
+        frame_rate: float,
+        name: str,
+    ) -> None:
+        super().__init__(tracks, name, frame_rate, len(next(iter(values.values()))))
+        self.values = values
 
     def length(self, track_id: str) -> int:
         """Return the number of frames of a track."""
@@ -112,7 +103,7 @@ def channel_statistics(
     total, squares, count = np.zeros(source.channels), np.zeros(source.channels), 0
     for name in tracks:
         if name in source:
-            values = source.piece(name, 0, source.length(name)).astype(np.float64)
+            values = source[name].astype(np.float64)
             total += values.sum(axis=1)
             squares += np.square(values).sum(axis=1)
             count += values.shape[1]
@@ -126,203 +117,96 @@ MEMORY_BYTES = 1 << 30
 """Sequences up to this size together stay in memory; the others are read when asked for."""
 
 
-class _Memory(dict[str, npt.NDArray[np.float16 | np.float32]]):
-    """Arrays by track, as many as fit; it knows its size without counting again."""
+class Sequences(Source):
+    """The sequences of a data set's tracks on disk, each in a file of its own."""
 
-    size = 0
+    def __init__(
+        self, representation: Representation, tracks: pd.DataFrame, files: Mapping[str, Path]
+    ) -> None:
+        rate = representation.frame_rate
+        super().__init__(tracks, representation.name, rate, representation.channels)
+        self.files = files
+        self._memory: dict[str, npt.NDArray[np.float16 | np.float32]] = {}
 
-    def keep(
-        self, track_id: str, values: npt.NDArray[np.float16 | np.float32]
-    ) -> npt.NDArray[np.float16 | np.float32]:
-        """Return the values, from memory if there is room for them."""
-        if self.size + values.nbytes > MEMORY_BYTES:
-            return values
-        self.size += values.nbytes
-        self[track_id] = np.array(values)
-        return self[track_id]
-
-
-@dataclass(frozen=True, eq=False)
-class Sequences:
-    """The sequences of a data set's tracks.
-
-    Attributes:
-        representation: What they are.
-        tracks: The tracks table, without tracks that have no audio; index `track_id`.
-        files: File of each track.
-    """
-
-    representation: Representation
-    tracks: pd.DataFrame
-    files: dict[str, Path]
-    _memory: _Memory = field(default_factory=_Memory, repr=False)
-
-    @property
-    def name(self) -> str:
-        """Name of the representation."""
-        return self.representation.name
-
-    @property
-    def frame_rate(self) -> float:
-        """Frames in a second."""
-        return self.representation.frame_rate
-
-    @property
-    def channels(self) -> int:
-        """Values in a frame."""
-        return self.representation.channels
-
-    def __len__(self) -> int:
-        return len(self.tracks)
-
-    def __contains__(self, track_id: object) -> bool:
-        return track_id in self.files
-
-    def __getitem__(self, track_id: str) -> FloatArray:
-        """Return a track's sequence, `(C, L)`.
-
-        Raises:
-            DatasetError: The track has none.
-        """
-        return self._values(track_id).astype(np.float32)
-
-    def _values(self, track_id: str) -> npt.NDArray[np.float16 | np.float32]:
-        if track_id not in self.files:
-            raise DatasetError(f"no sequence of {self.name} for track {track_id!r}")
+    def _stored(self, track_id: str) -> npt.NDArray[np.float16 | np.float32]:
         found = self._memory.get(track_id)
         if found is None:
-            found = self._memory.keep(track_id, np.load(self.files[track_id], mmap_mode="r"))
+            found = np.load(self.files[track_id], mmap_mode="r")
+            if sum(one.nbytes for one in self._memory.values()) + found.nbytes <= MEMORY_BYTES:
+                found = self._memory[track_id] = np.array(found)
         return found
-
-    def frames(self, seconds: float) -> int:
-        """Return the number of frames, at least one, in a piece of `seconds`."""
-        return frames_in(self, seconds)
 
     def length(self, track_id: str) -> int:
         """Return the number of frames of a track."""
-        return int(self._values(track_id).shape[1])
+        return int(self._stored(track_id).shape[1])
 
     def piece(self, track_id: str, start: int, length: int) -> FloatArray:
         """Return frames `start` to `start + length` of a track, `(C, length)`."""
-        return self._values(track_id)[:, start : start + length].astype(np.float32)
-
-    def select(self, tracks: pd.DataFrame) -> Sequences:
-        """Return the sequences of the tracks of a table, with that table's columns.
-
-        Tracks of the table that have no sequence are left out.
-        """
-        kept = tracks[tracks.index.isin(list(self.files))]
-        return replace(self, tracks=kept)
+        return self._stored(track_id)[:, start : start + length].astype(np.float32)
 
 
-def sequences(
-    representation: Representation,
-    dataset: Dataset,
-    cache: AudioCache | None = None,
-    progress: bool = False,
-) -> Sequences:
+def sequences(representation: Representation, dataset: Dataset) -> Sequences:
     """Compute a representation of every track, or find it where it was computed before.
 
     Each track has a file of its own in the cache folder, so that an interrupted run goes on. It is
-    kept in 16 bits, 11 of them significant.
-
-    Args:
-        representation: What to compute.
-        dataset: The tracks.
-        cache: Their audio at the representation's rate, if it is at hand.
-        progress: Show a bar.
-
-    Returns:
-        The sequences of all tracks that can be decoded.
+    kept in 16 bits, 11 of them significant. Tracks that cannot be decoded are left out.
 
     Raises:
         DatasetError: No track can be decoded.
     """
-    audio = dataset.cache(representation.sample_rate) if cache is None else cache
+    tracks, audio = _decoded(dataset, representation.sample_rate)
     folder = cache_root() / "sequences" / f"{representation.name}-{representation.key}"
-    base = None
-    if isinstance(representation, Derived):
-        base = sequences(representation.of, dataset, audio, progress)
-    found = {}
-    tracks = [str(track_id) for track_id in dataset.tracks.index if track_id in audio]
-    for track_id in tqdm(tracks, representation.label, disable=not progress):
-        # A track that is empty has nothing to be represented.
-        if audio.length(track_id) == 0:
-            continue
-        path = folder / f"{_digest(dataset, audio, track_id)}.npy"
-        if not path.exists():
-            if base is not None and isinstance(representation, Derived):
-                _keep(representation.transform(base[track_id]), path)
+    bands = representation if isinstance(representation, Bands) else None
+    base = None if bands is None else sequences(bands.of, dataset)
+    files = {}
+    for track_id in map(str, tracks.index):
+        # A track whose file has changed is computed anew.
+        version = f"{dataset.root.resolve()}\n{audio.version(track_id)}"
+        files[track_id] = folder / f"{hashlib.sha256(version.encode()).hexdigest()[:24]}.npy"
+        if not files[track_id].exists():
+            if bands is not None and base is not None:
+                values = bands.transform(base[track_id])
             else:
-                _keep(representation(audio.audio(track_id)), path)
-        found[track_id] = path
-    if not found:
+                values = representation(audio.audio(track_id))
+            largest = float(np.abs(values).max(initial=0.0))
+            kind = np.float32 if largest > 6e4 else np.float16  # which ends at 65504
+            buffer = io.BytesIO()
+            np.save(buffer, values.astype(kind), allow_pickle=False)
+            replace_file(files[track_id], buffer.getvalue())
+    return Sequences(representation, tracks, files)
+
+
+def _decoded(dataset: Dataset, sample_rate: int) -> tuple[pd.DataFrame, AudioCache]:
+    """Return the tracks that hold any sound, and their audio."""
+    cache = dataset.cache(sample_rate)
+    there = [track_id in cache and cache.length(track_id) > 0 for track_id in dataset.tracks.index]
+    if not any(there):
         raise DatasetError(f"no track of {dataset.name} can be decoded; see its cache's .failures")
-    return Sequences(representation, dataset.tracks.loc[list(found)], found)
+    return dataset.tracks[there], cache
 
 
-def _keep(values: FloatArray, path: Path) -> None:
-    largest = float(np.abs(values).max(initial=0.0))
-    kind = np.float32 if largest > 6e4 else np.float16  # which ends at 65504
-    buffer = io.BytesIO()
-    np.save(buffer, values.astype(kind), allow_pickle=False)
-    replace_file(path, buffer.getvalue())
+def track_pieces(found: Source, seconds: float, track_id: str) -> Iterator[tuple[int, FloatArray]]:
+    """Cut a track into pieces of `seconds` without overlap.
 
-
-def _digest(dataset: Dataset, audio: AudioCache, track_id: str) -> str:
-    """Tell tracks apart by their files: one that has changed is computed anew."""
-    version = f"{dataset.root.resolve()}\n{audio.version(track_id)}"
-    return hashlib.sha256(version.encode()).hexdigest()[:24]
-
-
-def track_pieces(
-    found: Source, seconds: float, track_id: str, short: bool = True
-) -> Iterator[tuple[int, FloatArray]]:
-    """Cut a track into pieces without overlap.
-
-    Args:
-        found: The sequences, or samples.
-        seconds: Length of a piece. A rest at the end that is shorter is left out.
-        track_id: The track.
-        short: Whether a track that is shorter than a piece gives one piece, all that it has.
+    A rest at the end is left out; a track that is shorter than a piece gives one, all that it has.
 
     Yields:
         First frame and piece `(C, T)`.
     """
     available, length = found.length(track_id), frames_in(found, seconds)
-    if available < length and short:
+    if available < length:
         yield 0, found.piece(track_id, 0, available)
     for number in range(available // length):
         yield number * length, found.piece(track_id, number * length, length)
 
 
-@dataclass(frozen=True, eq=False)
-class TrackSamples:
-    """The samples of a data set's tracks, each brought to a peak of 0.3.
+class TrackSamples(Source):
+    """The samples of a data set's tracks, each brought to a peak of 0.3; a frame is a sample."""
 
-    Attributes:
-        tracks: The tracks table, without tracks that have no audio; index `track_id`.
-        cache: Their audio.
-    """
-
-    tracks: pd.DataFrame
-    cache: AudioCache
-    _gains: dict[str, float] = field(default_factory=dict, repr=False)
-
-    channels = 1
-
-    @property
-    def name(self) -> str:
-        """Short name."""
-        return f"samples-{self.cache.sample_rate}"
-
-    @property
-    def frame_rate(self) -> float:
-        """Sampling rate in Hz: a frame is a sample."""
-        return float(self.cache.sample_rate)
-
-    def __contains__(self, track_id: object) -> bool:
-        return track_id in self.tracks.index
+    def __init__(self, tracks: pd.DataFrame, cache: AudioCache) -> None:
+        super().__init__(tracks, f"samples-{cache.sample_rate}", float(cache.sample_rate), 1)
+        self.cache = cache
+        self._gains: dict[str, float] = {}
 
     def length(self, track_id: str) -> int:
         """Return the number of samples of a track."""
@@ -330,32 +214,20 @@ class TrackSamples:
 
     def piece(self, track_id: str, start: int, length: int) -> FloatArray:
         """Return samples `start` to `start + length` of a track, `(1, length)`."""
+        if track_id not in self._gains:  # by the peak of the whole track, as for its latents
+            self._gains[track_id] = peak_gain(self.cache.audio(track_id))
         stop = min(start + length, self.length(track_id))
         samples = self.cache.segment(track_id, start, stop - start)
-        return samples[None] * np.float32(self._gain(track_id))
-
-    def _gain(self, track_id: str) -> float:
-        # The peak of the whole track, as for its latents.
-        if track_id not in self._gains:
-            self._gains[track_id] = peak_gain(self.cache.audio(track_id))
-        return self._gains[track_id]
+        return samples[None] * np.float32(self._gains[track_id])
 
 
 def samples(dataset: Dataset, sample_rate: int) -> TrackSamples:
     """Return the tracks of a data set as samples.
 
-    Args:
-        dataset: The tracks.
-        sample_rate: In Hz.
-
     Raises:
         DatasetError: No track can be decoded.
     """
-    cache = dataset.cache(sample_rate)
-    there = [track_id in cache and cache.length(track_id) > 0 for track_id in dataset.tracks.index]
-    if not any(there):
-        raise DatasetError(f"no track of {dataset.name} can be decoded; see its cache's .failures")
-    return TrackSamples(dataset.tracks[there], cache)
+    return TrackSamples(*_decoded(dataset, sample_rate))
 
 
 WINDOW: Final = 8
@@ -366,8 +238,7 @@ BAND_FLOOR: Final = 1e-2
 """Added to energies before the logarithm, where their mean over all directions is 1."""
 
 
-@dataclass(frozen=True, eq=False)
-class Filterbank:
+class Filterbank(NamedTuple):
     """Principal directions of windows of a sequence.
 
     Attributes:
@@ -379,14 +250,6 @@ class Filterbank:
     mean: FloatArray
     spread: FloatArray
     kernels: FloatArray
-
-    @property
-    def digest(self) -> str:
-        """Digest of all numbers."""
-        total = hashlib.sha256()
-        for array in (self.mean, self.spread, self.kernels):
-            total.update(np.ascontiguousarray(array).tobytes())
-        return total.hexdigest()
 
 
 def fit_filterbank(found: Source, tracks: Sequence[str], bands: int = BANDS) -> Filterbank:
@@ -407,7 +270,7 @@ def fit_filterbank(found: Source, tracks: Sequence[str], bands: int = BANDS) -> 
     mean, spread = channel_statistics(found, usable)
     products = np.zeros((channels * WINDOW, channels * WINDOW))
     for name in usable:
-        values = (found.piece(name, 0, found.length(name)) - mean[:, None]) / spread[:, None]
+        values = (found[name] - mean[:, None]) / spread[:, None]
         windows = _windows(values.astype(np.float32), 3)
         products += windows.T @ windows / len(windows)  # each track counts the same
     _, vectors = np.linalg.eigh(products)
@@ -416,47 +279,27 @@ def fit_filterbank(found: Source, tracks: Sequence[str], bands: int = BANDS) -> 
     return Filterbank(mean.astype(np.float32), spread.astype(np.float32), kernels)
 
 
-@dataclass(frozen=True, eq=False)
-class Bands(Derived):
-    """Log energies of a sequence in the bands of a filterbank.
+class Bands(Representation):
+    """Log energies of another representation's sequences in the bands of a filterbank."""
 
-    Attributes:
-        of: The sequence.
-        filterbank: Its bands, learned without labels.
-    """
-
-    of: Representation
-    filterbank: Filterbank
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """Name of the sequence, marked."""
-        return f"{self.of.name}-bands"
-
-    @property
-    def label(self) -> str:  # type: ignore[override]
-        """Label of the sequence, marked."""
-        return f"{self.of.label}, bands"
-
-    @property
-    def sample_rate(self) -> int:
-        """As the sequence's."""
-        return self.of.sample_rate
-
-    @property
-    def hop(self) -> int:
-        """Samples of audio for a frame of energies."""
-        return self.of.hop * STRIDE * SHRINK
-
-    @property
-    def channels(self) -> int:
-        """Number of bands."""
-        return len(self.filterbank.kernels)
+    def __init__(self, of: Representation, filterbank: Filterbank) -> None:
+        """Take the sequences and the bands, which were learned without labels."""
+        self.of, self.filterbank = of, filterbank
+        self.name, self.label = f"{of.name}-bands", f"{of.label}, bands"
+        self.sample_rate, self.hop = of.sample_rate, of.hop * STRIDE * SHRINK
+        self.channels = len(filterbank.kernels)
 
     def settings(self) -> dict[str, Any]:
         """The sequence and the filterbank."""
+        total = hashlib.sha256()
+        for array in self.filterbank:
+            total.update(np.ascontiguousarray(array).tobytes())
         sizes = [WINDOW, STRIDE, SHRINK, BAND_FLOOR]
-        return {"of": self.of.key, "filterbank": self.filterbank.digest, "sizes": sizes}
+        return {"of": self.of.key, "filterbank": total.hexdigest(), "sizes": sizes}
+
+    def __call__(self, audio: FloatArray) -> FloatArray:
+        """Turn mono audio `(N,)` into energies."""
+        return self.transform(self.of(audio))
 
     def transform(self, sequence: FloatArray) -> FloatArray:
         """Turn `(C, L)` into natural logarithms of energies `(bands, L')`."""

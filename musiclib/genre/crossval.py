@@ -111,9 +111,6 @@ def predict_fold(
 
     Returns:
         `strength`, and the log probability of each genre; index `track_id`.
-
-    Raises:
-        DatasetError: The training part lacks a genre, or a value is not finite.
     """
     genres = sorted(tracks["genre"].unique())
     held_out = tracks["fold"] == fold
@@ -129,16 +126,7 @@ def predict_fold(
 def cross_validate(
     features: Features, tracks: pd.DataFrame, strengths: Sequence[float] = STRENGTHS
 ) -> pd.DataFrame:
-    """Test every track once; see `predict_fold`.
-
-    Args:
-        features: The system.
-        tracks: Table with `genre` and `fold`; index `track_id`.
-        strengths: What is tried.
-
-    Returns:
-        `fold`, `strength`, and the log probability of each genre; index `track_id`.
-    """
+    """Test every track once: `predict_fold` of each fold, which becomes a column."""
     tested = [
         predict_fold(features(fold), tracks, fold, strengths).assign(fold=fold)
         for fold in sorted(tracks["fold"].unique())
@@ -184,12 +172,10 @@ def scores(hits: pd.DataFrame, tracks: pd.DataFrame) -> pd.DataFrame:
         `system`, `mean`, and the ends `low` and `high` of its 95 % interval over `n` artists.
     """
     about = tracks.reindex(hits.index)
-    found = {
-        str(name): balanced_interval(hits[name], about["genre"], about["artist_group"])
-        for name in hits
-    }
-    rows = [(name, one.mean, one.low, one.high, one.n) for name, one in found.items()]
-    return pd.DataFrame(rows, columns=["system", "mean", "low", "high", "n"])
+    found = [balanced_interval(hits[name], about["genre"], about["artist_group"]) for name in hits]
+    return pd.DataFrame(map(vars, found)).assign(system=hits.columns)[
+        ["system", "mean", "low", "high", "n"]
+    ]
 
 
 def balanced_interval(

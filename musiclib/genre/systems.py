@@ -228,6 +228,7 @@ MEL_BANDS: Final = 64
 RANGE_DB: Final = 60.0
 BLOCK_S: Final = 0.4
 QUIETEST_DB: Final = -80.0
+LONGEST_S: Final = 30.0
 ENCODING: Final = ("codec", "sample_rate", "channels", "bitrate_kbps", "bandwidth_hz")
 _BASS_HZ, _HIGHS_HZ = 200.0, 5000.0
 
@@ -383,80 +384,53 @@ def _mel_filters(sample_rate: int) -> Array:
     return filters
 
 
-def descriptor_table(
-    dataset: Dataset,
-    seconds: float = 30.0,
-    sample_rate: int = HOUSE_RATE,
-    workers: int = 2,
-) -> pd.DataFrame:
-    """Take the descriptors of every track, from the middle of it.
-
-    Args:
-        dataset: The tracks.
-        seconds: Largest length of the part that is decoded.
-        sample_rate: Rate that all clips are brought to, in Hz.
-        workers: Number of threads.
+def descriptor_table(dataset: Dataset, workers: int = 2) -> pd.DataFrame:
+    """Take the descriptors of every track, from at most half a minute in its middle.
 
     Returns:
         Index `track_id` in the order of the data set, a column for each of `DESCRIPTORS`. Tracks
         that are silent or cannot be decoded are left out.
     """
-    rows: list[dict[str, float] | None] = joblib.Parallel(n_jobs=workers, prefer="threads")(
-        joblib.delayed(_row)(dataset, track_id, seconds, sample_rate)
-        for track_id in dataset.tracks.index
-    )
-    found = {key: row for key, row in zip(dataset.tracks.index, rows, strict=True) if row}
+
+    def row(track_id: str) -> dict[str, float] | None:
+        length = float(dataset.row(track_id)["duration_s"])
+        start = max(0.0, (length - LONGEST_S) / 2) if math.isfinite(length) else 0.0
+        try:
+            clip = dataset.clip(track_id, HOUSE_RATE, start_s=start, duration_s=LONGEST_S)
+            values = describe(clip.audio, HOUSE_RATE)
+        except AudioError:
+            return None
+        return None if math.isnan(values["rms_db"]) else values
+
+    names = dataset.tracks.index
+    rows = joblib.Parallel(n_jobs=workers, prefer="threads")(map(joblib.delayed(row), names))
+    found = {name: values for name, values in zip(names, rows, strict=True) if values}
     table = pd.DataFrame.from_dict(found, orient="index", columns=list(DESCRIPTORS))
     return table.rename_axis("track_id")
-
-
-def _row(
-    dataset: Dataset, track_id: str, seconds: float, sample_rate: int
-) -> dict[str, float] | None:
-    length = float(dataset.row(track_id)["duration_s"])
-    start = max(0.0, (length - seconds) / 2) if math.isfinite(length) else 0.0
-    try:
-        clip = dataset.clip(track_id, sample_rate, start_s=start, duration_s=seconds)
-        values = describe(clip.audio, sample_rate)
-    except AudioError:
-        return None
-    return None if math.isnan(values["rms_db"]) else values
-
-
-def header_table(dataset: Dataset, workers: int = 4) -> pd.DataFrame:
-    """Codec, rate, channels and bitrate of the files themselves, from their headers.
-
-    Returns:
-        Index `track_id`; codec as text, the others as numbers, NaN for files that fail.
-    """
-
-    def row(track_id: str) -> tuple[str, float, float, float]:
-        try:
-            info = probe(dataset.file(track_id))
-        except AudioError:
-            return "unknown", np.nan, np.nan, np.nan
-        bitrate = info.bitrate_kbps
-        # FFmpeg names its decoder, "mp3float", where the format is meant.
-        codec = info.codec.removesuffix("float")
-        return codec, info.sample_rate, info.channels, np.nan if bitrate is None else bitrate
-
-    rows = joblib.Parallel(n_jobs=workers, prefer="threads")(
-        joblib.delayed(row)(track_id) for track_id in dataset.tracks.index
-    )
-    return pd.DataFrame(rows, index=dataset.tracks.index, columns=list(ENCODING[:4]))
 
 
 def encoding_table(dataset: Dataset) -> pd.DataFrame:
     """How the music was encoded where it came from.
 
     Returns:
-        The `source_*` columns of the table where it has them, as `ENCODING` (codec as text,
-        the others as numbers); else `header_table`, since then the files are the source.
+        Index `track_id`; columns of `ENCODING`, codec as text, the others as numbers: the
+        `source_*` columns of the table where it has them, else what the headers of the files say.
     """
     tracks = dataset.tracks
     names = [name for name in ENCODING if f"source_{name}" in tracks]
     if "codec" not in names:
-        return header_table(dataset)
+        rows = [_header(dataset, track_id) for track_id in tracks.index]
+        return pd.DataFrame(rows, index=tracks.index, columns=list(ENCODING[:4]))
     table = tracks[[f"source_{name}" for name in names]].set_axis(names, axis=1)
     numbers = [name for name in names if name != "codec"]
     return table.assign(**{name: pd.to_numeric(table[name], errors="coerce") for name in numbers})
+
+
+def _header(dataset: Dataset, track_id: str) -> tuple[str, float, float, float]:
+    try:
+        info = probe(dataset.file(track_id))
+    except AudioError:
+        return "unknown", math.nan, math.nan, math.nan
+    bitrate = math.nan if info.bitrate_kbps is None else info.bitrate_kbps
+    # FFmpeg names its decoder, "mp3float", where the format is meant.
+    return info.codec.removesuffix("float"), info.sample_rate, info.channels, bitrate

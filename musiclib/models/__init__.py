@@ -6,6 +6,7 @@ trains it.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ from musiclib.models.base import (
     as_autoencoder,
 )
 from musiclib.models.bottleneck import Bottleneck
+from musiclib.models.filterbank import FilterbankAutoencoder, FilterbankConfig
 from musiclib.models.frames import (
     DeepAutoencoder,
     DeepConfig,
@@ -37,12 +39,7 @@ from musiclib.models.frames import (
 from musiclib.models.frequency import FrequencyAutoencoder, FrequencyConfig
 from musiclib.models.learned_transform import LearnedTransform, LearnedTransformConfig
 from musiclib.models.post_filter import PostFilter, PostFilterConfig
-from musiclib.models.waveform import (
-    FilterbankAutoencoder,
-    FilterbankConfig,
-    WaveformAutoencoder,
-    WaveformConfig,
-)
+from musiclib.models.waveform import WaveformAutoencoder, WaveformConfig
 
 MODELS: dict[str, type[Model]] = {
     model.config_type.kind: model
@@ -98,12 +95,8 @@ __all__ = [
 
 
 def build_model(config: ModelConfig) -> Model:
-    """Build the model of a configuration, with weights drawn from PyTorch's global generator.
-
-    Raises:
-        ModelError: If the configuration is of no known kind.
-    """
-    return _model_class(config.kind)(config)
+    """Build the model of a configuration, with weights drawn from PyTorch's global generator."""
+    return MODELS[config.kind](config)
 
 
 def config_from_dict(values: Mapping[str, Any]) -> ModelConfig:
@@ -112,10 +105,17 @@ def config_from_dict(values: Mapping[str, Any]) -> ModelConfig:
     Raises:
         ModelError: If its kind or a field is unknown.
     """
-    return _model_class(str(values.get("kind"))).config_type.from_dict(values)
-
-
-def _model_class(kind: str) -> type[Model]:
+    given = dict(values)
+    kind = given.pop("kind", None)
     if kind not in MODELS:
         raise ModelError(f"There is no model {kind!r}. Use one of: {', '.join(MODELS)}.")
-    return MODELS[kind]
+    config_type = MODELS[kind].config_type
+    unknown = sorted(set(given) - {item.name for item in dataclasses.fields(config_type)})
+    if unknown:
+        raise ModelError(f"A {kind} model has no settings {', '.join(unknown)}.")
+    for name, part in (("corruption", Corruption), ("bottleneck", Bottleneck)):
+        if name in given:
+            given[name] = part(**given[name])
+    # JSON has lists where the fields are tuples.
+    tuples = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
+    return config_type(**{**given, **tuples})

@@ -1,18 +1,17 @@
-"""What all autoencoders share: configuration, the way through them, and what a latent costs.
+"""What all models share: configuration, the way of a batch through an autoencoder, its loss.
 
 A denoising autoencoder sees a corrupted input and is asked for the clean one (Vincent, Larochelle,
 Bengio and Manzagol, "Extracting and composing robust features with denoising autoencoders", ICML
-2008, section 2.3). It is the plain autoencoder in everything else, so denoising is a setting of
-every model here (`Corruption`) and no model of its own.
+2008, section 2.3). Denoising is a setting of every autoencoder here (`Corruption`).
 """
 
 from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -45,16 +44,7 @@ class Corruption:
             raise ModelError(f"{self.kind} corruption by {self.amount}: use 0 to {highest:g}")
 
     def apply(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
-        """Corrupt inputs.
-
-        Args:
-            inputs: Clean inputs, `(B, ...)`.
-            generator: Source of randomness on the CPU, so that a seed means the same on every
-                device.
-
-        Returns:
-            Corrupted inputs of the same shape; the clean ones are left as they are.
-        """
+        """Return inputs `(B, ...)` corrupted, by a generator on the CPU."""
         if self.kind == "none":
             return inputs
         if self.kind == "masking":
@@ -67,9 +57,6 @@ class Corruption:
 
 # Clips are brought to this peak, as `musiclib.metrics.spectral_rmse` does.
 PEAK = 0.3
-NOMINAL_BITS = 16
-
-Config = TypeVar("Config", bound="ModelConfig")
 
 
 @dataclass(frozen=True)
@@ -105,30 +92,6 @@ class ModelConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as JSON values, with its `kind`."""
         return {"kind": self.kind, **dataclasses.asdict(self)}
-
-    @classmethod
-    def from_dict(cls: type[Config], values: Mapping[str, Any]) -> Config:
-        """Return the configuration that `to_dict` wrote.
-
-        Raises:
-            ModelError: If the kind is another's, or a field is unknown.
-        """
-        given = dict(values)
-        kind = given.pop("kind", cls.kind)
-        names = {item.name for item in dataclasses.fields(cls)}
-        unknown = sorted(set(given) - names)
-        if kind != cls.kind or unknown:
-            raise ModelError(
-                f"This is no configuration of a {cls.kind} model: kind {kind!r}, "
-                f"unknown fields {unknown}"
-            )
-        if isinstance(given.get("corruption"), Mapping):
-            given["corruption"] = Corruption(**given["corruption"])
-        if isinstance(given.get("bottleneck"), Mapping):
-            given["bottleneck"] = Bottleneck(**given["bottleneck"])
-        # JSON has lists where the fields are tuples.
-        tuples = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
-        return cls(**{**given, **tuples})
 
 
 @dataclass
@@ -173,23 +136,12 @@ class Model(nn.Module, ABC):
         self.config = config
 
     def prepare(self, batches: Iterable[Tensor]) -> None:
-        """Fit what is not learned by gradient (normalisation, first weights) in one pass.
-
-        Args:
-            batches: Audio `(B, N)` at the model's rate, a finite number of batches. Levels do not
-                matter: each segment is brought to `PEAK`.
-        """
-        del batches  # a model without statistics needs none
+        """Fit what is not learned by gradient to audio `(B, N)`: normalisation, first weights."""
+        del batches
 
     @abstractmethod
     def training_step(self, audio: Tensor, generator: torch.Generator) -> Losses:
-        """Return the loss of a batch with all randomness of training.
-
-        Args:
-            audio: Samples `(B, N)`.
-            generator: Source of all randomness, on the CPU. Seed it from the run's seed and the
-                number of the step, and a resumed run repeats the undisturbed one.
-        """
+        """Return the loss of a batch `(B, N)`, all randomness drawn from a generator on the CPU."""
 
     @abstractmethod
     def evaluation_step(self, audio: Tensor) -> Losses:
@@ -212,26 +164,28 @@ class Model(nn.Module, ABC):
 
 
 class Autoencoder(Model):
-    """Base of all autoencoders. Audio becomes inputs, inputs become latents, and back.
+    """Base of all autoencoders.
 
-    The way of a batch: `audio (B, N)` -> `inputs(levelled(audio))` -> `encode` -> latents
-    `(B, C, L)` -> `decode`. Statistics of the data that are not learned by gradient come from
-    `prepare`.
+    Audio `(B, N)` passes `inputs`, `encode` to latents `(B, C, L)`, the bottleneck and `decode`.
 
     Attributes:
         domain: `spectrogram`: inputs are log magnitudes and the model has a `spectrogram`
-            (`musiclib.models.features.LogSpectrogram`); `waveform`: inputs are samples.
+            (`musiclib.models.spectra.LogSpectrogram`); `waveform`: inputs are samples.
+        latent_channels: Values C in a latent frame.
+        latent_hop: Samples of audio between latent frames.
     """
 
     domain: ClassVar[str]
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, latent_channels: int, latent_hop: int) -> None:
         super().__init__(config)
-        kind = config.bottleneck.kind
-        self.prior = FactorisedPrior(self.latent_channels) if kind == "rate" else None
+        self.latent_channels = latent_channels
+        self.latent_hop = latent_hop
+        bottleneck = config.bottleneck
+        self.prior = FactorisedPrior(latent_channels) if bottleneck.kind == "rate" else None
         self.quantiser = (
-            ResidualVectorQuantiser(self.latent_channels, config.bottleneck)
-            if kind == "rvq"
+            ResidualVectorQuantiser(latent_channels, bottleneck)
+            if bottleneck.kind == "rvq"
             else None
         )
 
@@ -251,33 +205,37 @@ class Autoencoder(Model):
     def loss(self, target: Tensor, reconstruction: Reconstruction) -> Losses:
         """Compare a reconstruction with the clean inputs."""
 
-    @property
-    @abstractmethod
-    def latent_channels(self) -> int:
-        """Number of latent values C in a latent frame."""
-
-    @property
-    @abstractmethod
-    def latent_hop(self) -> int:
-        """Distance between latent frames in samples of audio."""
-
-    @abstractmethod
     def latent_frames(self, n_samples: int) -> int:
         """Return the number of latent frames L for a clip of `n_samples` samples."""
+        return -(-n_samples // self.latent_hop)
+
+    @property
+    def nominal_kbps(self) -> float:
+        """Rate in kbps if each latent value took 16 bits, as the original report counted."""
+        return 0.016 * self.latent_channels * self.config.sample_rate / self.latent_hop
 
     def peak_normalize(self, audio: Tensor) -> tuple[Tensor, Tensor]:
-        """Bring the peak of each clip to `PEAK`.
-
-        Args:
-            audio: Samples `(B, N)`.
+        """Bring the peak of each clip of `(B, N)` to `PEAK`.
 
         Returns:
-            Audio `(B, N)` and the gains `(B, 1)`; dividing by them brings the level back. Silence
-            has a gain of 1.
+            Audio `(B, N)` and the gains `(B, 1)`; silence has a gain of 1.
         """
         peak = audio.abs().amax(dim=-1, keepdim=True)
         gain = torch.where(peak > 0.0, PEAK / peak.clamp(min=1e-12), torch.ones_like(peak))
         return audio * gain, gain
+
+    def random_level(self, audio: Tensor, generator: torch.Generator) -> Tensor:
+        """Bring the peak of each clip of `(B, N)` up to `level_range_db` below `PEAK`."""
+        fall = torch.rand(audio.shape[0], 1, generator=generator) * self.config.level_range_db
+        return self.peak_normalize(audio)[0] * (10.0 ** (-fall / 20.0)).to(audio)
+
+    @torch.no_grad()
+    def prepare(self, batches: Iterable[Tensor]) -> None:
+        """Fit the bottleneck to the latents of audio `(B, N)`."""
+        bottleneck = self.prior if self.quantiser is None else self.quantiser
+        if bottleneck is not None:
+            inputs = (self.inputs(self.peak_normalize(audio)[0]) for audio in batches)
+            bottleneck.fit(torch.cat([self.encode(one) for one in inputs]))
 
     def forward(self, inputs: Tensor, generator: torch.Generator | None = None) -> Reconstruction:
         """Encode, pass the bottleneck, and decode.
@@ -320,14 +278,11 @@ class Autoencoder(Model):
 
     def training_step(self, audio: Tensor, generator: torch.Generator) -> Losses:
         """Return the loss of a batch with all randomness of training."""
-        levelled, _ = self.peak_normalize(audio)
-        fall = torch.rand(audio.shape[0], 1, generator=generator) * self.config.level_range_db
-        target = self.inputs(levelled * (10.0 ** (-fall / 20.0)).to(audio))
-        corrupted = self.config.corruption.apply(target, generator)
-        found = self(corrupted, generator)
+        target = self.inputs(self.random_level(audio, generator))
+        found = self(self.config.corruption.apply(target, generator), generator)
         losses = self._priced(self.loss(target, found), found, audio.shape[-1])
-        if "codes" in losses.terms:
-            losses = Losses(losses.total + found.extra["codes"], losses.terms)
+        if "codes" in found.extra:
+            losses.total = losses.total + found.extra["codes"]
         return losses
 
     def evaluation_step(self, audio: Tensor) -> Losses:
@@ -348,27 +303,6 @@ class Autoencoder(Model):
         if "codes" in found.extra:
             terms["codes"] = found.extra["codes"].detach()
         return Losses(total, terms)
-
-    @torch.no_grad()
-    def fit_bottleneck(self, batches: Iterable[Tensor]) -> None:
-        """Start the bottleneck from the latents of batches of audio `(B, N)`."""
-        if self.prior is None and self.quantiser is None:
-            return
-        latent = torch.cat([self.encode(self.inputs(self.peak_normalize(a)[0])) for a in batches])
-        if self.prior is not None:
-            self.prior.fit(latent)
-        if self.quantiser is not None:
-            self.quantiser.fit(latent)
-
-    @property
-    def values_per_second(self) -> float:
-        """Latent values for a second of audio."""
-        return self.latent_channels * self.config.sample_rate / self.latent_hop
-
-    @property
-    def nominal_kbps(self) -> float:
-        """Rate in kbps if each latent value took 16 bits, as the original report counted."""
-        return NOMINAL_BITS * self.values_per_second / 1000.0
 
 
 def as_autoencoder(model: Model) -> Autoencoder:

@@ -14,7 +14,6 @@ Three ways to make a latent cost something:
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -211,17 +210,10 @@ class ResidualVectorQuantiser(nn.Module):
         )
         self.commitment = config.commitment
 
-    @property
-    def bits_per_stage(self) -> float:
-        """Bits of one index where all are equally likely."""
-        first = self.stages[0]
-        assert isinstance(first, VectorQuantiser)
-        return math.log2(len(first.codebook))
-
     @torch.no_grad()
-    def fit(self, latent: Tensor, seed: int = 0) -> None:
+    def fit(self, latent: Tensor) -> None:
         """Start from latents `(B, C, L)`, stage after stage."""
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(0)
         left = latent.transpose(1, 2).flatten(0, 1)
         for stage in self.stages:
             left = stage.fit(left, generator)  # type: ignore[operator]
@@ -245,11 +237,7 @@ class ResidualVectorQuantiser(nn.Module):
         return total.transpose(1, 2)
 
     def forward(self, latent: Tensor, used: Tensor) -> tuple[Tensor, Tensor]:
-        """Quantise latents `(B, C, L)`.
-
-        Args:
-            latent: What the encoder gave.
-            used: How many stages each example keeps, `(B,)` (quantiser dropout).
+        """Quantise latents `(B, C, L)`, each example by the first `used` stages (dropout), `(B,)`.
 
         Returns:
             Latents after quantisation, `(B, C, L)`, and the codes' loss, a mean over stages.

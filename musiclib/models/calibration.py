@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -59,50 +59,23 @@ class Calibration:
 
     def to_tensors(self, prefix: str) -> dict[str, Tensor]:
         """Return the statistics by name."""
-        return {
-            prefix + "mean": self.mean,
-            prefix + "gain": self.gain,
-            prefix + "scale": self.scale,
-            prefix + "shape": self.shape,
-        }
+        return {prefix + item.name: getattr(self, item.name) for item in fields(self)}
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor], prefix: str) -> Calibration:
-        """Read what `to_tensors` wrote, and check it.
+        """Read what `to_tensors` wrote.
 
         Raises:
-            ModelError: Something is missing or makes no sense.
+            ModelError: Something is missing.
         """
         try:
-            found = cls(*(tensors[prefix + name] for name in ("mean", "gain", "scale", "shape")))
+            return cls(*(tensors[prefix + item.name] for item in fields(cls)))
         except KeyError as error:
             raise ModelError(f"there is no {error.args[0]}") from error
-        channels = found.mean.shape[0] if found.mean.ndim == 1 else 0
-        wanted = {
-            "mean": ((channels,), torch.float32),
-            "gain": ((channels,), torch.float32),
-            "scale": ((len(PREDICTORS), channels), torch.int16),
-            "shape": ((channels,), torch.uint8),
-        }
-        for name, (shape, kind) in wanted.items():
-            value = getattr(found, name)
-            if tuple(value.shape) != shape or value.dtype != kind or channels == 0:
-                raise ModelError(f"{prefix}{name} is {value.dtype} of shape {tuple(value.shape)}")
-        used = found.scale[0] != UNUSED
-        sane = torch.isfinite(found.mean).all() and torch.isfinite(found.gain).all()
-        if not (bool(sane) and bool((found.gain[used] > 0.0).all())) or int(found.shape.max()) > 1:
-            raise ModelError("values are out of range")
-        return found
 
 
 def calibrate(model: Autoencoder, batches: Iterable[Tensor], seed: int = 0) -> Calibration:
-    """Measure a model's latents.
-
-    Args:
-        model: The model; it is left in evaluation mode.
-        batches: Segments `(B, N)` of training music, on the model's device. Each is brought to a
-            peak as in training, up to `level_range_db` below `PEAK`.
-        seed: Seed of levels and of the directions that gains are estimated from.
+    """Measure a model's latents on segments `(B, N)` of training music, at random levels.
 
     Raises:
         ModelError: There were no batches, or a latent is not finite.
@@ -129,21 +102,8 @@ def calibrate(model: Autoencoder, batches: Iterable[Tensor], seed: int = 0) -> C
 
 
 def count_codes(model: Autoencoder, batches: Iterable[Tensor], seed: int = 0) -> Tensor:
-    """Count how often each code of a residual vector quantiser is used on training music.
-
-    Args:
-        model: A model with a quantiser; it is left in evaluation mode.
-        batches: As `calibrate` takes them.
-        seed: Seed of levels.
-
-    Returns:
-        Counts `(stages, codes)`, int32.
-
-    Raises:
-        ModelError: There were no batches, or the model has no quantiser.
-    """
-    if model.quantiser is None:
-        raise ModelError("a model without codebooks has no codes to count")
+    """Count how often each code is used on segments `(B, N)` of music: `(stages, codes)`, int32."""
+    assert model.quantiser is not None
     stages = len(model.quantiser.stages)
     counts = torch.zeros(stages, model.config.bottleneck.codes, dtype=torch.int32)
     generator = torch.Generator().manual_seed(seed)
@@ -151,8 +111,6 @@ def count_codes(model: Autoencoder, batches: Iterable[Tensor], seed: int = 0) ->
         index = model.quantiser.encode(latent).cpu()
         for stage, mine in enumerate(index.transpose(0, 1)):
             counts[stage] += torch.bincount(mine.flatten(), minlength=counts.shape[1]).int()
-    if not counts.any():
-        raise ModelError("codes can only be counted on segments of music")
     return counts
 
 
@@ -163,24 +121,17 @@ def _encoded(
     """Yield latents of batches at random levels, the length of their inputs and of their audio."""
     model.eval()
     for audio in batches:
-        fall = torch.rand(audio.shape[0], 1, generator=generator) * model.config.level_range_db
-        inputs = model.inputs(model.peak_normalize(audio)[0] * (10.0 ** (-fall / 20.0)).to(audio))
+        inputs = model.inputs(model.random_level(audio, generator))
         yield model.encode(inputs), inputs.shape[-1], audio.shape[1]
 
 
 def gain_energy(
     model: Autoencoder, latent: Tensor, length: int, generator: torch.Generator
 ) -> tuple[Tensor, int]:
-    """Estimate by how much all changes of each latent channel move the output, in all.
+    """Estimate by how much all changes of each channel of latents `(B, C, L)` move the output.
 
     For random signs v over the outputs, the expectation of `(J^T v)^2` is the squared norm of each
     column of the Jacobian J (Hutchinson, 1990), so one backward pass looks at all latents at once.
-
-    Args:
-        model: The model.
-        latent: Latents `(B, C, L)`.
-        length: Length of the outputs.
-        generator: Source of the signs, on the CPU.
 
     Returns:
         The sum over frames of the columns' squared norms, `(C,)` on the CPU, and the number of

@@ -8,6 +8,7 @@ magnitude spectra of 513 bins, encoded to 4 to 100 values a frame.
 from __future__ import annotations
 
 import itertools
+from abc import abstractmethod
 from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -19,8 +20,8 @@ from torch.nn import functional as F
 
 from musiclib.errors import ModelError
 from musiclib.models.base import Autoencoder, Losses, ModelConfig, Reconstruction
-from musiclib.models.features import Components, LogSpectrogram, Moments
 from musiclib.models.losses import DB_PER_NEPER, gaussian_kl
+from musiclib.models.spectra import Components, LogSpectrogram, principal_components
 from musiclib.stft import StftConfig
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "gelu": nn.GELU}
@@ -55,81 +56,73 @@ class FrameConfig(ModelConfig):
         return StftConfig(self.n_fft, self.hop_length)
 
 
-@dataclass(frozen=True)
-class PcaConfig(FrameConfig):
-    """Configuration of `PcaAutoencoder`."""
+class PcaSkip(nn.Module):
+    """Linear maps to latents and back that start as principal components."""
 
-    kind: ClassVar[str] = "frames_pca"
+    def __init__(self, bins: int, latent: int) -> None:
+        super().__init__()
+        self.reduce = nn.Linear(bins, latent, bias=False)
+        self.expand = nn.Linear(latent, bins, bias=False)
+
+    def init_from_pca(self, components: Components, whiten: bool = False) -> None:
+        """Set both maps; with `whiten` each latent value has a variance of 1."""
+        latent = self.reduce.out_features
+        vectors = components.vectors[:latent]
+        spread = components.variances[:latent, None].clamp(min=1e-6).sqrt()
+        with torch.no_grad():
+            self.reduce.weight.copy_(vectors / spread if whiten else vectors)
+            self.expand.weight.copy_((vectors * spread if whiten else vectors).T)
 
 
-@dataclass(frozen=True)
-class ShallowConfig(FrameConfig):
-    """Configuration of `ShallowAutoencoder`."""
-
-    kind: ClassVar[str] = "frames_shallow"
-
-
-@dataclass(frozen=True)
-class DeepConfig(FrameConfig):
-    """Configuration of `DeepAutoencoder`.
-
-    Attributes:
-        hidden: Sizes of the encoder's hidden layers; the decoder has them in reverse.
-        activation: `tanh` or `gelu`.
-        spine: Whether linear maps run beside the hidden layers on both sides. They start as
-            principal components. `hidden=(128,), activation="tanh", spine=False` is the plain deep
-            autoencoder of the literature.
-    """
-
-    kind: ClassVar[str] = "frames_deep"
-
-    hidden: tuple[int, ...] = (512,)
-    activation: str = "gelu"
-    spine: bool = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.hidden or min(self.hidden) < 1:
-            raise ModelError(f"hidden must hold positive sizes, not {self.hidden}")
-        if self.activation not in ACTIVATIONS:
-            raise ModelError(
-                f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}"
-            )
+def dense(sizes: tuple[int, ...], activation: str) -> nn.Sequential:
+    """Linear layers of the given sizes with an activation between each two."""
+    layers: list[nn.Module] = []
+    for first, second in itertools.pairwise(sizes):
+        if layers:
+            layers.append(ACTIVATIONS[activation]())
+        layers.append(nn.Linear(first, second))
+    return nn.Sequential(*layers)
 
 
 class FrameAutoencoder(Autoencoder):
     """Base of the frame models: `(B, F, T)` to latents `(B, latent, T)`.
 
     Subclasses map rows, with a frame in the last dimension.
+
+    Attributes:
+        spine: Linear maps whose outputs are added to those of the networks, or None.
     """
 
     domain = "spectrogram"
     config: FrameConfig
 
     def __init__(self, config: FrameConfig) -> None:
-        super().__init__(config)
+        super().__init__(config, config.latent, config.hop_length)
         self.spectrogram = LogSpectrogram(config.stft, config.offset)
+        self.spine: PcaSkip | None = None
 
+    def add_spine(self, *networks: nn.Sequential) -> None:
+        """Put linear maps beside networks, and make these small, so that the maps lead at first."""
+        self.spine = PcaSkip(self.config.stft.n_bins, self.config.latent)
+        for network in networks:
+            last = network[-1]
+            assert isinstance(last, nn.Linear)
+            with torch.no_grad():
+                last.weight.mul_(0.02)
+                last.bias.zero_()
+
+    @abstractmethod
     def encode_rows(self, rows: Tensor) -> Tensor:
         """Map frames `(B, T, F)` to latents `(B, T, latent)`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def decode_rows(self, latent: Tensor) -> Tensor:
         """Map latents `(B, T, latent)` to frames `(B, T, F)`."""
-        raise NotImplementedError
 
     def init_from_pca(self, components: Components) -> None:
         """Set first weights from the principal components of normalised frames."""
-
-    @property
-    def latent_channels(self) -> int:
-        """The encoding size."""
-        return self.config.latent
-
-    @property
-    def latent_hop(self) -> int:
-        """Samples between frames."""
-        return self.config.hop_length
+        if self.spine is not None:
+            self.spine.init_from_pca(components)
 
     def latent_frames(self, n_samples: int) -> int:
         """Return the number of frames for a clip of `n_samples` samples."""
@@ -141,12 +134,8 @@ class FrameAutoencoder(Autoencoder):
 
     def prepare(self, batches: Iterable[Tensor]) -> None:
         """Fit the normalisation and the principal components of frames."""
-        bins = self.config.stft.n_bins
-        moments = Moments(bins)
-        for audio in batches:
-            logs = self.spectrogram.logs(self.peak_normalize(audio)[0])
-            moments.update(logs.transpose(1, 2).reshape(-1, bins))
-        found = moments.components()
+        logs = (self.spectrogram.logs(self.peak_normalize(audio)[0]) for audio in batches)
+        found = principal_components(one.transpose(1, 2).flatten(0, 1) for one in logs)
         self.spectrogram.set_statistics(found.mean, float(found.variances.mean()))
         variances = found.variances / float(self.spectrogram.scale) ** 2
         self.init_from_pca(Components(torch.zeros_like(found.mean), found.vectors, variances))
@@ -158,17 +147,32 @@ class FrameAutoencoder(Autoencoder):
 
     def encode(self, inputs: Tensor) -> Tensor:
         """Turn `(B, F, T)` into `(B, latent, T)`."""
-        return self.encode_rows(inputs.transpose(1, 2)).transpose(1, 2)
+        rows = inputs.transpose(1, 2)
+        latent = self.encode_rows(rows)
+        if self.spine is not None:
+            latent = latent + self.spine.reduce(rows)
+        return latent.transpose(1, 2)
 
     def decode(self, latent: Tensor, length: int) -> Tensor:
         """Turn `(B, latent, T)` into `(B, F, T)`; `length` is T."""
-        return self.decode_rows(latent[..., :length].transpose(1, 2)).transpose(1, 2)
+        latent = latent[..., :length].transpose(1, 2)
+        rows = self.decode_rows(latent)
+        if self.spine is not None:
+            rows = rows + self.spine.expand(latent)
+        return rows.transpose(1, 2)
 
     def loss(self, target: Tensor, reconstruction: Reconstruction) -> Losses:
         """Mean squared error; the term `rmse_db` is its root in dB, as the paper reports it."""
         total = F.mse_loss(reconstruction.output, target)
         level = total.detach().sqrt() * self.spectrogram.scale * DB_PER_NEPER
         return Losses(total, {"l2": total.detach(), "rmse_db": level})
+
+
+@dataclass(frozen=True)
+class PcaConfig(FrameConfig):
+    """Configuration of `PcaAutoencoder`."""
+
+    kind: ClassVar[str] = "frames_pca"
 
 
 class PcaAutoencoder(FrameAutoencoder):
@@ -202,6 +206,13 @@ class PcaAutoencoder(FrameAutoencoder):
         return latent @ self.vectors
 
 
+@dataclass(frozen=True)
+class ShallowConfig(FrameConfig):
+    """Configuration of `ShallowAutoencoder`."""
+
+    kind: ClassVar[str] = "frames_shallow"
+
+
 class ShallowAutoencoder(FrameAutoencoder):
     """One hidden layer, the encoding: `tanh(W x + b)`, then a linear map (the paper's AE)."""
 
@@ -222,6 +233,32 @@ class ShallowAutoencoder(FrameAutoencoder):
         return rows
 
 
+@dataclass(frozen=True)
+class DeepConfig(FrameConfig):
+    """Configuration of `DeepAutoencoder`.
+
+    Attributes:
+        hidden: Sizes of the encoder's hidden layers; the decoder has them in reverse.
+        activation: `tanh` or `gelu`.
+        spine: Whether linear maps run beside the hidden layers on both sides. They start as
+            principal components. `hidden=(128,), activation="tanh", spine=False` is the plain deep
+            autoencoder of the literature.
+    """
+
+    kind: ClassVar[str] = "frames_deep"
+
+    hidden: tuple[int, ...] = (512,)
+    activation: str = "gelu"
+    spine: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.activation not in ACTIVATIONS:
+            raise ModelError(
+                f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}"
+            )
+
+
 class DeepAutoencoder(FrameAutoencoder):
     """Several hidden layers on both sides of the encoding (the paper's DAE)."""
 
@@ -232,62 +269,18 @@ class DeepAutoencoder(FrameAutoencoder):
         bins, latent = config.stft.n_bins, config.latent
         self.encoder = dense((bins, *config.hidden, latent), config.activation)
         self.decoder = dense((latent, *config.hidden[::-1], bins), config.activation)
-        self.spine = PcaSkip(bins, latent) if config.spine else None
         if config.spine:
-            shrink(self.encoder)
-            shrink(self.decoder)
-
-    def init_from_pca(self, components: Components) -> None:
-        """Set the spine, where there is one."""
-        if self.spine is not None:
-            self.spine.init_from_pca(components)
+            self.add_spine(self.encoder, self.decoder)
 
     def encode_rows(self, rows: Tensor) -> Tensor:
-        """Hidden layers plus the spine."""
+        """Run the hidden layers before the encoding."""
         latent: Tensor = self.encoder(rows)
-        return latent if self.spine is None else latent + self.spine.reduce(rows)
+        return latent
 
     def decode_rows(self, latent: Tensor) -> Tensor:
-        """Hidden layers plus the spine."""
+        """Run the hidden layers after the encoding."""
         rows: Tensor = self.decoder(latent)
-        return rows if self.spine is None else rows + self.spine.expand(latent)
-
-
-class PcaSkip(nn.Module):
-    """Linear maps to latents and back that start as principal components."""
-
-    def __init__(self, bins: int, latent: int) -> None:
-        super().__init__()
-        self.reduce = nn.Linear(bins, latent, bias=False)
-        self.expand = nn.Linear(latent, bins, bias=False)
-
-    def init_from_pca(self, components: Components, whiten: bool = False) -> None:
-        """Set both maps; with `whiten` each latent value has a variance of 1."""
-        latent = self.reduce.out_features
-        vectors = components.vectors[:latent]
-        spread = components.variances[:latent, None].clamp(min=1e-6).sqrt()
-        with torch.no_grad():
-            self.reduce.weight.copy_(vectors / spread if whiten else vectors)
-            self.expand.weight.copy_((vectors * spread if whiten else vectors).T)
-
-
-def dense(sizes: tuple[int, ...], activation: str) -> nn.Sequential:
-    """Linear layers of the given sizes with an activation between each two."""
-    layers: list[nn.Module] = []
-    for first, second in itertools.pairwise(sizes):
-        if layers:
-            layers.append(ACTIVATIONS[activation]())
-        layers.append(nn.Linear(first, second))
-    return nn.Sequential(*layers)
-
-
-def shrink(net: nn.Sequential) -> None:
-    """Make a network's last layer small, so that the spine beside it leads at first."""
-    last = net[-1]
-    if isinstance(last, nn.Linear):
-        with torch.no_grad():
-            last.weight.mul_(0.02)
-            last.bias.zero_()
+        return rows
 
 
 @dataclass(frozen=True)
@@ -303,11 +296,6 @@ class LstmConfig(FrameConfig):
 
     hidden: int = 256
     spine: bool = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.hidden < 1:
-            raise ModelError(f"hidden must be positive, not {self.hidden}")
 
 
 class LstmAutoencoder(FrameAutoencoder):
@@ -326,25 +314,18 @@ class LstmAutoencoder(FrameAutoencoder):
         self.encoder_out = dense((hidden, latent), "tanh")
         self.decoder_lstm = nn.LSTM(latent, hidden, batch_first=True)
         self.decoder_out = dense((hidden, bins), "tanh")
-        self.spine = PcaSkip(bins, latent) if config.spine else None
         if config.spine:
-            shrink(self.encoder_out)
-            shrink(self.decoder_out)
-
-    def init_from_pca(self, components: Components) -> None:
-        """Set the spine, where there is one."""
-        if self.spine is not None:
-            self.spine.init_from_pca(components)
+            self.add_spine(self.encoder_out, self.decoder_out)
 
     def encode_rows(self, rows: Tensor) -> Tensor:
         """Run the first LSTM over the frames."""
         latent: Tensor = self.encoder_out(_states(self.encoder_lstm, rows))
-        return latent if self.spine is None else latent + self.spine.reduce(rows)
+        return latent
 
     def decode_rows(self, latent: Tensor) -> Tensor:
         """Run the second LSTM over the encodings."""
         rows: Tensor = self.decoder_out(_states(self.decoder_lstm, latent))
-        return rows if self.spine is None else rows + self.spine.expand(latent)
+        return rows
 
 
 def _states(lstm: nn.LSTM, rows: Tensor) -> Tensor:
@@ -401,12 +382,6 @@ class VariationalAutoencoder(DeepAutoencoder):
         if self.spine is not None:
             self.spine.init_from_pca(components, whiten=True)
 
-    def log_variances(self, inputs: Tensor) -> Tensor:
-        """Turn `(B, F, T)` into the logarithms of the values' variances, `(B, latent, T)`."""
-        # Bounded, so that one odd frame cannot overflow the exponential.
-        found: Tensor = self.log_variance(inputs.transpose(1, 2)).transpose(1, 2).clamp(-12.0, 4.0)
-        return found
-
     def forward(self, inputs: Tensor, generator: torch.Generator | None = None) -> Reconstruction:
         """Encode and decode; with a generator, decode a sample.
 
@@ -414,7 +389,9 @@ class VariationalAutoencoder(DeepAutoencoder):
             The output, the mean as the latent, and in `extra` the `log_variance`, both
             `(B, latent, T)`.
         """
-        mean, spread = self.encode(inputs), self.log_variances(inputs)
+        mean = self.encode(inputs)
+        # Bounded, so that one odd frame cannot overflow the exponential.
+        spread = self.log_variance(inputs.transpose(1, 2)).transpose(1, 2).clamp(-12.0, 4.0)
         sample = self.noisy(mean, generator)
         if generator is not None:
             noise = torch.randn(mean.shape, generator=generator).to(mean)

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from musiclib.errors import ModelError
 from musiclib.models.base import Autoencoder, Losses, ModelConfig, Reconstruction
-from musiclib.models.features import LogSpectrogram, Moments
+from musiclib.models.spectra import LogSpectrogram, principal_components
 from musiclib.stft import StftConfig
 
 STRIDE = 4  # of the convolutions' grid, in bins and frames
@@ -40,7 +40,7 @@ class FrequencyConfig(ModelConfig):
         hop_length: Distance between frames in samples.
         offset: Added to magnitudes before the logarithm.
         erb_exponent: How errors of bins count: 0 alike, 1 by their share of the ear's frequency
-            scale; see `musiclib.models.features.LogSpectrogram`.
+            scale; see `musiclib.models.spectra.LogSpectrogram`.
         width: Channels of the 2-D convolutions.
         blocks: Residual blocks on each side; 0 leaves the linear spine alone.
     """
@@ -77,9 +77,8 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, width: int, dilation: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(
-            width, width, 3, padding=(dilation, 1), dilation=(dilation, 1), padding_mode="zeros"
-        )
+        reach = (dilation, 1)
+        self.first = nn.Conv2d(width, width, 3, padding=reach, dilation=reach)
         self.second = nn.Conv2d(width, width, 3, padding=1)
         # A deep stack without normalisation starts near the identity.
         nn.init.normal_(self.second.weight, std=0.1 / (9 * width) ** 0.5)
@@ -159,7 +158,7 @@ class FrequencyAutoencoder(Autoencoder):
     config: FrequencyConfig
 
     def __init__(self, config: FrequencyConfig) -> None:
-        super().__init__(config)
+        super().__init__(config, config.latent, config.group * config.hop_length)
         bins, group = config.stft.n_bins, config.group
         self.spectrogram = LogSpectrogram(
             config.stft, config.offset, config.sample_rate, config.erb_exponent
@@ -175,43 +174,32 @@ class FrequencyAutoencoder(Autoencoder):
             for layer in (self.reduce, self.expand):
                 nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
-    @property
-    def latent_channels(self) -> int:
-        """Values for a group of frames."""
-        return self.config.latent
-
-    @property
-    def latent_hop(self) -> int:
-        """Samples of audio for a group of frames."""
-        return self.config.group * self.config.hop_length
-
     def latent_frames(self, n_samples: int) -> int:
         """Return the number of groups for a clip of `n_samples` samples."""
         return -(-self.config.stft.frames(n_samples) // self.config.group)
 
     def prepare(self, batches: Iterable[Tensor]) -> None:
         """Fit the normalisation, and set the spine to principal components of groups of frames."""
-        config = self.config
-        bins, group = config.stft.n_bins, config.group
-        moments = Moments(bins * group)
         batches = list(batches)
+        latent, group, bins = self.config.latent, self.config.group, self.config.stft.n_bins
         weight = self.spectrogram.weight
-        for audio in batches:
+
+        def rows(audio: Tensor) -> Tensor:
+            """Cut spectrograms into groups of frames, `(M, F * group)`."""
             logs = self.spectrogram.logs(self.peak_normalize(audio)[0]) * weight[:, None]
-            groups = self._grouped(logs.unsqueeze(1))[:, 0]
-            split = groups.reshape(len(groups), bins, -1, group).transpose(1, 2)
-            moments.update(split.reshape(-1, bins * group))
-        found = moments.components()
+            groups = self._grouped(logs.unsqueeze(1)).reshape(len(logs), bins, -1, group)
+            return groups.transpose(1, 2).reshape(-1, bins * group)
+
+        found = principal_components(rows(audio) for audio in batches)
         variance = float(found.variances.mean())
-        self.spectrogram.set_statistics(
-            found.mean.reshape(bins, group).mean(dim=1) / weight, variance
-        )
-        kernels = found.vectors[: config.latent].reshape(config.latent, 1, bins, group).float()
-        inwards, outwards = self._scales(found.variances[: config.latent] / variance)
+        mean = found.mean.reshape(bins, group).mean(dim=1) / weight
+        self.spectrogram.set_statistics(mean, variance)
+        kernels = found.vectors[:latent].reshape(latent, 1, bins, group).float()
+        inwards, outwards = self._scales(found.variances[:latent] / variance)
         with torch.no_grad():
             self.reduce.weight.copy_(kernels * inwards[:, None, None, None])
             self.expand.weight.copy_(kernels * outwards[:, None, None, None])
-        self.fit_bottleneck(batches)
+        super().prepare(batches)
 
     def _scales(self, variances: Tensor) -> tuple[Tensor, Tensor]:
         """Return factors of the components on both sides of the bottleneck, `(latent,)` each.

@@ -1,4 +1,4 @@
-"""Time-domain autoencoders, samples in and out: a convolutional one, and a linear filterbank.
+"""The time-domain convolutional autoencoder: samples in and out.
 
 The original report kept one value for eight samples. Here a wide plain convolution turns samples
 into filter outputs, a strided convolution and residual units reduce them to latents, and the
@@ -8,17 +8,10 @@ random, so that training begins where the baseline ends. `spine=False` leaves it
 
 Nothing tells the first layer what its filters should be. `analysis_filters` reads them out: the
 chapter on Fourier asks what they became.
-
-`FilterbankAutoencoder` is the first layer alone, and it must choose: as many values out as samples
-in, and each has its price. Squared error alone cannot tell filters apart: any rotation of their
-outputs serves a linear decoder as well. The price of bits can, since outputs in which the energy is
-gathered are cheap (Goyal, "Theoretical foundations of transform coding", IEEE Signal Processing
-Magazine 2001). Nothing here knows of frequencies.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -122,8 +115,9 @@ class WaveformAutoencoder(Autoencoder):
     config: WaveformConfig
 
     def __init__(self, config: WaveformConfig) -> None:
-        super().__init__(config)
-        width, channels, step = config.width, config.stride // config.factor, config.second_stride
+        channels = config.stride // config.factor
+        super().__init__(config, channels, config.stride)
+        width, step = config.width, config.second_stride
         edge = (config.kernel - config.first_stride) // 2
         self.analysis = nn.Conv1d(
             1, config.filters, config.kernel, config.first_stride, padding=edge, bias=False
@@ -154,24 +148,6 @@ class WaveformAutoencoder(Autoencoder):
                 self.spine_out.weight.copy_(kernels)
                 self.synthesis.weight.mul_(0.02)
                 self.reduce.weight.mul_(0.1)
-
-    def prepare(self, batches: Iterable[Tensor]) -> None:
-        """Start the bottleneck, if it has anything to fit, from the first latents."""
-        self.fit_bottleneck(batches)
-
-    @property
-    def latent_channels(self) -> int:
-        """Latent values for `stride` samples."""
-        return self.config.stride // self.config.factor
-
-    @property
-    def latent_hop(self) -> int:
-        """Samples for a latent frame."""
-        return self.config.stride
-
-    def latent_frames(self, n_samples: int) -> int:
-        """Return the number of latent frames for a clip of `n_samples` samples."""
-        return -(-n_samples // self.config.stride)
 
     def analysis_filters(self) -> Tensor:
         """Return a copy of the first layer's filters, `(filters, kernel)`, in order of time.
@@ -244,97 +220,3 @@ def _downsampling(factor: int, channels: int) -> Tensor:
         torch.sinc(distance / factor) * window * (distance.abs() < reach) / factor**0.5
     )
     return kernels.unsqueeze(1).to(torch.float32)
-
-
-@dataclass(frozen=True)
-class FilterbankConfig(ModelConfig):
-    """Configuration of `FilterbankAutoencoder`.
-
-    Attributes:
-        filters: Number of filters.
-        kernel: Their length in samples.
-        hop: Samples between their outputs; `kernel - hop` must be even.
-        start: Norm of each filter at the start, all of it random.
-    """
-
-    kind: ClassVar[str] = "filterbank"
-
-    sample_rate: int = 24_000
-    filters: int = 64
-    kernel: int = 256
-    hop: int = 64
-    start: float = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if min(self.filters, self.kernel, self.hop) < 1 or self.start <= 0.0:
-            raise ModelError("filters, kernel, hop and start must be positive")
-        if self.kernel < self.hop or (self.kernel - self.hop) % 2:
-            raise ModelError(
-                f"kernel {self.kernel} must not be shorter than hop {self.hop}, and their "
-                "difference must be even"
-            )
-
-
-class FilterbankAutoencoder(Autoencoder):
-    """Filters and their transposed counterparts, `(B, 1, N)` to `(B, filters, ceil(N / hop))`."""
-
-    domain = "waveform"
-    config_type = FilterbankConfig
-    config: FilterbankConfig
-
-    def __init__(self, config: FilterbankConfig) -> None:
-        super().__init__(config)
-        count, kernel, hop = config.filters, config.kernel, config.hop
-        edge = (kernel - hop) // 2
-        self.analysis = nn.Conv1d(1, count, kernel, hop, padding=edge, bias=False)
-        self.synthesis = nn.ConvTranspose1d(count, 1, kernel, hop, padding=edge, bias=False)
-        with torch.no_grad():
-            nn.init.normal_(self.analysis.weight, std=config.start * kernel**-0.5)
-            # The transposed filters undo filters that are orthogonal and of this norm.
-            share = hop / count / config.start**2
-            self.synthesis.weight.copy_(share * self.analysis.weight)
-
-    def prepare(self, batches: Iterable[Tensor]) -> None:
-        """Start the price of bits from the first outputs."""
-        self.fit_bottleneck(batches)
-
-    @property
-    def latent_channels(self) -> int:
-        """Number of filters."""
-        return self.config.filters
-
-    @property
-    def latent_hop(self) -> int:
-        """Samples between outputs."""
-        return self.config.hop
-
-    def latent_frames(self, n_samples: int) -> int:
-        """Return the number of outputs of a filter for a clip of `n_samples` samples."""
-        return -(-n_samples // self.config.hop)
-
-    def analysis_filters(self) -> Tensor:
-        """Return a copy of the filters, `(filters, kernel)`, in order of time."""
-        return self.analysis.weight.detach()[:, 0].clone()
-
-    def inputs(self, audio: Tensor) -> Tensor:
-        """Return levelled audio `(B, N)` as it is, with a channel: `(B, 1, N)`."""
-        return audio.unsqueeze(1)
-
-    def encode(self, inputs: Tensor) -> Tensor:
-        """Turn `(B, 1, N)` into `(B, filters, ceil(N / hop))`."""
-        padded = F.pad(inputs, (0, -inputs.shape[-1] % self.config.hop))
-        latent: Tensor = self.analysis(padded / TYPICAL_RMS)
-        return latent
-
-    def decode(self, latent: Tensor, length: int) -> Tensor:
-        """Turn `(B, filters, L)` into `(B, 1, N)` with `N = length` samples."""
-        output: Tensor = self.synthesis(latent)
-        return TYPICAL_RMS * output[..., :length]
-
-    def loss(self, target: Tensor, reconstruction: Reconstruction) -> Losses:
-        """Noise-to-signal ratio in dB; relative squared error is reported too."""
-        first, second = target[:, 0].float(), reconstruction.output[:, 0].float()
-        total = losses.noise_to_signal_db(first, second)
-        error = losses.relative_l2(first, second)
-        return Losses(total, {"noise_to_signal_db": total.detach(), "l2": error.detach()})

@@ -9,6 +9,7 @@ go on).
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -17,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
@@ -26,7 +27,7 @@ from safetensors.torch import save as safetensors_bytes
 from torch import Tensor, nn
 
 from musiclib.errors import CheckpointError, ModelError, TrainingError
-from musiclib.files import CHECKPOINT_READ
+from musiclib.files import CHECKPOINT_READ, atomic_write
 from musiclib.models import (
     Autoencoder,
     Model,
@@ -36,9 +37,6 @@ from musiclib.models import (
     config_from_dict,
 )
 from musiclib.training.config import TrainConfig
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass
@@ -59,49 +57,26 @@ class History:
         """The first row with the lowest validation loss; None before a validation."""
         return min(self.validation, key=lambda row: row["loss"], default=None)
 
-    def train_table(self) -> pd.DataFrame:
-        """Return the rows of training, index `step`."""
-        return _table(self.train)
-
-    def validation_table(self) -> pd.DataFrame:
-        """Return the rows of validation, index `step`."""
-        return _table(self.validation)
-
     def to_dict(self) -> dict[str, dict[str, list[float]]]:
         """Return the rows by column, which is a third of the size in JSON."""
-        return {"train": _columns(self.train), "validation": _columns(self.validation)}
+        return {
+            part: {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
+            for part, rows in vars(self).items()
+        }
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> History:
-        """Read what `to_dict` returned.
+    def from_dict(cls, values: Mapping[str, Mapping[str, list[float]]]) -> History:
+        """Read what `to_dict` returned."""
 
-        Raises:
-            CheckpointError: The columns are not a history.
-        """
-        try:
-            return cls(_rows(values["train"]), _rows(values["validation"]))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise CheckpointError(f"the history cannot be read: {error!r}") from error
+        def rows(columns: Mapping[str, list[float]]) -> list[dict[str, float]]:
+            values = zip(*columns.values(), strict=True)
+            return [dict(zip(columns, row, strict=True)) for row in values]
 
-
-def _columns(rows: list[dict[str, float]]) -> dict[str, list[float]]:
-    return {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
-
-
-def _rows(columns: Mapping[str, list[float]]) -> list[dict[str, float]]:
-    names = list(columns)
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-def _table(rows: list[dict[str, float]]) -> pd.DataFrame:
-    import pandas as pd
-
-    table = pd.DataFrame(rows, columns=list(rows[0]) if rows else ["step", "loss"])
-    return table.astype({"step": int}).set_index("step")
+        return cls(rows(values["train"]), rows(values["validation"]))
 
 
 FORMAT, VERSION = "musiclib checkpoint", 1
-MODEL, CODEC = "model.", "codec."
+MODEL, OPTIMIZER, CODEC = "model.", "optimizer.", "codec."
 _KEY = "musiclib"
 _SUFFIX = ".safetensors"
 
@@ -130,7 +105,7 @@ class Checkpoint:
         """
         try:
             return config_from_dict(self.record["model"])
-        except (ModelError, TypeError, KeyError, AttributeError) as error:
+        except (ModelError, TypeError, KeyError) as error:
             raise CheckpointError(
                 f"{self.path}: its model cannot be built by this version of musiclib: {error}"
             ) from error
@@ -138,15 +113,12 @@ class Checkpoint:
     @property
     def train_config(self) -> TrainConfig:
         """Configuration of the training."""
-        try:
-            return TrainConfig.from_dict(self.record["training"])
-        except (TrainingError, TypeError, KeyError) as error:
-            raise CheckpointError(f"{self.path}: {error}") from error
+        return TrainConfig(**self.record["training"])
 
     @property
     def history(self) -> History:
         """Losses, learning rates and times up to here; of a finished training, all of them."""
-        return History.from_dict(self.record.get("history", {}))
+        return History.from_dict(self.record["history"])
 
     @property
     def step(self) -> int:
@@ -226,16 +198,8 @@ def weights_digest(model: nn.Module) -> str:
     return digest(model.state_dict())
 
 
-def save(path: str | Path, tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> Path:
-    """Write a checkpoint; the old one stays until the new one is complete.
-
-    Args:
-        path: `NAME` or `NAME.safetensors`. Its folder is created.
-        tensors: Tensors by name, on any device.
-        record: JSON values.
-
-    Returns:
-        The `.safetensors` file.
+def save(path: str | Path, tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
+    """Write tensors by name and a record of JSON values; the old files stay until these are whole.
 
     Raises:
         CheckpointError: It cannot be written.
@@ -248,13 +212,12 @@ def save(path: str | Path, tensors: Mapping[str, Tensor], record: Mapping[str, A
     lines = [f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in full.items()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _replace(target, safetensors_bytes(kept, metadata={_KEY: header}))
-        _replace(record_path(target), ("{\n" + ",\n".join(lines) + "\n}\n").encode())
+        _write(target, safetensors_bytes(kept, metadata={_KEY: header}))
+        _write(record_path(target), ("{\n" + ",\n".join(lines) + "\n}\n").encode())
     except OSError as error:
         raise CheckpointError(
             f"{target} cannot be written: {error.strerror}; free some space or name another place"
         ) from error
-    return target
 
 
 def load(path: str | Path) -> Checkpoint:
@@ -271,26 +234,19 @@ def load(path: str | Path) -> Checkpoint:
             text = (opened.metadata() or {}).get(_KEY)
             # Copies: the file is mapped into memory, and may be replaced.
             tensors = {name: opened.get_tensor(name).clone() for name in opened.keys()}  # noqa: SIM118
+        record = None if text is None else json.loads(text)
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise CheckpointError(
             f"{file} is damaged or no safetensors file: {error}; get or train it again"
         ) from error
-    if text is None:
+    if record is None or record.get("format") != FORMAT:
         raise CheckpointError(f"{file} was not written by musiclib: its header has no record")
-    try:
-        record = json.loads(text)
-        version, expected = int(record["version"]), record["tensors_sha256"]
-        known = record["format"] == FORMAT and isinstance(record["model"], dict)
-        int(record["step"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    if record["version"] > VERSION:
         raise CheckpointError(
-            f"{file} is damaged: its record cannot be read; get or train it again"
-        ) from error
-    if not known or version > VERSION:
-        raise CheckpointError(
-            f"{file} has format {record['format']!r}, version {version}; this musiclib reads "
-            f"version {VERSION}. Update musiclib, or train it again"
+            f"{file} has version {record['version']}; this musiclib reads version {VERSION}. "
+            "Update musiclib, or train it again"
         )
+    expected = record["tensors_sha256"]
     if digest(tensors) != expected:
         raise CheckpointError(f"{file} is damaged: wrong checksum; get or train it again")
     sys.audit(CHECKPOINT_READ, str(file), expected)
@@ -298,14 +254,7 @@ def load(path: str | Path) -> Checkpoint:
 
 
 def load_model(path: str | Path) -> Model:
-    """Return the trained model of a checkpoint, on the CPU and in evaluation mode.
-
-    Args:
-        path: `NAME`, `NAME.safetensors` or `NAME.json`. Only the first of these files is read.
-
-    Raises:
-        CheckpointError: The file is missing, damaged, foreign, or does not fit its own record.
-    """
+    """Return the trained model of `load(path)`, on the CPU and in evaluation mode."""
     return load(path).build_any()
 
 
@@ -317,44 +266,27 @@ def remove(path: str | Path) -> None:
 
 @contextmanager
 def sole_writer(path: str | Path) -> Iterator[None]:
-    """Hold the right to write a checkpoint; it ends with the process, however that ends.
+    """Hold the right to write a checkpoint, and clear away what a killed process left half-written.
 
     Raises:
         TrainingError: Another process has it.
     """
     target = weights_path(path)
-    lock = FileLock(target.with_name(f".{target.name}.lock"), timeout=0)
     try:
-        lock.acquire()
+        with FileLock(target.with_name(f".{target.name}.lock"), timeout=0):
+            last = last_path(target)
+            for file in (target, record_path(target), last, record_path(last)):
+                for part in file.parent.glob(f".{glob.escape(file.name)}.????????"):
+                    part.unlink()
+            yield
     except Timeout:
         raise TrainingError(
             f"{target} is being trained by another process; wait for it or name another output"
         ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
-def remove_leftovers(path: str | Path) -> None:
-    """Remove what a killed process left half-written beside a checkpoint."""
-    for target in (weights_path(path), last_path(path)):
-        for file in (target, record_path(target)):
-            _temporary(file).unlink(missing_ok=True)
-
-
-def _temporary(target: Path) -> Path:
-    return target.with_name(f".{target.name}.part")
-
-
-def _replace(target: Path, data: bytes) -> None:
-    temporary = _temporary(target)
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+def _write(target: Path, data: bytes) -> None:
+    with atomic_write(target) as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,13 +23,7 @@ _PREFETCHED = 2  # batches that wait while the model computes
 
 @dataclass(frozen=True, eq=False)
 class SegmentLoader:
-    """The parts of a data set that a training reads, decoded at the model's rate.
-
-    Attributes:
-        train: Tracks of the training part.
-        validation: Tracks of the validation part.
-        cache: Audio of both.
-    """
+    """The training and validation part of a data set, and their audio at the model's rate."""
 
     train: Dataset
     validation: Dataset
@@ -49,14 +43,9 @@ class SegmentLoader:
 
     def batches(self, config: TrainConfig, first: int = 0) -> Iterator[Tensor]:
         """Yield the batches of a training without end, `(B, N)`, from step `first` on."""
+        size, seed = config.batch_size, config.seed
         drawn = random_segments(
-            self.train,
-            self.cache,
-            config.segment_s,
-            config.batch_size,
-            config.seed,
-            first,
-            cast("Literal['time', 'genre']", config.balance),
+            self.train, self.cache, config.segment_s, size, seed, first, config.balance
         )
         return (torch.from_numpy(batch.audio) for batch in drawn)
 

@@ -18,7 +18,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.optim import AdamW, Optimizer
+from torch.optim import AdamW
 from tqdm import tqdm
 
 from musiclib import __version__
@@ -36,9 +36,18 @@ from musiclib.errors import CheckpointError, TrainingError
 from musiclib.models import Autoencoder, Model, ModelConfig, build_model
 from musiclib.models.calibration import calibrate, count_codes
 from musiclib.training import checkpoint as checkpoints
-from musiclib.training.checkpoint import CODEC, MODEL, Checkpoint, History, load, save
+from musiclib.training.checkpoint import CODEC, MODEL, OPTIMIZER, Checkpoint, History
 from musiclib.training.config import TrainConfig
 from musiclib.training.data import SegmentLoader, prefetch
+
+ACCELERATORS = ("auto", "cpu", "cuda", "mps")
+CALIBRATION_SECONDS = 96.0
+CODES_SECONDS = 3600.0
+# Rounding to float16 leaves an error of 0.0003 of a tensor, unless its values are out of range.
+LARGEST_ERROR = 1e-3
+_CPU_BFLOAT16 = ("avx512_bf16", "amx_bf16", "arm_bf16")
+_LIBRARIES = ("torch", "lightning-fabric", "safetensors", "numpy")
+_EMPTY_WINDOW = {"loss": 0.0, "gradient_norm": 0.0, "count": 0}
 
 
 def new_model(config: ModelConfig, seed: int = 0) -> Model:
@@ -59,10 +68,9 @@ def fit(
 ) -> History:
     """Train a model, and write its best and its last checkpoint.
 
-    Step k depends on the weights before it, the seed and k alone. A training that was killed at
-    any moment goes on from its last checkpoint, and on the same machine with the same number of
-    threads it ends with the same weights, bit for bit, as one that was left alone. Under
-    `torchrun`, each process takes its share of every batch.
+    A training that was killed at any moment goes on from its last checkpoint, and on the same
+    machine with the same number of threads it ends with the same weights, bit for bit, as one that
+    was left alone. Under `torchrun`, each process takes its share of every batch.
 
     Args:
         model: The model, changed in place; it ends with its last weights, not with its best.
@@ -73,7 +81,7 @@ def fit(
         resume: Go on from `NAME.last`; a training that is complete returns its history at once.
             False: start again and replace both.
         progress: Show a progress bar; by default in a terminal only.
-        accelerator: `"auto"`, `"cpu"`, `"cuda"` or `"mps"`.
+        accelerator: One of `ACCELERATORS`.
 
     Returns:
         The history of the whole training, resumed parts included.
@@ -95,217 +103,13 @@ def fit(
         if fabric.is_global_zero:
             best.parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(checkpoints.sole_writer(best))
-            checkpoints.remove_leftovers(best)
         # Loading and training draw from PyTorch's generator; the caller's stays as it was.
         stack.enter_context(deterministic(fabric))
         music = SegmentLoader.open(dataset, model.config.sample_rate)
-        run = _Run(model, music, train_config, best, fabric)
+        run = _Training(model, music, train_config, best, fabric)
         run.begin(resume)
         run.train(progress)
         return run.finish()
-
-
-class _Run:
-    """A training on its way."""
-
-    def __init__(
-        self, model: Model, music: SegmentLoader, config: TrainConfig, best: Path, fabric: Fabric
-    ) -> None:
-        self.music, self.config, self.fabric = music, config, fabric
-        self.best, self.last = best, checkpoints.last_path(best)
-        self.step = Step(model)
-        self.optimizer: AdamW | None = None
-        self.module: Any = self.step
-        self.stepper: Any = None
-        if config.steps > 0:
-            paces: dict[float, list[Tensor]] = {}
-            for name, value in model.named_parameters():
-                if value.requires_grad:
-                    paces.setdefault(model.learning_rate_factor(name), []).append(value)
-            self.optimizer = AdamW(
-                [{"params": values, "pace": pace} for pace, values in paces.items()],
-                lr=config.learning_rate,
-                betas=(config.beta1, config.beta2),
-                weight_decay=config.weight_decay,
-            )
-        record = {
-            "model": model.config.to_dict(),
-            "training": config.to_dict(),
-            "data": music.fingerprint(),
-            **environment(fabric),
-        }
-        self.record = json.loads(json.dumps(record))  # as it comes back: lists for tuples
-        self.state = State()
-        self.since = time.perf_counter()
-
-    def begin(self, resume: bool) -> None:
-        """Start, or go on from the last checkpoint."""
-        found = self.last.is_file()
-        if resume and not found and self.best.is_file():
-            raise CheckpointError(
-                f"{self.best} is there, but {self.last.name}, which it could go on from, is not. "
-                "Name another output, or start again (--restart) and replace it"
-            )
-        old = checkpoints.load(self.last) if resume and found else None
-        if old is not None:
-            check_same(old, self.record)
-            self.state = State.from_record(old)
-        self.fabric.barrier()  # no process writes before all have read
-        if old is None:
-            if self.fabric.is_global_zero:
-                checkpoints.remove(self.last)
-                checkpoints.remove(self.best)
-            self._prepare()
-        if self.optimizer is None:
-            self.fabric.to_device(self.step)
-        else:
-            self.module, self.stepper = self.fabric.setup(self.step, self.optimizer)
-        if old is not None:  # on the device by now, where the optimizer's state has to be as well
-            restore(old, self.step, self.optimizer)
-        else:
-            self._keep_last()
-
-    def _prepare(self) -> None:
-        torch.manual_seed(derived_seed(self.config.seed, 0))
-        batches = self.music.batches(self.config)
-        count = self.config.prepare_batches
-        self.step.model.prepare(next(batches) for _ in range(count))
-
-    def train(self, progress: bool | None) -> None:
-        """Make the steps that are left."""
-        config, state = self.config, self.state
-        if config.steps == 0 and not state.history.validation:
-            self._validate()
-            self._keep_last()
-        if state.step >= config.steps:
-            return
-        hidden = not self.fabric.is_global_zero or (None if progress is None else not progress)
-        with (
-            prefetch(self.music.batches(config, state.step)) as batches,
-            tqdm(
-                total=config.steps,
-                initial=state.step,
-                disable=hidden,
-                unit="step",
-                desc=self.best.stem,
-            ) as bar,
-        ):
-            self.module.train()
-            while state.step < config.steps:
-                loss = self._one_step(next(batches))
-                if _due(state.step, config.log_every, config.steps):
-                    self._log()
-                if _due(state.step, config.validate_every, config.steps):
-                    self._validate()
-                if _due(state.step, config.checkpoint_every, config.steps):
-                    self._keep_last()
-                best = math.nan if state.best_loss is None else state.best_loss
-                bar.set_postfix(loss=f"{loss:.4g}", best=f"{best:.4g}", refresh=False)
-                bar.update()
-
-    def _one_step(self, audio: Tensor) -> float:
-        config, fabric, state = self.config, self.fabric, self.state
-        seed = derived_seed(config.seed, 1 + state.step, fabric.global_rank)
-        torch.manual_seed(seed)  # for layers such as dropout
-        generator = torch.Generator().manual_seed(seed)
-        for group in self.stepper.param_groups:
-            group["lr"] = group["pace"] * config.learning_rate_at(state.step)
-        self.stepper.zero_grad()
-        mine = audio[fabric.global_rank :: fabric.world_size]
-        # Fabric rounds what is a float to the arithmetic's precision; bits pass as they are.
-        total, _ = self.module(fabric.to_device(mine).view(torch.int32), generator)
-        fabric.backward(total)
-        norm = fabric.clip_gradients(
-            self.module,
-            self.stepper,
-            max_norm=config.gradient_clip or math.inf,
-            error_if_nonfinite=False,
-        )
-        loss, size = float(total.detach()), math.nan if norm is None else float(norm)
-        # All processes share the gradient, so they stop together.
-        if not (math.isfinite(size) and (math.isfinite(loss) or fabric.world_size > 1)):
-            raise self._diverged("loss" if not math.isfinite(loss) else "gradient")
-        self.stepper.step()
-        state.step += 1
-        state.window.add(loss, size)
-        return loss
-
-    def _log(self) -> None:
-        window, state = self.state.window, self.state
-        window.share(self.fabric)
-        state.history.train.append(
-            {
-                "step": state.step,
-                "loss": window.loss / window.count,
-                "learning_rate": self.config.learning_rate_at(state.step - 1),
-                "gradient_norm": window.gradient_norm / window.count,
-                "seconds": round(self._seconds(), 3),
-            }
-        )
-        state.window = type(window)()
-
-    def _validate(self) -> None:
-        """Measure the loss on the validation part, and keep the weights if it is the lowest.
-
-        All in float32, whatever the training's precision, since that is how models are used.
-        """
-        sums: dict[str, float] = {}
-        count = 0
-        self.step.eval()
-        with torch.no_grad():
-            for audio in self.music.validation_batches(self.config):
-                total, terms = self.step(self.fabric.to_device(audio))
-                for name, value in {"loss": total, **terms}.items():
-                    sums[name] = sums.get(name, 0.0) + float(value) * len(audio)
-                count += len(audio)
-        self.step.train()
-        means = {name: value / count for name, value in sums.items()}
-        if not all(map(math.isfinite, means.values())):
-            raise self._diverged("validation loss")
-        row = {"step": self.state.step, **means, "seconds": round(self._seconds(), 3)}
-        self.state.history.validation.append(row)
-        if self.state.best_loss is None or means["loss"] < self.state.best_loss:
-            self.state.best_loss = means["loss"]
-            self._save(self.best, tensors_of(self.step, None))
-
-    def _keep_last(self) -> None:
-        self.state.window.share(self.fabric)
-        self._save(self.last, tensors_of(self.step, self.optimizer))
-
-    def _save(self, path: Path, tensors: dict[str, Tensor]) -> None:
-        self._seconds()
-        if self.fabric.is_global_zero:
-            checkpoints.save(path, tensors, {**self.record, **self.state.to_record()})
-
-    def _seconds(self) -> float:
-        now = time.perf_counter()
-        self.state.seconds += now - self.since
-        self.since = now
-        return self.state.seconds
-
-    def _diverged(self, what: str) -> TrainingError:
-        kept = f"{self.last} is the last good one"
-        return TrainingError(
-            f"the {what} of {self.best.stem} is not finite after {self.state.step} steps; {kept}. "
-            "Train under another name with a lower learning rate or a smaller gradient_clip"
-        )
-
-    def finish(self) -> History:
-        """Give the best checkpoint the whole training's history, and what a codec needs."""
-        if self.fabric.is_global_zero:
-            finish_best(self.best, self.state, self.music, self.config)
-        self.fabric.barrier()
-        self.step.eval()
-        return self.state.history
-
-
-def _due(step: int, every: int, steps: int) -> bool:
-    return step % every == 0 or step == steps
-
-
-ACCELERATORS = ("auto", "cpu", "cuda", "mps")
-_CPU_BFLOAT16 = ("avx512_bf16", "amx_bf16", "arm_bf16")
-_LIBRARIES = ("torch", "lightning-fabric", "safetensors", "numpy")
 
 
 class Step(nn.Module):
@@ -331,6 +135,249 @@ class Step(nn.Module):
         return losses.total, losses.terms
 
 
+class _Training:
+    """A training on its way.
+
+    Attributes:
+        step: Steps made.
+        seconds: Time spent, over all runs up to the checkpoint that each resumed from.
+        best_loss: Lowest validation loss so far; None before a validation.
+        window: Sums that the next row of the history averages over, as records keep them.
+        history: The rows so far.
+    """
+
+    def __init__(
+        self, model: Model, music: SegmentLoader, config: TrainConfig, best: Path, fabric: Fabric
+    ) -> None:
+        self.music, self.config, self.fabric = music, config, fabric
+        self.best, self.last = best, checkpoints.last_path(best)
+        self.network = Step(model)
+        self.optimizer: AdamW | None = None
+        self.module: Any = self.network
+        self.stepper: Any = None
+        if config.steps > 0:
+            paces: dict[float, list[Tensor]] = {}
+            for name, value in model.named_parameters():
+                if value.requires_grad:
+                    paces.setdefault(model.learning_rate_factor(name), []).append(value)
+            self.optimizer = AdamW(
+                [{"params": values, "pace": pace} for pace, values in paces.items()],
+                lr=config.learning_rate,
+                betas=(config.beta1, config.beta2),
+                weight_decay=config.weight_decay,
+            )
+        record = {
+            "model": model.config.to_dict(),
+            "training": config.to_dict(),
+            "data": music.fingerprint(),
+            **environment(fabric),
+        }
+        self.record = json.loads(json.dumps(record))  # as it comes back: lists for tuples
+        self.step, self.seconds = 0, 0.0
+        self.best_loss: float | None = None
+        self.window: dict[str, Any] = dict(_EMPTY_WINDOW)
+        self.history = History()
+        self.since = time.perf_counter()
+
+    def begin(self, resume: bool) -> None:
+        """Start, or go on from the last checkpoint."""
+        found = self.last.is_file()
+        if resume and not found and self.best.is_file():
+            raise CheckpointError(
+                f"{self.best} is there, but {self.last.name}, which it could go on from, is not. "
+                "Name another output, or start again (--restart) and replace it"
+            )
+        old = checkpoints.load(self.last) if resume and found else None
+        if old is not None:
+            check_same(old, self.record)
+            self._read_progress(old)
+        self.fabric.barrier()  # no process writes before all have read
+        if old is None:
+            if self.fabric.is_global_zero:
+                checkpoints.remove(self.last)
+                checkpoints.remove(self.best)
+            torch.manual_seed(derived_seed(self.config.seed, 0))
+            batches = self.music.batches(self.config)
+            self.network.model.prepare(itertools.islice(batches, self.config.prepare_batches))
+        if self.optimizer is None:
+            self.fabric.to_device(self.network)
+        else:
+            self.module, self.stepper = self.fabric.setup(self.network, self.optimizer)
+        if old is not None:  # on the device by now, where the optimizer's state has to be as well
+            old.load_into(self.network.model)
+            if self.optimizer is not None:
+                restore_optimizer(old, self.optimizer)
+        else:
+            self._keep_last()
+
+    def train(self, progress: bool | None) -> None:
+        """Make the steps that are left."""
+        config = self.config
+        if config.steps == 0 and not self.history.validation:
+            self._validate()
+            self._keep_last()
+        if self.step >= config.steps:
+            return
+        hidden = not self.fabric.is_global_zero or (None if progress is None else not progress)
+        bar = tqdm(
+            total=config.steps,
+            initial=self.step,
+            disable=hidden,
+            unit="step",
+            desc=self.best.stem,
+        )
+        with prefetch(self.music.batches(config, self.step)) as batches, bar:
+            self.module.train()
+            while self.step < config.steps:
+                loss = self._one_step(next(batches))
+                if self._due(config.log_every):
+                    self._log()
+                if self._due(config.validate_every):
+                    self._validate()
+                if self._due(config.checkpoint_every):
+                    self._keep_last()
+                best = math.nan if self.best_loss is None else self.best_loss
+                bar.set_postfix(loss=f"{loss:.4g}", best=f"{best:.4g}", refresh=False)
+                bar.update()
+
+    def finish(self) -> History:
+        """Give the best checkpoint the whole training's history, and what a codec needs."""
+        if self.fabric.is_global_zero:
+            kept = checkpoints.load(self.best)
+            whole = {n: self._progress()[n] for n in ("history", "wall_time_s", "window")}
+            record = {**kept.record, **whole}
+            tensors = finished_tensors(kept, self.music, self.config)
+            if record != kept.record or tensors is not kept.tensors:
+                checkpoints.save(self.best, tensors, record)
+        self.fabric.barrier()
+        self.network.eval()
+        return self.history
+
+    def _due(self, every: int) -> bool:
+        return self.step % every == 0 or self.step == self.config.steps
+
+    def _one_step(self, audio: Tensor) -> float:
+        config, fabric = self.config, self.fabric
+        seed = derived_seed(config.seed, 1 + self.step, fabric.global_rank)
+        torch.manual_seed(seed)  # for layers such as dropout
+        generator = torch.Generator().manual_seed(seed)
+        for group in self.stepper.param_groups:
+            group["lr"] = group["pace"] * config.learning_rate_at(self.step)
+        self.stepper.zero_grad()
+        mine = audio[fabric.global_rank :: fabric.world_size]
+        # Fabric rounds what is a float to the arithmetic's precision; bits pass as they are.
+        total, _ = self.module(fabric.to_device(mine).view(torch.int32), generator)
+        fabric.backward(total)
+        norm = fabric.clip_gradients(
+            self.module,
+            self.stepper,
+            max_norm=config.gradient_clip or math.inf,
+            error_if_nonfinite=False,
+        )
+        loss, size = float(total.detach()), math.nan if norm is None else float(norm)
+        # All processes share the gradient, so they stop together.
+        if not (math.isfinite(size) and (math.isfinite(loss) or fabric.world_size > 1)):
+            raise self._diverged("loss" if not math.isfinite(loss) else "gradient")
+        self.stepper.step()
+        self.step += 1
+        for name, value in (("loss", loss), ("gradient_norm", size), ("count", 1)):
+            self.window[name] += value
+        return loss
+
+    def _share_window(self) -> None:
+        """Bring the sums of all processes to their mean."""
+        if self.fabric.world_size > 1:
+            names = ("loss", "gradient_norm")
+            sums = torch.tensor([self.window[name] for name in names], dtype=torch.float64)
+            shared = self.fabric.all_reduce(self.fabric.to_device(sums), reduce_op="mean")
+            self.window.update(zip(names, map(float, shared), strict=True))
+
+    def _log(self) -> None:
+        self._share_window()
+        window = self.window
+        self.history.train.append(
+            {
+                "step": self.step,
+                "loss": window["loss"] / window["count"],
+                "learning_rate": self.config.learning_rate_at(self.step - 1),
+                "gradient_norm": window["gradient_norm"] / window["count"],
+                "seconds": round(self._seconds(), 3),
+            }
+        )
+        self.window = dict(_EMPTY_WINDOW)
+
+    def _validate(self) -> None:
+        """Measure the loss on the validation part, and keep the weights if it is the lowest.
+
+        All in float32, whatever the training's precision, since that is how models are used.
+        """
+        sums: dict[str, float] = {}
+        count = 0
+        self.network.eval()
+        with torch.no_grad():
+            for audio in self.music.validation_batches(self.config):
+                total, terms = self.network(self.fabric.to_device(audio))
+                for name, value in {"loss": total, **terms}.items():
+                    sums[name] = sums.get(name, 0.0) + float(value) * len(audio)
+                count += len(audio)
+        self.network.train()
+        means = {name: value / count for name, value in sums.items()}
+        if not all(map(math.isfinite, means.values())):
+            raise self._diverged("validation loss")
+        row = {"step": self.step, **means, "seconds": round(self._seconds(), 3)}
+        self.history.validation.append(row)
+        if self.best_loss is None or means["loss"] < self.best_loss:
+            self.best_loss = means["loss"]
+            self._save(self.best, self._weights())
+
+    def _keep_last(self) -> None:
+        self._share_window()
+        tensors = self._weights()
+        if self.optimizer is not None:
+            for index, moments in self.optimizer.state_dict()["state"].items():
+                for name, value in moments.items():
+                    tensors[f"{OPTIMIZER}{index}.{name}"] = torch.as_tensor(value)
+        self._save(self.last, tensors)
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {MODEL + name: value for name, value in self.network.model.state_dict().items()}
+
+    def _save(self, path: Path, tensors: dict[str, Tensor]) -> None:
+        self._seconds()
+        if self.fabric.is_global_zero:
+            checkpoints.save(path, tensors, {**self.record, **self._progress()})
+
+    def _progress(self) -> dict[str, Any]:
+        return {
+            "step": self.step,
+            "wall_time_s": round(self.seconds, 3),
+            "best_loss": self.best_loss,
+            "window": self.window,
+            "history": self.history.to_dict(),
+        }
+
+    def _read_progress(self, old: Checkpoint) -> None:
+        try:
+            self.seconds, self.best_loss = float(old.record["wall_time_s"]), old.record["best_loss"]
+            self.window = {name: old.record["window"][name] for name in _EMPTY_WINDOW}
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{old.path} holds no training to resume; start again") from error
+        self.step, self.history = old.step, old.history
+
+    def _seconds(self) -> float:
+        now = time.perf_counter()
+        self.seconds += now - self.since
+        self.since = now
+        return self.seconds
+
+    def _diverged(self, what: str) -> TrainingError:
+        return TrainingError(
+            f"the {what} of {self.best.stem} is not finite after {self.step} steps; {self.last} is "
+            "the last good one. Train under another name with a lower learning rate or a smaller "
+            "gradient_clip"
+        )
+
+
 def with_precision(config: TrainConfig, accelerator: str = "auto") -> TrainConfig:
     """Return the configuration with `"auto"` replaced by what this device computes fastest with.
 
@@ -340,11 +387,9 @@ def with_precision(config: TrainConfig, accelerator: str = "auto") -> TrainConfi
         return config
     if accelerator in ("auto", "cuda") and torch.cuda.is_available():
         native = torch.cuda.is_bf16_supported(including_emulation=False)
-    elif accelerator == "mps":
-        native = False
     else:
         known = torch.cpu.get_capabilities()
-        native = any(known.get(name) for name in _CPU_BFLOAT16)
+        native = accelerator != "mps" and any(known.get(name) for name in _CPU_BFLOAT16)
     return replace(config, precision="bf16-mixed" if native else "32-true")
 
 
@@ -407,8 +452,7 @@ def deterministic(fabric: Fabric) -> Iterator[None]:
 
     cuDNN would choose algorithms by their speed, which differs from run to run.
     """
-    device = fabric.device
-    flags = torch.backends.cudnn
+    device, flags = fabric.device, torch.backends.cudnn
     before = flags.deterministic, flags.benchmark
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         flags.deterministic, flags.benchmark = True, False
@@ -418,125 +462,31 @@ def deterministic(fabric: Fabric) -> Iterator[None]:
             flags.deterministic, flags.benchmark = before
 
 
-OPTIMIZER = "optimizer."
-
-
 def derived_seed(seed: int, step: int, process: int = 0) -> int:
     """Return a seed that depends on all three numbers and is unlike that of its neighbours."""
     words = np.random.SeedSequence([seed, step, process]).generate_state(1, np.uint64)
     return int(words[0]) >> 1
 
 
-@dataclass
-class Window:
-    """Sums of what the next row of the history averages over."""
-
-    loss: float = 0.0
-    gradient_norm: float = 0.0
-    count: int = 0
-
-    def add(self, loss: float, gradient_norm: float) -> None:
-        """Add a step."""
-        self.loss += loss
-        self.gradient_norm += gradient_norm
-        self.count += 1
-
-    def share(self, fabric: Fabric) -> None:
-        """Bring the sums of all processes to their mean."""
-        if fabric.world_size > 1:
-            sums = torch.tensor(
-                [self.loss, self.gradient_norm], dtype=torch.float64, device=fabric.device
-            )
-            shared = fabric.all_reduce(sums, reduce_op="mean")
-            self.loss, self.gradient_norm = (float(value) for value in shared)
-
-
-@dataclass
-class State:
-    """Progress of a training.
-
-    Attributes:
-        step: Steps made.
-        seconds: Time spent, over all runs up to the checkpoint that each resumed from.
-        best_loss: Lowest validation loss so far; None before a validation.
-        window: What the next row of the history starts from.
-        history: The rows so far.
-    """
-
-    step: int = 0
-    seconds: float = 0.0
-    best_loss: float | None = None
-    window: Window = field(default_factory=Window)
-    history: History = field(default_factory=History)
-
-    def to_record(self) -> dict[str, Any]:
-        """Return the state as JSON values."""
-        return {
-            "step": self.step,
-            "wall_time_s": round(self.seconds, 3),
-            "best_loss": self.best_loss,
-            "window": asdict(self.window),
-            "history": self.history.to_dict(),
-        }
-
-    @classmethod
-    def from_record(cls, checkpoint: Checkpoint) -> State:
-        """Read what `to_record` wrote.
-
-        Raises:
-            CheckpointError: The checkpoint holds a model, but no state to go on from.
-        """
-        record = checkpoint.record
-        try:
-            window = Window(**record["window"])
-            seconds, best = float(record["wall_time_s"]), record["best_loss"]
-        except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(
-                f"{checkpoint.path} holds no training to resume; start again"
-            ) from error
-        return cls(checkpoint.step, seconds, best, window, checkpoint.history)
-
-
-def tensors_of(step: Step, optimizer: Optimizer | None) -> dict[str, Tensor]:
-    """Return weights and the optimizer's moments by name."""
-    named = {MODEL + name: value for name, value in step.model.state_dict().items()}
-    if optimizer is not None:
-        for index, moments in optimizer.state_dict()["state"].items():
-            for name, value in moments.items():
-                named[f"{OPTIMIZER}{index}.{name}"] = torch.as_tensor(value)
-    return named
-
-
-def restore(checkpoint: Checkpoint, step: Step, optimizer: Optimizer | None) -> None:
-    """Copy weights and moments back; the optimizer's settings come from the configuration.
+def restore_optimizer(checkpoint: Checkpoint, optimizer: AdamW) -> None:
+    """Copy the optimizer's moments back; its settings come from the configuration.
 
     Raises:
         CheckpointError: They do not fit the model.
     """
-    checkpoint.load_into(step.model)
-    if optimizer is None:
-        return
-    moments = _moments(checkpoint.tensors)
-    parameters = [value for group in optimizer.param_groups for value in group["params"]]
-    wrong = checkpoint.step > 0 and sorted(moments) != list(range(len(parameters)))
-    for index, values in moments.items():
-        same = index < len(parameters) and values["exp_avg"].shape == parameters[index].shape
-        wrong = wrong or not same
-    if wrong:
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, value in checkpoint.tensors.items():
+        if name.startswith(OPTIMIZER):
+            index, _, key = name.removeprefix(OPTIMIZER).partition(".")
+            moments.setdefault(int(index), {})[key] = value
+    shapes = [value.shape for group in optimizer.param_groups for value in group["params"]]
+    found = [moments[index]["exp_avg"].shape for index in sorted(moments)]
+    if checkpoint.step > 0 and found != shapes:
         raise CheckpointError(
             f"{checkpoint.path}: the optimizer's state does not fit the model; start again"
         )
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": moments, "param_groups": groups})
-
-
-def _moments(tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        if name.startswith(OPTIMIZER):
-            index, _, key = name.removeprefix(OPTIMIZER).partition(".")
-            moments.setdefault(int(index), {})[key] = value
-    return moments
 
 
 def check_same(old: Checkpoint, new: Mapping[str, Any]) -> None:
@@ -547,52 +497,22 @@ def check_same(old: Checkpoint, new: Mapping[str, Any]) -> None:
     Raises:
         CheckpointError: Model, training or data differ.
     """
-    for room in ("model", "training", "data"):
-        for key, before, now in _differences(old.record.get(room, {}), new[room]):
-            raise CheckpointError(
-                f"{old.path} is of another configuration: {room} {key} is {before!r}, not {now!r}. "
-                "Name another output, or start again (--restart) and replace it"
-            )
-    for room in ("versions", "machine"):
-        for key, before, now in _differences(old.record.get(room, {}), new[room]):
-            if key != "musiclib":
-                warnings.warn(
-                    f"resumed with {key} {now} instead of {before}: the weights may differ in "
-                    "their last digits from those of an undisturbed training",
-                    stacklevel=3,
+    for part in ("model", "training", "data", "versions", "machine"):
+        before, now = old.record.get(part, {}), new[part]
+        for key in sorted({*before, *now}):
+            if before.get(key) == now.get(key) or key == "musiclib":
+                continue
+            if part in ("model", "training", "data"):
+                raise CheckpointError(
+                    f"{old.path} is of another configuration: {part} {key} is {before.get(key)!r}, "
+                    f"not {now.get(key)!r}. Name another output, or start again (--restart) and "
+                    "replace it"
                 )
-
-
-def _differences(
-    before: Mapping[str, Any], now: Mapping[str, Any]
-) -> Iterator[tuple[str, Any, Any]]:
-    for key in sorted({*before, *now}):
-        if before.get(key) != now.get(key):
-            yield key, before.get(key), now.get(key)
-
-
-CALIBRATION_SECONDS = 96.0
-CODES_SECONDS = 3600.0
-# Rounding to float16 leaves an error of 0.0003 of a tensor, unless its values are out of range.
-LARGEST_ERROR = 1e-3
-
-
-def finish_best(best: Path, state: State, music: SegmentLoader, config: TrainConfig) -> None:
-    """Give the best checkpoint the history and time of the whole training, and the last touch.
-
-    Nothing is written where nothing changes.
-
-    Args:
-        best: The best checkpoint.
-        state: The training's last state.
-        music: What the model was trained on.
-        config: How.
-    """
-    kept, whole = load(best), state.to_record()
-    record = {**kept.record, **{name: whole[name] for name in ("history", "wall_time_s", "window")}}
-    tensors = finished_tensors(kept, music, config)
-    if record != kept.record or tensors is not kept.tensors:
-        save(best, tensors, record)
+            warnings.warn(
+                f"resumed with {key} {now.get(key)} instead of {before.get(key)}: the weights may "
+                "differ in their last digits from those of an undisturbed training",
+                stacklevel=3,
+            )
 
 
 def finished_tensors(
@@ -603,11 +523,6 @@ def finished_tensors(
     Its weights are rounded to float16, and for an autoencoder a calibration of the rounded model
     on segments of training music is added (`musiclib.models.calibration`). A checkpoint that has
     both already keeps what it has.
-
-    Args:
-        kept: The best checkpoint.
-        music: What the model was trained on.
-        config: How.
     """
     if any(name.startswith(CODEC) for name in kept.tensors):
         return kept.tensors
@@ -616,15 +531,16 @@ def finished_tensors(
     if not isinstance(model, Autoencoder):  # it has no latents to calibrate
         changed = any(tensors[name] is not value for name, value in kept.tensors.items())
         return tensors if changed else kept.tensors
-    count = math.ceil(CALIBRATION_SECONDS / (config.batch_size * config.segment_s))
     # Other segments than those of the first steps, which `prepare` has seen.
     batches = music.batches(config, config.steps + config.prepare_batches)
+    batch_seconds = config.batch_size * config.segment_s
     seed = derived_seed(config.seed, 2)
     if model.quantiser is not None:  # of codes nothing but their number of uses is to be known
-        count = math.ceil(CODES_SECONDS / (config.batch_size * config.segment_s))
+        count = math.ceil(CODES_SECONDS / batch_seconds)
         counts = count_codes(model, itertools.islice(batches, count), seed)
         return {**tensors, CODEC + "counts": counts}
-    found = calibrate(model, itertools.islice(batches, min(count, config.prepare_batches)), seed)
+    count = min(math.ceil(CALIBRATION_SECONDS / batch_seconds), config.prepare_batches)
+    found = calibrate(model, itertools.islice(batches, count), seed)
     return {**tensors, **found.to_tensors(CODEC)}
 
 

@@ -27,20 +27,15 @@ _FIXED_SPLITS = ("mini", "debian")
 
 
 def shipped_folder() -> Path:
-    """Return the folder of the book's models.
-
-    It is the environment variable `MUSICLIB_CHECKPOINTS`, or `checkpoints` of the clone that this
-    package lies in.
-    """
+    """Return the book's models: `$MUSICLIB_CHECKPOINTS`, or `checkpoints` of this clone."""
     given = os.environ.get(FOLDER_VARIABLE)
     return Path(given) if given else Path(musiclib.__file__).parents[1] / "checkpoints"
 
 
 def shipped_files() -> list[Path]:
-    """Return the files of all shipped models: weights and tables, in the order of their names.
+    """Return the files of all shipped models, weights and tables, in the order of their names.
 
-    A file of `shipped_folder()` stands in for one of the package that has its name. What only a
-    training goes on from is left out.
+    A file of `shipped_folder()` stands in for one of the package that has its name.
     """
     found = {
         path.name: path
@@ -52,14 +47,7 @@ def shipped_files() -> list[Path]:
 
 
 def find_shipped(file_name: str) -> Path | None:
-    """Return a file of a shipped model: of `shipped_folder()`, or else of the package.
-
-    Args:
-        file_name: For example `deep-16.safetensors`.
-
-    Returns:
-        The file, or None where neither has it.
-    """
+    """Return a file of a shipped model: of `shipped_folder()`, or else of the package, or None."""
     places = (folder / file_name for folder in (shipped_folder(), PACKAGED))
     return next((place for place in places if place.is_file()), None)
 
@@ -69,7 +57,6 @@ def trained(
     dataset: Dataset,
     profile: str = "mini",
     seed: int = 0,
-    folder: str | Path | None = None,
 ) -> Checkpoint:
     """Return the checkpoint of a trained model.
 
@@ -82,7 +69,6 @@ def trained(
             is kept in the cache; the next call with the same data and settings finds it, and a
             training that was interrupted goes on.
         seed: Seed of a training.
-        folder: Folder of shipped checkpoints; by default those that `find_shipped` finds.
 
     Raises:
         TrainingError: The name or the profile is unknown.
@@ -92,7 +78,7 @@ def trained(
     """
     model_config, train_config = recipe(name).configs(profile, seed)
     if profile == "mini":
-        found = load(_shipped(name, folder))
+        found = load(_shipped(name))
         if found.model_config != model_config:
             raise CheckpointError(
                 f"{found.path} holds another model than the recipe {name!r} of this musiclib "
@@ -116,9 +102,7 @@ def trained(
     return load(out)
 
 
-def _shipped(name: str, folder: str | Path | None) -> Path:
-    if folder is not None:
-        return weights_path(Path(folder) / name)
+def _shipped(name: str) -> Path:
     found = find_shipped(weights_path(name).name)
     if found is None:
         raise CheckpointError(
@@ -131,7 +115,8 @@ def _shipped(name: str, folder: str | Path | None) -> Path:
 
 def _refuse_known(found: Checkpoint, dataset: Dataset) -> None:
     """Refuse a data set whose validation or test part a model was trained on."""
-    if dataset.name not in _FIXED_SPLITS or _music_of(found) != dataset.name:
+    learned_from = found.record.get("data", {}).get("dataset")
+    if dataset.name not in _FIXED_SPLITS or learned_from != dataset.name:
         return
     held_out = dataset.tracks.index[dataset.tracks["split"] != "train"]
     known = _training_tracks(dataset.name, dataset.root).intersection(held_out)
@@ -141,11 +126,6 @@ def _refuse_known(found: Checkpoint, dataset: Dataset) -> None:
             f"split of {dataset.name} holds out, so nothing measured there would be true; use the "
             "official split, or train the model on this one (profile retrain)"
         )
-
-
-def _music_of(found: Checkpoint) -> str | None:
-    name: str | None = found.record.get("data", {}).get("dataset")
-    return name
 
 
 @lru_cache(maxsize=8)

@@ -1,12 +1,12 @@
 """What models of spectra start from: the log spectrogram that they see, and its components.
 
-`LogSpectrogram` takes audio there and magnitudes back. `Moments` finds principal components of a
-stream of rows, exact in float64.
+`LogSpectrogram` takes audio there and magnitudes back.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -74,19 +74,12 @@ class LogSpectrogram(nn.Module):
         return from_log_magnitude(self.denormalise(values), self.offset)
 
     def set_statistics(self, mean: Tensor, variance: float) -> None:
-        """Set the normalisation.
-
-        Args:
-            mean: Mean of each bin, `(F,)`.
-            variance: Mean over the bins of their variances. A set of equal frames has none and
-                keeps a scale of 1.
-        """
+        """Set the mean of each bin, `(F,)`, and the mean of their variances (equal frames: 0)."""
         self.mean.copy_(mean)
         self.scale.fill_(variance**0.5 if variance > 1e-12 else 1.0)
 
 
-@dataclass(frozen=True)
-class Components:
+class Components(NamedTuple):
     """Principal components of some rows.
 
     Attributes:
@@ -100,33 +93,23 @@ class Components:
     variances: Tensor
 
 
-class Moments:
-    """Mean and covariance of rows that come in batches; memory does not grow with them."""
+def principal_components(batches: Iterable[Tensor]) -> Components:
+    """Find the principal components of rows `(M, D)` that come in batches, exact in float64.
 
-    def __init__(self, dimension: int) -> None:
-        self.count = 0
-        self.sum = torch.zeros(dimension, dtype=torch.float64)
-        self.products = torch.zeros(dimension, dimension, dtype=torch.float64)
-
-    def update(self, rows: Tensor) -> None:
-        """Add rows `(M, D)`."""
+    Raises:
+        ModelError: If there were fewer than two rows, or a row was not finite.
+    """
+    count, total, products = 0, torch.zeros(()), torch.zeros(())
+    for rows in batches:
         wide = rows.detach().to("cpu", torch.float64)
-        self.count += wide.shape[0]
-        self.sum += wide.sum(dim=0)
-        self.products += wide.T @ wide
-
-    def components(self) -> Components:
-        """Return the principal components.
-
-        Raises:
-            ModelError: If there were fewer than two rows, or a row was not finite.
-        """
-        if self.count < 2 or not bool(torch.isfinite(self.products).all()):
-            raise ModelError(
-                f"Principal components need at least two rows of finite values: {self.count} rows "
-                "came. Check the audio."
-            )
-        mean = self.sum / self.count
-        covariance = self.products / self.count - torch.outer(mean, mean)
-        values, vectors = torch.linalg.eigh(covariance)
-        return Components(mean, vectors.T.flip(0).contiguous(), values.flip(0).clamp(min=0.0))
+        count += len(wide)
+        total = total + wide.sum(dim=0)
+        products = products + wide.T @ wide
+    if count < 2 or not bool(torch.isfinite(products).all()):
+        raise ModelError(
+            f"Principal components need at least two rows of finite values: {count} rows came. "
+            "Check the audio."
+        )
+    mean = total / count
+    values, vectors = torch.linalg.eigh(products / count - torch.outer(mean, mean))
+    return Components(mean, vectors.T.flip(0).contiguous(), values.flip(0).clamp(min=0.0))
