@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.fft import dct
 
 from musiclib.audio import FloatArray
 
@@ -62,7 +61,7 @@ def frames_to_coefficients(padded: FloatArray, size: int = SIZE) -> FloatArray:
     a, b = first[..., :half], first[..., half:]
     c, d = second[..., :half], second[..., half:]
     folded = np.concatenate([-c[..., ::-1] - d, a - b[..., ::-1]], axis=-1)
-    return np.asarray(dct(folded, type=4, norm="ortho", axis=-1), np.float32)
+    return _dct(folded)
 
 
 def imdct(coefficients: npt.ArrayLike, n_samples: int | None = None) -> FloatArray:
@@ -87,7 +86,14 @@ def windowed_pieces(coefficients: FloatArray) -> FloatArray:
     """What each frame adds to the output before neighbours are added, `(..., T, 2 * size)`."""
     size = coefficients.shape[-1]
     half = size // 2
-    folded = np.asarray(dct(coefficients, type=4, norm="ortho", axis=-1), np.float32)
+    folded = _dct(coefficients)
     first, second = folded[..., :half], folded[..., half:]
     pieces = np.concatenate([second, -second[..., ::-1], -first[..., ::-1], -first], axis=-1)
     return np.asarray(pieces * sine_window(size), np.float32)
+
+
+def _dct(frames: FloatArray) -> FloatArray:
+    # Whoever reads a header needs no transform, and SciPy takes a while to import.
+    from scipy.fft import dct
+
+    return np.asarray(dct(frames, type=4, norm="ortho", axis=-1), np.float32)

@@ -16,17 +16,23 @@ from musiclib.codecs import (
     COMMAND_CODEC_NAMES,
     Codec,
     FileCodec,
-    aac,
     available,
     get_codec,
     identify,
     opus_bandwidth,
     supported_kbps,
+    traditional,
 )
-from musiclib.codecs.aac import fdkaac_version
 from musiclib.codecs.container import Target, check_ogg, mux, page_checksum, pages, with_serial
-from musiclib.codecs.mp3 import checksum, find_xing
-from musiclib.codecs.opus import APPLICATIONS, MODES_TABLE, OpusMode, opus_modes
+from musiclib.codecs.traditional import (
+    APPLICATIONS,
+    MODES_TABLE,
+    OpusMode,
+    fdkaac_version,
+    find_xing,
+    opus_modes,
+    xing_checksum,
+)
 from musiclib.errors import AudioError, BitstreamError, CodecError
 from musiclib.metrics import bitrate_kbps, log_spectral_distance
 from tests.codec_signals import RATE, click, lag, music, roundtrip, sdr, stereo, tone
@@ -290,12 +296,8 @@ class TestErrors:
             ("mp3", {"quality": 1.0}),
             ("mp3", {"kbps": -1}),
             ("mp3", {"kbps": float("nan")}),
-            ("mp3", {"kbps": 320, "coding_rate": 24_000}),
-            ("mp3", {"kbps": 64, "coding_rate": 23_000}),
-            ("aac", {"coding_rate": 23_000}),
-            ("he-aac", {"coding_rate": 8_000}),
+            ("mp3", {"kbps": 20}),
             ("opus", {"frame_ms": 33}),
-            ("opus", {"vbr": "maybe"}),
             ("opus", {"application": "music"}),
             ("vorbis", {"quality": 2.0}),
             ("vorbis", {"quality": 0.5, "kbps": 64}),
@@ -304,8 +306,6 @@ class TestErrors:
         ]:
             with pytest.raises(CodecError):
                 get_codec(name, **options)
-        with pytest.raises(CodecError, match="AAC"):
-            get_codec("aac", 200, coding_rate=24_000).encode(music(0.5), RATE)
 
     @pytest.mark.parametrize("name", CODEC_NAMES)
     def test_odd_audio_is_coded_or_refused(self, name):
@@ -359,7 +359,7 @@ class TestContainers:
             header = find_xing(file)
             assert header is not None
             at = header.mark + 154
-            assert checksum(file, header) == int.from_bytes(file[at : at + 2], "big")
+            assert xing_checksum(file, header) == int.from_bytes(file[at : at + 2], "big")
 
 
 class TestOpusModes:
@@ -438,12 +438,12 @@ class TestFdkaac:
     @needs_fdkaac
     def test_another_bitrate_than_asked_for_is_refused(self, monkeypatch):
         # Below its range fdkaac answers with its highest bitrate; so the limits are taken away.
-        monkeypatch.setattr(aac.HeAacCodec, "limits", {1: (1.0, 999.0)})
+        monkeypatch.setattr(traditional.HeAacCodec, "limits", {1: (1.0, 999.0)})
         for kbps in (6, 400):
             with pytest.raises(CodecError, match=r"asked for .* gave \d"):
                 get_codec("he-aac", kbps).encode(music(1.0), RATE)
         with pytest.raises(CodecError, match=r"refuses this audio \(.+\)"):
-            aac._fdkaac(np.zeros((1, 999), np.float32), 24_000, 77, 24_000)
+            traditional._fdkaac(np.zeros((1, 999), np.float32), 24_000, 77, 24_000)
         assert "libfdk-aac" in fdkaac_version()
 
     def test_a_missing_command_is_named_with_its_remedy(self, monkeypatch):

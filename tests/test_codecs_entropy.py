@@ -13,7 +13,7 @@ import pytest
 from numba.core.dispatcher import Dispatcher
 
 from musiclib.codecs.melic import entropy
-from musiclib.codecs.melic.coding import TABLES
+from musiclib.codecs.melic.decoder import TABLES
 from musiclib.codecs.melic.entropy import (
     LARGEST_VALUE,
     ContextTables,

@@ -17,11 +17,11 @@ from musiclib.audio import AudioWriter, load, probe, rms_db, save
 from musiclib.codecs import Codec, get_codec, identify
 from musiclib.codecs.melic import (
     MelicCodec,
-    analysis,
     bitstream,
     decode_file,
     describe,
     encode_file,
+    encoder,
     open_model,
 )
 from musiclib.codecs.melic.bitstream import (
@@ -32,11 +32,12 @@ from musiclib.codecs.melic.bitstream import (
     pack_tags,
     unpack_tags,
 )
-from musiclib.codecs.melic.coding import TABLES, _decoded, decode, one_thread
+from musiclib.codecs.melic.decoder import TABLES, _decoded, decode
 from musiclib.codecs.melic.entropy import ContextTables
 from musiclib.errors import AudioError, AudioFileError, BitstreamError, CheckpointError, CodecError
 from musiclib.mdct import imdct
 from musiclib.metrics import bitrate_kbps, si_sdr
+from musiclib.threads import one_thread
 from tests import golden
 from tests.codec_signals import click, lag, music, tone
 from tests.melic_damage import KINDS, damaged
@@ -253,7 +254,7 @@ def test_stored_files_decode_to_the_same_sound_for_ever(name, tmp_path):
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Blocks of 0.7 s, so that some seconds are a long piece."""
-    for module in (analysis, bitstream):
+    for module in (encoder, bitstream):
         monkeypatch.setattr(module, "BLOCK_FRAMES", 64)
 
 
@@ -279,8 +280,8 @@ class TestPieces:
         program = (
             "import sys, torch, numpy as np\n"
             "torch.set_num_threads(2)\n"
-            "from musiclib.codecs.melic import analysis, bitstream\n"
-            "analysis.BLOCK_FRAMES = bitstream.BLOCK_FRAMES = 64\n"
+            "from musiclib.codecs.melic import bitstream, encoder\n"
+            "encoder.BLOCK_FRAMES = bitstream.BLOCK_FRAMES = 64\n"
             "from tests.melic_fixture import codec\n"
             "np.save(sys.argv[2], codec(threads=2).decode(open(sys.argv[1], 'rb').read())[0])\n"
         )

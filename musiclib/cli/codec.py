@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from musiclib.cli import check_output, positive, positive_int
 from musiclib.errors import AudioFileError, BitstreamError, CodecError, MusiclibError
-from musiclib.verbs import DECODED, SUFFIXES, Coded, Progress, codec_of, decode, encode, naming
+from musiclib.verbs import DECODED, SUFFIXES, codec_of, decode, encode, naming
 
 if TYPE_CHECKING:
     from musiclib.codecs import Codec
+    from musiclib.codecs.base import Coded, Progress
 
 
 AUDIO_SUFFIXES = (

@@ -10,28 +10,30 @@ import inspect
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from musiclib.codecs.aac import AacCodec, HeAacCodec, HeAacV2Codec, fdkaac_available
 from musiclib.codecs.base import LATENT_MAGIC, MELIC_MAGIC, Codec, FileCodec, identify
 from musiclib.codecs.container import packet_bytes
-from musiclib.codecs.mp3 import Mp3Codec
-from musiclib.codecs.opus import OpusCodec, opus_bandwidth
 from musiclib.codecs.simple import DownsampleCodec
-from musiclib.codecs.vorbis import VorbisCodec
+from musiclib.codecs.traditional import (
+    AacCodec,
+    HeAacCodec,
+    HeAacV2Codec,
+    Mp3Codec,
+    OpusCodec,
+    VorbisCodec,
+    fdkaac_available,
+    opus_bandwidth,
+)
 from musiclib.errors import CodecError
 
 if TYPE_CHECKING:
     from musiclib.codecs.latent import AutoencoderCodec
     from musiclib.codecs.melic import MelicCodec
 
-_BUILT_IN: tuple[type[FileCodec], ...] = (
-    Mp3Codec,
-    AacCodec,
-    OpusCodec,
-    VorbisCodec,
-    DownsampleCodec,
-)
 _BY_COMMAND: tuple[type[FileCodec], ...] = (HeAacCodec, HeAacV2Codec)
-_CODECS: dict[str, type[FileCodec]] = {codec.name: codec for codec in (*_BUILT_IN, *_BY_COMMAND)}
+_CODECS: dict[str, type[FileCodec]] = {
+    codec.name: codec
+    for codec in (Mp3Codec, AacCodec, OpusCodec, VorbisCodec, DownsampleCodec, *_BY_COMMAND)
+}
 # Codecs whose encoder is a command that cannot be shipped; see `available`.
 COMMAND_CODEC_NAMES = tuple(codec.name for codec in _BY_COMMAND)
 AUTOENCODER, MELIC = "autoencoder", "melic"
@@ -66,7 +68,7 @@ def get_codec(name: str, kbps: float | None = None, **options: Any) -> Codec:
         name: One of `CODEC_TITLES`.
         kbps: Wanted bitrate in kbps, all channels together. Decoding needs none.
         options: Options of the codec, for example `factor=8` for `downsample`, `quality=0.5` for
-            `vorbis`, `application="audio"` for `opus`, `coding_rate=24_000` for `mp3` and `aac`,
+            `vorbis`, `application="audio"` for `opus`,
             `checkpoint=...` and `step=-8` for `autoencoder`, `restore=False` for `melic`.
 
     Raises:
@@ -92,6 +94,7 @@ def available(name: str) -> bool:
 
 
 def _codec_class(name: str) -> type[FileCodec] | type[AutoencoderCodec]:
+    # Models bring PyTorch, which takes seconds to import. The other codecs do without it.
     if name == AUTOENCODER:
         from musiclib.codecs.latent import AutoencoderCodec
 
@@ -105,16 +108,12 @@ def _codec_class(name: str) -> type[FileCodec] | type[AutoencoderCodec]:
     return _CODECS[name]
 
 
+_LAZY = {"AutoencoderCodec": AUTOENCODER, "MelicCodec": MELIC}
+
+
 def __getattr__(name: str) -> Any:
-    # Models bring PyTorch, which takes seconds to import. The other codecs do without it.
-    if name == "AutoencoderCodec":
-        from musiclib.codecs.latent import AutoencoderCodec
-
-        return AutoencoderCodec
-    if name == "MelicCodec":
-        from musiclib.codecs.melic import MelicCodec
-
-        return MelicCodec
+    if name in _LAZY:
+        return _codec_class(_LAZY[name])
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -136,14 +135,10 @@ def supported_kbps(name: str, sample_rate: int, channels: int = 1) -> list[float
     Raises:
         CodecError: If the name is unknown.
     """
-    if name == MELIC:
-        from musiclib.codecs.melic import MelicCodec
-
-        return MelicCodec.supported_kbps(sample_rate, channels)
-    if name not in _CODECS:
-        names = ", ".join([*_CODECS, MELIC])
-        raise CodecError(f"There is no codec {name!r} here. Use one of: {names}.")
-    return _CODECS[name].supported_kbps(sample_rate, channels)
+    kind = _codec_class(name)
+    if not issubclass(kind, FileCodec):
+        raise CodecError(f"{kind.title} has a bitrate for each model and clip; ask it for one.")
+    return kind.supported_kbps(sample_rate, channels)
 
 
 _LETTERS = {"/": "factor", "q": "quality", "s": "step", "g": "gain"}

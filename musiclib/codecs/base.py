@@ -10,6 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -22,6 +23,39 @@ MAX_CHANNELS = 2
 
 Progress = Callable[[float], None]
 """Called with the share of the work that is done, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Coded:
+    """What came of a file that was encoded or decoded.
+
+    Attributes:
+        path: The file that was written.
+        codec: Name of the codec.
+        n_bytes: Size of the coded file.
+        sample_rate: Of what was read or written as audio, in Hz.
+        n_samples: Samples of a channel at that rate.
+        channels: Of the audio.
+        clipped: Samples beyond full scale that were clipped when decoding.
+    """
+
+    path: Path
+    codec: str
+    n_bytes: int
+    sample_rate: int
+    n_samples: int
+    channels: int
+    clipped: int = 0
+
+    @property
+    def seconds(self) -> float:
+        """Duration in seconds."""
+        return self.n_samples / self.sample_rate
+
+    @property
+    def kbps(self) -> float:
+        """Bitrate of the coded file, headers included, in kbps."""
+        return 8.0 * self.n_bytes / self.seconds / 1000.0
 
 
 @runtime_checkable
@@ -170,38 +204,6 @@ class FileCodec(ABC):
     @abstractmethod
     def _decode(self, data: bytes) -> tuple[FloatArray, int]:
         """Decode bytes that `identify` holds for this codec's to `(C, N)` and a rate."""
-
-
-@dataclass(frozen=True)
-class RateRule:
-    """Which sampling rate a codec runs at for a given input and bitrate.
-
-    Few bits are better spent on a narrow band: at a low bitrate the audio is resampled to a lower
-    rate before it is coded. `steps` holds pairs (kbps per channel, highest rate in Hz) in rising
-    order; the first pair whose kbps is not below the request decides. The rate never exceeds the
-    input's (rounded up to a rate that the codec has) unless the codec cannot give the bitrate at
-    such a rate at all.
-
-    Attributes:
-        rates: Sampling rates that the codec has, in Hz, rising.
-        steps: See above; above the last pair the codec's highest rate is allowed.
-    """
-
-    rates: Sequence[int]
-    steps: Sequence[tuple[float, int]]
-
-    def candidates(self, sample_rate: int, kbps_per_channel: float) -> list[int]:
-        """Return the rates to try in order, best first."""
-        wide = min((r for r in self.rates if r >= sample_rate), default=self.rates[-1])
-        cap = next((r for kbps, r in self.steps if kbps_per_channel <= kbps), self.rates[-1])
-        best = max(r for r in self.rates if r <= max(min(wide, cap), self.rates[0]))
-        return [best, *(r for r in self.rates if r > best)]
-
-    def choose(
-        self, sample_rate: int, kbps_per_channel: float, allowed: Callable[[int], bool]
-    ) -> int | None:
-        """Return the first candidate that `allowed` accepts, None if there is none."""
-        return next((r for r in self.candidates(sample_rate, kbps_per_channel) if allowed(r)), None)
 
 
 def to_coding_rate(audio: FloatArray, sample_rate: int, coding_rate: int) -> FloatArray:

@@ -11,8 +11,7 @@ import hashlib
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,16 +25,23 @@ from torch import Tensor
 from musiclib.audio import FloatArray, resample, validate
 from musiclib.codecs.base import read_varint, to_varint
 from musiclib.codecs.container import MAX_DECODED_SECONDS
-from musiclib.codecs.latent import bitstream, codes, coding
-from musiclib.codecs.latent.codes import CodeTable, code_tables
-from musiclib.codecs.latent.coding import ENTROPIES, MIXING, IntegerCalibration
-from musiclib.codecs.latent.mixing import HIGHEST, IntArray
+from musiclib.codecs.latent import bitstream, coding
+from musiclib.codecs.latent.coding import (
+    ENTROPIES,
+    HIGHEST,
+    MIXING,
+    CodeTable,
+    IntArray,
+    IntegerCalibration,
+    code_tables,
+)
 from musiclib.errors import AudioError, BitstreamError, CheckpointError, CodecError, ModelError
 from musiclib.metrics import bitrate_kbps
 from musiclib.models import PEAK, Autoencoder
 from musiclib.models.bottleneck import ResidualVectorQuantiser
 from musiclib.models.calibration import Calibration
 from musiclib.stft import griffin_lim
+from musiclib.threads import one_thread
 from musiclib.training.checkpoint import CODEC, Checkpoint, load, weights_path
 from musiclib.training.trained import FOLDER_VARIABLE, shipped_folder
 
@@ -110,11 +116,6 @@ class AutoencoderCodec:
     def label(self) -> str:
         """Model and setting, for example `wideband-64 3 kbps`."""
         return self.setting.replace(",", "") or self.title
-
-    @property
-    def nominal_kbps(self) -> float:
-        """Rate in kbps of a channel if each latent value took 16 bits."""
-        return self._mine.model.nominal_kbps
 
     @cached_property
     def _mine(self) -> CodedModel:
@@ -198,16 +199,11 @@ class AutoencoderCodec:
         Raises:
             BitstreamError: If the bytes are truncated, damaged or foreign, or of another model.
         """
-        coded, stream = self._opened(data)
-        audio = np.stack(
-            [
-                coded.synthesise(payload, stream.n_samples, stream.step, level)
-                for payload, level in zip(stream.payloads, stream.levels, strict=True)
-            ]
-        )
+        coded = self._coded(stream := bitstream.unpack(bytes(data)))
+        audio = coded.each(stream, coded.synthesise)
         if not np.isfinite(audio).all():
             raise BitstreamError("This .mla file decodes to NaN or infinity: it is damaged.")
-        return (audio[0] if audio.shape[0] == 1 else audio), coded.rate
+        return audio, coded.rate
 
     def decode_magnitudes(self, data: bytes) -> FloatArray:
         """Return the magnitudes that a file holds, before phases are found, at the clip's level.
@@ -219,35 +215,19 @@ class AutoencoderCodec:
             BitstreamError: As `decode`.
             CodecError: The model is one of waveforms.
         """
-        coded, stream = self._opened(data)
-        found = np.stack(
-            [
-                coded.magnitudes(payload, stream.n_samples, stream.step, level)
-                for payload, level in zip(stream.payloads, stream.levels, strict=True)
-            ]
-        )
-        return found[0] if len(found) == 1 else found
+        coded = self._coded(stream := bitstream.unpack(bytes(data)))
+        return coded.each(stream, coded.magnitudes)
 
     def decode_latents(self, data: bytes) -> FloatArray:
-        """Return the latents that a file holds: its whole numbers times the quantiser's steps.
-
-        Returns:
-            Latents in the model's units, `(C, L)`, or `(2, C, L)` for two channels.
+        """Return the latents that a file holds, `(C, L)`, or `(2, C, L)` for two channels.
 
         Raises:
             BitstreamError: As `decode`.
         """
-        coded, stream = self._opened(data)
-        found = np.stack(
-            [
-                coded.latents(payload, stream.n_samples, stream.step, level)
-                for payload, level in zip(stream.payloads, stream.levels, strict=True)
-            ]
-        )
-        return found[0] if len(found) == 1 else found
+        coded = self._coded(stream := bitstream.unpack(bytes(data)))
+        return coded.each(stream, coded.latents)
 
-    def _opened(self, data: bytes) -> tuple[CodedModel, bitstream.Contents]:
-        stream = bitstream.unpack(bytes(data))
+    def _coded(self, stream: bitstream.Contents) -> CodedModel:
         if self.checkpoint is None:
             coded = CodedModel.of(find_checkpoint(stream.model_id, self.folder))
         else:
@@ -262,7 +242,7 @@ class AutoencoderCodec:
                 f"This .mla file declares more than {MAX_DECODED_SECONDS / 3600:g} hours: it is "
                 "damaged."
             )
-        return coded, stream
+        return coded
 
 
 @dataclass(frozen=True)
@@ -461,6 +441,16 @@ class CodedModel(ABC):
         if self.model.domain != "spectrogram":
             raise CodecError("This model codes samples; it has no magnitudes of its own.")
         return self.model.spectrogram
+
+    def each(
+        self, stream: bitstream.Contents, read: Callable[[bytes, int, int, int], FloatArray]
+    ) -> FloatArray:
+        """Return what a method reads of each channel of a file; two channels are stacked."""
+        found = [
+            read(payload, stream.n_samples, stream.step, level)
+            for payload, level in zip(stream.payloads, stream.levels, strict=True)
+        ]
+        return found[0] if len(found) == 1 else np.stack(found)
 
     def blocks(self, n_samples: int) -> list[tuple[int, int]]:
         """Return start and end in samples of each block of a clip; neighbours overlap."""
@@ -689,11 +679,11 @@ class CodebookLatents(CodedModel):
         del entropy
         if not 1 <= -step <= len(self.tables):
             raise CodecError(f"Autoencoder: {-step} stages of {len(self.tables)} cannot be coded.")
-        return codes.encode(block[:-step].astype(np.int64), self.tables)
+        return coding.encode_indices(block[:-step].astype(np.int64), self.tables)
 
     def block_values(self, data: bytes, step: int, frames: int) -> IntArray:
         """Return the indices `(s, L)`."""
-        return codes.decode(data, self.tables, -step, frames)
+        return coding.decode_indices(data, self.tables, -step, frames)
 
     @torch.no_grad()
     def block_latent(self, values: IntArray, step: int) -> Tensor:
@@ -732,14 +722,3 @@ def _coded(checkpoint: Checkpoint) -> CodedModel:
         sequence=model.domain == "waveform",
     )
     return RoundedLatents(model_id, model, calibration, statistics)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep PyTorch to one thread: sums come out the same however many there are."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

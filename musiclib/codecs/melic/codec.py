@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from musiclib.audio import HOUSE_RATE, AudioWriter, FloatArray, blocks, probe
-from musiclib.codecs.base import MAX_CHANNELS, FileCodec, Progress
+from musiclib.codecs.base import MAX_CHANNELS, Coded, FileCodec, Progress
 from musiclib.codecs.container import MAX_DECODED_SECONDS
-from musiclib.codecs.melic.bitstream import LARGEST_GAIN, Header, Reader, kept_tags
+from musiclib.codecs.melic.bitstream import LARGEST_GAIN, Reader, kept_tags
 from musiclib.errors import AudioFileError, BitstreamError, CodecError
 from musiclib.files import atomic_write
 
 # What codes and decodes brings PyTorch and Numba. It is imported when there is something to do, so
 # that a file is described and a request refused at once.
 if TYPE_CHECKING:
-    from musiclib.codecs.melic.coding import EncodeConfig, Model
+    from musiclib.codecs.melic.decoder import Model
+    from musiclib.codecs.melic.encoder import EncodeConfig
 
 KBPS = (0.75, 1, 1.5, 2, 3, 4, 6, 8, 9, 12, 16, 20, 24, 32, 48, 64, 96, 128)
 LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000
@@ -80,7 +81,7 @@ class MelicCodec(FileCodec):
         Raises:
             CheckpointError: It is missing or damaged.
         """
-        from musiclib.codecs.melic.coding import open_model
+        from musiclib.codecs.melic.decoder import open_model
 
         return self.model or open_model(self.folder)
 
@@ -90,7 +91,7 @@ class MelicCodec(FileCodec):
         Raises:
             CodecError: If there is neither a bitrate nor a gain.
         """
-        from musiclib.codecs.melic.coding import EncodeConfig
+        from musiclib.codecs.melic.encoder import EncodeConfig
         from musiclib.models.transform import QuantiserSetting
 
         setting = None if self.gain is None else QuantiserSetting(self.gain)
@@ -104,7 +105,7 @@ class MelicCodec(FileCodec):
 
     def _encode(self, audio: FloatArray, sample_rate: int, tags: Mapping[str, str]) -> bytes:
         check_source_rate(sample_rate)
-        from musiclib.codecs.melic.coding import encode
+        from musiclib.codecs.melic.encoder import encode
 
         size = CHUNK_S * sample_rate
         starts = range(0, audio.shape[1], size)
@@ -126,7 +127,7 @@ class MelicCodec(FileCodec):
                 f"This .mlc file lasts more than {MAX_DECODED_SECONDS / 3600:g} hours. Decode it "
                 "into a file (musiclib decode), which takes little memory."
             )
-        from musiclib.codecs.melic.coding import decode
+        from musiclib.codecs.melic.decoder import decode
 
         pieces = list(decode(reader, self.opened(), self.restore, self.threads))
         return np.concatenate(pieces, axis=1), HOUSE_RATE
@@ -145,25 +146,6 @@ def check_source_rate(sample_rate: int) -> None:
         )
 
 
-@dataclass(frozen=True)
-class Written:
-    """What came of a file.
-
-    Attributes:
-        header: Of the coded file.
-        n_bytes: Size of the coded file.
-        sample_rate: Of what was read or written as audio, in Hz.
-        n_samples: Samples of a channel at that rate.
-        clipped: Samples beyond full scale that were clipped when decoding.
-    """
-
-    header: Header
-    n_bytes: int
-    sample_rate: int
-    n_samples: int
-    clipped: int = 0
-
-
 def encode_file(
     source: str | PathLike[str],
     target: str | PathLike[str],
@@ -174,7 +156,7 @@ def encode_file(
     sample_rate: int | None = None,
     tags: Mapping[str, str] | None = None,
     progress: Progress | None = None,
-) -> Written:
+) -> Coded:
     """Code an audio file of any length.
 
     The bytes are those of `MelicCodec.encode` for the same samples. The file appears whole or not
@@ -206,7 +188,7 @@ def encode_file(
             "first (--mono, or mono=True)."
         )
 
-    from musiclib.codecs.melic.coding import encode
+    from musiclib.codecs.melic.encoder import encode
 
     def chunks() -> Iterator[FloatArray]:
         for chunk in blocks(source, rate, CHUNK_S, mono):
@@ -217,7 +199,7 @@ def encode_file(
     with atomic_write(Path(target)) as file:
         header = encode(chunks, rate, config, model, file, found.duration_s, progress)
         n_bytes = file.tell()
-    return Written(header, n_bytes, rate, header.n_samples)
+    return Coded(Path(target), "melic", n_bytes, rate, header.n_samples, header.channels)
 
 
 def decode_file(
@@ -228,7 +210,7 @@ def decode_file(
     sample_rate: int | None = None,
     subtype: str | None = None,
     progress: Progress | None = None,
-) -> Written:
+) -> Coded:
     """Decode a file of any length.
 
     The samples are those of `MelicCodec.decode`. The file appears whole or not at all; one that
@@ -257,8 +239,8 @@ def decode_file(
         try:
             reader = Reader(file)
             reader.check()
-            from musiclib.codecs.melic.analysis import resampled
-            from musiclib.codecs.melic.coding import decode
+            from musiclib.codecs.melic.decoder import decode
+            from musiclib.codecs.melic.encoder import resampled
 
             header = reader.header
             length = header.n_samples if rate == header.sample_rate else None
@@ -271,4 +253,12 @@ def decode_file(
                         progress(min(1.0, writer.n_samples / (header.seconds * rate)))
         except BitstreamError as error:
             raise BitstreamError(f"{source}: {error}") from error
-    return Written(header, reader.n_bytes, rate, writer.n_samples, writer.clipped)
+    return Coded(
+        Path(target),
+        "melic",
+        reader.n_bytes,
+        rate,
+        writer.n_samples,
+        header.channels,
+        writer.clipped,
+    )

@@ -5,7 +5,9 @@ known already, say how likely a yes is. A small network without hidden layers (a
 joins their guesses, learns from each decision, and an arithmetic coder spends as many bits as the
 decision was surprising. Mixing: Mahoney, "Adaptive weighing of context models for lossless data
 compression" (Florida Tech, 2005). All of it is done in whole numbers, and one compiled pass over
-the frames (`run`) measures, writes or reads them, so that the three agree.
+the frames (`run`) measures, writes or reads them, so that the three agree. Of a frame these are the
+scale factors of bands (`levels`) and the quantised coefficients (`values`); `gain` is the global
+step of the quantiser.
 
 Numba keeps the compiled pass beside this file for as long as the file stays as it is. It does not
 look into other files, so everything that is compiled has to stand in this one: no function and no
@@ -410,6 +412,30 @@ def _send_tail(value, coder):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True)
+def _send_size(size, n, starts, strides, base, rows, mixer, constants, coder, inputs):  # type: ignore[no-untyped-def]
+    """Send or read a size; each decision's rows are `starts` and so many `strides`."""
+    found = 0
+    while True:
+        for i in range(6):
+            rows[i] = starts[i] + found * strides[i]
+        bit = 1 if size > found else 0
+        part = 1 if found == 0 else 2
+        bit = _decide(coder, bit, n, found, base, rows, mixer, constants, inputs, part)
+        if not bit:
+            return found
+        found += 1
+        if found == UNARY:
+            return _send_tail(size, coder)
+
+
+@numba.njit(nogil=True)
+def _beyond_end(coder):  # type: ignore[no-untyped-def]
+    """Whether reading has gone too far beyond the end."""
+    r = coder.registers
+    return r[4] == READ and r[3] > len(coder.data) + 8
+
+
+@numba.njit(nogil=True)
 def _send_values(  # type: ignore[no-untyped-def]
     values, c, levels, gain, layout, history, mixer, constants, coder, base, inputs, rows
 ):
@@ -423,6 +449,7 @@ def _send_values(  # type: ignore[no-untyped-def]
     band_sum = np.zeros(len(levels), np.int64)
     energy, left = np.int64(0), 0
     row = coder.registers[5]
+    starts, strides = np.zeros(6, np.int64), np.array([32, 64, 32, 1, 64, 64])
     for k in range(n):
         j = k + PAD
         low = layout.lower[k]
@@ -481,28 +508,20 @@ def _send_values(  # type: ignore[no-untyped-def]
             m0, around = middle[j], middle[j - 1] + middle[j + 1]
             base[13] = (1 << 12) | min(m0, 7) | min(around, 7) << 3 | (le >> 1) << 6
         value = values[k]
-        size, found = abs(value), 0
         of_zeros, of_sizes = coder.bits[1], coder.bits[2]
-        while True:
-            bit = 1 if size > found else 0
-            rows[0] = found * 32 + l2
-            rows[1] = 512 + found * 64 + r
-            rows[2] = 1536 + found * 32 + le
-            rows[3] = found
-            rows[4] = found * 64 + r
-            rows[5] = 1024 + found * 64 + le
-            part = 1 if found == 0 else 2
-            bit = _decide(
-                coder, bit, N_VALUE_INPUTS, found, base, rows, mixer, constants, inputs, part
-            )
-            if not bit:
-                break
-            found += 1
-            if found == UNARY:
-                found = _send_tail(size, coder)
-                break
-        if reading:
-            size = found
+        starts[0], starts[1], starts[2], starts[4], starts[5] = l2, 512 + r, 1536 + le, r, 1024 + le
+        size = _send_size(
+            abs(value),
+            N_VALUE_INPUTS,
+            starts,
+            strides,
+            base,
+            rows,
+            mixer,
+            constants,
+            coder,
+            inputs,
+        )
         if size > 0:
             negative = _send_half(coder, 1 if value < 0 else 0)
             coder.bits[3] += 1
@@ -530,26 +549,14 @@ def _send_values(  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def run(levels, values, gain, layout, history, of_levels, of_values, constants, coder):  # type: ignore[no-untyped-def]
-    """Measure, write or read frames.
+    """Measure, write or read frames; return False once reading has gone too far beyond the end.
 
-    Args:
-        levels: `(C, T, B)`, filled when reading.
-        values: `(C, T, N)`, filled when reading.
-        gain: Of the quantiser.
-        layout: See there.
-        history: Changed in place, as the mixers are.
-        of_levels: Mixer of levels.
-        of_values: Mixer of values.
-        constants: See there.
-        coder: See there.
-
-    Returns:
-        Whether all went well: False once reading has gone too far beyond the end.
+    `levels` `(C, T, B)` and `values` `(C, T, N)` are filled when reading; history and mixers are
+    changed in place.
     """
     n_channels, n_frames, n_bands = levels.shape
     base, inputs = np.zeros(16, np.int64), np.zeros(16, np.int64)
     rows = np.zeros(6, np.int64)
-    r = coder.registers
     for t in range(n_frames):
         steps = np.zeros(n_bands, np.int64)
         for c in range(n_channels):
@@ -581,7 +588,7 @@ def run(levels, values, gain, layout, history, of_levels, of_values, constants, 
                 inputs,
                 rows,
             )
-        if r[4] == READ and r[3] > len(coder.data) + 8:
+        if _beyond_end(coder):
             return False
     return True
 
@@ -595,11 +602,11 @@ def run_latents(errors, scale, expected, mixer, constants, coder):  # type: igno
         scale: Index of each channel's expected distribution, 0 to 63, `(U,)`.
         expected: Mean size that each channel's distribution has, in 1/16, `(U,)`.
         mixer: Changed in place.
-        constants: See there.
-        coder: See there.
+        constants: Fixed numbers.
+        coder: Arithmetic coder.
 
     Returns:
-        Whether all went well: False once reading has gone too far beyond the end.
+        False once reading has gone too far beyond the end.
     """
     n, n_frames = errors.shape
     base, inputs = np.zeros(N_LATENT_INPUTS, np.int64), np.zeros(N_LATENT_INPUTS, np.int64)
@@ -609,7 +616,8 @@ def run_latents(errors, scale, expected, mixer, constants, coder):  # type: igno
     trail = np.zeros(n, np.int64)
     for c in range(n):
         trail[c] = 4 * expected[c]
-    r = coder.registers
+    starts, strides = np.zeros(6, np.int64), np.array([64, 32, 32, 1, 64, 32])
+    reading = coder.registers[4] == READ
     loud = 16
     for t in range(n_frames):
         spent, hoped = np.int64(0), np.int64(0)
@@ -632,35 +640,28 @@ def run_latents(errors, scale, expected, mixer, constants, coder):  # type: igno
             base[7] = s | slow << 6
             base[8] = slow | ratio << 5
             value = errors[c, t]
-            size, found = abs(value), 0
-            while True:
-                rows[0] = found * 64 + s
-                rows[1] = 1024 + found * 32 + ratio
-                rows[2] = 1536 + found * 32 + slow
-                rows[3] = found
-                rows[4] = found * 64 + s
-                rows[5] = 1024 + found * 32 + slow
-                bit = 1 if size > found else 0
-                part = 1 if found == 0 else 2
-                bit = _decide(
-                    coder, bit, N_LATENT_INPUTS, found, base, rows, mixer, constants, inputs, part
-                )
-                if not bit:
-                    break
-                found += 1
-                if found == UNARY:
-                    found = _send_tail(size, coder)
-                    break
-            if r[4] == READ:
-                size = found
+            starts[0], starts[1], starts[2] = s, 1024 + ratio, 1536 + slow
+            starts[4], starts[5] = s, 1024 + slow
+            size = _send_size(
+                abs(value),
+                N_LATENT_INPUTS,
+                starts,
+                strides,
+                base,
+                rows,
+                mixer,
+                constants,
+                coder,
+                inputs,
+            )
             if size > 0:
                 sign = signs[c] + 1
                 for i in range(N_LATENT_INPUTS):
                     base[i] = sign * 4 + min(p0, 3)
                 base[0] = c * 3 + sign
-                for i in range(6):
-                    rows[i] = UNARY * 32 if i == 1 or i == 2 or i == 5 else UNARY * 64
-                rows[1], rows[2], rows[3], rows[5] = 1024 + 480, 1536 + 480, UNARY, 1024 + 480
+                rows[0] = rows[4] = UNARY * 64
+                rows[1] = rows[5] = 1024 + UNARY * 32
+                rows[2], rows[3] = 1536 + UNARY * 32, UNARY
                 negative = _decide(
                     coder,
                     1 if value < 0 else 0,
@@ -673,7 +674,7 @@ def run_latents(errors, scale, expected, mixer, constants, coder):  # type: igno
                     inputs,
                     3,
                 )
-                if r[4] == READ:
+                if reading:
                     value = -size if negative else size
                 signs[c] = -1 if value < 0 else 1
             else:
@@ -688,7 +689,7 @@ def run_latents(errors, scale, expected, mixer, constants, coder):  # type: igno
         for j in range(n + 2 * PAD):
             older[j], last[j] = last[j], now[j]
             now[j] = 0
-        if r[4] == READ and r[3] > len(coder.data) + 8:
+        if _beyond_end(coder):
             return False
     return True
 
@@ -915,15 +916,8 @@ class _Adaptive:
     def _run(self, levels: IntArray, values: IntArray, gain: int, coder: Coder) -> bool:
         return bool(
             run(
-                levels,
-                values,
-                gain,
-                layout(),
-                self._history,
-                self._of_levels,
-                self._of_values,
-                self._constants,
-                coder,
+                *(levels, values, gain, layout(), self._history),
+                *(self._of_levels, self._of_values, self._constants, coder),
             )
         )
 
@@ -951,13 +945,9 @@ class FrameEncoder(_Adaptive):
             CodecError: Other shapes or numbers.
         """
         levels_, values_ = self._checked(levels, values, gain)
-        room = np.empty(levels_.shape[1] * self.channels * _FRAME_BYTES + 8, np.uint8)
-        coder = new_coder(WRITE, room)
+        coder = new_coder(WRITE, room=levels_.shape[1] * self.channels * _FRAME_BYTES)
         self._run(levels_, values_, gain, coder)
-        # One byte tells the last interval from all others: its ends differ in the first.
-        n = int(coder.registers[3])
-        room[n] = (int(coder.registers[0]) >> 24) + 1
-        return room[: n + 1].tobytes()
+        return written(coder)
 
     def cost(self, levels: npt.ArrayLike, values: npt.ArrayLike, gain: int) -> float:
         """Ideal bits of a block, which is not written: the coder's state stays as it is."""
@@ -974,7 +964,7 @@ class FrameEncoder(_Adaptive):
     ) -> npt.NDArray[np.float64]:
         """Learn from a block without writing it; return what `costs` does."""
         levels_, values_ = self._checked(levels, values, gain)
-        coder = new_coder(MEASURE, np.empty(0, np.uint8))
+        coder = new_coder(MEASURE)
         self._run(levels_, values_, gain, coder)
         return coder.bits
 
@@ -988,7 +978,7 @@ class FrameEncoder(_Adaptive):
         """
         levels_, values_ = self._checked(levels, values, gain)
         frames = levels_.shape[1]
-        coder = new_coder(MEASURE, np.empty(0, np.uint8), frames * self.channels)
+        coder = new_coder(MEASURE, traced=frames * self.channels)
         self._run(levels_, values_, gain, coder)
         return coder.trace.reshape(frames, self.channels, N_BINS, 2)
 
@@ -1037,9 +1027,8 @@ class FrameDecoder(_Adaptive):
             raise BitstreamError(f"a block of {n_frames} frames with gain {gain} is impossible")
         levels = np.zeros((self.channels, n_frames, N_BANDS), np.int32)
         values = np.zeros((self.channels, n_frames, N_BINS), np.int32)
-        coder = new_coder(READ, np.frombuffer(data, np.uint8).copy())
-        ended = self._run(levels, values, gain, coder)
-        if not ended or int(coder.registers[3]) - 3 != len(data):
+        coder = new_coder(READ, data)
+        if not (self._run(levels, values, gain, coder) and read_whole(coder)):
             raise BitstreamError(
                 f"a block of {n_frames} frames does not end where its {len(data)} bytes do: it is"
                 " damaged, or was written with other tables"
@@ -1047,13 +1036,35 @@ class FrameDecoder(_Adaptive):
         return levels, values
 
 
-def new_coder(mode: int, data: npt.NDArray[np.uint8], traced: int = 0) -> Coder:
-    """An arithmetic coder at its start: `data` is room to write in, or what is to be read."""
+def new_coder(mode: int, data: bytes = b"", room: int = 0, traced: int = 0) -> Coder:
+    """An arithmetic coder at its start.
+
+    Args:
+        mode: `MEASURE`, `WRITE` or `READ`.
+        data: What is to be read.
+        room: Bytes that writing takes at most.
+        traced: Frames whose values are traced.
+    """
     word, position = 0, 0
+    buffer = np.empty(room + 8, np.uint8)
     if mode == READ:
-        word, position = int.from_bytes(data[:4].tobytes().ljust(4, b"\0"), "big"), 4
+        word, position = int.from_bytes(data[:4].ljust(4, b"\0"), "big"), 4
+        buffer = np.frombuffer(data, np.uint8).copy()
     registers = np.array([0, _LARGEST_WORD, word, position, mode, 0], np.int64)
-    return Coder(registers, data, np.zeros(4), np.zeros((traced, N_BINS, 2)))
+    return Coder(registers, buffer, np.zeros(4), np.zeros((traced, N_BINS, 2)))
+
+
+def written(coder: Coder) -> bytes:
+    """Return all that was written."""
+    # One byte tells the last interval from all others: its ends differ in the first.
+    end = int(coder.registers[3])
+    coder.data[end] = (int(coder.registers[0]) >> 24) + 1
+    return coder.data[: end + 1].tobytes()
+
+
+def read_whole(coder: Coder) -> bool:
+    """Whether reading has ended where the data does."""
+    return int(coder.registers[3]) - 3 == len(coder.data)
 
 
 GAINS_PER_TABLE = 16
@@ -1144,20 +1155,17 @@ class StaticTables:
         return tables
 
 
-def unmixed(
-    tables: ContextTables, of_levels: int = _LEVEL_CONTEXT, of_values: int = _VALUE_CONTEXT
-) -> ContextTables:
+def unmixed(tables: ContextTables, of_values: int = _VALUE_CONTEXT) -> ContextTables:
     """Adaptive contexts without mixing: one context each for levels and values, which still adapts.
 
     Args:
         tables: Trained or untrained ones.
-        of_levels: Number of the context for levels; by default the one that does best alone.
-        of_values: Number of the context for values, likewise.
+        of_values: Number of the context for values; by default the one that does best alone.
     """
     still = np.array([0, 0, 0, tables.constants.learning[3]], np.int32)
     blank = ContextTables.untrained()
     return ContextTables(
-        _alone(tables.of_levels, blank.of_levels, of_levels),
+        _alone(tables.of_levels, blank.of_levels, _LEVEL_CONTEXT),
         _alone(tables.of_values, blank.of_values, of_values),
         Constants(*tables.constants[:3], still),
     )
