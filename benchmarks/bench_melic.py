@@ -183,7 +183,7 @@ def job(name: str, folder: Path) -> None:
     """Encode or decode the long file; print time and memory."""
     start = time.perf_counter()
     if name == "encode":
-        result = encode_file(folder / "long.flac", folder / "long.mlc", 12)
+        result = encode_file(folder / "long.flac", folder / "long.mlc", MelicCodec(12))
     else:
         result = decode_file(folder / "long.mlc", folder / "back.wav", codec=MelicCodec(threads=2))
     taken = time.perf_counter() - start

@@ -131,7 +131,7 @@ def encode(
 
         assert isinstance(codec, MelicCodec)
         return encode_file(
-            source, target, codec=codec, mono=mono, sample_rate=sample_rate, progress=progress
+            source, target, codec, mono=mono, sample_rate=sample_rate, progress=progress
         )
     from musiclib.audio import load, probe
     from musiclib.codecs.base import Coded, FileCodec

@@ -174,7 +174,7 @@ class TestBudget:
         data = codec(kbps).encode(audio, RATE)
         assert 0.97 * kbps < bitrate_kbps(len(data), 10.0) <= kbps
         found = describe(data)
-        assert found.n_bytes - found.contents.payload_bytes <= 24
+        assert found.n_bytes - found.payload_bytes <= 24
         assert codec(kbps).encode(audio, RATE) == data
 
     def test_one_that_is_too_small_names_the_least(self):
@@ -267,10 +267,10 @@ class TestPieces:
         data = codec(kbps).encode(audio, RATE)
         assert 0.97 * kbps < bitrate_kbps(len(data), 12.0) <= kbps
         assert len(codec().decode(data)[0]) == len(audio)
-        contents = describe(data).contents
-        assert contents.n_blocks == 18
+        found = describe(data)
+        assert found.header.n_blocks == 18
         # Few steps from coarsest to finest: no part is starved for another.
-        assert contents.highest_gain - contents.lowest_gain < 40
+        assert found.gains[1] - found.gains[0] < 40
 
     def test_threads_and_processes_decode_the_same_bits(self, tmp_path):
         data = codec(gain=150).encode(np.stack([music(3.0), music(3.0, seed=1)]), RATE)
@@ -322,7 +322,7 @@ class TestFilesOnDisk:
         source, coded, target = (tmp_path / name for name in ("in.wav", "a.mlc", "out.wav"))
         save(source, audio, rate, "FLOAT")
         told = []
-        written = encode_file(source, coded, codec=codec(**options), progress=told.append)
+        written = encode_file(source, coded, codec(**options), progress=told.append)
         data = coded.read_bytes()
         assert data == codec(**options).encode(audio, rate)
         assert (written.n_bytes, written.n_samples) == (len(data), audio.shape[1])
@@ -339,7 +339,7 @@ class TestFilesOnDisk:
         tags = {"title": "Näme", "artist": "Someone", "license": "CC0", "track": "3"}
         with AudioWriter(tmp_path / "in.flac", RATE, 1, tags=tags) as writer:
             writer.write(music(1.0)[None])
-        encode_file(tmp_path / "in.flac", tmp_path / "a.mlc", 24, codec=codec())
+        encode_file(tmp_path / "in.flac", tmp_path / "a.mlc", codec(24))
         assert describe((tmp_path / "a.mlc").read_bytes()).header.tags == tags
         for name in ("out.flac", "out.ogg"):
             decode_file(tmp_path / "a.mlc", tmp_path / name, codec=codec())
@@ -357,7 +357,7 @@ class TestFilesOnDisk:
             ("none.wav", AudioFileError, "none.wav"),
         ):
             with pytest.raises(error, match=words):
-                encode_file(tmp_path / source, out, 6, codec=codec())
+                encode_file(tmp_path / source, out, codec(6))
         for source, error, words in (
             ("cut.mlc", BitstreamError, r"cut\.mlc: .*truncated"),
             ("none.mlc", AudioFileError, "cannot be read"),
@@ -365,7 +365,7 @@ class TestFilesOnDisk:
             with pytest.raises(error, match=words):
                 decode_file(tmp_path / source, tmp_path / "out.wav", codec=codec())
         assert sorted(tmp_path.iterdir()) == before
-        encode_file(tmp_path / "six.wav", out, 600, codec=codec(), mono=True)
+        encode_file(tmp_path / "six.wav", out, codec(600), mono=True)
         assert describe(out.read_bytes()).header.channels == 1
 
 

@@ -380,8 +380,7 @@ def _melic_facts(source: Path, data: bytes) -> dict[str, Any]:
 
     with naming(source):
         found = describe(data)
-    header, contents = found.header, found.contents
-    gains = sorted({contents.lowest_gain, contents.highest_gain})
+    header = found.header
     return {
         "file": str(source),
         "container": "mlc",
@@ -392,9 +391,9 @@ def _melic_facts(source: Path, data: bytes) -> dict[str, Any]:
         "coded_rate": HOUSE_RATE,
         "channels": header.channels,
         "coded_channels": header.coded_channels,
-        **_costs(data, header.seconds, contents.payload_bytes),
-        "blocks": contents.n_blocks,
-        "gain": " to ".join(map(str, gains)),
+        **_costs(data, header.seconds, found.payload_bytes),
+        "blocks": header.n_blocks,
+        "gain": " to ".join(map(str, sorted(set(found.gains)))),
         "tags": dict(header.tags),
     }
 

@@ -228,5 +228,5 @@ def payload_bytes(data: bytes) -> int:
     if data.startswith(MELIC_MAGIC):
         from musiclib.codecs.melic import describe
 
-        return describe(data).contents.payload_bytes
+        return describe(data).payload_bytes
     return packet_bytes(data)

@@ -107,8 +107,7 @@ class FileCodec(ABC):
     kind: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
-        if self.kbps is not None and not (math.isfinite(self.kbps) and self.kbps > 0.0):
-            raise CodecError(f"{self.title}: kbps must be a positive number, not {self.kbps!r}.")
+        check_kbps(self.kbps, self.title)
 
     @property
     def setting(self) -> str:
@@ -136,14 +135,7 @@ class FileCodec(ABC):
             AudioError: If the audio is empty, not finite or of a wrong shape.
             CodecError: If the codec cannot meet the request; the message lists what it can.
         """
-        samples = np.atleast_2d(validate(audio, f"The audio for {self.title}"))
-        if samples.shape[0] > MAX_CHANNELS:
-            raise CodecError(
-                f"{self.title} takes one or two channels here, not {samples.shape[0]}. "
-                "Mix them down first (musiclib.audio.to_mono)."
-            )
-        if sample_rate <= 0:
-            raise AudioError(f"sample_rate must be positive, not {sample_rate!r}.")
+        samples = checked_audio(audio, sample_rate, self.title)
         return self._encode(samples, int(sample_rate), tags or {})
 
     def decode(self, data: bytes) -> tuple[FloatArray, int]:
@@ -206,6 +198,34 @@ class FileCodec(ABC):
         """Decode bytes that `identify` holds for this codec's to `(C, N)` and a rate."""
 
 
+def check_kbps(kbps: float | None, title: str) -> None:
+    """Refuse a bitrate that is none.
+
+    Raises:
+        CodecError: If it is not positive or not finite.
+    """
+    if kbps is not None and not (math.isfinite(kbps) and kbps > 0.0):
+        raise CodecError(f"{title}: kbps must be a positive number, not {kbps!r}.")
+
+
+def checked_audio(audio: npt.ArrayLike, sample_rate: int, title: str) -> FloatArray:
+    """Return audio as `(C, N)` with one or two channels.
+
+    Raises:
+        AudioError: If it is empty, not finite or of a wrong shape.
+        CodecError: If it has more channels.
+    """
+    samples = np.atleast_2d(validate(audio, f"The audio for {title}"))
+    if samples.shape[0] > MAX_CHANNELS:
+        raise CodecError(
+            f"{title} takes one or two channels here, not {samples.shape[0]}. "
+            "Mix them down first (musiclib.audio.to_mono)."
+        )
+    if sample_rate <= 0:
+        raise AudioError(f"sample_rate must be positive, not {sample_rate!r}.")
+    return samples
+
+
 def to_coding_rate(audio: FloatArray, sample_rate: int, coding_rate: int) -> FloatArray:
     """Resample `(C, N)` to the rate that the codec runs at."""
     return audio if sample_rate == coding_rate else resample(audio, sample_rate, coding_rate)
@@ -222,14 +242,9 @@ MELIC_MAGIC = b"MLC"
 
 
 def identify(data: bytes) -> str:
-    """Return the name of the codec whose file these bytes start.
+    """Return the name of the codec whose file these bytes start; 64 bytes are enough.
 
-    Args:
-        data: A whole file, or at least its first 64 bytes.
-
-    Returns:
-        `"mp3"`, `"aac"` (MP4 or ADTS), `"opus"`, `"vorbis"`, `"downsample"` (WAV),
-        `"autoencoder"` (.mla) or `"melic"` (.mlc).
+    WAV is `downsample`, MP4 and ADTS are `aac`.
 
     Raises:
         BitstreamError: If the bytes are empty or of no codec that musiclib knows.

@@ -22,15 +22,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from musiclib.audio import FloatArray, resample, validate
-from musiclib.codecs.base import read_varint, to_varint
+from musiclib.audio import FloatArray, resample
+from musiclib.codecs.base import MAX_CHANNELS, check_kbps, checked_audio, read_varint, to_varint
 from musiclib.codecs.container import MAX_DECODED_SECONDS
 from musiclib.codecs.latent import bitstream, coding
 from musiclib.codecs.latent.coding import (
     ENTROPIES,
     HIGHEST,
     MIXING,
-    CodeTable,
     IntArray,
     IntegerCalibration,
     code_tables,
@@ -83,8 +82,7 @@ class AutoencoderCodec:
             raise CodecError("Autoencoder: give step or kbps, not both.")
         if self.entropy not in ENTROPIES:
             raise CodecError(f"Autoencoder: entropy must be one of {', '.join(ENTROPIES)}.")
-        if self.kbps is not None and not (math.isfinite(self.kbps) and self.kbps > 0.0):
-            raise CodecError(f"Autoencoder: kbps must be a positive number, not {self.kbps!r}.")
+        check_kbps(self.kbps, self.title)
         if self.step is not None and not (
             isinstance(self.step, int) and bitstream.MIN_STEP <= self.step <= bitstream.MAX_STEP
         ):
@@ -128,27 +126,15 @@ class AutoencoderCodec:
         return {key: value for key, value in self.__dict__.items() if key != "_mine"}
 
     def encode(self, audio: npt.ArrayLike, sample_rate: int) -> bytes:
-        """Turn audio into the bytes of a file.
+        """Turn audio `(N,)` or `(C, N)` at `sample_rate` Hz into the bytes of a file.
 
-        Encoding is deterministic: the same audio, checkpoint and setting give the same bytes on the
-        same machine.
-
-        Args:
-            audio: Mono `(N,)` or `(C, N)` with one or two channels.
-            sample_rate: Sampling rate in Hz.
+        The same audio, checkpoint and setting give the same bytes on the same machine.
 
         Raises:
             AudioError: If the audio is empty, not finite, of a wrong shape, or too long.
             CodecError: If there is no setting, or the model cannot go down to the bitrate.
         """
-        samples = np.atleast_2d(validate(audio, "The audio for Autoencoder"))
-        if samples.shape[0] > bitstream.MAX_CHANNELS:
-            raise CodecError(
-                f"Autoencoder takes one or two channels here, not {samples.shape[0]}. "
-                "Mix them down first (musiclib.audio.to_mono)."
-            )
-        if sample_rate <= 0:
-            raise AudioError(f"sample_rate must be positive, not {sample_rate!r}.")
+        samples = checked_audio(audio, sample_rate, self.title)
         if self.step is None and self.kbps is None:
             raise CodecError("Autoencoder needs a setting to encode: give kbps=... or step=...")
         coded = self._mine
@@ -191,10 +177,7 @@ class AutoencoderCodec:
         return bitstream.pack(bitstream.Contents(coded.model_id, n_samples, step, levels, payloads))
 
     def decode(self, data: bytes) -> tuple[FloatArray, int]:
-        """Turn a file's bytes into audio, from these bytes and the model alone.
-
-        Returns:
-            Audio, `(N,)` for one channel and else `(2, N)`, and the model's sampling rate in Hz.
+        """Turn a file's bytes into audio `(N,)` or `(2, N)` and the model's sampling rate in Hz.
 
         Raises:
             BitstreamError: If the bytes are truncated, damaged or foreign, or of another model.
@@ -206,10 +189,7 @@ class AutoencoderCodec:
         return audio, coded.rate
 
     def decode_magnitudes(self, data: bytes) -> FloatArray:
-        """Return the magnitudes that a file holds, before phases are found, at the clip's level.
-
-        Returns:
-            Magnitudes of the model's STFT, `(F, T)`, or `(2, F, T)` for two channels.
+        """Return the magnitudes that a file holds before phases are found, `([2,] F, T)`.
 
         Raises:
             BitstreamError: As `decode`.
@@ -219,7 +199,7 @@ class AutoencoderCodec:
         return coded.each(stream, coded.magnitudes)
 
     def decode_latents(self, data: bytes) -> FloatArray:
-        """Return the latents that a file holds, `(C, L)`, or `(2, C, L)` for two channels.
+        """Return the latents that a file holds, `([2,] C, L)`.
 
         Raises:
             BitstreamError: As `decode`.
@@ -267,11 +247,7 @@ class Description:
 
 
 def describe(data: bytes, folder: str | Path | None = None) -> Description:
-    """Read a file's header.
-
-    Args:
-        data: The whole file.
-        folder: Folder of checkpoints; by default the shipped ones.
+    """Read a file's header; its model is looked for in a folder of checkpoints.
 
     Raises:
         BitstreamError: It is damaged or foreign, or its model is not in the folder.
@@ -290,10 +266,10 @@ def describe(data: bytes, folder: str | Path | None = None) -> Description:
 
 
 def open_checkpoint(model: str, folder: str | Path | None = None) -> Checkpoint:
-    """Return the checkpoint of a model.
+    """Return the checkpoint of a model by its name, or by a path with a `/` in it.
 
     Args:
-        model: Its name, for example `wideband-64`, or a path with a `/` in it.
+        model: Name, for example `wideband-64`, or path.
         folder: Folder of checkpoints; by default the shipped ones.
 
     Raises:
@@ -313,11 +289,7 @@ def open_checkpoint(model: str, folder: str | Path | None = None) -> Checkpoint:
 
 
 def find_checkpoint(model_id: bytes, folder: str | Path | None = None) -> Checkpoint:
-    """Return the checkpoint of a folder whose SHA-256 starts with some bytes.
-
-    Args:
-        model_id: The bytes that a file carries.
-        folder: Folder of checkpoints; by default the shipped ones.
+    """Return the checkpoint of a folder whose SHA-256 starts with the bytes that a file carries.
 
     Raises:
         BitstreamError: There is none.
@@ -358,12 +330,10 @@ _KEPT_BYTES = 2**24  # of a channel's latents
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """A channel of a clip, ready to be rounded.
+    """A channel of a clip, ready to be rounded: its level's code, and what each block holds.
 
-    Attributes:
-        level: Coded gain.
-        blocks: Latents of each block in calibrated units, `(C, L)`, or their indices in codebooks,
-            `(S, L)`; none for silence.
+    That is latents in calibrated units, `(C, L)`, or indices in codebooks, `(S, L)`; nothing for
+    silence.
     """
 
     level: int
@@ -372,12 +342,7 @@ class Analysis:
 
 @dataclass(frozen=True, eq=False)
 class CodedModel(ABC):
-    """A model whose latents have codes.
-
-    Attributes:
-        model_id: What its files carry.
-        model: The model.
-    """
+    """A model whose latents have codes; its files carry `model_id`."""
 
     model_id: bytes
     model: Autoencoder
@@ -466,14 +431,13 @@ class CodedModel(ABC):
     def analyse(self, audio: FloatArray) -> Analysis:
         """Level a channel `(N,)` and encode it.
 
-        The latest clip is kept: it is often coded at one step after another, and only rounding and
-        coding depend on the step.
+        The latest clip is kept, since it is often coded at one step after another.
         """
         key = hashlib.blake2b(audio.tobytes() + repr(self.blocks(len(audio))).encode()).digest()
         found = self._latest.get(key)
         if found is None:
             found = self._analysed(audio)
-            for old in list(self._latest)[: -(bitstream.MAX_CHANNELS - 1)]:
+            for old in list(self._latest)[: -(MAX_CHANNELS - 1)]:
                 self._latest.pop(old, None)
             if sum(block.nbytes for block in found.blocks) <= _KEPT_BYTES:
                 self._latest[key] = found
@@ -504,11 +468,11 @@ class CodedModel(ABC):
         return b"".join(to_varint(len(data)) + data for data in coded)
 
     def read(self, payload: bytes, n_samples: int, step: int) -> Iterator[IntArray]:
-        """Return an iterator over the whole numbers `(C, L)` of each block.
+        """Iterate over the whole numbers `(C, L)` of each block.
 
         Raises:
-            BitstreamError: The payload does not consist of so many blocks; a block that is damaged
-                in itself is noticed on the way.
+            BitstreamError: The payload does not consist of so many blocks, at once; or a block is
+                damaged, on the way.
         """
         at, parts = 0, []
         blocks = self.blocks(n_samples)
@@ -598,12 +562,7 @@ class CodedModel(ABC):
 
 @dataclass(frozen=True, eq=False)
 class RoundedLatents(CodedModel):
-    """Latents that are rounded to multiples of a step.
-
-    Attributes:
-        calibration: The model's calibration.
-        statistics: The part of it that decides about bytes.
-    """
+    """Latents that are rounded to multiples of a step; `statistics` decide about bytes."""
 
     calibration: Calibration
     statistics: IntegerCalibration
@@ -649,20 +608,14 @@ class RoundedLatents(CodedModel):
 
 @dataclass(frozen=True, eq=False)
 class CodebookLatents(CodedModel):
-    """Latents that are sums of codebook entries; step -s sends the codes of the first s stages.
+    """Latents that are sums of codebook entries; step -s sends the codes of the first s stages."""
 
-    Attributes:
-        tables: Of each stage, how likely its codes are.
-    """
-
-    tables: tuple[CodeTable, ...]
+    tables: tuple[Any, ...]
 
     @property
-    def quantiser(self) -> ResidualVectorQuantiser:
-        """The model's codebooks."""
-        found = self.model.quantiser
-        assert found is not None
-        return found
+    def _quantiser(self) -> ResidualVectorQuantiser:
+        assert self.model.quantiser is not None
+        return self.model.quantiser
 
     @property
     def steps(self) -> tuple[int, int]:
@@ -671,7 +624,7 @@ class CodebookLatents(CodedModel):
 
     def quantised(self, latent: Tensor) -> IntArray:
         """Return the indices of all stages, `(S, L)`."""
-        index: IntArray = self.quantiser.encode(latent[None])[0].numpy()
+        index: IntArray = self._quantiser.encode(latent[None])[0].numpy()
         return index
 
     def block_bytes(self, block: FloatArray | IntArray, step: int, entropy: str) -> bytes:
@@ -689,7 +642,7 @@ class CodebookLatents(CodedModel):
     def block_latent(self, values: IntArray, step: int) -> Tensor:
         """Return the latents `(C, L)` that indices `(s, L)` stand for."""
         del step  # there are as many rows
-        return self.quantiser.decode(torch.from_numpy(values)[None])[0]
+        return self._quantiser.decode(torch.from_numpy(values)[None])[0]
 
 
 # In the order of their last use: workers get a copy of a checkpoint with every clip.
@@ -697,11 +650,6 @@ _built: dict[str, CodedModel] = {}
 
 
 def _coded(checkpoint: Checkpoint) -> CodedModel:
-    """Build a checkpoint's model.
-
-    Raises:
-        ModelError: It was not calibrated, or for another number of channels.
-    """
     model = checkpoint.build()
     whole = bytes.fromhex(str(checkpoint.record["tensors_sha256"]))
     model_id = whole[: bitstream.ID_BYTES]

@@ -196,11 +196,11 @@ DELTAS, SWITCHES = (0, 2), (0, -5)
 
 @dataclass(frozen=True, eq=False)
 class IntegerCalibration:
-    """The whole-number part of a calibration.
+    """The whole-number part of a `musiclib.models.calibration.Calibration`.
 
     Attributes:
-        scale: As in `musiclib.models.calibration.Calibration`, `(5, C)`.
-        shape: The same, `(C,)`.
+        scale: `(5, C)`.
+        shape: `(C,)`.
         sequence: Whether the channels of a frame follow each other in time.
     """
 
@@ -287,15 +287,9 @@ def make_plan(values: IntArray, statistics: IntegerCalibration, step: int) -> Pl
 
 
 def _costs(errors: IntArray, shape: IntArray, levels: IntArray) -> npt.NDArray[np.float64]:
-    """Bits for each prediction, channel and table from `-REACH` to `REACH` about the expected one.
+    """Bits of errors `(P, U, L)` with tables from `-REACH` to `REACH` about the expected `(P, U)`.
 
-    Args:
-        errors: `(P, U, L)`.
-        shape: `(U,)`.
-        levels: Expected tables, `(P, U)`.
-
-    Returns:
-        Bits, `(P, U, 2 * REACH + 1)`, infinite where there is no table.
+    Returns `(P, U, 2 * REACH + 1)`, infinite where there is no table.
     """
     costs = np.full((*levels.shape, 2 * REACH + 1), np.inf)
     sizes = np.abs(errors)
@@ -344,15 +338,9 @@ def undo_frames(errors: IntArray, quarters: IntArray) -> IntArray:
 def fit_sequence(values: IntArray) -> IntArray:
     """Return coefficients of linear prediction along the channels of one frame after the other.
 
-    The channels of a waveform model are a signal at a low rate, cut into frames. The coefficients
-    are those of least squares by the autocorrelation method, whole multiples of 1/64.
-
-    Args:
-        values: `(C, L)`.
-
-    Returns:
-        Coefficients of the last value, the one before it, and so on, `(32,)`, or none where the
-        values are too few.
+    The channels `(C, L)` of a waveform model are a signal at a low rate, cut into frames.
+    Coefficients `(32,)`, newest value first, are those of least squares by the autocorrelation
+    method in 1/64; none where the values are too few.
     """
     signal = values.T.ravel().astype(np.float64)
     if len(signal) <= 4 * ORDER or not signal.any():
@@ -496,10 +484,6 @@ def noisy_index(index: int, quarters: int) -> int:
 
     The frame before is known up to its rounding error, which has a variance of a twelfth of the
     squared step; `quarters / 4` of it comes on top of the error itself.
-
-    Args:
-        index: Scale index of the error in units of the step, in quarter-octaves.
-        quarters: Weight of the prediction in quarters.
     """
     index = max(LOWEST - 64, min(HIGHEST, index))
     with localcontext(_DIGITS):
@@ -623,27 +607,8 @@ def _mixer(shape: tuple[int, ...], index: tuple[int, ...]) -> Mixer:
 # music used each of its codes.
 
 
-@dataclass(frozen=True, eq=False)
-class CodeTable:
-    """Probabilities of the codes of a stage.
-
-    Attributes:
-        weights: Each code's weight of 2^24, at least 1, `(K,)`.
-        model: The same for constriction.
-    """
-
-    weights: IntArray
-    model: Any
-
-    @property
-    def bits(self) -> npt.NDArray[np.float64]:
-        """Cost of each code, `(K,)`."""
-        found: npt.NDArray[np.float64] = np.log2(TOTAL) - np.log2(self.weights)
-        return found
-
-
-def code_tables(counts: IntArray) -> tuple[CodeTable, ...]:
-    """Return the tables of stages whose codes were used `counts` `(S, K)` times."""
+def code_tables(counts: IntArray) -> tuple[Any, ...]:
+    """Return constriction's models of stages whose codes were used `counts` `(S, K)` times."""
     tables = []
     for row in counts.astype(np.int64):
         free = TOTAL - len(row)
@@ -652,19 +617,19 @@ def code_tables(counts: IntArray) -> tuple[CodeTable, ...]:
         shares[shares.argmax()] += free - int(shares.sum())
         # Constriction gives each symbol 1 / 2^24 more, as in `musiclib.codecs.latent.mixing`.
         model = constriction.stream.model.Categorical(shares.astype(np.float64), perfect=False)
-        tables.append(CodeTable(shares + 1, model))
+        tables.append(model)
     return tuple(tables)
 
 
-def encode_indices(index: IntArray, tables: Sequence[CodeTable]) -> bytes:
+def encode_indices(index: IntArray, tables: Sequence[Any]) -> bytes:
     """Code the indices `(s, L)` of the first s stages."""
     coder = constriction.stream.stack.AnsCoder()
-    for row, table in reversed(list(zip(index, tables, strict=False))):  # last in, first out
-        coder.encode_reverse(row.astype(np.int32), table.model)
+    for row, model in reversed(list(zip(index, tables, strict=False))):  # last in, first out
+        coder.encode_reverse(row.astype(np.int32), model)
     return _words(coder)
 
 
-def decode_indices(data: bytes, tables: Sequence[CodeTable], stages: int, frames: int) -> IntArray:
+def decode_indices(data: bytes, tables: Sequence[Any], stages: int, frames: int) -> IntArray:
     """Return the indices `(stages, frames)` that `encode_indices` coded.
 
     Raises:
@@ -673,7 +638,7 @@ def decode_indices(data: bytes, tables: Sequence[CodeTable], stages: int, frames
     if not 1 <= stages <= len(tables):
         raise _damaged(f"it has {stages} stages")
     coder = _coder_of(data)
-    index = np.stack([coder.decode(table.model, frames) for table in tables[:stages]])
+    index = np.stack([coder.decode(model, frames) for model in tables[:stages]])
     if not coder.is_empty():
         raise _damaged("bytes are left over")
     return index.astype(np.int64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -38,7 +38,8 @@ class MelicCodec(FileCodec):
     Attributes:
         kbps: Bitrate of the whole file, which no file exceeds. What can be reached depends on the
             audio; music needs about 0.7 kbps at least.
-        gain: Instead of `kbps`: the quantiser's gain, 0 (finest) to 255, for all of the piece.
+        gain: Instead of `kbps`: the quantiser's global step, 0 (finest) to 255, for all of the
+            piece.
         restore: Whether the network works on what was decoded. Encoding writes it into the file;
             decoding with `restore=False` leaves the network out.
         threads: Windows of the network that are decoded at the same time. The result is the same.
@@ -149,36 +150,28 @@ def check_source_rate(sample_rate: int) -> None:
 def encode_file(
     source: str | PathLike[str],
     target: str | PathLike[str],
-    kbps: float | None = None,
+    codec: MelicCodec,
     *,
-    codec: MelicCodec | None = None,
     mono: bool = False,
     sample_rate: int | None = None,
-    tags: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> Coded:
-    """Code an audio file of any length.
+    """Code an audio file of any length, to the bytes of `MelicCodec.encode`.
 
-    The bytes are those of `MelicCodec.encode` for the same samples. The file appears whole or not
-    at all; one that exists is replaced.
+    The file appears whole or not at all; one that exists is replaced.
 
     Args:
         source: Any audio file.
         target: `.mlc` file to write.
-        kbps: Bitrate of the whole file, all channels together.
-        codec: A codec, for its model and its setting where no `kbps` is given.
+        codec: What to code with.
         mono: Whether to mix the channels down first.
         sample_rate: Rate in Hz to resample to first; that of the file by default.
-        tags: Tags to store; those of the source by default.
         progress: Called with the share that is done, 0 to 1.
 
     Raises:
         AudioFileError: The source cannot be read.
         CodecError: It has more than two channels, or the bitrate is too low for it.
     """
-    codec = codec or MelicCodec()
-    if kbps is not None:
-        codec = replace(codec, kbps=kbps)
     found = probe(source)
     rate = sample_rate or found.sample_rate
     check_source_rate(rate)
@@ -194,7 +187,7 @@ def encode_file(
         for chunk in blocks(source, rate, CHUNK_S, mono):
             yield chunk[None] if chunk.ndim == 1 else chunk
 
-    config = codec.config(found.tags if tags is None else tags)
+    config = codec.config(found.tags)
     model = codec.opened()
     with atomic_write(Path(target)) as file:
         header = encode(chunks, rate, config, model, file, found.duration_s, progress)
@@ -211,10 +204,10 @@ def decode_file(
     subtype: str | None = None,
     progress: Progress | None = None,
 ) -> Coded:
-    """Decode a file of any length.
+    """Decode a file of any length, to the samples of `MelicCodec.decode`.
 
-    The samples are those of `MelicCodec.decode`. The file appears whole or not at all; one that
-    exists is replaced. It carries the tags that its format has a place for.
+    The file appears whole or not at all; one that exists is replaced. It carries the tags that its
+    format has a place for.
 
     Args:
         source: `.mlc` file.

@@ -171,6 +171,14 @@ class Coder(NamedTuple):
     trace: npt.NDArray[np.float64]
 
 
+class Scratch(NamedTuple):
+    """Room for one decision: its contexts, their logits, and its three weight sets, blend, apm."""
+
+    base: npt.NDArray[np.int64]
+    inputs: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64]
+
+
 @numba.njit(nogil=True)
 def _clip(x, low, high):  # type: ignore[no-untyped-def]
     """Return the nearest number in a range."""
@@ -228,8 +236,9 @@ def _send_half(coder, bit):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True)
-def _decide(coder, bit, n, node, base, rows, mixer, constants, inputs, part):  # type: ignore[no-untyped-def]
-    """Guess a decision, send or read it, learn from it. `rows`: three weight sets, blend, apm."""
+def _decide(coder, bit, n, node, mixer, constants, scratch, part):  # type: ignore[no-untyped-def]
+    """Guess a decision, send or read it, learn from it."""
+    base, inputs, rows = scratch.base, scratch.inputs, scratch.rows
     slots, weights = mixer.slots, mixer.weights
     w0, w1, w2, row = rows[0], rows[1], rows[2], rows[3]
     dot0, dot1, dot2 = np.int64(0), np.int64(0), np.int64(0)
@@ -285,11 +294,10 @@ def _decide(coder, bit, n, node, base, rows, mixer, constants, inputs, part):  #
 
 
 @numba.njit(nogil=True)
-def _send_levels(  # type: ignore[no-untyped-def]
-    levels, c, gain, layout, history, mixer, constants, coder, base, inputs, rows, mid
-):
+def _send_levels(levels, c, gain, layout, history, mixer, constants, coder, scratch, mid):  # type: ignore[no-untyped-def]
     """Send or read the levels of a frame; `mid` (B,) holds the steps of the other channel."""
     n_bands = len(levels)
+    base, rows = scratch.base, scratch.rows
     old, changes, last = history.levels[c], history.changes[c], history.last[c]
     age, mean, evidence = history.age[c], history.mean[c], history.evidence[c]
     reading = coder.registers[4] == READ
@@ -354,7 +362,7 @@ def _send_levels(  # type: ignore[no-untyped-def]
             rows[3] = node * 32 + aged
             rows[4] = node * 32 + coarse
             rows[5] = 512 + node * 32 + b
-            bit = _decide(coder, bit, N_LEVEL_INPUTS, node, base, rows, mixer, constants, inputs, 0)
+            bit = _decide(coder, bit, N_LEVEL_INPUTS, node, mixer, constants, scratch, 0)
             if node == 0:
                 if not bit:
                     change = 0
@@ -412,15 +420,15 @@ def _send_tail(value, coder):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True)
-def _send_size(size, n, starts, strides, base, rows, mixer, constants, coder, inputs):  # type: ignore[no-untyped-def]
+def _send_size(size, n, starts, strides, mixer, constants, coder, scratch):  # type: ignore[no-untyped-def]
     """Send or read a size; each decision's rows are `starts` and so many `strides`."""
     found = 0
     while True:
         for i in range(6):
-            rows[i] = starts[i] + found * strides[i]
+            scratch.rows[i] = starts[i] + found * strides[i]
         bit = 1 if size > found else 0
         part = 1 if found == 0 else 2
-        bit = _decide(coder, bit, n, found, base, rows, mixer, constants, inputs, part)
+        bit = _decide(coder, bit, n, found, mixer, constants, scratch, part)
         if not bit:
             return found
         found += 1
@@ -436,11 +444,9 @@ def _beyond_end(coder):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True)
-def _send_values(  # type: ignore[no-untyped-def]
-    values, c, levels, gain, layout, history, mixer, constants, coder, base, inputs, rows
-):
+def _send_values(values, c, levels, gain, layout, history, mixer, constants, coder, scratch):  # type: ignore[no-untyped-def]
     """Send or read the quantised coefficients of a frame."""
-    n = len(values)
+    n, base = len(values), scratch.base
     sizes, trail, slow = history.sizes[c], history.trail[c], history.slow[c]
     steps, edges = history.steps[c], layout.edges
     reading = coder.registers[4] == READ
@@ -511,16 +517,7 @@ def _send_values(  # type: ignore[no-untyped-def]
         of_zeros, of_sizes = coder.bits[1], coder.bits[2]
         starts[0], starts[1], starts[2], starts[4], starts[5] = l2, 512 + r, 1536 + le, r, 1024 + le
         size = _send_size(
-            abs(value),
-            N_VALUE_INPUTS,
-            starts,
-            strides,
-            base,
-            rows,
-            mixer,
-            constants,
-            coder,
-            inputs,
+            abs(value), N_VALUE_INPUTS, starts, strides, mixer, constants, coder, scratch
         )
         if size > 0:
             negative = _send_half(coder, 1 if value < 0 else 0)
@@ -555,39 +552,13 @@ def run(levels, values, gain, layout, history, of_levels, of_values, constants, 
     changed in place.
     """
     n_channels, n_frames, n_bands = levels.shape
-    base, inputs = np.zeros(16, np.int64), np.zeros(16, np.int64)
-    rows = np.zeros(6, np.int64)
+    scratch = Scratch(np.zeros(16, np.int64), np.zeros(16, np.int64), np.zeros(6, np.int64))
     for t in range(n_frames):
         steps = np.zeros(n_bands, np.int64)
         for c in range(n_channels):
-            _send_levels(
-                levels[c, t],
-                c,
-                gain,
-                layout,
-                history,
-                of_levels,
-                constants,
-                coder,
-                base,
-                inputs,
-                rows,
-                steps,
-            )
-            _send_values(
-                values[c, t],
-                c,
-                levels[c, t],
-                gain,
-                layout,
-                history,
-                of_values,
-                constants,
-                coder,
-                base,
-                inputs,
-                rows,
-            )
+            row, bins = levels[c, t], values[c, t]
+            _send_levels(row, c, gain, layout, history, of_levels, constants, coder, scratch, steps)
+            _send_values(bins, c, row, gain, layout, history, of_values, constants, coder, scratch)
         if _beyond_end(coder):
             return False
     return True
@@ -609,8 +580,8 @@ def run_latents(errors, scale, expected, mixer, constants, coder):  # type: igno
         False once reading has gone too far beyond the end.
     """
     n, n_frames = errors.shape
-    base, inputs = np.zeros(N_LATENT_INPUTS, np.int64), np.zeros(N_LATENT_INPUTS, np.int64)
-    rows = np.zeros(6, np.int64)
+    base, rows = np.zeros(N_LATENT_INPUTS, np.int64), np.zeros(6, np.int64)
+    scratch = Scratch(base, np.zeros(N_LATENT_INPUTS, np.int64), rows)
     last, older = np.zeros(n + 2 * PAD, np.int64), np.zeros(n + 2 * PAD, np.int64)
     now, signs = np.zeros(n + 2 * PAD, np.int64), np.zeros(n, np.int64)
     trail = np.zeros(n, np.int64)
@@ -643,16 +614,7 @@ def run_latents(errors, scale, expected, mixer, constants, coder):  # type: igno
             starts[0], starts[1], starts[2] = s, 1024 + ratio, 1536 + slow
             starts[4], starts[5] = s, 1024 + slow
             size = _send_size(
-                abs(value),
-                N_LATENT_INPUTS,
-                starts,
-                strides,
-                base,
-                rows,
-                mixer,
-                constants,
-                coder,
-                inputs,
+                abs(value), N_LATENT_INPUTS, starts, strides, mixer, constants, coder, scratch
             )
             if size > 0:
                 sign = signs[c] + 1
@@ -662,18 +624,8 @@ def run_latents(errors, scale, expected, mixer, constants, coder):  # type: igno
                 rows[0] = rows[4] = UNARY * 64
                 rows[1] = rows[5] = 1024 + UNARY * 32
                 rows[2], rows[3] = 1536 + UNARY * 32, UNARY
-                negative = _decide(
-                    coder,
-                    1 if value < 0 else 0,
-                    N_LATENT_INPUTS,
-                    UNARY,
-                    base,
-                    rows,
-                    mixer,
-                    constants,
-                    inputs,
-                    3,
-                )
+                bit = 1 if value < 0 else 0
+                negative = _decide(coder, bit, N_LATENT_INPUTS, UNARY, mixer, constants, scratch, 3)
                 if reading:
                     value = -size if negative else size
                 signs[c] = -1 if value < 0 else 1
@@ -706,14 +658,7 @@ _LOW_BITS = PROBABILITY_BITS - 16
 
 @dataclass(frozen=True, eq=False)
 class ContextTables:
-    """Tables, weights and constants.
-
-    Attributes:
-        of_levels: For the levels of bands.
-        of_values: For the quantised coefficients.
-        constants: Logits, rates.
-        record: How they were trained.
-    """
+    """What the coder knows at the start, and the record of how it was trained."""
 
     of_levels: Mixer
     of_values: Mixer
@@ -738,11 +683,7 @@ class ContextTables:
         return state.digest()
 
     def rounded(self, count: int) -> ContextTables:
-        """The tables as they are kept in a file.
-
-        Args:
-            count: Largest count of a context; the smaller, the faster it follows a new piece.
-        """
+        """The tables as a file keeps them; the smaller `count`, the faster they follow a piece."""
         mixers = (_rounded(self.of_levels, count), _rounded(self.of_values, count))
         return ContextTables(*mixers, self.constants, self.record)
 
@@ -923,23 +864,15 @@ class _Adaptive:
 
 
 class FrameEncoder(_Adaptive):
-    """Writes blocks of frames; each block needs those before it.
-
-    Args:
-        tables: What the coder knows at the start.
-        channels: 1, or 2 for middle and side.
-    """
+    """Writes blocks of frames of one or two channels; each block needs those before it."""
 
     def encode(self, levels: npt.ArrayLike, values: npt.ArrayLike, gain: int) -> bytes:
-        """Write a block.
+        """Write a block; the decoder has to know the length of its bytes.
 
         Args:
-            levels: `(C, T, 20)`, 0 to 47.
-            values: `(C, T, 256)`, beyond neither -32767 nor 32767.
-            gain: Gain of the quantiser.
-
-        Returns:
-            Bytes, whose length the decoder has to know.
+            levels: Scale factors `(C, T, 20)`, 0 to 47.
+            values: Quantised coefficients `(C, T, 256)`, beyond neither -32767 nor 32767.
+            gain: Global step.
 
         Raises:
             CodecError: Other shapes or numbers.
@@ -1009,15 +942,7 @@ class FrameDecoder(_Adaptive):
     """Reads what a `FrameEncoder` with the same tables wrote, block after block."""
 
     def decode(self, data: bytes, n_frames: int, gain: int) -> tuple[IntArray, IntArray]:
-        """Read a block.
-
-        Args:
-            data: What `FrameEncoder.encode` returned.
-            n_frames: Frames in it.
-            gain: Gain that they were written with.
-
-        Returns:
-            Levels `(C, T, 20)` and values `(C, T, 256)`.
+        """Read `n_frames` frames that were written with a gain: `(C, T, 20)` and `(C, T, 256)`.
 
         Raises:
             BitstreamError: The bytes are too few or too many for the frames. The decoder is of no
@@ -1080,11 +1005,7 @@ _LEVEL_CONTEXT, _VALUE_CONTEXT = 8, 9
 
 
 def raw_bits(frames: Frames) -> float:
-    """Bits of the bare numbers: a fixed length each, as long as the largest needs.
-
-    Args:
-        frames: Levels `(T, 20)` and values `(T, 256)`.
-    """
+    """Bits of the bare numbers: a fixed length each, as long as the largest needs."""
     largest = int(np.abs(frames.values).max(initial=0))
     width = int(2 * largest).bit_length()
     return float(frames.levels.size * LARGEST_LEVEL.bit_length() + frames.values.size * width)
@@ -1156,7 +1077,7 @@ class StaticTables:
 
 
 def unmixed(tables: ContextTables, of_values: int = _VALUE_CONTEXT) -> ContextTables:
-    """Adaptive contexts without mixing: one context each for levels and values, which still adapts.
+    """Return tables that use one context each for levels and values, which still adapts.
 
     Args:
         tables: Trained or untrained ones.
@@ -1203,12 +1124,7 @@ TRUST = 20
 
 @dataclass(frozen=True, eq=False)
 class TrainedTables:
-    """What a pass over music leaves behind.
-
-    Attributes:
-        tables: For the codec.
-        static: What a code that does not adapt would be made of, to compare with.
-    """
+    """What a pass over music leaves: tables, and counts for a code that does not adapt."""
 
     tables: ContextTables
     static: StaticTables
@@ -1217,7 +1133,6 @@ class TrainedTables:
 def train_tables(
     segments: Iterable[npt.NDArray[np.float32]],
     seed: int = 0,
-    trust: int = TRUST,
     progress: Callable[[float], None] | None = None,
     about: Mapping[str, Any] | None = None,
 ) -> TrainedTables:
@@ -1226,7 +1141,6 @@ def train_tables(
     Args:
         segments: Batches of audio at 24 kHz, `(B, N)`. Each segment is coded as a piece of its own.
         seed: Of the gains.
-        trust: Largest count that a context keeps.
         progress: Called with the seconds of audio so far, after each segment.
         about: What else the record is to tell, for example of the music.
 
@@ -1248,7 +1162,9 @@ def train_tables(
             encoder.forget_frames()
             bits += float(encoder.spend(frames.levels[None], frames.values[None], gain).sum())
             static.count(frames, gain)
-            _update(fingerprint, frames, gain)
+            fingerprint.update(gain.to_bytes(2, "little"))
+            fingerprint.update(frames.levels.astype("<i4").tobytes())
+            fingerprint.update(frames.values.astype("<i4").tobytes())
             seconds, count = seconds + len(audio) / 24_000, count + 1
             if progress is not None:
                 progress(seconds)
@@ -1260,14 +1176,8 @@ def train_tables(
         "segments": count,
         "gains": [LOWEST_GAIN, HIGHEST_GAIN],
         "seed": seed,
-        "trust": trust,
+        "trust": TRUST,
         "kilobits": round(bits / 1000, 3),
         "frames_sha256": fingerprint.hexdigest(),
     }
-    return TrainedTables(encoder.tables(record).rounded(trust), static)
-
-
-def _update(fingerprint: hashlib._Hash, frames: Frames, gain: int) -> None:
-    fingerprint.update(gain.to_bytes(2, "little"))
-    fingerprint.update(frames.levels.astype("<i4").tobytes())
-    fingerprint.update(frames.values.astype("<i4").tobytes())
+    return TrainedTables(encoder.tables(record).rounded(TRUST), static)
