@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from musiclib.codecs import Codec
     from musiclib.codecs.base import Coded, Progress
 
+    Work = Callable[[Path, Path, Progress], str]
 
 AUDIO_SUFFIXES = (
     *(".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".aif", ".aiff"),
@@ -29,7 +30,6 @@ SUBTYPES = {"16": "PCM_16", "24": "PCM_24", "float": "FLOAT"}
 # FFmpeg lists what describes the file itself among the tags.
 FORMAT_TAGS = {"major_brand", "minor_version", "compatible_brands", "language", "encoder"}
 EXIT_FAILED = 1
-Work = Callable[[Path, Path, Progress], str]
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
