@@ -29,7 +29,6 @@ from musiclib.codecs.latent.coding import (
     decode_mixed,
     encode_indices,
     encode_mixed,
-    make_plan,
     noisy_index,
     table,
 )
@@ -37,7 +36,6 @@ from musiclib.codecs.latent.coding import IntegerCalibration as Calibrated
 from musiclib.datasets import Clip
 from musiclib.errors import AudioError, BitstreamError, CheckpointError, CodecError
 from musiclib.evaluation import evaluate
-from musiclib.metrics import log_spectral_distance
 from musiclib.models import Bottleneck, FrequencyConfig
 from musiclib.models.calibration import PREDICTORS, UNUSED
 from musiclib.training import checkpoint, fit, load, new_model
@@ -112,14 +110,6 @@ class TestSignals:
             assert errors[-1] > errors[0]
             assert all(b > 0.97 * a for a, b in itertools.pairwise(errors))
 
-    @pytest.mark.parametrize("kind", KINDS)
-    def test_clips_of_any_length_keep_it(self, checkpoints, kind):
-        for n_samples in (1, 7, 1000, 2049):
-            audio = chords(1.0, RATE)[:n_samples] + np.float32(1e-3)
-            decoded = back(checkpoints[kind], audio, step=-8)
-            assert decoded.shape == (n_samples,)
-            assert np.isfinite(decoded).all()
-
     def test_any_rate_and_two_channels(self, checkpoints):
         for rate in (8_000, 11_025, 48_000):
             decoded = back(checkpoints["waveform"], tone(300.0, 1.0, rate), rate, step=-16)
@@ -143,27 +133,6 @@ class TestSignals:
         assert rms_db(error) - rms_db(whole[inner]) < -15.0
         one, many = (found.sum(0)[5:-5] for found in magnitudes)
         np.testing.assert_allclose(many, one, rtol=0.3)
-
-    def test_magnitudes_are_those_of_the_clip(self, checkpoints):
-        codec = AutoencoderCodec(checkpoints["pca"], step=-24)
-        found = codec.decode_magnitudes(codec.encode(note(350.0), RATE))
-        assert found.shape == (129, 1 + RATE // 64)
-        assert np.all(found >= 0)
-        middle = found[:, 40:-40].mean(axis=1)
-        assert np.argmax(middle) == round(350.0 / RATE * 256)
-        # Half the amplitude times the window's sum.
-        assert middle.max() == pytest.approx(0.4 / 2 * 128, rel=0.25)
-        wave = AutoencoderCodec(checkpoints["waveform"], step=-8)
-        with pytest.raises(CodecError, match="codes samples"):
-            wave.decode_magnitudes(wave.encode(note(350.0), RATE))
-
-    @pytest.mark.parametrize("kind", ["deep", "frequency", "waveform"])
-    def test_coding_again_changes_little(self, checkpoints, kind):
-        audio = chords(2.0, RATE)
-        once = back(checkpoints[kind], audio, step=-12)
-        twice = back(checkpoints[kind], once, step=-12)
-        first, second = (log_spectral_distance(audio, decoded) for decoded in (once, twice))
-        assert second < 1.35 * first
 
 
 class TestProtocol:
@@ -200,19 +169,6 @@ class TestProtocol:
         )  # fmt: skip
         expected = [AutoencoderCodec(checkpoints[k], step=-12).encode(audio, RATE) for k in kinds]
         assert done.stdout.split() == [data.hex() for data in expected]
-
-    @pytest.mark.parametrize("kind", KINDS)
-    def test_what_was_coded_before_leaves_no_trace(self, checkpoints, kind):
-        clips = [chords(1.0, RATE, seed).copy() for seed in range(2)]
-        clips.append(np.stack(clips))
-        asked = [(c, s) for c in [*clips, *reversed(clips)] for s in (-12, -4)]
-        kept = checkpoints[kind]
-        together = [AutoencoderCodec(kept, step=s).encode(c, RATE) for c, s in asked]
-        alone = [AutoencoderCodec(load(kept.path), step=s).encode(c, RATE) for c, s in asked]
-        assert together == alone
-        codec = AutoencoderCodec(kept, step=-12)
-        clips[0][:] = clips[1]  # changed in place, it is another clip
-        assert codec.encode(clips[0], RATE) == codec.encode(clips[1], RATE)
 
     def test_it_obeys_the_protocol_and_travels_to_workers(self, checkpoints):
         codec = get_codec("autoencoder", checkpoint=checkpoints["deep"], step=-8)
@@ -301,20 +257,6 @@ class TestTables:
         data = coding.encode(values, Calibrated(scale, np.array([0, 1])), 0)
         assert data.hex() == "0005d804dfc508d2187b9c68c9e0fef6e6c2a725010000"
 
-    @settings(deadline=None, max_examples=60)
-    @given(
-        arrays.arrays(np.int64, (3, 17), elements=st.integers(-(2**20), 2**20)),
-        st.integers(-30, 30),
-        st.booleans(),
-    )
-    def test_every_value_comes_back(self, values, step, small):
-        values = values % 7 - 3 if small else values
-        values[2] = 0
-        data = coding.encode(values, STATISTICS, step)
-        assert np.array_equal(coding.decode(data, STATISTICS, step, 17), values)
-        fewer = Calibrated(SCALES[:, :2], STATISTICS.shape[:2])
-        assert coding.encode(values[:2], fewer, step) == data
-
     @pytest.mark.parametrize("size", [2, 200])
     def test_a_sequence_that_can_be_foretold_costs_less(self, size):
         rng = np.random.default_rng(3)
@@ -328,22 +270,19 @@ class TestTables:
         assert np.array_equal(coding.decode(data, sequence, step, 2000), values)
         assert len(data) < 0.75 * len(coding.encode(values, plain, step))
 
-    @pytest.mark.parametrize("step", [-12, 0, 6])
-    def test_sizes_are_near_the_ideal(self, step):
-        scale = 2.0 ** ((SCALES[0, :2] - step) / 4)
-        drawn = np.random.default_rng(5).laplace(scale=scale[:, None], size=(2, 5000))
-        values = np.concatenate([np.rint(drawn).astype(np.int64), np.zeros((1, 5000), np.int64)])
-        bits = 8 * len(coding.encode(values, STATISTICS, step))
-        plan = make_plan(values[:2], STATISTICS, step)
-        ideal = entropy = 0.0
-        for kind, index, errors in zip(STATISTICS.shape[:2], plan.index, plan.errors, strict=True):
-            found = table(int(kind), int(index))
-            ideal += found.bits[np.minimum(np.abs(errors), found.reach)].sum()
-        for row in values[:2]:
-            counts = np.unique(row, return_counts=True)[1]
-            entropy -= float((counts * np.log2(counts / 5000)).sum())
-        assert ideal < bits < 1.01 * ideal + 8 * 16
-        assert bits < 1.03 * entropy + 8 * 16
+    @settings(deadline=None, max_examples=60)
+    @given(
+        arrays.arrays(np.int64, (3, 17), elements=st.integers(-(2**20), 2**20)),
+        st.integers(-30, 30),
+        st.booleans(),
+    )
+    def test_every_value_comes_back(self, values, step, small):
+        values = values % 7 - 3 if small else values
+        values[2] = 0
+        data = coding.encode(values, STATISTICS, step)
+        assert np.array_equal(coding.decode(data, STATISTICS, step, 17), values)
+        fewer = Calibrated(SCALES[:, :2], STATISTICS.shape[:2])
+        assert coding.encode(values[:2], fewer, step) == data
 
 
 SHAPE, INDEX = np.array([0, 0, 1, 0]), np.array([-8, 2, 8, 14])
@@ -437,42 +376,12 @@ class TestTrainedToCompress:
         with pytest.raises(CodecError, match="5 stages of 4"):
             AutoencoderCodec(trained["rvq"], step=-5).encode(audio, RATE)
 
-    def test_step_0_of_a_model_trained_for_rate_rounds_to_whole_numbers(self, trained):
-        audio, sizes = chords(2.0, RATE), []
-        for step in (-4, 0, 8):
-            codec = AutoencoderCodec(trained["rate"], step=step)
-            data = codec.encode(audio, RATE)
-            sizes.append(len(data))
-            if step == 0:
-                latent = codec.decode_latents(data)
-                np.testing.assert_array_equal(latent, np.rint(latent))
-                assert np.abs(latent).max() >= 1.0
-        assert sizes[0] > sizes[1] > sizes[2]
-
 
 class TestFiles:
     @pytest.fixture(scope="class")
     def files(self, checkpoints):
         codecs = {kind: AutoencoderCodec(checkpoints[kind], step=-8) for kind in KINDS[::3]}
         return {kind: (c, c.encode(chords(1.0, RATE), RATE)) for kind, c in codecs.items()}
-
-    @pytest.mark.parametrize("kind", ["deep", "waveform"])
-    def test_damaged_files_are_refused(self, files, kind):
-        codec, data = files[kind]
-        rng = np.random.default_rng(4)
-        for number in range(100):
-            at = int(rng.integers(0, len(data)))
-            damaged = bytearray(data)
-            if number % 4 == 0:
-                damaged[at] ^= 1 << int(rng.integers(0, 8))
-            elif number % 4 == 1:
-                del damaged[at : at + int(rng.integers(1, 50))]
-            elif number % 4 == 2:
-                damaged[at:at] = data[: int(rng.integers(1, 200))]
-            else:
-                del damaged[at:]
-            with pytest.raises(BitstreamError):
-                codec.decode(bytes(damaged))
 
     @pytest.mark.parametrize("kind", ["deep", "waveform"])
     def test_hostile_files_with_a_right_checksum_decode_or_are_refused(self, files, kind):

@@ -441,11 +441,9 @@ def _facts(source: Path, data: bytes) -> dict[str, Any]:
 
 
 def _costs(data: bytes, seconds: float, payload: int) -> dict[str, float]:
-    from musiclib.metrics import bitrate_kbps
-
     return {
         "seconds": round(seconds, 6),
         "bytes": len(data),
-        "kbps": round(bitrate_kbps(len(data), seconds), 3),
+        "kbps": round(8.0 * len(data) / seconds / 1000.0, 3),
         "overhead_bytes": len(data) - payload,
     }

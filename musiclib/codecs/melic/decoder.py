@@ -37,11 +37,9 @@ TABLES = "codec-tables.npz"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Model:
-    """Tables and network. Streams carry the start of the SHA-256 of each.
+    """The entropy coder's tables and the network's checkpoint, without which nothing is restored.
 
-    Attributes:
-        tables: Trained state of the entropy coder.
-        checkpoint: Of the network; None where streams are not restored.
+    Streams carry the start of the SHA-256 of each.
     """
 
     tables: ContextTables
@@ -50,11 +48,8 @@ class Model:
     def identity(self, restored: bool) -> bytes:
         """Return what a stream calls this model by: two bytes for tables, two for the network.
 
-        Args:
-            restored: Whether the stream is to be restored; the last two bytes are 0 otherwise.
-
         Raises:
-            CheckpointError: It is, and there is no network.
+            CheckpointError: A stream that is to be `restored` needs a network, and there is none.
         """
         half = MODEL_BYTES // 2
         if not restored:
@@ -64,11 +59,7 @@ class Model:
         )
 
     def require(self, header: Header, restored: bool = True) -> None:
-        """Check that a stream is this model's.
-
-        Args:
-            header: Of the stream.
-            restored: Whether it is going to be restored, if it is to be.
+        """Check that a stream, which may be restored, is this model's.
 
         Raises:
             BitstreamError: It is another's.
@@ -159,13 +150,9 @@ Run = Callable[..., Iterator[FloatArray]]
 
 @dataclass(frozen=True)
 class Decoded:
-    """A block after entropy decoding.
+    """A block after entropy decoding: spectra and scale factors `(C, T, 20)` of coded channels.
 
-    Attributes:
-        spectra: Of each coded channel.
-        levels: Levels of bands, `(C, T, 20)`.
-        silent: Frames in which nothing was sent, `(T,)`.
-        angle: Rotation of the channels.
+    In frames that are `silent` `(T,)` nothing was sent; `angle` is the rotation of the channels.
     """
 
     spectra: list[Spectrum]

@@ -15,7 +15,9 @@ entropy coder really writes corrects the prediction.
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, Generic, NamedTuple, TypeVar
@@ -64,13 +66,9 @@ _SILENCE = 1e-9
 
 @dataclass(frozen=True)
 class EncodeConfig:
-    """What is asked of an encoder: a bitrate or a setting.
+    """What is asked of an encoder: a bitrate of the whole file, or a setting for all of the piece.
 
-    Attributes:
-        kbps: Bitrate of the whole file, all channels together.
-        setting: Instead: gain, smoothing and dead zone for all of the piece.
-        restored: Whether decoders are to let the network work on the result.
-        tags: Title and the like.
+    `restored` tells decoders whether to let the network work on the result.
     """
 
     kbps: float | None = None
@@ -95,7 +93,7 @@ def encode(
             where it is long.
         sample_rate: Its sampling rate in Hz.
         config: What is asked.
-        model: Model to code with.
+        model: Tables and network.
         file: Where to write.
         seconds: Duration of the audio, if known, for the progress.
         progress: Called with the share that is done, 0 to 1.
@@ -152,10 +150,11 @@ class _Coder:
     def run(self, blocks: Iterator[Block], tell: Progress) -> None:
         """Code all blocks and write them."""
         count = len(self._found.angles)
-        if self._config.kbps is None:
+        setting = self._config.setting
+        if setting is not None:
             for number, block in enumerate(blocks):
                 turned = self._turned(number, block)
-                self._write(self._code(self._encoder, number, turned, self._config.setting))
+                self._write(self._code(self._encoder, number, turned, setting))
                 tell(0.3 + 0.7 * (number + 1) / count)
             return
         correction, place = 1.0, None
@@ -167,9 +166,7 @@ class _Coder:
         """Code all but the last blocks, each once."""
         found = self._found
         count = len(found.angles)
-        left = found.of(0)
-        for number in range(1, count):
-            left = left + found.of(number)
+        left = found.since(0)
         correction = self._calibrate(left)
         written, expected = MEMORY * correction, MEMORY
         place: float | None = None
@@ -207,10 +204,7 @@ class _Coder:
 
     def _search_tail(self, blocks: list[Block], correction: float, place: float | None) -> None:
         start = len(self._found.angles) - len(blocks)
-        left = self._found.of(start)
-        for number in range(start + 1, start + len(blocks)):
-            left = left + self._found.of(number)
-
+        left = self._found.since(start)
         turned = [self._turned(start + k, block) for k, block in enumerate(blocks)]
 
         def attempt(coarseness: float) -> tuple[int, list[bitstream.Block]]:
@@ -232,13 +226,8 @@ class _Coder:
         return block.rotated(self._found.angles[number], self._found.coded)
 
     def _code(
-        self,
-        encoder: FrameEncoder,
-        number: int,
-        turned: Block,
-        setting: QuantiserSetting | None,
+        self, encoder: FrameEncoder, number: int, turned: Block, setting: QuantiserSetting
     ) -> bitstream.Block:
-        assert setting is not None
         angle = self._found.angles[number]
         levels = turned.levels(setting.level_smoothing)
         values = turned.values(levels, setting.gain, setting.dead_zone)
@@ -274,13 +263,7 @@ MEMORY = 8.0
 
 @dataclass(frozen=True)
 class Block:
-    """Frames to be coded, with a few of their neighbours.
-
-    Attributes:
-        coefficients: `(C, before + T + after, 256)`.
-        before: Frames of the block before.
-        n_frames: T.
-    """
+    """T frames to be coded with a few of their neighbours, `(C, before + T + after, 256)`."""
 
     coefficients: FloatArray
     before: int
@@ -394,14 +377,7 @@ def second_is_masked(coefficients: FloatArray) -> bool:
 def resampled(
     chunks: Iterable[FloatArray], from_rate: int, to_rate: int, n_samples: int | None = None
 ) -> Iterator[FloatArray]:
-    """Resample audio `(C, n)` in pieces.
-
-    Args:
-        chunks: The audio.
-        from_rate: Its rate in Hz.
-        to_rate: Wanted rate in Hz.
-        n_samples: Length of the result; by default that of `musiclib.audio.resample`.
-    """
+    """Resample audio `(C, n)` in pieces, by default to the length of `musiclib.audio.resample`."""
     stream: StreamResampler | None = None
     taken = given = 0
     channels = 1
@@ -446,8 +422,8 @@ class FirstPass:
         angles: Rotation of each block.
         statistics: Of each block's channels.
         masked: Whether nothing is heard of the second channel, anywhere.
-        held: Some blocks; all of them where they are few.
-        stride: Every how many blocks one is held.
+        held: Every `stride`-th block; all of them where they are few.
+        stride: See `held`.
     """
 
     channels: int = 1
@@ -468,15 +444,14 @@ class FirstPass:
         first, *others = self.statistics[block][: self.coded]
         return first + others[0] if others else first
 
+    def since(self, block: int) -> SizeHistogram:
+        """Statistics of all blocks from one on."""
+        first, *others = (self.of(number) for number in range(block, len(self.angles)))
+        return functools.reduce(operator.add, others, first)
+
 
 def first_pass(chunks: Chunks, sample_rate: int, look: Progress) -> FirstPass:
-    """Look through all of the audio.
-
-    Args:
-        chunks: Yields the audio `(C, n)` at the source's rate, from the start at each call.
-        sample_rate: The source's rate in Hz.
-        look: Told the seconds seen so far.
-    """
+    """Look through all of the audio, and tell `look` the seconds seen so far."""
     found = FirstPass()
     angle = MIDDLE
 
@@ -545,11 +520,9 @@ def setting_of(coarseness: float) -> QuantiserSetting:
 
 @dataclass(frozen=True)
 class SizeHistogram:
-    """Sizes of coefficients over the finest quantiser step.
+    """Counts of coefficients by size over the finest step, in steps of the gain from `LOWEST`.
 
-    Attributes:
-        counts: How many there are of each size, in steps of the gain from `LOWEST`.
-        frames: Frames times channels.
+    `frames` counts frames times channels.
     """
 
     counts: Counts
@@ -612,15 +585,14 @@ def search(
 ) -> Trial[Result]:
     """Find the finest coarseness whose bytes stay within a budget.
 
+    Where nothing is small enough the smallest trial is returned, and exceeds the budget.
+
     Args:
         attempt: Codes at a coarseness; returns bytes and what was coded.
         predicted: Predicts the bits at a coarseness.
         budget: Bytes.
         correction: Bits that are written for each that is predicted.
         start: Coarseness to try first; by default what the prediction says.
-
-    Returns:
-        The best trial. Where nothing is small enough it is the smallest, and exceeds the budget.
     """
     best: Trial[Result] | None = None  # small enough, the coarse end of where to look
     over: Trial[Result] | None = None  # too large, the fine end
