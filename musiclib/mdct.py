@@ -45,15 +45,7 @@ def mdct(audio: npt.ArrayLike, size: int = SIZE) -> FloatArray:
 
 
 def frames_to_coefficients(padded: FloatArray, size: int = SIZE) -> FloatArray:
-    """Coefficients of audio that already has `size` samples of context on both sides.
-
-    Args:
-        padded: Samples `(..., (T + 1) * size)`.
-        size: Coefficients a frame.
-
-    Returns:
-        Coefficients `(..., T, size)`.
-    """
+    """Coefficients `(..., T, size)` of samples `(..., (T + 1) * size)`, context included."""
     halves = padded.reshape(*padded.shape[:-1], -1, size)
     window = sine_window(size)
     first, second = halves[..., :-1, :] * window[:size], halves[..., 1:, :] * window[size:]
@@ -65,14 +57,9 @@ def frames_to_coefficients(padded: FloatArray, size: int = SIZE) -> FloatArray:
 
 
 def imdct(coefficients: npt.ArrayLike, n_samples: int | None = None) -> FloatArray:
-    """Samples of a clip, the inverse of `mdct`.
+    """Samples `(..., N)` of coefficients `(..., T, size)`, the inverse of `mdct`.
 
-    Args:
-        coefficients: `(..., T, size)`.
-        n_samples: Length N of the clip; by default all whole blocks, `(T - 1) * size`.
-
-    Returns:
-        Samples `(..., N)`.
+    Without `n_samples` these are all whole blocks, `(T - 1) * size`.
     """
     values = np.asarray(coefficients, np.float32)
     size = values.shape[-1]

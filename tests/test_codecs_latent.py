@@ -38,7 +38,8 @@ from musiclib.errors import AudioError, BitstreamError, CheckpointError, CodecEr
 from musiclib.evaluation import evaluate
 from musiclib.models import Bottleneck, FrequencyConfig
 from musiclib.models.calibration import PREDICTORS, UNUSED
-from musiclib.training import checkpoint, fit, load, new_model
+from musiclib.training import checkpoint as storage
+from musiclib.training import fit, load, new_model
 from tests.codec_signals import music as chords
 from tests.codec_signals import tone
 from tests.latent_fixture import RATE, checkpoints, music
@@ -141,7 +142,7 @@ class TestProtocol:
         for kind, kbps in itertools.product(("deep", "waveform"), (1.0, 6.0)):
             data = AutoencoderCodec(checkpoints[kind], kbps=kbps).encode(audio, RATE)
             assert 8 * len(data) / 3 / 1000 <= kbps
-            step = describe(data, checkpoints[kind].path.parent).step
+            step = describe(data, checkpoints[kind].path.parent)[1].step
             finer = AutoencoderCodec(checkpoints[kind], step=step - 1).encode(audio, RATE)
             assert 8 * len(finer) / 3 / 1000 > kbps
         with pytest.raises(CodecError, match=r"cannot code this clip at 0\.01 kbps.*takes 0\."):
@@ -189,10 +190,9 @@ class TestProtocol:
             assert identify(data) == "autoencoder"
             found, rate = get_codec("autoencoder", folder=folder).decode(data)
             np.testing.assert_array_equal(found, codec.decode(data)[0])
-            facts = describe(data, folder)
-            assert (facts.model, facts.step, facts.channels, facts.seconds) == (kind, -8, 1, 1.0)
-            assert facts.sample_rate == rate
-            assert len(data) - facts.payload_bytes <= 32
+            checkpoint, facts = describe(data, folder)
+            assert (checkpoint.path.stem, facts.step, facts.n_samples) == (kind, -8, rate)
+            assert len(data) - sum(map(len, facts.payloads)) <= 32
         with pytest.raises(BitstreamError, match=r"was made by another model.*than pca"):
             AutoencoderCodec(checkpoints["pca"]).decode(data)
         with pytest.raises(BitstreamError, match=r"that is not in .*Name the folder"):
@@ -220,7 +220,7 @@ class TestProtocol:
             with pytest.raises(AudioError):
                 AutoencoderCodec(deep, step=1).encode(wrong, RATE)
         bare = {name: value for name, value in deep.tensors.items() if name.startswith("model.")}
-        checkpoint.save(tmp_path / "bare", bare, deep.record)
+        storage.save(tmp_path / "bare", bare, deep.record)
         with pytest.raises(CodecError, match=r"bare\.safetensors cannot be used as a codec.*again"):
             AutoencoderCodec(load(tmp_path / "bare"), step=0).encode(audio, RATE)
         with pytest.raises(CheckpointError, match=r"has no model 'cake'. It has: bare"):

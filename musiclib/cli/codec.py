@@ -402,16 +402,17 @@ def _latent_facts(source: Path, data: bytes, checkpoints: Path | None) -> dict[s
     from musiclib.codecs.latent import describe
 
     with naming(source):
-        found = describe(data, checkpoints)
+        checkpoint, found = describe(data, checkpoints)
+    rate = checkpoint.model_config.sample_rate
     return {
         "file": str(source),
         "container": "mla",
         "codec": "autoencoder",
-        "model": found.model,
+        "model": checkpoint.path.stem,
         "step": found.step,
-        "sample_rate": found.sample_rate,
-        "channels": found.channels,
-        **_costs(data, found.seconds, found.payload_bytes),
+        "sample_rate": rate,
+        "channels": len(found.levels),
+        **_costs(data, found.n_samples / rate, sum(map(len, found.payloads))),
         "tags": {},
     }
 

@@ -85,11 +85,7 @@ def get_codec(name: str, kbps: float | None = None, **options: Any) -> Codec:
 
 
 def available(name: str) -> bool:
-    """Return whether a codec can encode here; only `COMMAND_CODEC_NAMES` may be unable to.
-
-    Args:
-        name: A codec's name.
-    """
+    """Return whether a codec can encode here; only `COMMAND_CODEC_NAMES` may be unable to."""
     return name not in COMMAND_CODEC_NAMES or fdkaac_available()
 
 
@@ -118,19 +114,14 @@ def __getattr__(name: str) -> Any:
 
 
 def supported_kbps(name: str, sample_rate: int, channels: int = 1) -> list[float]:
-    """Return bitrates that a codec can be asked for.
+    """Return bitrates in kbps that a codec can be asked for, rising.
 
-    MP3 has these and no others. AAC, Opus, Vorbis and downsampling take any value between the
-    first and the last, and so does Melic.
+    MP3 has these and no others; the others take any value between the first and the last.
 
     Args:
         name: One of `CODEC_TITLES`, but for `autoencoder`.
-        sample_rate: Sampling rate of the audio in Hz; it matters for downsampling alone, since
-            the others resample where a bitrate asks for it.
+        sample_rate: Sampling rate of the audio in Hz; it matters for downsampling alone.
         channels: 1 or 2.
-
-    Returns:
-        Bitrates in kbps, rising.
 
     Raises:
         CodecError: If the name is unknown.
@@ -214,9 +205,6 @@ def _option(spec: str, part: str) -> tuple[str, Any]:
 
 def payload_bytes(data: bytes) -> int:
     """Return how many bytes of a file code audio; headers, tags, tables and checksums do not.
-
-    Args:
-        data: A whole file of any codec of `musiclib`.
 
     Raises:
         BitstreamError: If the file is foreign, truncated or damaged.

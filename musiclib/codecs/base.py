@@ -33,7 +33,7 @@ class Coded:
         path: The file that was written.
         codec: Name of the codec.
         n_bytes: Size of the coded file.
-        sample_rate: Of what was read or written as audio, in Hz.
+        sample_rate: Of the audio that was read or written, in Hz.
         n_samples: Samples of a channel at that rate.
         channels: Of the audio.
         clipped: Samples beyond full scale that were clipped when decoding.
@@ -292,12 +292,7 @@ def to_varint(value: int) -> bytes:
 
 
 def read_varint(data: bytes, at: int, suffix: str = ".mla") -> tuple[int, int]:
-    """Return the number that starts at `at`, and where it ends.
-
-    Args:
-        data: Where to read.
-        at: First byte of the number.
-        suffix: What the message calls the file.
+    """Return the number that starts at `at`, and where it ends; errors name the file's `suffix`.
 
     Raises:
         BitstreamError: It does not end.

@@ -31,14 +31,9 @@ MAX_DECODED_SECONDS = 3 * 3600.0
 
 @dataclass(frozen=True)
 class Target:
-    """An encoder and the file format that its packets go into.
+    """FFmpeg's names of an encoder and of the file format for its packets, with their options.
 
-    Attributes:
-        encoder: FFmpeg's name of the encoder.
-        muxer: FFmpeg's name of the file format.
-        sample_format: `fltp` (planar) or `flt` (interleaved), as the encoder wants it.
-        encoder_options: Options of the encoder.
-        muxer_options: Options of the file format.
+    Encoders want samples planar (`fltp`) or interleaved (`flt`).
     """
 
     encoder: str
@@ -58,7 +53,7 @@ def mux(
 
     Args:
         audio: `(C, N)`, one or two channels.
-        sample_rate: Sampling rate in Hz; the encoder must have it.
+        sample_rate: Sampling rate in Hz that the encoder has.
         bit_rate: The encoder's target in bits a second.
         target: Encoder and file format.
         tags: Tags to store.
@@ -110,13 +105,10 @@ def _frames(
 
 @dataclass(frozen=True)
 class Demuxed:
-    """What a file decodes to.
+    """What a file decodes to: `(C, N)`, the declared delay at the start removed.
 
-    Attributes:
-        audio: `(C, N)`, the declared delay at the start removed.
-        sample_rate: Sampling rate in Hz.
-        declared: Number of samples that the file declares or FFmpeg estimates, None if unknown.
-        extradata: The decoder's configuration as the file holds it.
+    `declared` is the length that the file declares or FFmpeg estimates, `extradata` the decoder's
+    configuration.
     """
 
     audio: FloatArray

@@ -147,14 +147,9 @@ SHORTEST = 47  # 1152 less the delays of encoder and decoder, 1105
 
 @dataclass(frozen=True)
 class XingHeader:
-    """Where the header lies in a file, and what it says.
+    """Where the header (`mark`) and its frame lie in a file, and what it says.
 
-    Attributes:
-        frame: First byte of the frame that carries the header.
-        mark: First byte of the header itself.
-        frames: Number of frames of audio that follow.
-        delay: The encoder's delay in samples; a decoder adds 529 of its own.
-        padding: Samples after the end, the decoder's 529 included.
+    A decoder adds 529 samples to the encoder's delay; `padding` includes them.
     """
 
     frame: int
@@ -534,11 +529,8 @@ HEADER_PACKETS = 2
 class OpusMode(NamedTuple):
     """How a packet is coded (RFC 6716, table 2).
 
-    Attributes:
-        coder: `SILK` (linear prediction, made for speech), `CELT` (MDCT, made for music) or
-            `hybrid` (SILK below 8 kHz and CELT above).
-        bandwidth_hz: Audio bandwidth that the packet carries: 4, 6, 8, 12 or 20 kHz. It may
-            exceed half the input's sampling rate, above which there is nothing to code.
+    SILK (linear prediction) is made for speech, CELT (MDCT) for music, `hybrid` is SILK below 8 kHz
+    and CELT above. The bandwidth may exceed half the input's sampling rate.
     """
 
     coder: str
@@ -555,8 +547,6 @@ _NARROW_SILK = OpusMode("SILK", 4_000)
 
 
 class _Choice(NamedTuple):
-    """A row of the table of modes."""
-
     kbps: float
     application: str
     frame_ms: int
@@ -632,10 +622,7 @@ class OpusCodec(FileCodec):
 
 
 def opus_modes(data: bytes) -> Counter[OpusMode]:
-    """Count a file's packets by how the encoder chose to code them.
-
-    Args:
-        data: A whole Opus file.
+    """Count an Opus file's packets by how the encoder chose to code them.
 
     Raises:
         BitstreamError: If the file is damaged or holds no audio.
@@ -648,13 +635,7 @@ def opus_modes(data: bytes) -> Counter[OpusMode]:
 
 
 def opus_bandwidth(data: bytes) -> int:
-    """Return the audio bandwidth in Hz that most packets of a file carry, for labels.
-
-    Args:
-        data: A whole Opus file.
-
-    Returns:
-        4000, 6000, 8000, 12,000 or 20,000.
+    """Return the audio bandwidth in Hz that most packets of an Opus file carry, 4000 to 20,000.
 
     Raises:
         BitstreamError: If the file is damaged or holds no audio.
@@ -681,12 +662,12 @@ def _best_mode(kbps: float, application: str | None) -> _Choice:
 @functools.cache
 def _opus_table() -> tuple[_Choice, ...]:
     text = resources.files("musiclib.codecs").joinpath(MODES_TABLE).read_text("utf-8")
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
     return tuple(
         _Choice(
             float(row["kbps"]), row["application"], int(row["frame_ms"]), row["chosen"] == "yes"
         )
-        for row in csv.DictReader(lines)
+        for row in rows
     )
 
 

@@ -225,44 +225,16 @@ class AutoencoderCodec:
         return coded
 
 
-@dataclass(frozen=True)
-class Description:
-    """What a file says of itself.
-
-    Attributes:
-        model: Name of the checkpoint that made it.
-        step: The quantiser's step.
-        sample_rate: Sampling rate of the model in Hz.
-        channels: 1 or 2.
-        seconds: Duration of the clip.
-        payload_bytes: Bytes of coded latents; the others are header and checksum.
-    """
-
-    model: str
-    step: int
-    sample_rate: int
-    channels: int
-    seconds: float
-    payload_bytes: int
-
-
-def describe(data: bytes, folder: str | Path | None = None) -> Description:
-    """Read a file's header; its model is looked for in a folder of checkpoints.
+def describe(
+    data: bytes, folder: str | Path | None = None
+) -> tuple[Checkpoint, bitstream.Contents]:
+    """Read a file's header; return it with the checkpoint that made the file.
 
     Raises:
         BitstreamError: It is damaged or foreign, or its model is not in the folder.
     """
     stream = bitstream.unpack(bytes(data))
-    checkpoint = find_checkpoint(stream.model_id, folder)
-    rate = checkpoint.model_config.sample_rate
-    return Description(
-        checkpoint.path.stem,
-        stream.step,
-        rate,
-        len(stream.levels),
-        stream.n_samples / rate,
-        sum(map(len, stream.payloads)),
-    )
+    return find_checkpoint(stream.model_id, folder), stream
 
 
 def open_checkpoint(model: str, folder: str | Path | None = None) -> Checkpoint:
