@@ -78,13 +78,6 @@ class TestSignals:
         assert len(data) <= 32
         assert not codec.decode(data)[0].any()
 
-    @pytest.mark.parametrize("kind", KINDS)
-    def test_loud_and_quiet_clips_differ_in_level_alone(self, checkpoints, kind):
-        audio = chords(1.0, RATE)
-        loud, quiet = (back(checkpoints[kind], gain * audio, step=-12) for gain in (1.0, 1e-3))
-        assert rms_db(loud) - rms_db(quiet) == pytest.approx(60.0, abs=0.02)
-        np.testing.assert_allclose(1e3 * quiet, loud, atol=0.02 * np.abs(loud).max())
-
     def test_more_bits_never_hurt_on_average(self, checkpoints):
         clips = [chords(1.0, RATE, seed).copy() for seed in range(3)]
 
