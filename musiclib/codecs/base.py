@@ -16,7 +16,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from musiclib.audio import FloatArray, resample, validate
+from musiclib.audio import FloatArray, validate
 from musiclib.errors import AudioError, BitstreamError, CodecError
 
 MAX_CHANNELS = 2
@@ -224,11 +224,6 @@ def checked_audio(audio: npt.ArrayLike, sample_rate: int, title: str) -> FloatAr
     if sample_rate <= 0:
         raise AudioError(f"sample_rate must be positive, not {sample_rate!r}.")
     return samples
-
-
-def to_coding_rate(audio: FloatArray, sample_rate: int, coding_rate: int) -> FloatArray:
-    """Resample `(C, N)` to the rate that the codec runs at."""
-    return audio if sample_rate == coding_rate else resample(audio, sample_rate, coding_rate)
 
 
 OGG_FIRST_PAGE = 64

@@ -15,8 +15,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from musiclib.audio import FloatArray
-from musiclib.codecs.base import FileCodec, to_coding_rate
+from musiclib.audio import FloatArray, resample
+from musiclib.codecs.base import FileCodec
 from musiclib.codecs.container import read_sound, write_sound
 from musiclib.errors import BitstreamError, CodecError
 
@@ -82,7 +82,7 @@ class DownsampleCodec(FileCodec):
 
     def _encode(self, audio: FloatArray, sample_rate: int, tags: Mapping[str, str]) -> bytes:
         rate = self.low_rate(sample_rate, audio.shape[0])
-        low = to_coding_rate(audio, sample_rate, rate)
+        low = resample(audio, sample_rate, rate)
         values = np.clip(np.rint(low * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
         return write_sound(values, rate, tags, format="WAV", subtype="PCM_16")
 

@@ -25,8 +25,8 @@ import av
 import numpy as np
 import soundfile
 
-from musiclib.audio import FloatArray
-from musiclib.codecs.base import FileCodec, to_coding_rate
+from musiclib.audio import FloatArray, resample
+from musiclib.codecs.base import FileCodec
 from musiclib.codecs.container import (
     Target,
     check_ogg,
@@ -116,7 +116,7 @@ class Mp3Codec(FileCodec):
         assert rate is not None  # 48 kHz and 8 kHz have all of MP3_KBPS between them
         options = {"id3v2_version": "3" if tags else "0"}
         target = Target("libmp3lame", "mp3", muxer_options=options)
-        coded = to_coding_rate(audio, sample_rate, rate)
+        coded = resample(audio, sample_rate, rate)
         data = mux(coded, rate, round(kbps * 1000), target, tags)
         return with_length(data, coded.shape[1], 1152 if rate >= MPEG_1_FROM else 576)
 
@@ -289,7 +289,7 @@ class AacCodec(FileCodec):
         table_bits = SIZE_ENTRY_BITS * rate / FRAME
         target = Target("aac", "ipod", muxer_options=_mp4_options(rate))
         bit_rate = round(each * audio.shape[0] * 1000 - table_bits)
-        return mux(to_coding_rate(audio, sample_rate, rate), rate, bit_rate, target, tags)
+        return mux(resample(audio, sample_rate, rate), rate, bit_rate, target, tags)
 
     def _decode(self, data: bytes) -> tuple[FloatArray, int]:
         return _decoded(data)
@@ -333,7 +333,7 @@ class FdkAacCodec(FileCodec):
         rate = FDK_LOW_RATE if few else FDK_HIGH_RATE
         table_bits = SIZE_ENTRY_BITS * rate / (2 * FRAME)
         bit_rate = max(kbps * 1000 - table_bits, 1000 * low)
-        coded = to_coding_rate(audio, sample_rate, rate)
+        coded = resample(audio, sample_rate, rate)
         if coded.shape[1] < 2 * FRAME:  # FFmpeg takes all of it for the encoder's delay
             raise CodecError(
                 f"{self.title} needs clips of at least {2 * FRAME / rate:.3f} s; this one lasts "
@@ -610,7 +610,7 @@ class OpusCodec(FileCodec):
             },
             muxer_options={"page_duration": str(PAGE_MICROSECONDS)},
         )
-        return mux(to_coding_rate(audio, sample_rate, rate), rate, round(kbps * 1000), target, tags)
+        return mux(resample(audio, sample_rate, rate), rate, round(kbps * 1000), target, tags)
 
     def _decode(self, data: bytes) -> tuple[FloatArray, int]:
         check_ogg(data, "Opus")
@@ -723,13 +723,13 @@ class VorbisCodec(FileCodec):
     def _encode(self, audio: FloatArray, sample_rate: int, tags: Mapping[str, str]) -> bytes:
         wide = min((r for r in VORBIS_RATES if r >= sample_rate), default=VORBIS_RATES[-1])
         if self.quality is not None:
-            return _file(to_coding_rate(audio, sample_rate, wide), wide, self.quality, tags)
+            return _file(resample(audio, sample_rate, wide), wide, self.quality, tags)
         kbps, channels = self.required_kbps(), audio.shape[0]
         if not VORBIS_KBPS[0] <= kbps <= VORBIS_MAX_KBPS * channels:
             raise self.refusal(sample_rate, channels)
         budget = kbps * 1000 / 8 * audio.shape[1] / sample_rate
         for rate in sorted((r for r in VORBIS_RATES if r <= wide), reverse=True):
-            coded = to_coding_rate(audio, sample_rate, rate)
+            coded = resample(audio, sample_rate, rate)
             coarsest = _file(coded, rate, 0.0, tags)
             if len(coarsest) <= budget * (1 + TOLERANCE):
                 return _search(coded, rate, budget, coarsest, tags)

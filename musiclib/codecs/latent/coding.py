@@ -615,7 +615,7 @@ def code_tables(counts: IntArray) -> tuple[Any, ...]:
         # One use more each: a code that training music never used may still come.
         shares = (row + 1) * free // int((row + 1).sum())
         shares[shares.argmax()] += free - int(shares.sum())
-        # Constriction gives each symbol 1 / 2^24 more, as in `musiclib.codecs.latent.mixing`.
+        # Constriction gives each symbol 1 / 2^24 more, as in `table`.
         model = constriction.stream.model.Categorical(shares.astype(np.float64), perfect=False)
         tables.append(model)
     return tuple(tables)
