@@ -255,7 +255,7 @@ class _Coder:
         )
 
 
-# Beyond that, the coarseness may move by so much a block: 2 % of the bits each.
+# In long pieces the coarseness moves by at most so much a block: 2 % of the bits.
 SLEW = 1.0
 # Blocks of memory of what a predicted bit really costs.
 MEMORY = 8.0
