@@ -183,12 +183,12 @@ def job(name: str, folder: Path) -> None:
     """Encode or decode the long file; print time and memory."""
     start = time.perf_counter()
     if name == "encode":
-        result = encode_file(folder / "long.flac", folder / "long.mlc", 12)
+        result = encode_file(folder / "long.flac", folder / "long.mlc", MelicCodec(12))
     else:
         result = decode_file(folder / "long.mlc", folder / "back.wav", codec=MelicCodec(threads=2))
     taken = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    seconds = result.header.seconds
+    seconds = result.seconds
     print(
         f"{name}: {seconds / 60:.1f} minutes of stereo, {8 * result.n_bytes / seconds / 1000:.3f} "
         f"kbps, {seconds / taken:.1f} times real time, peak memory {peak:.0f} MiB"

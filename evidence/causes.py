@@ -11,14 +11,14 @@ from functools import lru_cache
 from musiclib.audio import FloatArray
 from musiclib.codecs import payload_bytes
 from musiclib.codecs.latent import AutoencoderCodec, open_checkpoint
-from musiclib.codecs.melic import open_model
-from musiclib.codecs.melic.coding import Model, one_thread
+from musiclib.codecs.melic import Model, open_model
 from musiclib.codecs.melic.entropy import ContextTables, FrameEncoder, StaticTables
 from musiclib.datasets import EXCERPT_S, Clip
 from musiclib.evaluation import TOLERANCE, align, judge
 from musiclib.evidence import BUNDLED, Experiment, Item, Parameters
 from musiclib.mdct import mdct
 from musiclib.models.transform import QuantiserSetting, quantised, synthesise
+from musiclib.threads import one_thread
 from musiclib.training.trained import shipped_folder
 
 JUDGES: dict[str, float | None] = {"two_f_mushra": None, "zimtohrli_mos": EXCERPT_S}

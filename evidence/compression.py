@@ -8,7 +8,7 @@ long, the first ten seconds of one clip an artist.
 import pandas as pd
 
 from musiclib.codecs import available
-from musiclib.codecs.aac import fdkaac_version
+from musiclib.codecs.traditional import fdkaac_version
 from musiclib.datasets import EXCERPT_S
 from musiclib.evaluation import TOLERANCE, evaluate
 from musiclib.evidence import BUNDLED, Experiment, Item, Parameters

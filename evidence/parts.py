@@ -13,7 +13,6 @@ import torch
 
 from musiclib.audio import FloatArray
 from musiclib.codecs.melic import open_model
-from musiclib.codecs.melic.coding import one_thread
 from musiclib.codecs.melic.entropy import (
     ContextTables,
     FrameEncoder,
@@ -28,6 +27,7 @@ from musiclib.mdct import mdct
 from musiclib.models import PostFilter
 from musiclib.models.learned_transform import LearnedTransform
 from musiclib.models.transform import Frames, QuantiserSetting, quantised, synthesise
+from musiclib.threads import one_thread
 from musiclib.training.trained import trained
 
 JUDGES: dict[str, float | None] = {"two_f_mushra": None, "zimtohrli_mos": EXCERPT_S}

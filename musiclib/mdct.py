@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.fft import dct
 
 from musiclib.audio import FloatArray
 
@@ -46,15 +45,7 @@ def mdct(audio: npt.ArrayLike, size: int = SIZE) -> FloatArray:
 
 
 def frames_to_coefficients(padded: FloatArray, size: int = SIZE) -> FloatArray:
-    """Coefficients of audio that already has `size` samples of context on both sides.
-
-    Args:
-        padded: Samples `(..., (T + 1) * size)`.
-        size: Coefficients a frame.
-
-    Returns:
-        Coefficients `(..., T, size)`.
-    """
+    """Coefficients `(..., T, size)` of samples `(..., (T + 1) * size)`, context included."""
     halves = padded.reshape(*padded.shape[:-1], -1, size)
     window = sine_window(size)
     first, second = halves[..., :-1, :] * window[:size], halves[..., 1:, :] * window[size:]
@@ -62,18 +53,13 @@ def frames_to_coefficients(padded: FloatArray, size: int = SIZE) -> FloatArray:
     a, b = first[..., :half], first[..., half:]
     c, d = second[..., :half], second[..., half:]
     folded = np.concatenate([-c[..., ::-1] - d, a - b[..., ::-1]], axis=-1)
-    return np.asarray(dct(folded, type=4, norm="ortho", axis=-1), np.float32)
+    return _dct(folded)
 
 
 def imdct(coefficients: npt.ArrayLike, n_samples: int | None = None) -> FloatArray:
-    """Samples of a clip, the inverse of `mdct`.
+    """Samples `(..., N)` of coefficients `(..., T, size)`, the inverse of `mdct`.
 
-    Args:
-        coefficients: `(..., T, size)`.
-        n_samples: Length N of the clip; by default all whole blocks, `(T - 1) * size`.
-
-    Returns:
-        Samples `(..., N)`.
+    Without `n_samples` these are all whole blocks, `(T - 1) * size`.
     """
     values = np.asarray(coefficients, np.float32)
     size = values.shape[-1]
@@ -87,7 +73,14 @@ def windowed_pieces(coefficients: FloatArray) -> FloatArray:
     """What each frame adds to the output before neighbours are added, `(..., T, 2 * size)`."""
     size = coefficients.shape[-1]
     half = size // 2
-    folded = np.asarray(dct(coefficients, type=4, norm="ortho", axis=-1), np.float32)
+    folded = _dct(coefficients)
     first, second = folded[..., :half], folded[..., half:]
     pieces = np.concatenate([second, -second[..., ::-1], -first[..., ::-1], -first], axis=-1)
     return np.asarray(pieces * sine_window(size), np.float32)
+
+
+def _dct(frames: FloatArray) -> FloatArray:
+    # Whoever reads a header needs no transform, and SciPy takes a while to import.
+    from scipy.fft import dct
+
+    return np.asarray(dct(frames, type=4, norm="ortho", axis=-1), np.float32)

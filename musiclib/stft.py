@@ -8,14 +8,13 @@ multiples of the hop length, zeros beyond the ends, no normalisation.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from musiclib.errors import AudioError
+from musiclib.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -217,7 +216,7 @@ def griffin_lim(
     previous = torch.zeros_like(torch.view_as_real(spectrum))
     share, half = momentum / (1.0 + momentum), config.n_fft // 2
     tiny = torch.finfo(wanted.dtype).tiny
-    with _one_thread():
+    with one_thread():
         for _ in range(iterations):
             audio = _joined(spectrum, window, config, length) / weight
             padded = torch.nn.functional.pad(audio, (half, half))
@@ -235,21 +234,6 @@ def griffin_lim(
             spectrum = torch.where(power > 0.0, turned, spectrum) if zeros else turned
         audio = _joined(spectrum, window, config, length) / weight
     return audio.reshape(*magnitude.shape[:-2], length)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep PyTorch to one thread.
-
-    Hundreds of short operations gain little from a second thread, and each of them waits for it:
-    on a machine whose cores are busy that made the loop ten times slower.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _check_shape(spectrum: Tensor, config: StftConfig, length: int) -> None:

@@ -10,12 +10,11 @@ ml.latents("song.flac")                                 # what an autoencoder ke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from musiclib.errors import AudioFileError, BitstreamError, CodecError
 from musiclib.files import replace_file
@@ -23,6 +22,7 @@ from musiclib.files import replace_file
 if TYPE_CHECKING:
     from musiclib.audio import FloatArray
     from musiclib.codecs import Codec
+    from musiclib.codecs.base import Coded, Progress
     from musiclib.models import Model
 
 SUFFIXES: Final = {
@@ -42,45 +42,8 @@ DECODED: Final = (".wav", ".flac", ".ogg")
 LATENTS_OF: Final = "rate-18"
 """The spectrogram autoencoder of the book, with 64 values every 64 ms of music at 24 kHz."""
 
-Progress: TypeAlias = Callable[[float], None]
-
 _KEPT_TAGS: Final = ("title", "artist", "album", "date", "genre")
 _HEAD: Final = 64
-
-
-@dataclass(frozen=True)
-class Coded:
-    """What came of a file that was encoded or decoded.
-
-    Attributes:
-        path: The file that was written.
-        codec: Name of the codec.
-        n_bytes: Size of the coded file.
-        sample_rate: Of what was read or written as audio, in Hz.
-        n_samples: Samples of a channel at that rate.
-        channels: Of the audio.
-        clipped: Samples beyond full scale that were clipped when decoding.
-    """
-
-    path: Path
-    codec: str
-    n_bytes: int
-    sample_rate: int
-    n_samples: int
-    channels: int
-    clipped: int = 0
-
-    @property
-    def seconds(self) -> float:
-        """Duration in seconds."""
-        return self.n_samples / self.sample_rate
-
-    @property
-    def kbps(self) -> float:
-        """Bitrate of the coded file, headers included, in kbps."""
-        from musiclib.metrics import bitrate_kbps
-
-        return bitrate_kbps(self.n_bytes, self.seconds)
 
 
 def codec(name: str, kbps: float | None = None, **options: Any) -> Codec:
@@ -167,13 +130,11 @@ def encode(
         from musiclib.codecs.melic import MelicCodec, encode_file
 
         assert isinstance(codec, MelicCodec)
-        written = encode_file(
-            source, target, codec=codec, mono=mono, sample_rate=sample_rate, progress=progress
+        return encode_file(
+            source, target, codec, mono=mono, sample_rate=sample_rate, progress=progress
         )
-        rate, n_samples = written.sample_rate, written.n_samples
-        return Coded(target, codec.name, written.n_bytes, rate, n_samples, written.header.channels)
     from musiclib.audio import load, probe
-    from musiclib.codecs import FileCodec
+    from musiclib.codecs.base import Coded, FileCodec
 
     found = probe(source).tags
     audio, rate = load(source, sample_rate, mono=mono)
@@ -230,7 +191,7 @@ def decode(
     if name == "melic":
         from musiclib.codecs.melic import MelicCodec, decode_file
 
-        written = decode_file(
+        return decode_file(
             source,
             target,
             codec=MelicCodec(folder=folder, **options),
@@ -238,12 +199,11 @@ def decode(
             subtype=subtype,
             progress=progress,
         )
-        rate, channels = written.sample_rate, written.header.channels
-        return Coded(target, name, n_bytes, rate, written.n_samples, channels, written.clipped)
 
     import numpy as np
 
     from musiclib.audio import AudioWriter, probe, resample
+    from musiclib.codecs.base import Coded
 
     with naming(source):
         models: dict[str, Any] = {"folder": folder} if name == "autoencoder" else {}

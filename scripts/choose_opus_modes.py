@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from musiclib.codecs.opus import APPLICATIONS, OpusCodec, opus_bandwidth, opus_modes
+from musiclib.codecs.traditional import APPLICATIONS, OpusCodec, opus_bandwidth, opus_modes
 from musiclib.datasets import Clip, open_dataset
 from musiclib.evaluation import evaluate
 from musiclib.files import replace_file

@@ -1,10 +1,11 @@
 """Damaged `.mlc` files, seeded."""
 
-import zlib
+import io
+from dataclasses import replace
 
 import numpy as np
 
-from musiclib.codecs.melic.bitstream import Block, Header, Reader, block_head
+from musiclib.codecs.melic.bitstream import Reader, Writer
 
 KINDS = ("flip", "burst", "cut off", "cut out", "splice", "noise", "length", "repaired")
 
@@ -42,14 +43,11 @@ def damaged(kind: str, streams: list[bytes], rng: np.random.Generator) -> bytes:
 
 def repaired(data: bytes, rng: np.random.Generator) -> bytes:
     """Another payload, gain or length of a file, with checksums that fit."""
-    import io
-
     reader = Reader(io.BytesIO(data))
     header, blocks = reader.header, list(reader)
     number = int(rng.integers(len(blocks)))
     block = blocks[number]
     payload = bytearray(block.payload)
-    gain, n_samples = block.gain, header.n_samples
     what = int(rng.integers(5))
     if what == 0:
         payload[int(rng.integers(len(payload)))] ^= 1 << int(rng.integers(8))
@@ -58,29 +56,13 @@ def repaired(data: bytes, rng: np.random.Generator) -> bytes:
     elif what == 2:
         del payload[int(rng.integers(len(payload))) :]
     elif what == 3:
-        gain = int(rng.integers(256))
+        block = replace(block, gain=int(rng.integers(256)))
     else:
-        n_samples = max(1, n_samples + int(rng.integers(-3000, 3000)))
-    blocks[number] = Block(gain, block.angle, bytes(payload))
-    changed = Header(
-        header.model,
-        header.sample_rate,
-        n_samples,
-        header.channels,
-        header.coded_channels,
-        header.restored,
-        header.tags,
-    )
-    return joined(changed, blocks)
-
-
-def joined(header: Header, blocks: list[Block]) -> bytes:
-    """A file of these blocks, however many the header wants."""
-    out = header.pack()
-    checksum, last = zlib.crc32(out), None
+        n_samples = max(1, header.n_samples + int(rng.integers(-3000, 3000)))
+        header = replace(header, n_samples=n_samples)
+    blocks[number] = replace(block, payload=bytes(payload))
+    file = io.BytesIO()
+    writer = Writer(file, header)
     for block in blocks:
-        part = block_head(block, last, header.channels == 2) + block.payload
-        checksum = zlib.crc32(part, checksum)
-        last = block.gain, block.angle
-        out += part + (checksum & 0xFFFF).to_bytes(2, "little")
-    return out
+        writer.write(block)
+    return file.getvalue()

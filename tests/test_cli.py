@@ -10,7 +10,7 @@ import pytest
 from musiclib.audio import AudioWriter, load, probe, save
 from musiclib.cli.main import main
 from musiclib.codecs import get_codec
-from musiclib.codecs.melic import coding
+from musiclib.codecs.melic import decoder
 from tests.codec_signals import RATE, lag, stereo
 from tests.codec_signals import music as chords
 from tests.latent_fixture import RATE as LATENT_RATE
@@ -24,7 +24,7 @@ TAGS = {"title": "Näme", "artist": "Someone", "comment": "a comment"}
 
 @pytest.fixture(autouse=True)
 def small_melic(monkeypatch):
-    monkeypatch.setattr(coding, "open_model", lambda _folder: model())
+    monkeypatch.setattr(decoder, "open_model", lambda _folder: model())
 
 
 @pytest.fixture

@@ -115,12 +115,12 @@ def test_a_bad_file_is_named_and_the_others_are_measured(capsys, tmp_path, songs
 def test_codecs_are_read_from_words():
     labels = [codec.label for codec in parse_codecs(["opus:6,9.5", "vorbis:q0.5", "downsample:/8"])]
     assert labels == ["Opus 6 kbps", "Opus 9.5 kbps", "Vorbis quality 0.5", "Downsampling by 8"]
-    (opus,) = parse_codecs("opus:24,frame_ms=60,vbr=on")
-    assert opus == get_codec("opus", 24.0, frame_ms=60, vbr="on")
+    (opus,) = parse_codecs("opus:24,frame_ms=60")
+    assert opus == get_codec("opus", 24.0, frame_ms=60)
     (codec,) = parse_codecs("melic:g120,restore=false")
     assert codec == get_codec("melic", gain=120, restore=False)
-    words = ("opus", "opus:", "opus:a", "opus:/2", "flac:9", "mp3:20", "song.wav", "opus:vbr=on")
-    for word in (*words, "opus:6,speed=9", "opus:6,vbr=", "autoencoder:3", "opus/fast:12"):
+    words = ("opus", "opus:", "opus:a", "opus:/2", "flac:9", "mp3:20", "song.wav")
+    for word in (*words, "opus:6,speed=9", "opus:6,frame_ms=", "autoencoder:3", "opus/fast:12"):
         with pytest.raises(CodecError):
             parse_codecs([word])
 

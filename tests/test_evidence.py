@@ -141,7 +141,7 @@ def test_the_record_says_what_took_part_and_nothing_of_the_place(kept):
     assert f"evidence/{NAME}.py" in record["code"]
     modules = {label.partition(":")[0] for label in record["code"]}
     assert "musiclib/datasets/clips.py" in modules
-    assert "musiclib/codecs/opus.py" not in modules
+    assert "musiclib/codecs/traditional.py" not in modules
     assert "musiclib/evidence.py" not in modules
     assert set(record["libraries"]) >= {"numpy", "pandas"}
     assert "torch" not in record["libraries"]

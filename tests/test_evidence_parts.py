@@ -8,8 +8,7 @@ import pytest
 
 from musiclib import evidence
 from musiclib.codecs import payload_bytes
-from musiclib.codecs.melic import MelicCodec
-from musiclib.codecs.melic.coding import Model
+from musiclib.codecs.melic import MelicCodec, Model
 from musiclib.datasets import Clip
 from tests.signals import music
 

@@ -11,10 +11,9 @@ import torch
 import zimtohrli
 
 from musiclib.audio import resample
-from musiclib.errors import CodecError, ModelError
 from musiclib.mdct import imdct, mdct
 from musiclib.metrics import si_sdr
-from musiclib.models import PostFilter, PostFilterConfig, as_autoencoder, config_from_dict
+from musiclib.models import PostFilter, PostFilterConfig
 from musiclib.models.learned_transform import (
     LARGEST_ANGLE,
     LearnedTransform,
@@ -27,30 +26,21 @@ from musiclib.models.losses import auditory_spectrogram, similarity_loss
 from musiclib.models.post_filter import decoded
 from musiclib.models.transform import (
     CHANGE_BITS,
-    EDGES,
     LARGEST_GAIN,
     LARGEST_LEVEL,
     N_BANDS,
-    SHRINK,
     STEP_BITS,
     UNCHANGED_BITS,
-    WEIGHTS,
-    Frames,
     QuantiserSetting,
     analyse,
-    band_of_bin,
     choose_levels,
     dequantise,
     exact_levels,
-    interpolate,
-    quantise,
-    ratio,
-    step_exponents,
     synthesise,
     uniform_noise,
 )
 from tests import signals
-from tests.signals import chirp, click, noise, silence, tone
+from tests.signals import click, noise, silence, tone
 
 RATE = 24_000
 
@@ -75,12 +65,6 @@ class TestTransformCoder:
         assert not frames.values.any()
         assert np.abs(synthesise(frames, 100, 10_000)).max() < 1e-4
 
-    def test_finer_steps_are_nearer_to_the_original(self) -> None:
-        audio = chirp(100, 8000, 2 * RATE, RATE) + noise(2 * RATE, rms=0.02)
-        found = [si_sdr(audio, self.rebuilt(audio, gain)) for gain in (40, 90, 140, 190)]
-        assert found == sorted(found, reverse=True)
-        assert found[0] > 20.0
-
     def test_noise_fills_what_was_not_sent_at_its_level(self) -> None:
         audio = noise(4 * RATE, rms=0.1)
         assert not analyse(audio, QuantiserSetting(LARGEST_GAIN)).values.any()
@@ -94,20 +78,6 @@ class TestTransformCoder:
         np.testing.assert_array_equal(uniform_noise(10, 20, 0), whole[20:])
         assert np.abs(np.corrcoef(whole.ravel(), uniform_noise(30, 0, 1).ravel())[0, 1]) < 0.05
         assert whole.var() == pytest.approx(1.0, rel=0.03)
-
-    def test_bands_and_envelopes_are_whole_numbers(self) -> None:
-        assert (EDGES[0], EDGES[-1]) == (0, 256)
-        np.testing.assert_array_equal(np.bincount(band_of_bin()), np.diff(EDGES))
-        np.testing.assert_array_equal(WEIGHTS.sum(axis=1), 256)
-        assert WEIGHTS.min() >= 0
-        levels = np.random.default_rng(0).integers(0, LARGEST_LEVEL + 1, (50, N_BANDS))
-        np.testing.assert_array_equal(interpolate(levels), levels @ WEIGHTS.T)
-
-    def test_levels_follow_a_tone_without_smoothing(self) -> None:
-        coefficients = mdct(tone(1000, RATE, RATE))
-        exact = exact_levels(coefficients)
-        difference = choose_levels(coefficients, 0.0) - exact
-        assert np.abs(difference)[exact > 0.0].max() <= 0.5
 
     def test_smoothing_saves_changes_and_finds_the_best_path(self) -> None:
         coefficients = mdct(noise(RATE, rms=0.1))
@@ -133,28 +103,6 @@ class TestTransformCoder:
             moved = other[t : t + length, band] + rng.choice([-2, -1, 1, 2])
             other[t : t + length, band] = np.clip(moved, 0, LARGEST_LEVEL)
             assert cost(best, 2.0) <= cost(other, 2.0) + 1e-9
-
-    def test_values_are_within_a_step_and_cut_at_the_largest(self) -> None:
-        rng = np.random.default_rng(1)
-        coefficients = (rng.standard_normal((40, 256)) * 0.5).astype(np.float32)
-        levels = choose_levels(coefficients, 1.0)
-        values = quantise(coefficients, levels, 90)
-        spectrum = dequantise(values, levels, 90)
-        sent = values != 0
-        error = np.abs(spectrum.coded - coefficients)[sent] / (spectrum.scale[sent] / 0.3)
-        assert error.max() <= 0.7 + SHRINK + 1e-3
-        huge = quantise(np.full((1, 256), 1e9, np.float32), np.zeros((1, N_BANDS), np.int32), 0)
-        assert huge.max() == (1 << 15) - 1
-
-    def test_steps_follow_gain_and_envelope(self) -> None:
-        levels = np.full((1, N_BANDS), 20, np.int32)
-        assert np.all(step_exponents(levels, 101) - step_exponents(levels, 100) == 16)
-        assert np.all(step_exponents(levels + 10, 100) > step_exponents(levels, 100))
-        assert np.all(ratio(levels + 10, 100) > ratio(levels, 100))
-        assert ratio(np.full((1, N_BANDS), LARGEST_LEVEL), 0).max() <= 63
-        for gain in (-1, LARGEST_GAIN + 1):
-            with pytest.raises(CodecError, match="gain must lie between 0 and 255"):
-                QuantiserSetting(gain)
 
 
 class TestRestorer:
@@ -204,12 +152,6 @@ class TestRestorer:
             optimizer.step()
         assert float(model.evaluation_step(audio).total.detach()) < before - 0.02
 
-    def test_silence_gives_finite_gradients(self) -> None:
-        model = self.built(shaken=0.1)
-        losses = model.training_step(torch.zeros(2, 8192), torch.Generator().manual_seed(0))
-        losses.total.backward()
-        assert all(torch.isfinite(weight.grad).all() for weight in model.parameters())
-
     def test_similarity_loss_grows_with_damage_that_is_heard(self) -> None:
         audio = music()
         hiss = torch.from_numpy(noise(audio.shape[1], rms=1.0))
@@ -228,14 +170,6 @@ class TestRestorer:
         means = [found[8:-8].mean(axis=0) for found in (ours, own)]
         assert np.abs(means[0] - means[1]).mean() < 1.5  # six units are 20 dB
         assert np.corrcoef(*means)[0, 1] > 0.95
-
-    def test_configurations_are_checked_and_come_back(self) -> None:
-        assert config_from_dict(self.config.to_dict()) == self.config
-        for wrong in ({"kernel": 4}, {"lowest_gain": 200, "highest_gain": 100}):
-            with pytest.raises(ModelError):
-                PostFilterConfig(**wrong)
-        with pytest.raises(ModelError, match="no autoencoder"):
-            as_autoencoder(self.built())
 
 
 class TestLearnedTransform:
@@ -340,20 +274,3 @@ class TestLearnedTransform:
         )
         assert promised > 1_000
         assert 32 * len(coder.get_compressed()) == pytest.approx(promised, rel=0.03)
-
-    def test_decoding_is_deterministic_and_needs_nothing_but_what_was_sent(self) -> None:
-        model, audio = self.built(shaken=0.1), music(1)[0].numpy()
-        sent = model.analyse(audio, 120)
-        fresh = LearnedTransform(self.config).eval()
-        fresh.load_state_dict(model.state_dict())
-        first = model.synthesise(Frames(sent.levels, sent.values), 120, len(audio))
-        again = fresh.synthesise(model.analyse(audio, 120), 120, len(audio))
-        np.testing.assert_array_equal(first, again)
-
-    @pytest.mark.parametrize(
-        "changes",
-        [{"group": 3}, {"width": -1}, {"blocks": 0}, {"trade": 0.0}, {"lowest_gain": 250}],
-    )
-    def test_impossible_configurations_are_refused(self, changes: dict[str, int]) -> None:
-        with pytest.raises(ModelError):
-            dataclasses.replace(self.config, **changes)

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from musiclib.cli import check_output, positive, positive_int
 from musiclib.errors import AudioFileError, BitstreamError, CodecError, MusiclibError
-from musiclib.verbs import DECODED, SUFFIXES, Coded, Progress, codec_of, decode, encode, naming
+from musiclib.verbs import DECODED, SUFFIXES, codec_of, decode, encode, naming
 
 if TYPE_CHECKING:
     from musiclib.codecs import Codec
+    from musiclib.codecs.base import Coded, Progress
 
+    Work = Callable[[Path, Path, Progress], str]
 
 AUDIO_SUFFIXES = (
     *(".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".aif", ".aiff"),
@@ -28,7 +30,6 @@ SUBTYPES = {"16": "PCM_16", "24": "PCM_24", "float": "FLOAT"}
 # FFmpeg lists what describes the file itself among the tags.
 FORMAT_TAGS = {"major_brand", "minor_version", "compatible_brands", "language", "encoder"}
 EXIT_FAILED = 1
-Work = Callable[[Path, Path, Progress], str]
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -379,8 +380,7 @@ def _melic_facts(source: Path, data: bytes) -> dict[str, Any]:
 
     with naming(source):
         found = describe(data)
-    header, contents = found.header, found.contents
-    gains = sorted({contents.lowest_gain, contents.highest_gain})
+    header = found.header
     return {
         "file": str(source),
         "container": "mlc",
@@ -391,9 +391,9 @@ def _melic_facts(source: Path, data: bytes) -> dict[str, Any]:
         "coded_rate": HOUSE_RATE,
         "channels": header.channels,
         "coded_channels": header.coded_channels,
-        **_costs(data, header.seconds, contents.payload_bytes),
-        "blocks": contents.n_blocks,
-        "gain": " to ".join(map(str, gains)),
+        **_costs(data, header.seconds, found.payload_bytes),
+        "blocks": header.n_blocks,
+        "gain": " to ".join(map(str, sorted(set(found.gains)))),
         "tags": dict(header.tags),
     }
 
@@ -402,16 +402,17 @@ def _latent_facts(source: Path, data: bytes, checkpoints: Path | None) -> dict[s
     from musiclib.codecs.latent import describe
 
     with naming(source):
-        found = describe(data, checkpoints)
+        checkpoint, found = describe(data, checkpoints)
+    rate = checkpoint.model_config.sample_rate
     return {
         "file": str(source),
         "container": "mla",
         "codec": "autoencoder",
-        "model": found.model,
+        "model": checkpoint.path.stem,
         "step": found.step,
-        "sample_rate": found.sample_rate,
-        "channels": found.channels,
-        **_costs(data, found.seconds, found.payload_bytes),
+        "sample_rate": rate,
+        "channels": len(found.levels),
+        **_costs(data, found.n_samples / rate, sum(map(len, found.payloads))),
         "tags": {},
     }
 
@@ -441,11 +442,9 @@ def _facts(source: Path, data: bytes) -> dict[str, Any]:
 
 
 def _costs(data: bytes, seconds: float, payload: int) -> dict[str, float]:
-    from musiclib.metrics import bitrate_kbps
-
     return {
         "seconds": round(seconds, 6),
         "bytes": len(data),
-        "kbps": round(bitrate_kbps(len(data), seconds), 3),
+        "kbps": round(8.0 * len(data) / seconds / 1000.0, 3),
         "overhead_bytes": len(data) - payload,
     }

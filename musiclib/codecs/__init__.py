@@ -10,28 +10,30 @@ import inspect
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from musiclib.codecs.aac import AacCodec, HeAacCodec, HeAacV2Codec, fdkaac_available
 from musiclib.codecs.base import LATENT_MAGIC, MELIC_MAGIC, Codec, FileCodec, identify
 from musiclib.codecs.container import packet_bytes
-from musiclib.codecs.mp3 import Mp3Codec
-from musiclib.codecs.opus import OpusCodec, opus_bandwidth
 from musiclib.codecs.simple import DownsampleCodec
-from musiclib.codecs.vorbis import VorbisCodec
+from musiclib.codecs.traditional import (
+    AacCodec,
+    HeAacCodec,
+    HeAacV2Codec,
+    Mp3Codec,
+    OpusCodec,
+    VorbisCodec,
+    fdkaac_available,
+    opus_bandwidth,
+)
 from musiclib.errors import CodecError
 
 if TYPE_CHECKING:
     from musiclib.codecs.latent import AutoencoderCodec
     from musiclib.codecs.melic import MelicCodec
 
-_BUILT_IN: tuple[type[FileCodec], ...] = (
-    Mp3Codec,
-    AacCodec,
-    OpusCodec,
-    VorbisCodec,
-    DownsampleCodec,
-)
 _BY_COMMAND: tuple[type[FileCodec], ...] = (HeAacCodec, HeAacV2Codec)
-_CODECS: dict[str, type[FileCodec]] = {codec.name: codec for codec in (*_BUILT_IN, *_BY_COMMAND)}
+_CODECS: dict[str, type[FileCodec]] = {
+    codec.name: codec
+    for codec in (Mp3Codec, AacCodec, OpusCodec, VorbisCodec, DownsampleCodec, *_BY_COMMAND)
+}
 # Codecs whose encoder is a command that cannot be shipped; see `available`.
 COMMAND_CODEC_NAMES = tuple(codec.name for codec in _BY_COMMAND)
 AUTOENCODER, MELIC = "autoencoder", "melic"
@@ -66,7 +68,7 @@ def get_codec(name: str, kbps: float | None = None, **options: Any) -> Codec:
         name: One of `CODEC_TITLES`.
         kbps: Wanted bitrate in kbps, all channels together. Decoding needs none.
         options: Options of the codec, for example `factor=8` for `downsample`, `quality=0.5` for
-            `vorbis`, `application="audio"` for `opus`, `coding_rate=24_000` for `mp3` and `aac`,
+            `vorbis`, `application="audio"` for `opus`,
             `checkpoint=...` and `step=-8` for `autoencoder`, `restore=False` for `melic`.
 
     Raises:
@@ -83,15 +85,12 @@ def get_codec(name: str, kbps: float | None = None, **options: Any) -> Codec:
 
 
 def available(name: str) -> bool:
-    """Return whether a codec can encode here; only `COMMAND_CODEC_NAMES` may be unable to.
-
-    Args:
-        name: A codec's name.
-    """
+    """Return whether a codec can encode here; only `COMMAND_CODEC_NAMES` may be unable to."""
     return name not in COMMAND_CODEC_NAMES or fdkaac_available()
 
 
 def _codec_class(name: str) -> type[FileCodec] | type[AutoencoderCodec]:
+    # Models bring PyTorch, which takes seconds to import. The other codecs do without it.
     if name == AUTOENCODER:
         from musiclib.codecs.latent import AutoencoderCodec
 
@@ -105,45 +104,32 @@ def _codec_class(name: str) -> type[FileCodec] | type[AutoencoderCodec]:
     return _CODECS[name]
 
 
+_LAZY = {"AutoencoderCodec": AUTOENCODER, "MelicCodec": MELIC}
+
+
 def __getattr__(name: str) -> Any:
-    # Models bring PyTorch, which takes seconds to import. The other codecs do without it.
-    if name == "AutoencoderCodec":
-        from musiclib.codecs.latent import AutoencoderCodec
-
-        return AutoencoderCodec
-    if name == "MelicCodec":
-        from musiclib.codecs.melic import MelicCodec
-
-        return MelicCodec
+    if name in _LAZY:
+        return _codec_class(_LAZY[name])
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def supported_kbps(name: str, sample_rate: int, channels: int = 1) -> list[float]:
-    """Return bitrates that a codec can be asked for.
+    """Return bitrates in kbps that a codec can be asked for, rising.
 
-    MP3 has these and no others. AAC, Opus, Vorbis and downsampling take any value between the
-    first and the last, and so does Melic.
+    MP3 has these and no others; the others take any value between the first and the last.
 
     Args:
         name: One of `CODEC_TITLES`, but for `autoencoder`.
-        sample_rate: Sampling rate of the audio in Hz; it matters for downsampling alone, since
-            the others resample where a bitrate asks for it.
+        sample_rate: Sampling rate of the audio in Hz; it matters for downsampling alone.
         channels: 1 or 2.
-
-    Returns:
-        Bitrates in kbps, rising.
 
     Raises:
         CodecError: If the name is unknown.
     """
-    if name == MELIC:
-        from musiclib.codecs.melic import MelicCodec
-
-        return MelicCodec.supported_kbps(sample_rate, channels)
-    if name not in _CODECS:
-        names = ", ".join([*_CODECS, MELIC])
-        raise CodecError(f"There is no codec {name!r} here. Use one of: {names}.")
-    return _CODECS[name].supported_kbps(sample_rate, channels)
+    kind = _codec_class(name)
+    if not issubclass(kind, FileCodec):
+        raise CodecError(f"{kind.title} has a bitrate for each model and clip; ask it for one.")
+    return kind.supported_kbps(sample_rate, channels)
 
 
 _LETTERS = {"/": "factor", "q": "quality", "s": "step", "g": "gain"}
@@ -220,9 +206,6 @@ def _option(spec: str, part: str) -> tuple[str, Any]:
 def payload_bytes(data: bytes) -> int:
     """Return how many bytes of a file code audio; headers, tags, tables and checksums do not.
 
-    Args:
-        data: A whole file of any codec of `musiclib`.
-
     Raises:
         BitstreamError: If the file is foreign, truncated or damaged.
     """
@@ -233,5 +216,5 @@ def payload_bytes(data: bytes) -> int:
     if data.startswith(MELIC_MAGIC):
         from musiclib.codecs.melic import describe
 
-        return describe(data).contents.payload_bytes
+        return describe(data).payload_bytes
     return packet_bytes(data)

@@ -10,18 +10,52 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from musiclib.audio import FloatArray, resample, validate
+from musiclib.audio import FloatArray, validate
 from musiclib.errors import AudioError, BitstreamError, CodecError
 
 MAX_CHANNELS = 2
 
 Progress = Callable[[float], None]
 """Called with the share of the work that is done, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Coded:
+    """What came of a file that was encoded or decoded.
+
+    Attributes:
+        path: The file that was written.
+        codec: Name of the codec.
+        n_bytes: Size of the coded file.
+        sample_rate: Of the audio that was read or written, in Hz.
+        n_samples: Samples of a channel at that rate.
+        channels: Of the audio.
+        clipped: Samples beyond full scale that were clipped when decoding.
+    """
+
+    path: Path
+    codec: str
+    n_bytes: int
+    sample_rate: int
+    n_samples: int
+    channels: int
+    clipped: int = 0
+
+    @property
+    def seconds(self) -> float:
+        """Duration in seconds."""
+        return self.n_samples / self.sample_rate
+
+    @property
+    def kbps(self) -> float:
+        """Bitrate of the coded file, headers included, in kbps."""
+        return 8.0 * self.n_bytes / self.seconds / 1000.0
 
 
 @runtime_checkable
@@ -73,8 +107,7 @@ class FileCodec(ABC):
     kind: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
-        if self.kbps is not None and not (math.isfinite(self.kbps) and self.kbps > 0.0):
-            raise CodecError(f"{self.title}: kbps must be a positive number, not {self.kbps!r}.")
+        check_kbps(self.kbps, self.title)
 
     @property
     def setting(self) -> str:
@@ -102,14 +135,7 @@ class FileCodec(ABC):
             AudioError: If the audio is empty, not finite or of a wrong shape.
             CodecError: If the codec cannot meet the request; the message lists what it can.
         """
-        samples = np.atleast_2d(validate(audio, f"The audio for {self.title}"))
-        if samples.shape[0] > MAX_CHANNELS:
-            raise CodecError(
-                f"{self.title} takes one or two channels here, not {samples.shape[0]}. "
-                "Mix them down first (musiclib.audio.to_mono)."
-            )
-        if sample_rate <= 0:
-            raise AudioError(f"sample_rate must be positive, not {sample_rate!r}.")
+        samples = checked_audio(audio, sample_rate, self.title)
         return self._encode(samples, int(sample_rate), tags or {})
 
     def decode(self, data: bytes) -> tuple[FloatArray, int]:
@@ -172,41 +198,32 @@ class FileCodec(ABC):
         """Decode bytes that `identify` holds for this codec's to `(C, N)` and a rate."""
 
 
-@dataclass(frozen=True)
-class RateRule:
-    """Which sampling rate a codec runs at for a given input and bitrate.
+def check_kbps(kbps: float | None, title: str) -> None:
+    """Refuse a bitrate that is none.
 
-    Few bits are better spent on a narrow band: at a low bitrate the audio is resampled to a lower
-    rate before it is coded. `steps` holds pairs (kbps per channel, highest rate in Hz) in rising
-    order; the first pair whose kbps is not below the request decides. The rate never exceeds the
-    input's (rounded up to a rate that the codec has) unless the codec cannot give the bitrate at
-    such a rate at all.
-
-    Attributes:
-        rates: Sampling rates that the codec has, in Hz, rising.
-        steps: See above; above the last pair the codec's highest rate is allowed.
+    Raises:
+        CodecError: If it is not positive or not finite.
     """
-
-    rates: Sequence[int]
-    steps: Sequence[tuple[float, int]]
-
-    def candidates(self, sample_rate: int, kbps_per_channel: float) -> list[int]:
-        """Return the rates to try in order, best first."""
-        wide = min((r for r in self.rates if r >= sample_rate), default=self.rates[-1])
-        cap = next((r for kbps, r in self.steps if kbps_per_channel <= kbps), self.rates[-1])
-        best = max(r for r in self.rates if r <= max(min(wide, cap), self.rates[0]))
-        return [best, *(r for r in self.rates if r > best)]
-
-    def choose(
-        self, sample_rate: int, kbps_per_channel: float, allowed: Callable[[int], bool]
-    ) -> int | None:
-        """Return the first candidate that `allowed` accepts, None if there is none."""
-        return next((r for r in self.candidates(sample_rate, kbps_per_channel) if allowed(r)), None)
+    if kbps is not None and not (math.isfinite(kbps) and kbps > 0.0):
+        raise CodecError(f"{title}: kbps must be a positive number, not {kbps!r}.")
 
 
-def to_coding_rate(audio: FloatArray, sample_rate: int, coding_rate: int) -> FloatArray:
-    """Resample `(C, N)` to the rate that the codec runs at."""
-    return audio if sample_rate == coding_rate else resample(audio, sample_rate, coding_rate)
+def checked_audio(audio: npt.ArrayLike, sample_rate: int, title: str) -> FloatArray:
+    """Return audio as `(C, N)` with one or two channels.
+
+    Raises:
+        AudioError: If it is empty, not finite or of a wrong shape.
+        CodecError: If it has more channels.
+    """
+    samples = np.atleast_2d(validate(audio, f"The audio for {title}"))
+    if samples.shape[0] > MAX_CHANNELS:
+        raise CodecError(
+            f"{title} takes one or two channels here, not {samples.shape[0]}. "
+            "Mix them down first (musiclib.audio.to_mono)."
+        )
+    if sample_rate <= 0:
+        raise AudioError(f"sample_rate must be positive, not {sample_rate!r}.")
+    return samples
 
 
 OGG_FIRST_PAGE = 64
@@ -220,14 +237,9 @@ MELIC_MAGIC = b"MLC"
 
 
 def identify(data: bytes) -> str:
-    """Return the name of the codec whose file these bytes start.
+    """Return the name of the codec whose file these bytes start; 64 bytes are enough.
 
-    Args:
-        data: A whole file, or at least its first 64 bytes.
-
-    Returns:
-        `"mp3"`, `"aac"` (MP4 or ADTS), `"opus"`, `"vorbis"`, `"downsample"` (WAV),
-        `"autoencoder"` (.mla) or `"melic"` (.mlc).
+    WAV is `downsample`, MP4 and ADTS are `aac`.
 
     Raises:
         BitstreamError: If the bytes are empty or of no codec that musiclib knows.
@@ -275,12 +287,7 @@ def to_varint(value: int) -> bytes:
 
 
 def read_varint(data: bytes, at: int, suffix: str = ".mla") -> tuple[int, int]:
-    """Return the number that starts at `at`, and where it ends.
-
-    Args:
-        data: Where to read.
-        at: First byte of the number.
-        suffix: What the message calls the file.
+    """Return the number that starts at `at`, and where it ends; errors name the file's `suffix`.
 
     Raises:
         BitstreamError: It does not end.

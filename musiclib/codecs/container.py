@@ -13,9 +13,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
+import soundfile
 from av.container import InputContainer
 
 from musiclib.audio import FloatArray
@@ -29,14 +31,9 @@ MAX_DECODED_SECONDS = 3 * 3600.0
 
 @dataclass(frozen=True)
 class Target:
-    """An encoder and the file format that its packets go into.
+    """FFmpeg's names of an encoder and of the file format for its packets, with their options.
 
-    Attributes:
-        encoder: FFmpeg's name of the encoder.
-        muxer: FFmpeg's name of the file format.
-        sample_format: `fltp` (planar) or `flt` (interleaved), as the encoder wants it.
-        encoder_options: Options of the encoder.
-        muxer_options: Options of the file format.
+    Encoders want samples planar (`fltp`) or interleaved (`flt`).
     """
 
     encoder: str
@@ -56,7 +53,7 @@ def mux(
 
     Args:
         audio: `(C, N)`, one or two channels.
-        sample_rate: Sampling rate in Hz; the encoder must have it.
+        sample_rate: Sampling rate in Hz that the encoder has.
         bit_rate: The encoder's target in bits a second.
         target: Encoder and file format.
         tags: Tags to store.
@@ -108,13 +105,10 @@ def _frames(
 
 @dataclass(frozen=True)
 class Demuxed:
-    """What a file decodes to.
+    """What a file decodes to: `(C, N)`, the declared delay at the start removed.
 
-    Attributes:
-        audio: `(C, N)`, the declared delay at the start removed.
-        sample_rate: Sampling rate in Hz.
-        declared: Number of samples that the file declares or FFmpeg estimates, None if unknown.
-        extradata: The decoder's configuration as the file holds it.
+    `declared` is the length that the file declares or FFmpeg estimates, `extradata` the decoder's
+    configuration.
     """
 
     audio: FloatArray
@@ -198,6 +192,54 @@ def _decoder_like(context: av.AudioCodecContext, name: str) -> av.AudioCodecCont
     other.layout = context.layout.name
     other.options = {"request_sample_fmt": "flt"}
     return other
+
+
+# Tags that libsndfile writes, in the order of the file.
+TAGS = ("title", "artist", "album", "date", "genre", "comment", "copyright")
+BLOCK = 1 << 16
+
+
+def write_sound(
+    audio: np.ndarray, sample_rate: int, tags: Mapping[str, str], **options: Any
+) -> bytes:
+    """Return the file that libsndfile makes of audio `(C, N)`, with options of `SoundFile`."""
+    memory = io.BytesIO()
+    with soundfile.SoundFile(
+        memory, "w", samplerate=sample_rate, channels=len(audio), **options
+    ) as file:
+        for name in TAGS:
+            if name in tags:
+                setattr(file, name, tags[name])
+        # libsndfile overflows its stack when a whole song is written to Ogg in one call.
+        for start in range(0, audio.shape[1], BLOCK):
+            file.write(audio[:, start : start + BLOCK].T)
+    return memory.getvalue()
+
+
+def read_sound(data: bytes, what: str) -> tuple[FloatArray, int]:
+    """Decode a file through libsndfile to samples `(C, N)` and a rate in Hz.
+
+    Raises:
+        BitstreamError: If the file cannot be decoded to its end, or lasts over three hours.
+    """
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            declared, rate = int(file.frames), int(file.samplerate)
+            if rate <= 0 or declared > MAX_DECODED_SECONDS * max(rate, 48_000):
+                raise BitstreamError(
+                    f"This {what} file declares {declared} samples at {rate} Hz: it is damaged, or "
+                    f"lasts more than {MAX_DECODED_SECONDS / 3600:g} hours. Cut it into parts."
+                )
+            audio = file.read(dtype="float32", always_2d=True).T
+    except (soundfile.SoundFileError, RuntimeError) as error:
+        raise BitstreamError(
+            f"This {what} file cannot be decoded ({error}): it is damaged."
+        ) from error
+    if audio.shape[1] != declared:
+        raise BitstreamError(
+            f"This {what} file is damaged: {audio.shape[1]} of {declared} samples decode."
+        )
+    return np.ascontiguousarray(audio), rate
 
 
 def packet_bytes(data: bytes) -> int:

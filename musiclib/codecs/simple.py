@@ -8,24 +8,21 @@ are what a receiver would get, WAV with floating point, and their bitrates mean 
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import soundfile
 
-from musiclib.audio import FloatArray
-from musiclib.codecs.base import FileCodec, to_coding_rate
-from musiclib.codecs.container import MAX_DECODED_SECONDS
+from musiclib.audio import FloatArray, resample
+from musiclib.codecs.base import FileCodec
+from musiclib.codecs.container import read_sound, write_sound
 from musiclib.errors import BitstreamError, CodecError
 
 BITS = 16
 FULL_SCALE = 2.0 ** (BITS - 1)
 LOWEST_RATE = 100
-TAGS = ("title", "artist", "album", "date", "genre", "comment", "copyright")
 
 
 @dataclass(frozen=True)
@@ -85,17 +82,9 @@ class DownsampleCodec(FileCodec):
 
     def _encode(self, audio: FloatArray, sample_rate: int, tags: Mapping[str, str]) -> bytes:
         rate = self.low_rate(sample_rate, audio.shape[0])
-        low = to_coding_rate(audio, sample_rate, rate)
+        low = resample(audio, sample_rate, rate)
         values = np.clip(np.rint(low * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
-        memory = io.BytesIO()
-        with soundfile.SoundFile(
-            memory, "w", samplerate=rate, channels=len(low), format="WAV", subtype="PCM_16"
-        ) as file:
-            for name in TAGS:
-                if name in tags:
-                    setattr(file, name, tags[name])
-            file.write(values.T)
-        return memory.getvalue()
+        return write_sound(values, rate, tags, format="WAV", subtype="PCM_16")
 
     def _decode(self, data: bytes) -> tuple[FloatArray, int]:
         return read_wav(data)
@@ -108,17 +97,7 @@ def read_wav(data: bytes) -> tuple[FloatArray, int]:
         BitstreamError: If it is truncated or damaged.
     """
     check_wav(data)
-    try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
-            rate, frames = int(file.samplerate), int(file.frames)
-            if rate <= 0 or frames > MAX_DECODED_SECONDS * max(rate, 48_000):
-                raise BitstreamError(f"This WAV file declares {frames} samples at {rate} Hz.")
-            audio = file.read(dtype="float32", always_2d=True).T
-    except (soundfile.SoundFileError, RuntimeError) as error:
-        raise BitstreamError(
-            f"This WAV file cannot be decoded ({error}): it is damaged."
-        ) from error
-    return np.ascontiguousarray(audio), rate
+    return read_sound(data, "WAV")
 
 
 def check_wav(data: bytes) -> None:
@@ -158,10 +137,8 @@ class _Anchor(FileCodec):
         return []
 
     def _encode(self, audio: FloatArray, sample_rate: int, tags: Mapping[str, str]) -> bytes:  # noqa: ARG002
-        memory = io.BytesIO()
         damaged = self.damaged(audio, sample_rate)
-        soundfile.write(memory, damaged.T, sample_rate, format="WAV", subtype="FLOAT")
-        return memory.getvalue()
+        return write_sound(damaged, sample_rate, {}, format="WAV", subtype="FLOAT")
 
     def _decode(self, data: bytes) -> tuple[FloatArray, int]:
         return read_wav(data)

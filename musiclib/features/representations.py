@@ -19,7 +19,7 @@ import torch
 
 from musiclib.audio import HOUSE_RATE, FloatArray
 from musiclib.codecs.latent import AutoencoderCodec
-from musiclib.codecs.melic.analysis import blocks
+from musiclib.codecs.melic.encoder import frame_blocks
 from musiclib.dependencies import code_digest
 from musiclib.errors import ModelError
 from musiclib.mdct import SIZE
@@ -224,7 +224,7 @@ class CodedFrames(Representation):
         is no need to write the file and read it.
         """
         setting, levels, values = QuantiserSetting(self.gain), [], []
-        for block in blocks([peak_normalize(audio)[None]]):
+        for block in frame_blocks([peak_normalize(audio)[None]]):
             levels.append(block.levels(smoothing_of_gain(setting.gain))[0])
             values.append(block.values(levels[-1][None], setting.gain, setting.dead_zone)[0])
         return Frames(np.concatenate(levels), np.concatenate(values))

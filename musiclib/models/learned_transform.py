@@ -99,11 +99,8 @@ class LearnedTransformConfig(ModelConfig):
 class Scaled:
     """A batch of clips as the encoder sees it.
 
-    Attributes:
-        coefficients: MDCT in steps, `(B, T, 256)`.
-        levels: Levels of bands, `(B, T, 20)`.
-        ratios: Envelope over step in nepers, `(B, T, 256)`.
-        gains: `(B,)`.
+    Coefficients are in steps and ratios, of envelope over step, in nepers, both `(B, T, 256)`;
+    scale factors are `(B, T, 20)`, global steps `(B,)`.
     """
 
     coefficients: Tensor
@@ -276,15 +273,9 @@ class Angles(nn.Module):
 
 
 def rotate(x: Tensor, angles: Tensor, back: bool = False) -> Tensor:
-    """Rotate pairs of frames; those beyond whole groups stay.
+    """Rotate pairs of frames of `(B, T, 256)`, or undo it; those beyond whole groups stay.
 
-    Args:
-        x: `(B, T, 256)`.
-        angles: `(B, L, stages, group / 2, 256)`.
-        back: Undo it.
-
-    Returns:
-        `(B, T, 256)`, of the same energy.
+    Angles are `(B, L, stages, group / 2, 256)`. Energy is kept.
     """
     batch, count, stages, half, bins = angles.shape
     whole = count * 2 * half
@@ -366,14 +357,9 @@ class ValueDensity(nn.Module):
         self.head = nn.Linear(WIDTH, 3)
 
     def forward(self, values: Tensor, ratios: Tensor) -> Scales:
-        """Parameters of each value's density from the values before it.
+        """Scales of both distributions and the weight of the second, from the values before.
 
-        Args:
-            values: Whole numbers `(B, T, 256)`.
-            ratios: Envelope over step in nepers, `(B, T, 256)`.
-
-        Returns:
-            Scales of both distributions and the weight of the second, each `(B, T, 256)`.
+        All are `(B, T, 256)`; ratios are those of the envelope to the step in nepers.
         """
         frames, bins = values.shape[1:]
         sizes = F.pad(values.abs().log1p(), (BELOW, REACH, FRAMES, 0))

@@ -1,9 +1,9 @@
 """The transform coder without a network: what Melic starts from, and is compared with.
 
-MDCT frames, levels of Bark bands that are sent in whole steps of 3 dB, quantiser steps that
-follow the levels, noise in place of zeros. Everything that decides how a stream is read is made of
-integers, so that it is the same on every machine. A level counts steps of 3 dB above -100 dB of
-power a coefficient. Envelopes and quantiser steps are in units of 3/256 dB.
+MDCT frames, scale factors of Bark bands (`levels`, in whole steps of 3 dB above -100 dB of power a
+coefficient), quantiser steps that follow them and a global step (`gain`), noise in place of zeros.
+Everything that decides how a stream is read is made of integers, so that it is the same on every
+machine. Envelopes and quantiser steps are in units of 3/256 dB.
 """
 
 from __future__ import annotations
@@ -59,14 +59,7 @@ POSITIONS = (WEIGHTS @ np.arange(N_BANDS, dtype=np.int32)).astype(np.int32)
 
 
 def interpolate(levels: npt.NDArray[np.integer]) -> IntArray:
-    """Envelope at every bin from the levels of bands.
-
-    Args:
-        levels: Whole numbers `(..., T, 20)`, 0 to 47.
-
-    Returns:
-        `(..., T, 256)` in units of 3/256 dB above -100 dB.
-    """
+    """Envelope at every bin, `(..., T, 256)`, from scale factors `(..., T, 20)`, 0 to 47."""
     # A float64 product of such numbers is exact, and faster than one of integers.
     return np.asarray(levels.astype(np.float64) @ WEIGHTS.T.astype(np.float64)).astype(np.int32)
 
@@ -85,13 +78,9 @@ LARGE_ERROR = 10.0
 
 
 def exact_levels(coefficients: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """Mean power of each band in levels, not rounded.
+    """Scale factors `(..., T, 20)` of coefficients `(..., T, 256)`, not rounded.
 
-    Args:
-        coefficients: MDCT `(..., T, 256)`.
-
-    Returns:
-        `(..., T, 20)`; below 0 for what is fainter than the faintest level.
+    They are below 0 for what is fainter than the faintest one.
     """
     power = np.square(coefficients, dtype=np.float64)
     means = np.add.reduceat(power, EDGES[:-1], axis=-1) / np.diff(EDGES)
@@ -99,7 +88,7 @@ def exact_levels(coefficients: npt.NDArray[np.float32]) -> npt.NDArray[np.float6
 
 
 def choose_levels(coefficients: npt.NDArray[np.float32], smoothing: float) -> IntArray:
-    """Levels to send: the path through each band which errs and changes least.
+    """Scale factors to send: the path through each band which errs and changes least.
 
     Minimises `(exact - level)^2 + smoothing * bits(change)` over all paths (Viterbi, "Error
     bounds for convolutional codes", IEEE Transactions on Information Theory 1967).
@@ -190,14 +179,11 @@ ZERO_POWER = 0.09
 
 
 def step_exponents(levels: npt.NDArray[np.integer], gain: int) -> IntArray:
-    """Quantiser steps in units of 3/256 dB above -100 dB.
+    """Quantiser steps `(..., T, 256)` from scale factors `(..., T, 20)`.
 
     Args:
-        levels: `(..., T, 20)`.
-        gain: 0 (finest) to 255, in steps of 3/16 dB.
-
-    Returns:
-        `(..., T, 256)`.
+        levels: Scale factors.
+        gain: Global step, 0 (finest) to 255, in steps of 3/16 dB.
     """
     return _steps(interpolate(levels), gain)
 
@@ -261,16 +247,10 @@ class Spectrum:
 def dequantise(
     values: IntArray, levels: IntArray, gain: int, first_frame: int = 0, channel: int = 0
 ) -> Spectrum:
-    """Whole numbers back to coefficients, with noise for those that are zero.
+    """Whole numbers `(T, 256)` back to coefficients, with noise for those that are zero.
 
-    The noise belongs to a place in the piece, so decoding from the middle gives the same.
-
-    Args:
-        values: `(T, 256)`.
-        levels: `(T, 20)`.
-        gain: As in `quantise`.
-        first_frame: Number of the first frame in its piece.
-        channel: Number of the channel in its piece.
+    The noise belongs to a frame and a channel of the piece, so decoding from the middle, where
+    `first_frame` is not 0, gives the same.
     """
     envelope = interpolate(levels)
     exponents = _steps(envelope, gain)
@@ -330,8 +310,8 @@ class QuantiserSetting:
     """How finely to send.
 
     Attributes:
-        gain: Size of quantiser steps, 0 (finest) to 255 in steps of 3/16 dB.
-        smoothing: How much changes of levels are avoided; None: what suits the gain.
+        gain: Global step of the quantiser, 0 (finest) to 255 in steps of 3/16 dB.
+        smoothing: How much changes of scale factors are avoided; None: what suits the gain.
         dead_zone: How much zeros are preferred.
     """
 
@@ -357,12 +337,7 @@ def smoothing_of_gain(gain: int) -> float:
 
 @dataclass(frozen=True)
 class Frames:
-    """What is sent of a clip.
-
-    Attributes:
-        levels: Levels of bands, `(T, 20)`.
-        values: Quantised coefficients, `(T, 256)`.
-    """
+    """What is sent of a clip: scale factors `(T, 20)` and quantised coefficients `(T, 256)`."""
 
     levels: IntArray
     values: IntArray

@@ -2,10 +2,9 @@
 
 from musiclib.codecs.latent.codec import (
     AutoencoderCodec,
-    Description,
     describe,
     find_checkpoint,
     open_checkpoint,
 )
 
-__all__ = ["AutoencoderCodec", "Description", "describe", "find_checkpoint", "open_checkpoint"]
+__all__ = ["AutoencoderCodec", "describe", "find_checkpoint", "open_checkpoint"]

@@ -20,12 +20,11 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-from musiclib.codecs.base import LATENT_MAGIC, read_varint, to_varint
+from musiclib.codecs.base import LATENT_MAGIC, MAX_CHANNELS, read_varint, to_varint
 from musiclib.errors import BitstreamError
 
 VERSION = 1
 ID_BYTES = 8
-MAX_CHANNELS = 2
 MIN_STEP, MAX_STEP = -64, 63
 SILENT = 2**16 - 1
 _FIXED = struct.Struct(f"<3sB{ID_BYTES}sBb")
@@ -36,15 +35,7 @@ _LOWEST_DB, _PER_DB = -100, 100
 
 @dataclass(frozen=True)
 class Contents:
-    """What a file holds.
-
-    Attributes:
-        model_id: First bytes of the checkpoint's SHA-256.
-        n_samples: Number of samples of a channel, at the model's rate.
-        step: The quantiser's step k.
-        levels: Coded gain of each channel; see `to_level`.
-        payloads: Coded latents of each channel; empty for silence.
-    """
+    """What a file holds; see the table above. `levels` and `payloads` are of each channel."""
 
     model_id: bytes
     n_samples: int

@@ -11,8 +11,7 @@ import hashlib
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,19 +22,25 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from musiclib.audio import FloatArray, resample, validate
-from musiclib.codecs.base import read_varint, to_varint
+from musiclib.audio import FloatArray, resample
+from musiclib.codecs.base import MAX_CHANNELS, check_kbps, checked_audio, read_varint, to_varint
 from musiclib.codecs.container import MAX_DECODED_SECONDS
-from musiclib.codecs.latent import bitstream, codes, coding
-from musiclib.codecs.latent.codes import CodeTable, code_tables
-from musiclib.codecs.latent.coding import ENTROPIES, MIXING, IntegerCalibration
-from musiclib.codecs.latent.mixing import HIGHEST, IntArray
+from musiclib.codecs.latent import bitstream, coding
+from musiclib.codecs.latent.coding import (
+    ENTROPIES,
+    HIGHEST,
+    MIXING,
+    IntArray,
+    IntegerCalibration,
+    code_tables,
+)
 from musiclib.errors import AudioError, BitstreamError, CheckpointError, CodecError, ModelError
 from musiclib.metrics import bitrate_kbps
 from musiclib.models import PEAK, Autoencoder
 from musiclib.models.bottleneck import ResidualVectorQuantiser
 from musiclib.models.calibration import Calibration
 from musiclib.stft import griffin_lim
+from musiclib.threads import one_thread
 from musiclib.training.checkpoint import CODEC, Checkpoint, load, weights_path
 from musiclib.training.trained import FOLDER_VARIABLE, shipped_folder
 
@@ -77,8 +82,7 @@ class AutoencoderCodec:
             raise CodecError("Autoencoder: give step or kbps, not both.")
         if self.entropy not in ENTROPIES:
             raise CodecError(f"Autoencoder: entropy must be one of {', '.join(ENTROPIES)}.")
-        if self.kbps is not None and not (math.isfinite(self.kbps) and self.kbps > 0.0):
-            raise CodecError(f"Autoencoder: kbps must be a positive number, not {self.kbps!r}.")
+        check_kbps(self.kbps, self.title)
         if self.step is not None and not (
             isinstance(self.step, int) and bitstream.MIN_STEP <= self.step <= bitstream.MAX_STEP
         ):
@@ -111,11 +115,6 @@ class AutoencoderCodec:
         """Model and setting, for example `wideband-64 3 kbps`."""
         return self.setting.replace(",", "") or self.title
 
-    @property
-    def nominal_kbps(self) -> float:
-        """Rate in kbps of a channel if each latent value took 16 bits."""
-        return self._mine.model.nominal_kbps
-
     @cached_property
     def _mine(self) -> CodedModel:
         if self.checkpoint is None:
@@ -127,27 +126,15 @@ class AutoencoderCodec:
         return {key: value for key, value in self.__dict__.items() if key != "_mine"}
 
     def encode(self, audio: npt.ArrayLike, sample_rate: int) -> bytes:
-        """Turn audio into the bytes of a file.
+        """Turn audio `(N,)` or `(C, N)` at `sample_rate` Hz into the bytes of a file.
 
-        Encoding is deterministic: the same audio, checkpoint and setting give the same bytes on the
-        same machine.
-
-        Args:
-            audio: Mono `(N,)` or `(C, N)` with one or two channels.
-            sample_rate: Sampling rate in Hz.
+        The same audio, checkpoint and setting give the same bytes on the same machine.
 
         Raises:
             AudioError: If the audio is empty, not finite, of a wrong shape, or too long.
             CodecError: If there is no setting, or the model cannot go down to the bitrate.
         """
-        samples = np.atleast_2d(validate(audio, "The audio for Autoencoder"))
-        if samples.shape[0] > bitstream.MAX_CHANNELS:
-            raise CodecError(
-                f"Autoencoder takes one or two channels here, not {samples.shape[0]}. "
-                "Mix them down first (musiclib.audio.to_mono)."
-            )
-        if sample_rate <= 0:
-            raise AudioError(f"sample_rate must be positive, not {sample_rate!r}.")
+        samples = checked_audio(audio, sample_rate, self.title)
         if self.step is None and self.kbps is None:
             raise CodecError("Autoencoder needs a setting to encode: give kbps=... or step=...")
         coded = self._mine
@@ -190,64 +177,37 @@ class AutoencoderCodec:
         return bitstream.pack(bitstream.Contents(coded.model_id, n_samples, step, levels, payloads))
 
     def decode(self, data: bytes) -> tuple[FloatArray, int]:
-        """Turn a file's bytes into audio, from these bytes and the model alone.
-
-        Returns:
-            Audio, `(N,)` for one channel and else `(2, N)`, and the model's sampling rate in Hz.
+        """Turn a file's bytes into audio `(N,)` or `(2, N)` and the model's sampling rate in Hz.
 
         Raises:
             BitstreamError: If the bytes are truncated, damaged or foreign, or of another model.
         """
-        coded, stream = self._opened(data)
-        audio = np.stack(
-            [
-                coded.synthesise(payload, stream.n_samples, stream.step, level)
-                for payload, level in zip(stream.payloads, stream.levels, strict=True)
-            ]
-        )
+        coded = self._coded(stream := bitstream.unpack(bytes(data)))
+        audio = coded.each(stream, coded.synthesise)
         if not np.isfinite(audio).all():
             raise BitstreamError("This .mla file decodes to NaN or infinity: it is damaged.")
-        return (audio[0] if audio.shape[0] == 1 else audio), coded.rate
+        return audio, coded.rate
 
     def decode_magnitudes(self, data: bytes) -> FloatArray:
-        """Return the magnitudes that a file holds, before phases are found, at the clip's level.
-
-        Returns:
-            Magnitudes of the model's STFT, `(F, T)`, or `(2, F, T)` for two channels.
+        """Return the magnitudes that a file holds before phases are found, `([2,] F, T)`.
 
         Raises:
             BitstreamError: As `decode`.
             CodecError: The model is one of waveforms.
         """
-        coded, stream = self._opened(data)
-        found = np.stack(
-            [
-                coded.magnitudes(payload, stream.n_samples, stream.step, level)
-                for payload, level in zip(stream.payloads, stream.levels, strict=True)
-            ]
-        )
-        return found[0] if len(found) == 1 else found
+        coded = self._coded(stream := bitstream.unpack(bytes(data)))
+        return coded.each(stream, coded.magnitudes)
 
     def decode_latents(self, data: bytes) -> FloatArray:
-        """Return the latents that a file holds: its whole numbers times the quantiser's steps.
-
-        Returns:
-            Latents in the model's units, `(C, L)`, or `(2, C, L)` for two channels.
+        """Return the latents that a file holds, `([2,] C, L)`.
 
         Raises:
             BitstreamError: As `decode`.
         """
-        coded, stream = self._opened(data)
-        found = np.stack(
-            [
-                coded.latents(payload, stream.n_samples, stream.step, level)
-                for payload, level in zip(stream.payloads, stream.levels, strict=True)
-            ]
-        )
-        return found[0] if len(found) == 1 else found
+        coded = self._coded(stream := bitstream.unpack(bytes(data)))
+        return coded.each(stream, coded.latents)
 
-    def _opened(self, data: bytes) -> tuple[CodedModel, bitstream.Contents]:
-        stream = bitstream.unpack(bytes(data))
+    def _coded(self, stream: bitstream.Contents) -> CodedModel:
         if self.checkpoint is None:
             coded = CodedModel.of(find_checkpoint(stream.model_id, self.folder))
         else:
@@ -262,58 +222,26 @@ class AutoencoderCodec:
                 f"This .mla file declares more than {MAX_DECODED_SECONDS / 3600:g} hours: it is "
                 "damaged."
             )
-        return coded, stream
+        return coded
 
 
-@dataclass(frozen=True)
-class Description:
-    """What a file says of itself.
-
-    Attributes:
-        model: Name of the checkpoint that made it.
-        step: The quantiser's step.
-        sample_rate: Sampling rate of the model in Hz.
-        channels: 1 or 2.
-        seconds: Duration of the clip.
-        payload_bytes: Bytes of coded latents; the others are header and checksum.
-    """
-
-    model: str
-    step: int
-    sample_rate: int
-    channels: int
-    seconds: float
-    payload_bytes: int
-
-
-def describe(data: bytes, folder: str | Path | None = None) -> Description:
-    """Read a file's header.
-
-    Args:
-        data: The whole file.
-        folder: Folder of checkpoints; by default the shipped ones.
+def describe(
+    data: bytes, folder: str | Path | None = None
+) -> tuple[Checkpoint, bitstream.Contents]:
+    """Read a file's header; return it with the checkpoint that made the file.
 
     Raises:
         BitstreamError: It is damaged or foreign, or its model is not in the folder.
     """
     stream = bitstream.unpack(bytes(data))
-    checkpoint = find_checkpoint(stream.model_id, folder)
-    rate = checkpoint.model_config.sample_rate
-    return Description(
-        checkpoint.path.stem,
-        stream.step,
-        rate,
-        len(stream.levels),
-        stream.n_samples / rate,
-        sum(map(len, stream.payloads)),
-    )
+    return find_checkpoint(stream.model_id, folder), stream
 
 
 def open_checkpoint(model: str, folder: str | Path | None = None) -> Checkpoint:
-    """Return the checkpoint of a model.
+    """Return the checkpoint of a model by its name, or by a path with a `/` in it.
 
     Args:
-        model: Its name, for example `wideband-64`, or a path with a `/` in it.
+        model: Name, for example `wideband-64`, or path.
         folder: Folder of checkpoints; by default the shipped ones.
 
     Raises:
@@ -333,11 +261,7 @@ def open_checkpoint(model: str, folder: str | Path | None = None) -> Checkpoint:
 
 
 def find_checkpoint(model_id: bytes, folder: str | Path | None = None) -> Checkpoint:
-    """Return the checkpoint of a folder whose SHA-256 starts with some bytes.
-
-    Args:
-        model_id: The bytes that a file carries.
-        folder: Folder of checkpoints; by default the shipped ones.
+    """Return the checkpoint of a folder whose SHA-256 starts with the bytes that a file carries.
 
     Raises:
         BitstreamError: There is none.
@@ -378,12 +302,10 @@ _KEPT_BYTES = 2**24  # of a channel's latents
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """A channel of a clip, ready to be rounded.
+    """A channel of a clip, ready to be rounded: its level's code, and what each block holds.
 
-    Attributes:
-        level: Coded gain.
-        blocks: Latents of each block in calibrated units, `(C, L)`, or their indices in codebooks,
-            `(S, L)`; none for silence.
+    That is latents in calibrated units, `(C, L)`, or indices in codebooks, `(S, L)`; nothing for
+    silence.
     """
 
     level: int
@@ -392,12 +314,7 @@ class Analysis:
 
 @dataclass(frozen=True, eq=False)
 class CodedModel(ABC):
-    """A model whose latents have codes.
-
-    Attributes:
-        model_id: What its files carry.
-        model: The model.
-    """
+    """A model whose latents have codes; its files carry `model_id`."""
 
     model_id: bytes
     model: Autoencoder
@@ -462,6 +379,16 @@ class CodedModel(ABC):
             raise CodecError("This model codes samples; it has no magnitudes of its own.")
         return self.model.spectrogram
 
+    def each(
+        self, stream: bitstream.Contents, read: Callable[[bytes, int, int, int], FloatArray]
+    ) -> FloatArray:
+        """Return what a method reads of each channel of a file; two channels are stacked."""
+        found = [
+            read(payload, stream.n_samples, stream.step, level)
+            for payload, level in zip(stream.payloads, stream.levels, strict=True)
+        ]
+        return found[0] if len(found) == 1 else np.stack(found)
+
     def blocks(self, n_samples: int) -> list[tuple[int, int]]:
         """Return start and end in samples of each block of a clip; neighbours overlap."""
         hop = self.model.latent_hop
@@ -476,14 +403,13 @@ class CodedModel(ABC):
     def analyse(self, audio: FloatArray) -> Analysis:
         """Level a channel `(N,)` and encode it.
 
-        The latest clip is kept: it is often coded at one step after another, and only rounding and
-        coding depend on the step.
+        The latest clip is kept, since it is often coded at one step after another.
         """
         key = hashlib.blake2b(audio.tobytes() + repr(self.blocks(len(audio))).encode()).digest()
         found = self._latest.get(key)
         if found is None:
             found = self._analysed(audio)
-            for old in list(self._latest)[: -(bitstream.MAX_CHANNELS - 1)]:
+            for old in list(self._latest)[: -(MAX_CHANNELS - 1)]:
                 self._latest.pop(old, None)
             if sum(block.nbytes for block in found.blocks) <= _KEPT_BYTES:
                 self._latest[key] = found
@@ -514,11 +440,11 @@ class CodedModel(ABC):
         return b"".join(to_varint(len(data)) + data for data in coded)
 
     def read(self, payload: bytes, n_samples: int, step: int) -> Iterator[IntArray]:
-        """Return an iterator over the whole numbers `(C, L)` of each block.
+        """Iterate over the whole numbers `(C, L)` of each block.
 
         Raises:
-            BitstreamError: The payload does not consist of so many blocks; a block that is damaged
-                in itself is noticed on the way.
+            BitstreamError: The payload does not consist of so many blocks, at once; or a block is
+                damaged, on the way.
         """
         at, parts = 0, []
         blocks = self.blocks(n_samples)
@@ -608,12 +534,7 @@ class CodedModel(ABC):
 
 @dataclass(frozen=True, eq=False)
 class RoundedLatents(CodedModel):
-    """Latents that are rounded to multiples of a step.
-
-    Attributes:
-        calibration: The model's calibration.
-        statistics: The part of it that decides about bytes.
-    """
+    """Latents that are rounded to multiples of a step; `statistics` decide about bytes."""
 
     calibration: Calibration
     statistics: IntegerCalibration
@@ -659,20 +580,14 @@ class RoundedLatents(CodedModel):
 
 @dataclass(frozen=True, eq=False)
 class CodebookLatents(CodedModel):
-    """Latents that are sums of codebook entries; step -s sends the codes of the first s stages.
+    """Latents that are sums of codebook entries; step -s sends the codes of the first s stages."""
 
-    Attributes:
-        tables: Of each stage, how likely its codes are.
-    """
-
-    tables: tuple[CodeTable, ...]
+    tables: tuple[Any, ...]
 
     @property
-    def quantiser(self) -> ResidualVectorQuantiser:
-        """The model's codebooks."""
-        found = self.model.quantiser
-        assert found is not None
-        return found
+    def _quantiser(self) -> ResidualVectorQuantiser:
+        assert self.model.quantiser is not None
+        return self.model.quantiser
 
     @property
     def steps(self) -> tuple[int, int]:
@@ -681,7 +596,7 @@ class CodebookLatents(CodedModel):
 
     def quantised(self, latent: Tensor) -> IntArray:
         """Return the indices of all stages, `(S, L)`."""
-        index: IntArray = self.quantiser.encode(latent[None])[0].numpy()
+        index: IntArray = self._quantiser.encode(latent[None])[0].numpy()
         return index
 
     def block_bytes(self, block: FloatArray | IntArray, step: int, entropy: str) -> bytes:
@@ -689,17 +604,17 @@ class CodebookLatents(CodedModel):
         del entropy
         if not 1 <= -step <= len(self.tables):
             raise CodecError(f"Autoencoder: {-step} stages of {len(self.tables)} cannot be coded.")
-        return codes.encode(block[:-step].astype(np.int64), self.tables)
+        return coding.encode_indices(block[:-step].astype(np.int64), self.tables)
 
     def block_values(self, data: bytes, step: int, frames: int) -> IntArray:
         """Return the indices `(s, L)`."""
-        return codes.decode(data, self.tables, -step, frames)
+        return coding.decode_indices(data, self.tables, -step, frames)
 
     @torch.no_grad()
     def block_latent(self, values: IntArray, step: int) -> Tensor:
         """Return the latents `(C, L)` that indices `(s, L)` stand for."""
         del step  # there are as many rows
-        return self.quantiser.decode(torch.from_numpy(values)[None])[0]
+        return self._quantiser.decode(torch.from_numpy(values)[None])[0]
 
 
 # In the order of their last use: workers get a copy of a checkpoint with every clip.
@@ -707,11 +622,6 @@ _built: dict[str, CodedModel] = {}
 
 
 def _coded(checkpoint: Checkpoint) -> CodedModel:
-    """Build a checkpoint's model.
-
-    Raises:
-        ModelError: It was not calibrated, or for another number of channels.
-    """
     model = checkpoint.build()
     whole = bytes.fromhex(str(checkpoint.record["tensors_sha256"]))
     model_id = whole[: bitstream.ID_BYTES]
@@ -732,14 +642,3 @@ def _coded(checkpoint: Checkpoint) -> CodedModel:
         sequence=model.domain == "waveform",
     )
     return RoundedLatents(model_id, model, calibration, statistics)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep PyTorch to one thread: sums come out the same however many there are."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -6,7 +6,7 @@ from musiclib.codecs.melic.bitstream import Description, describe
 from musiclib.codecs.melic.codec import MelicCodec, decode_file, encode_file
 
 if TYPE_CHECKING:
-    from musiclib.codecs.melic.coding import Model, open_model
+    from musiclib.codecs.melic.decoder import Model, open_model
 
 __all__ = [
     "Description",
@@ -22,7 +22,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # A model brings PyTorch and Numba, which take seconds to import.
     if name in ("Model", "open_model"):
-        from musiclib.codecs.melic import coding
+        from musiclib.codecs.melic import decoder
 
-        return getattr(coding, name)
+        return getattr(decoder, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -113,13 +113,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Block:
-    """A block of a file.
-
-    Attributes:
-        gain: Of the quantiser.
-        angle: Rotation of the two channels; 0 for mono.
-        payload: What the entropy coder wrote.
-    """
+    """A block: global step, rotation of the channels (0 for mono), the entropy coder's bytes."""
 
     gain: int
     angle: int
@@ -127,13 +121,20 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Contents:
-    """What the blocks of a file are: how many, the entropy coder's bytes, the range of gains."""
+class Description:
+    """What a file says of itself.
 
-    n_blocks: int
+    Attributes:
+        header: Rate, length, channels, model and tags.
+        n_bytes: Size of the whole file.
+        payload_bytes: What the entropy coder wrote.
+        gains: Finest and coarsest global step of its blocks.
+    """
+
+    header: Header
+    n_bytes: int
     payload_bytes: int
-    lowest_gain: int
-    highest_gain: int
+    gains: tuple[int, int]
 
 
 class Writer:
@@ -188,20 +189,19 @@ class Reader:
         """Size of the file."""
         return self._start[0] + self._start[1]
 
-    def rewind(self) -> None:
-        """Go back to the first block."""
+    def _rewind(self) -> None:
         self._file.seek(self._start[0])
         _, self._left, self._checksum = self._start
 
-    def check(self) -> Contents:
-        """Check every block and what follows the last, and rewind."""
-        self.rewind()
+    def check(self) -> Description:
+        """Check every block and what follows the last, and go back to the first block."""
+        self._rewind()
         payload, gains = 0, set[int]()
         for block in self:
             payload += len(block.payload)
             gains.add(block.gain)
-        self.rewind()
-        return Contents(self.header.n_blocks, payload, min(gains), max(gains))
+        self._rewind()
+        return Description(self.header, self.n_bytes, payload, (min(gains), max(gains)))
 
     def __iter__(self) -> Reader:
         self._number = 0
@@ -293,32 +293,13 @@ class Reader:
         return BitstreamError(f"This .mlc file is truncated or damaged: it ends {where}. {_AGAIN}")
 
 
-@dataclass(frozen=True)
-class Description:
-    """What a file says of itself.
-
-    Attributes:
-        header: Rate, length, channels, model and tags.
-        contents: What its blocks are.
-        n_bytes: Size of the whole file.
-    """
-
-    header: Header
-    contents: Contents
-    n_bytes: int
-
-
 def describe(file: BinaryIO | bytes) -> Description:
-    """Read and check a file without its model.
-
-    Args:
-        file: Its bytes, or an open binary file.
+    """Read and check a file, or its bytes, without its model.
 
     Raises:
         BitstreamError: It is truncated, damaged or foreign.
     """
-    reader = Reader(io.BytesIO(file) if isinstance(file, bytes) else file)
-    return Description(reader.header, reader.check(), reader.n_bytes)
+    return Reader(io.BytesIO(file) if isinstance(file, bytes) else file).check()
 
 
 # The order in which tags are stored and shown.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from musiclib.audio import HOUSE_RATE, AudioWriter, FloatArray, blocks, probe
-from musiclib.codecs.base import MAX_CHANNELS, FileCodec, Progress
+from musiclib.codecs.base import MAX_CHANNELS, Coded, FileCodec, Progress
 from musiclib.codecs.container import MAX_DECODED_SECONDS
-from musiclib.codecs.melic.bitstream import LARGEST_GAIN, Header, Reader, kept_tags
+from musiclib.codecs.melic.bitstream import LARGEST_GAIN, Reader, kept_tags
 from musiclib.errors import AudioFileError, BitstreamError, CodecError
 from musiclib.files import atomic_write
 
 # What codes and decodes brings PyTorch and Numba. It is imported when there is something to do, so
 # that a file is described and a request refused at once.
 if TYPE_CHECKING:
-    from musiclib.codecs.melic.coding import EncodeConfig, Model
+    from musiclib.codecs.melic.decoder import Model
+    from musiclib.codecs.melic.encoder import EncodeConfig
 
 KBPS = (0.75, 1, 1.5, 2, 3, 4, 6, 8, 9, 12, 16, 20, 24, 32, 48, 64, 96, 128)
 LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000
@@ -37,7 +38,8 @@ class MelicCodec(FileCodec):
     Attributes:
         kbps: Bitrate of the whole file, which no file exceeds. What can be reached depends on the
             audio; music needs about 0.7 kbps at least.
-        gain: Instead of `kbps`: the quantiser's gain, 0 (finest) to 255, for all of the piece.
+        gain: Instead of `kbps`: the quantiser's global step, 0 (finest) to 255, for all of the
+            piece.
         restore: Whether the network works on what was decoded. Encoding writes it into the file;
             decoding with `restore=False` leaves the network out.
         threads: Windows of the network that are decoded at the same time. The result is the same.
@@ -80,7 +82,7 @@ class MelicCodec(FileCodec):
         Raises:
             CheckpointError: It is missing or damaged.
         """
-        from musiclib.codecs.melic.coding import open_model
+        from musiclib.codecs.melic.decoder import open_model
 
         return self.model or open_model(self.folder)
 
@@ -90,7 +92,7 @@ class MelicCodec(FileCodec):
         Raises:
             CodecError: If there is neither a bitrate nor a gain.
         """
-        from musiclib.codecs.melic.coding import EncodeConfig
+        from musiclib.codecs.melic.encoder import EncodeConfig
         from musiclib.models.transform import QuantiserSetting
 
         setting = None if self.gain is None else QuantiserSetting(self.gain)
@@ -104,7 +106,7 @@ class MelicCodec(FileCodec):
 
     def _encode(self, audio: FloatArray, sample_rate: int, tags: Mapping[str, str]) -> bytes:
         check_source_rate(sample_rate)
-        from musiclib.codecs.melic.coding import encode
+        from musiclib.codecs.melic.encoder import encode
 
         size = CHUNK_S * sample_rate
         starts = range(0, audio.shape[1], size)
@@ -126,7 +128,7 @@ class MelicCodec(FileCodec):
                 f"This .mlc file lasts more than {MAX_DECODED_SECONDS / 3600:g} hours. Decode it "
                 "into a file (musiclib decode), which takes little memory."
             )
-        from musiclib.codecs.melic.coding import decode
+        from musiclib.codecs.melic.decoder import decode
 
         pieces = list(decode(reader, self.opened(), self.restore, self.threads))
         return np.concatenate(pieces, axis=1), HOUSE_RATE
@@ -145,58 +147,31 @@ def check_source_rate(sample_rate: int) -> None:
         )
 
 
-@dataclass(frozen=True)
-class Written:
-    """What came of a file.
-
-    Attributes:
-        header: Of the coded file.
-        n_bytes: Size of the coded file.
-        sample_rate: Of what was read or written as audio, in Hz.
-        n_samples: Samples of a channel at that rate.
-        clipped: Samples beyond full scale that were clipped when decoding.
-    """
-
-    header: Header
-    n_bytes: int
-    sample_rate: int
-    n_samples: int
-    clipped: int = 0
-
-
 def encode_file(
     source: str | PathLike[str],
     target: str | PathLike[str],
-    kbps: float | None = None,
+    codec: MelicCodec,
     *,
-    codec: MelicCodec | None = None,
     mono: bool = False,
     sample_rate: int | None = None,
-    tags: Mapping[str, str] | None = None,
     progress: Progress | None = None,
-) -> Written:
-    """Code an audio file of any length.
+) -> Coded:
+    """Code an audio file of any length, to the bytes of `MelicCodec.encode`.
 
-    The bytes are those of `MelicCodec.encode` for the same samples. The file appears whole or not
-    at all; one that exists is replaced.
+    The file appears whole or not at all; one that exists is replaced.
 
     Args:
         source: Any audio file.
         target: `.mlc` file to write.
-        kbps: Bitrate of the whole file, all channels together.
-        codec: A codec, for its model and its setting where no `kbps` is given.
+        codec: What to code with.
         mono: Whether to mix the channels down first.
         sample_rate: Rate in Hz to resample to first; that of the file by default.
-        tags: Tags to store; those of the source by default.
         progress: Called with the share that is done, 0 to 1.
 
     Raises:
         AudioFileError: The source cannot be read.
         CodecError: It has more than two channels, or the bitrate is too low for it.
     """
-    codec = codec or MelicCodec()
-    if kbps is not None:
-        codec = replace(codec, kbps=kbps)
     found = probe(source)
     rate = sample_rate or found.sample_rate
     check_source_rate(rate)
@@ -206,18 +181,18 @@ def encode_file(
             "first (--mono, or mono=True)."
         )
 
-    from musiclib.codecs.melic.coding import encode
+    from musiclib.codecs.melic.encoder import encode
 
     def chunks() -> Iterator[FloatArray]:
         for chunk in blocks(source, rate, CHUNK_S, mono):
             yield chunk[None] if chunk.ndim == 1 else chunk
 
-    config = codec.config(found.tags if tags is None else tags)
+    config = codec.config(found.tags)
     model = codec.opened()
     with atomic_write(Path(target)) as file:
         header = encode(chunks, rate, config, model, file, found.duration_s, progress)
         n_bytes = file.tell()
-    return Written(header, n_bytes, rate, header.n_samples)
+    return Coded(Path(target), "melic", n_bytes, rate, header.n_samples, header.channels)
 
 
 def decode_file(
@@ -228,11 +203,11 @@ def decode_file(
     sample_rate: int | None = None,
     subtype: str | None = None,
     progress: Progress | None = None,
-) -> Written:
-    """Decode a file of any length.
+) -> Coded:
+    """Decode a file of any length, to the samples of `MelicCodec.decode`.
 
-    The samples are those of `MelicCodec.decode`. The file appears whole or not at all; one that
-    exists is replaced. It carries the tags that its format has a place for.
+    The file appears whole or not at all; one that exists is replaced. It carries the tags that its
+    format has a place for.
 
     Args:
         source: `.mlc` file.
@@ -257,8 +232,8 @@ def decode_file(
         try:
             reader = Reader(file)
             reader.check()
-            from musiclib.codecs.melic.analysis import resampled
-            from musiclib.codecs.melic.coding import decode
+            from musiclib.codecs.melic.decoder import decode
+            from musiclib.codecs.melic.encoder import resampled
 
             header = reader.header
             length = header.n_samples if rate == header.sample_rate else None
@@ -271,4 +246,12 @@ def decode_file(
                         progress(min(1.0, writer.n_samples / (header.seconds * rate)))
         except BitstreamError as error:
             raise BitstreamError(f"{source}: {error}") from error
-    return Written(header, reader.n_bytes, rate, writer.n_samples, writer.clipped)
+    return Coded(
+        Path(target),
+        "melic",
+        reader.n_bytes,
+        rate,
+        writer.n_samples,
+        header.channels,
+        writer.clipped,
+    )

@@ -5,7 +5,9 @@ known already, say how likely a yes is. A small network without hidden layers (a
 joins their guesses, learns from each decision, and an arithmetic coder spends as many bits as the
 decision was surprising. Mixing: Mahoney, "Adaptive weighing of context models for lossless data
 compression" (Florida Tech, 2005). All of it is done in whole numbers, and one compiled pass over
-the frames (`run`) measures, writes or reads them, so that the three agree.
+the frames (`run`) measures, writes or reads them, so that the three agree. Of a frame these are the
+scale factors of bands (`levels`) and the quantised coefficients (`values`); `gain` is the global
+step of the quantiser.
 
 Numba keeps the compiled pass beside this file for as long as the file stays as it is. It does not
 look into other files, so everything that is compiled has to stand in this one: no function and no
@@ -169,6 +171,14 @@ class Coder(NamedTuple):
     trace: npt.NDArray[np.float64]
 
 
+class Scratch(NamedTuple):
+    """Room for one decision: its contexts, their logits, and its three weight sets, blend, apm."""
+
+    base: npt.NDArray[np.int64]
+    inputs: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64]
+
+
 @numba.njit(nogil=True)
 def _clip(x, low, high):  # type: ignore[no-untyped-def]
     """Return the nearest number in a range."""
@@ -226,8 +236,9 @@ def _send_half(coder, bit):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True)
-def _decide(coder, bit, n, node, base, rows, mixer, constants, inputs, part):  # type: ignore[no-untyped-def]
-    """Guess a decision, send or read it, learn from it. `rows`: three weight sets, blend, apm."""
+def _decide(coder, bit, n, node, mixer, constants, scratch, part):  # type: ignore[no-untyped-def]
+    """Guess a decision, send or read it, learn from it."""
+    base, inputs, rows = scratch.base, scratch.inputs, scratch.rows
     slots, weights = mixer.slots, mixer.weights
     w0, w1, w2, row = rows[0], rows[1], rows[2], rows[3]
     dot0, dot1, dot2 = np.int64(0), np.int64(0), np.int64(0)
@@ -283,11 +294,10 @@ def _decide(coder, bit, n, node, base, rows, mixer, constants, inputs, part):  #
 
 
 @numba.njit(nogil=True)
-def _send_levels(  # type: ignore[no-untyped-def]
-    levels, c, gain, layout, history, mixer, constants, coder, base, inputs, rows, mid
-):
+def _send_levels(levels, c, gain, layout, history, mixer, constants, coder, scratch, mid):  # type: ignore[no-untyped-def]
     """Send or read the levels of a frame; `mid` (B,) holds the steps of the other channel."""
     n_bands = len(levels)
+    base, rows = scratch.base, scratch.rows
     old, changes, last = history.levels[c], history.changes[c], history.last[c]
     age, mean, evidence = history.age[c], history.mean[c], history.evidence[c]
     reading = coder.registers[4] == READ
@@ -352,7 +362,7 @@ def _send_levels(  # type: ignore[no-untyped-def]
             rows[3] = node * 32 + aged
             rows[4] = node * 32 + coarse
             rows[5] = 512 + node * 32 + b
-            bit = _decide(coder, bit, N_LEVEL_INPUTS, node, base, rows, mixer, constants, inputs, 0)
+            bit = _decide(coder, bit, N_LEVEL_INPUTS, node, mixer, constants, scratch, 0)
             if node == 0:
                 if not bit:
                     change = 0
@@ -410,11 +420,33 @@ def _send_tail(value, coder):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True)
-def _send_values(  # type: ignore[no-untyped-def]
-    values, c, levels, gain, layout, history, mixer, constants, coder, base, inputs, rows
-):
+def _send_size(size, n, starts, strides, mixer, constants, coder, scratch):  # type: ignore[no-untyped-def]
+    """Send or read a size; each decision's rows are `starts` and so many `strides`."""
+    found = 0
+    while True:
+        for i in range(6):
+            scratch.rows[i] = starts[i] + found * strides[i]
+        bit = 1 if size > found else 0
+        part = 1 if found == 0 else 2
+        bit = _decide(coder, bit, n, found, mixer, constants, scratch, part)
+        if not bit:
+            return found
+        found += 1
+        if found == UNARY:
+            return _send_tail(size, coder)
+
+
+@numba.njit(nogil=True)
+def _beyond_end(coder):  # type: ignore[no-untyped-def]
+    """Whether reading has gone too far beyond the end."""
+    r = coder.registers
+    return r[4] == READ and r[3] > len(coder.data) + 8
+
+
+@numba.njit(nogil=True)
+def _send_values(values, c, levels, gain, layout, history, mixer, constants, coder, scratch):  # type: ignore[no-untyped-def]
     """Send or read the quantised coefficients of a frame."""
-    n = len(values)
+    n, base = len(values), scratch.base
     sizes, trail, slow = history.sizes[c], history.trail[c], history.slow[c]
     steps, edges = history.steps[c], layout.edges
     reading = coder.registers[4] == READ
@@ -423,6 +455,7 @@ def _send_values(  # type: ignore[no-untyped-def]
     band_sum = np.zeros(len(levels), np.int64)
     energy, left = np.int64(0), 0
     row = coder.registers[5]
+    starts, strides = np.zeros(6, np.int64), np.array([32, 64, 32, 1, 64, 64])
     for k in range(n):
         j = k + PAD
         low = layout.lower[k]
@@ -481,28 +514,11 @@ def _send_values(  # type: ignore[no-untyped-def]
             m0, around = middle[j], middle[j - 1] + middle[j + 1]
             base[13] = (1 << 12) | min(m0, 7) | min(around, 7) << 3 | (le >> 1) << 6
         value = values[k]
-        size, found = abs(value), 0
         of_zeros, of_sizes = coder.bits[1], coder.bits[2]
-        while True:
-            bit = 1 if size > found else 0
-            rows[0] = found * 32 + l2
-            rows[1] = 512 + found * 64 + r
-            rows[2] = 1536 + found * 32 + le
-            rows[3] = found
-            rows[4] = found * 64 + r
-            rows[5] = 1024 + found * 64 + le
-            part = 1 if found == 0 else 2
-            bit = _decide(
-                coder, bit, N_VALUE_INPUTS, found, base, rows, mixer, constants, inputs, part
-            )
-            if not bit:
-                break
-            found += 1
-            if found == UNARY:
-                found = _send_tail(size, coder)
-                break
-        if reading:
-            size = found
+        starts[0], starts[1], starts[2], starts[4], starts[5] = l2, 512 + r, 1536 + le, r, 1024 + le
+        size = _send_size(
+            abs(value), N_VALUE_INPUTS, starts, strides, mixer, constants, coder, scratch
+        )
         if size > 0:
             negative = _send_half(coder, 1 if value < 0 else 0)
             coder.bits[3] += 1
@@ -530,58 +546,20 @@ def _send_values(  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def run(levels, values, gain, layout, history, of_levels, of_values, constants, coder):  # type: ignore[no-untyped-def]
-    """Measure, write or read frames.
+    """Measure, write or read frames; return False once reading has gone too far beyond the end.
 
-    Args:
-        levels: `(C, T, B)`, filled when reading.
-        values: `(C, T, N)`, filled when reading.
-        gain: Of the quantiser.
-        layout: See there.
-        history: Changed in place, as the mixers are.
-        of_levels: Mixer of levels.
-        of_values: Mixer of values.
-        constants: See there.
-        coder: See there.
-
-    Returns:
-        Whether all went well: False once reading has gone too far beyond the end.
+    `levels` `(C, T, B)` and `values` `(C, T, N)` are filled when reading; history and mixers are
+    changed in place.
     """
     n_channels, n_frames, n_bands = levels.shape
-    base, inputs = np.zeros(16, np.int64), np.zeros(16, np.int64)
-    rows = np.zeros(6, np.int64)
-    r = coder.registers
+    scratch = Scratch(np.zeros(16, np.int64), np.zeros(16, np.int64), np.zeros(6, np.int64))
     for t in range(n_frames):
         steps = np.zeros(n_bands, np.int64)
         for c in range(n_channels):
-            _send_levels(
-                levels[c, t],
-                c,
-                gain,
-                layout,
-                history,
-                of_levels,
-                constants,
-                coder,
-                base,
-                inputs,
-                rows,
-                steps,
-            )
-            _send_values(
-                values[c, t],
-                c,
-                levels[c, t],
-                gain,
-                layout,
-                history,
-                of_values,
-                constants,
-                coder,
-                base,
-                inputs,
-                rows,
-            )
-        if r[4] == READ and r[3] > len(coder.data) + 8:
+            row, bins = levels[c, t], values[c, t]
+            _send_levels(row, c, gain, layout, history, of_levels, constants, coder, scratch, steps)
+            _send_values(bins, c, row, gain, layout, history, of_values, constants, coder, scratch)
+        if _beyond_end(coder):
             return False
     return True
 
@@ -595,21 +573,22 @@ def run_latents(errors, scale, expected, mixer, constants, coder):  # type: igno
         scale: Index of each channel's expected distribution, 0 to 63, `(U,)`.
         expected: Mean size that each channel's distribution has, in 1/16, `(U,)`.
         mixer: Changed in place.
-        constants: See there.
-        coder: See there.
+        constants: Fixed numbers.
+        coder: Arithmetic coder.
 
     Returns:
-        Whether all went well: False once reading has gone too far beyond the end.
+        False once reading has gone too far beyond the end.
     """
     n, n_frames = errors.shape
-    base, inputs = np.zeros(N_LATENT_INPUTS, np.int64), np.zeros(N_LATENT_INPUTS, np.int64)
-    rows = np.zeros(6, np.int64)
+    base, rows = np.zeros(N_LATENT_INPUTS, np.int64), np.zeros(6, np.int64)
+    scratch = Scratch(base, np.zeros(N_LATENT_INPUTS, np.int64), rows)
     last, older = np.zeros(n + 2 * PAD, np.int64), np.zeros(n + 2 * PAD, np.int64)
     now, signs = np.zeros(n + 2 * PAD, np.int64), np.zeros(n, np.int64)
     trail = np.zeros(n, np.int64)
     for c in range(n):
         trail[c] = 4 * expected[c]
-    r = coder.registers
+    starts, strides = np.zeros(6, np.int64), np.array([64, 32, 32, 1, 64, 32])
+    reading = coder.registers[4] == READ
     loud = 16
     for t in range(n_frames):
         spent, hoped = np.int64(0), np.int64(0)
@@ -632,48 +611,22 @@ def run_latents(errors, scale, expected, mixer, constants, coder):  # type: igno
             base[7] = s | slow << 6
             base[8] = slow | ratio << 5
             value = errors[c, t]
-            size, found = abs(value), 0
-            while True:
-                rows[0] = found * 64 + s
-                rows[1] = 1024 + found * 32 + ratio
-                rows[2] = 1536 + found * 32 + slow
-                rows[3] = found
-                rows[4] = found * 64 + s
-                rows[5] = 1024 + found * 32 + slow
-                bit = 1 if size > found else 0
-                part = 1 if found == 0 else 2
-                bit = _decide(
-                    coder, bit, N_LATENT_INPUTS, found, base, rows, mixer, constants, inputs, part
-                )
-                if not bit:
-                    break
-                found += 1
-                if found == UNARY:
-                    found = _send_tail(size, coder)
-                    break
-            if r[4] == READ:
-                size = found
+            starts[0], starts[1], starts[2] = s, 1024 + ratio, 1536 + slow
+            starts[4], starts[5] = s, 1024 + slow
+            size = _send_size(
+                abs(value), N_LATENT_INPUTS, starts, strides, mixer, constants, coder, scratch
+            )
             if size > 0:
                 sign = signs[c] + 1
                 for i in range(N_LATENT_INPUTS):
                     base[i] = sign * 4 + min(p0, 3)
                 base[0] = c * 3 + sign
-                for i in range(6):
-                    rows[i] = UNARY * 32 if i == 1 or i == 2 or i == 5 else UNARY * 64
-                rows[1], rows[2], rows[3], rows[5] = 1024 + 480, 1536 + 480, UNARY, 1024 + 480
-                negative = _decide(
-                    coder,
-                    1 if value < 0 else 0,
-                    N_LATENT_INPUTS,
-                    UNARY,
-                    base,
-                    rows,
-                    mixer,
-                    constants,
-                    inputs,
-                    3,
-                )
-                if r[4] == READ:
+                rows[0] = rows[4] = UNARY * 64
+                rows[1] = rows[5] = 1024 + UNARY * 32
+                rows[2], rows[3] = 1536 + UNARY * 32, UNARY
+                bit = 1 if value < 0 else 0
+                negative = _decide(coder, bit, N_LATENT_INPUTS, UNARY, mixer, constants, scratch, 3)
+                if reading:
                     value = -size if negative else size
                 signs[c] = -1 if value < 0 else 1
             else:
@@ -688,7 +641,7 @@ def run_latents(errors, scale, expected, mixer, constants, coder):  # type: igno
         for j in range(n + 2 * PAD):
             older[j], last[j] = last[j], now[j]
             now[j] = 0
-        if r[4] == READ and r[3] > len(coder.data) + 8:
+        if _beyond_end(coder):
             return False
     return True
 
@@ -705,14 +658,7 @@ _LOW_BITS = PROBABILITY_BITS - 16
 
 @dataclass(frozen=True, eq=False)
 class ContextTables:
-    """Tables, weights and constants.
-
-    Attributes:
-        of_levels: For the levels of bands.
-        of_values: For the quantised coefficients.
-        constants: Logits, rates.
-        record: How they were trained.
-    """
+    """What the coder knows at the start, and the record of how it was trained."""
 
     of_levels: Mixer
     of_values: Mixer
@@ -737,11 +683,7 @@ class ContextTables:
         return state.digest()
 
     def rounded(self, count: int) -> ContextTables:
-        """The tables as they are kept in a file.
-
-        Args:
-            count: Largest count of a context; the smaller, the faster it follows a new piece.
-        """
+        """The tables as a file keeps them; the smaller `count`, the faster they follow a piece."""
         mixers = (_rounded(self.of_levels, count), _rounded(self.of_values, count))
         return ContextTables(*mixers, self.constants, self.record)
 
@@ -915,49 +857,30 @@ class _Adaptive:
     def _run(self, levels: IntArray, values: IntArray, gain: int, coder: Coder) -> bool:
         return bool(
             run(
-                levels,
-                values,
-                gain,
-                layout(),
-                self._history,
-                self._of_levels,
-                self._of_values,
-                self._constants,
-                coder,
+                *(levels, values, gain, layout(), self._history),
+                *(self._of_levels, self._of_values, self._constants, coder),
             )
         )
 
 
 class FrameEncoder(_Adaptive):
-    """Writes blocks of frames; each block needs those before it.
-
-    Args:
-        tables: What the coder knows at the start.
-        channels: 1, or 2 for middle and side.
-    """
+    """Writes blocks of frames of one or two channels; each block needs those before it."""
 
     def encode(self, levels: npt.ArrayLike, values: npt.ArrayLike, gain: int) -> bytes:
-        """Write a block.
+        """Write a block; the decoder has to know the length of its bytes.
 
         Args:
-            levels: `(C, T, 20)`, 0 to 47.
-            values: `(C, T, 256)`, beyond neither -32767 nor 32767.
-            gain: Gain of the quantiser.
-
-        Returns:
-            Bytes, whose length the decoder has to know.
+            levels: Scale factors `(C, T, 20)`, 0 to 47.
+            values: Quantised coefficients `(C, T, 256)`, beyond neither -32767 nor 32767.
+            gain: Global step.
 
         Raises:
             CodecError: Other shapes or numbers.
         """
         levels_, values_ = self._checked(levels, values, gain)
-        room = np.empty(levels_.shape[1] * self.channels * _FRAME_BYTES + 8, np.uint8)
-        coder = new_coder(WRITE, room)
+        coder = new_coder(WRITE, room=levels_.shape[1] * self.channels * _FRAME_BYTES)
         self._run(levels_, values_, gain, coder)
-        # One byte tells the last interval from all others: its ends differ in the first.
-        n = int(coder.registers[3])
-        room[n] = (int(coder.registers[0]) >> 24) + 1
-        return room[: n + 1].tobytes()
+        return written(coder)
 
     def cost(self, levels: npt.ArrayLike, values: npt.ArrayLike, gain: int) -> float:
         """Ideal bits of a block, which is not written: the coder's state stays as it is."""
@@ -974,7 +897,7 @@ class FrameEncoder(_Adaptive):
     ) -> npt.NDArray[np.float64]:
         """Learn from a block without writing it; return what `costs` does."""
         levels_, values_ = self._checked(levels, values, gain)
-        coder = new_coder(MEASURE, np.empty(0, np.uint8))
+        coder = new_coder(MEASURE)
         self._run(levels_, values_, gain, coder)
         return coder.bits
 
@@ -988,7 +911,7 @@ class FrameEncoder(_Adaptive):
         """
         levels_, values_ = self._checked(levels, values, gain)
         frames = levels_.shape[1]
-        coder = new_coder(MEASURE, np.empty(0, np.uint8), frames * self.channels)
+        coder = new_coder(MEASURE, traced=frames * self.channels)
         self._run(levels_, values_, gain, coder)
         return coder.trace.reshape(frames, self.channels, N_BINS, 2)
 
@@ -1019,15 +942,7 @@ class FrameDecoder(_Adaptive):
     """Reads what a `FrameEncoder` with the same tables wrote, block after block."""
 
     def decode(self, data: bytes, n_frames: int, gain: int) -> tuple[IntArray, IntArray]:
-        """Read a block.
-
-        Args:
-            data: What `FrameEncoder.encode` returned.
-            n_frames: Frames in it.
-            gain: Gain that they were written with.
-
-        Returns:
-            Levels `(C, T, 20)` and values `(C, T, 256)`.
+        """Read `n_frames` frames that were written with a gain: `(C, T, 20)` and `(C, T, 256)`.
 
         Raises:
             BitstreamError: The bytes are too few or too many for the frames. The decoder is of no
@@ -1037,9 +952,8 @@ class FrameDecoder(_Adaptive):
             raise BitstreamError(f"a block of {n_frames} frames with gain {gain} is impossible")
         levels = np.zeros((self.channels, n_frames, N_BANDS), np.int32)
         values = np.zeros((self.channels, n_frames, N_BINS), np.int32)
-        coder = new_coder(READ, np.frombuffer(data, np.uint8).copy())
-        ended = self._run(levels, values, gain, coder)
-        if not ended or int(coder.registers[3]) - 3 != len(data):
+        coder = new_coder(READ, data)
+        if not (self._run(levels, values, gain, coder) and read_whole(coder)):
             raise BitstreamError(
                 f"a block of {n_frames} frames does not end where its {len(data)} bytes do: it is"
                 " damaged, or was written with other tables"
@@ -1047,13 +961,35 @@ class FrameDecoder(_Adaptive):
         return levels, values
 
 
-def new_coder(mode: int, data: npt.NDArray[np.uint8], traced: int = 0) -> Coder:
-    """An arithmetic coder at its start: `data` is room to write in, or what is to be read."""
+def new_coder(mode: int, data: bytes = b"", room: int = 0, traced: int = 0) -> Coder:
+    """An arithmetic coder at its start.
+
+    Args:
+        mode: `MEASURE`, `WRITE` or `READ`.
+        data: What is to be read.
+        room: Bytes that writing takes at most.
+        traced: Frames whose values are traced.
+    """
     word, position = 0, 0
+    buffer = np.empty(room + 8, np.uint8)
     if mode == READ:
-        word, position = int.from_bytes(data[:4].tobytes().ljust(4, b"\0"), "big"), 4
+        word, position = int.from_bytes(data[:4].ljust(4, b"\0"), "big"), 4
+        buffer = np.frombuffer(data, np.uint8).copy()
     registers = np.array([0, _LARGEST_WORD, word, position, mode, 0], np.int64)
-    return Coder(registers, data, np.zeros(4), np.zeros((traced, N_BINS, 2)))
+    return Coder(registers, buffer, np.zeros(4), np.zeros((traced, N_BINS, 2)))
+
+
+def written(coder: Coder) -> bytes:
+    """Return all that was written."""
+    # One byte tells the last interval from all others: its ends differ in the first.
+    end = int(coder.registers[3])
+    coder.data[end] = (int(coder.registers[0]) >> 24) + 1
+    return coder.data[: end + 1].tobytes()
+
+
+def read_whole(coder: Coder) -> bool:
+    """Whether reading has ended where the data does."""
+    return int(coder.registers[3]) - 3 == len(coder.data)
 
 
 GAINS_PER_TABLE = 16
@@ -1069,11 +1005,7 @@ _LEVEL_CONTEXT, _VALUE_CONTEXT = 8, 9
 
 
 def raw_bits(frames: Frames) -> float:
-    """Bits of the bare numbers: a fixed length each, as long as the largest needs.
-
-    Args:
-        frames: Levels `(T, 20)` and values `(T, 256)`.
-    """
+    """Bits of the bare numbers: a fixed length each, as long as the largest needs."""
     largest = int(np.abs(frames.values).max(initial=0))
     width = int(2 * largest).bit_length()
     return float(frames.levels.size * LARGEST_LEVEL.bit_length() + frames.values.size * width)
@@ -1144,20 +1076,17 @@ class StaticTables:
         return tables
 
 
-def unmixed(
-    tables: ContextTables, of_levels: int = _LEVEL_CONTEXT, of_values: int = _VALUE_CONTEXT
-) -> ContextTables:
-    """Adaptive contexts without mixing: one context each for levels and values, which still adapts.
+def unmixed(tables: ContextTables, of_values: int = _VALUE_CONTEXT) -> ContextTables:
+    """Return tables that use one context each for levels and values, which still adapts.
 
     Args:
         tables: Trained or untrained ones.
-        of_levels: Number of the context for levels; by default the one that does best alone.
-        of_values: Number of the context for values, likewise.
+        of_values: Number of the context for values; by default the one that does best alone.
     """
     still = np.array([0, 0, 0, tables.constants.learning[3]], np.int32)
     blank = ContextTables.untrained()
     return ContextTables(
-        _alone(tables.of_levels, blank.of_levels, of_levels),
+        _alone(tables.of_levels, blank.of_levels, _LEVEL_CONTEXT),
         _alone(tables.of_values, blank.of_values, of_values),
         Constants(*tables.constants[:3], still),
     )
@@ -1195,12 +1124,7 @@ TRUST = 20
 
 @dataclass(frozen=True, eq=False)
 class TrainedTables:
-    """What a pass over music leaves behind.
-
-    Attributes:
-        tables: For the codec.
-        static: What a code that does not adapt would be made of, to compare with.
-    """
+    """What a pass over music leaves: tables, and counts for a code that does not adapt."""
 
     tables: ContextTables
     static: StaticTables
@@ -1209,7 +1133,6 @@ class TrainedTables:
 def train_tables(
     segments: Iterable[npt.NDArray[np.float32]],
     seed: int = 0,
-    trust: int = TRUST,
     progress: Callable[[float], None] | None = None,
     about: Mapping[str, Any] | None = None,
 ) -> TrainedTables:
@@ -1218,7 +1141,6 @@ def train_tables(
     Args:
         segments: Batches of audio at 24 kHz, `(B, N)`. Each segment is coded as a piece of its own.
         seed: Of the gains.
-        trust: Largest count that a context keeps.
         progress: Called with the seconds of audio so far, after each segment.
         about: What else the record is to tell, for example of the music.
 
@@ -1240,7 +1162,9 @@ def train_tables(
             encoder.forget_frames()
             bits += float(encoder.spend(frames.levels[None], frames.values[None], gain).sum())
             static.count(frames, gain)
-            _update(fingerprint, frames, gain)
+            fingerprint.update(gain.to_bytes(2, "little"))
+            fingerprint.update(frames.levels.astype("<i4").tobytes())
+            fingerprint.update(frames.values.astype("<i4").tobytes())
             seconds, count = seconds + len(audio) / 24_000, count + 1
             if progress is not None:
                 progress(seconds)
@@ -1252,14 +1176,8 @@ def train_tables(
         "segments": count,
         "gains": [LOWEST_GAIN, HIGHEST_GAIN],
         "seed": seed,
-        "trust": trust,
+        "trust": TRUST,
         "kilobits": round(bits / 1000, 3),
         "frames_sha256": fingerprint.hexdigest(),
     }
-    return TrainedTables(encoder.tables(record).rounded(trust), static)
-
-
-def _update(fingerprint: hashlib._Hash, frames: Frames, gain: int) -> None:
-    fingerprint.update(gain.to_bytes(2, "little"))
-    fingerprint.update(frames.levels.astype("<i4").tobytes())
-    fingerprint.update(frames.values.astype("<i4").tobytes())
+    return TrainedTables(encoder.tables(record).rounded(TRUST), static)

@@ -1,21 +1,26 @@
-"""What an encoder finds out before it codes: blocks of MDCT frames, stereo, and how finely.
+"""Encoding in two passes, in memory that does not grow with the audio.
+
+The first pass cuts the audio into blocks of MDCT frames, chooses a rotation of the two channels for
+each and counts sizes of coefficients. The second quantises and writes block after block.
 
 Two channels are rotated before they are coded, so that the first holds what they share: by 45
 degrees for a mono piece (the sum and the difference), by none for a voice on the left alone. The
 rotation is one of the MDCT's frames, so it may change from block to block without a seam.
 
-One number, the coarseness, sets everything else: the gain, between its steps the dead zone of the
-quantiser, and beyond the coarsest gain how much changes of the levels are avoided. A histogram of
-coefficients predicts the bits for any coarseness at once; what the entropy coder really writes
-corrects the prediction.
+One number, the coarseness, sets everything else: the global step (`gain`), between its values the
+dead zone of the quantiser, and beyond the coarsest how much changes of the scale factors (`levels`)
+are avoided. A histogram of coefficients predicts the bits for any coarseness at once; what the
+entropy coder really writes corrects the prediction.
 """
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Iterable, Iterator
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +28,11 @@ import numpy.typing as npt
 from musiclib.audio import HOUSE_RATE, FloatArray, resampled_length
 from musiclib.audio.samples import StreamResampler
 from musiclib.codecs.base import Progress
-from musiclib.codecs.melic.bitstream import ANGLES, BLOCK_FRAMES
-from musiclib.errors import AudioError
-from musiclib.mdct import SIZE, frames_to_coefficients, windowed_pieces
+from musiclib.codecs.melic import bitstream
+from musiclib.codecs.melic.bitstream import ANGLES, BLOCK_FRAMES, Header
+from musiclib.codecs.melic.entropy import FrameEncoder
+from musiclib.errors import AudioError, CodecError
+from musiclib.mdct import SIZE, frames_to_coefficients
 from musiclib.models.transform import (
     DEAD_ZONE,
     LARGEST_GAIN,
@@ -38,6 +45,9 @@ from musiclib.models.transform import (
     smoothing_of_gain,
     step_exponents,
 )
+
+if TYPE_CHECKING:
+    from musiclib.codecs.melic.decoder import Model
 
 IntArray = npt.NDArray[np.int32]
 
@@ -55,14 +65,205 @@ _SILENCE = 1e-9
 
 
 @dataclass(frozen=True)
-class Block:
-    """Frames to be coded, with a few of their neighbours.
+class EncodeConfig:
+    """What is asked of an encoder: a bitrate of the whole file, or a setting for all of the piece.
 
-    Attributes:
-        coefficients: `(C, before + T + after, 256)`.
-        before: Frames of the block before.
-        n_frames: T.
+    `restored` tells decoders whether to let the network work on the result.
     """
+
+    kbps: float | None = None
+    setting: QuantiserSetting | None = None
+    restored: bool = True
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def encode(
+    chunks: Chunks,
+    sample_rate: int,
+    config: EncodeConfig,
+    model: Model,
+    file: BinaryIO,
+    seconds: float | None = None,
+    progress: Progress | None = None,
+) -> Header:
+    """Write audio as an `.mlc` file.
+
+    Args:
+        chunks: Yields the audio `(C, n)`, from the start at each call: it is gone through twice
+            where it is long.
+        sample_rate: Its sampling rate in Hz.
+        config: What is asked.
+        model: Tables and network.
+        file: Where to write.
+        seconds: Duration of the audio, if known, for the progress.
+        progress: Called with the share that is done, 0 to 1.
+
+    Raises:
+        AudioError: The audio is not usable.
+        CodecError: The bitrate is too low for this audio.
+    """
+    tell = progress or (lambda _share: None)
+    total = seconds or math.inf
+    found = first_pass(chunks, sample_rate, lambda seen: tell(0.3 * min(1.0, seen / total)))
+    if not found.angles:
+        raise AudioError("There is no audio to code: it holds no samples.")
+    header = Header(
+        model.identity(config.restored),
+        sample_rate,
+        found.n_samples,
+        found.channels,
+        found.coded,
+        config.restored,
+        config.tags,
+    )
+    budget = math.inf
+    if config.kbps is not None:
+        budget = math.floor(config.kbps * 1000.0 * header.seconds / 8.0)
+    coder = _Coder(found, config, header, budget, model, file)
+    if len(found.angles) <= TAIL:
+        blocks: Iterator[Block] = iter(found.held.values())
+    else:
+        low = resampled(chunks(), sample_rate, HOUSE_RATE)
+        blocks = frame_blocks(low)
+    coder.run(blocks, tell)
+    tell(1.0)
+    return header
+
+
+class _Coder:
+    """Codes block after block, and keeps account of the bytes."""
+
+    def __init__(
+        self,
+        found: FirstPass,
+        config: EncodeConfig,
+        header: Header,
+        budget: float,
+        model: Model,
+        file: BinaryIO,
+    ) -> None:
+        self._found, self._config, self._header, self._budget = found, config, header, budget
+        self._encoder = FrameEncoder(model.tables, header.coded_channels)
+        self._writer = bitstream.Writer(file, header)
+        self._last: tuple[int, int] | None = None
+
+    def run(self, blocks: Iterator[Block], tell: Progress) -> None:
+        """Code all blocks and write them."""
+        count = len(self._found.angles)
+        setting = self._config.setting
+        if setting is not None:
+            for number, block in enumerate(blocks):
+                turned = self._turned(number, block)
+                self._write(self._code(self._encoder, number, turned, setting))
+                tell(0.3 + 0.7 * (number + 1) / count)
+            return
+        correction, place = 1.0, None
+        if count > TAIL:
+            correction, place = self._stream(blocks, tell)
+        self._search_tail(list(blocks), correction, place)
+
+    def _stream(self, blocks: Iterator[Block], tell: Progress) -> tuple[float, float]:
+        """Code all but the last blocks, each once."""
+        found = self._found
+        count = len(found.angles)
+        left = found.since(0)
+        correction = self._calibrate(left)
+        written, expected = MEMORY * correction, MEMORY
+        place: float | None = None
+        for number in range(count - TAIL):
+            budget = 8.0 * AIM * (self._budget - self._writer.n_bytes) / correction
+            wanted = solve(left.bits, budget, 0.0, COARSEST)
+            place = wanted if place is None else min(max(wanted, place - SLEW), place + SLEW)
+            turned = self._turned(number, next(blocks))
+            coded = self._code(self._encoder, number, turned, setting_of(place))
+            unit = found.of(number).bits(place)
+            mean = left.bits(place) / (count - number)
+            fade = 1.0 - 1.0 / MEMORY
+            written = fade * written + self._size([coded]) * 8.0 / mean
+            expected = fade * expected + unit / mean
+            correction = written / expected
+            left = left - found.of(number)
+            self._write(coded)
+            tell(0.3 + 0.7 * (number + 1) / count)
+        assert place is not None
+        return correction, place
+
+    def _calibrate(self, everything: SizeHistogram) -> float:
+        """Return the bits that are written for each that is predicted, from the blocks held."""
+        correction = 1.0
+        held = {number: self._turned(number, block) for number, block in self._found.held.items()}
+        for _ in range(2):
+            budget = 8.0 * AIM * self._budget / correction
+            place = solve(everything.bits, budget, 0.0, COARSEST)
+            encoder, written, predicted = self._encoder.copy(), 0, 0.0
+            for number, turned in held.items():
+                written += len(self._code(encoder, number, turned, setting_of(place)).payload)
+                predicted += self._found.of(number).bits(place)
+            correction = 8.0 * written / predicted
+        return correction
+
+    def _search_tail(self, blocks: list[Block], correction: float, place: float | None) -> None:
+        start = len(self._found.angles) - len(blocks)
+        left = self._found.since(start)
+        turned = [self._turned(start + k, block) for k, block in enumerate(blocks)]
+
+        def attempt(coarseness: float) -> tuple[int, list[bitstream.Block]]:
+            encoder = self._encoder.copy()
+            setting = setting_of(coarseness)
+            coded = [
+                self._code(encoder, start + k, block, setting) for k, block in enumerate(turned)
+            ]
+            return self._size(coded), coded
+
+        budget = self._budget - self._writer.n_bytes
+        best = search(attempt, left.bits, max(budget, 1.0), correction, place)
+        if best.n_bytes > budget:
+            raise self._too_low(best.n_bytes)
+        for block in best.result:
+            self._write(block)
+
+    def _turned(self, number: int, block: Block) -> Block:
+        return block.rotated(self._found.angles[number], self._found.coded)
+
+    def _code(
+        self, encoder: FrameEncoder, number: int, turned: Block, setting: QuantiserSetting
+    ) -> bitstream.Block:
+        angle = self._found.angles[number]
+        levels = turned.levels(setting.level_smoothing)
+        values = turned.values(levels, setting.gain, setting.dead_zone)
+        return bitstream.Block(setting.gain, angle, encoder.encode(levels, values, setting.gain))
+
+    def _size(self, blocks: list[bitstream.Block]) -> int:
+        last, total = self._last, 0
+        for block in blocks:
+            total += bitstream.block_size(block, last, self._header.channels == 2)
+            last = block.gain, block.angle
+        return total
+
+    def _write(self, block: bitstream.Block) -> None:
+        self._writer.write(block)
+        self._last = block.gain, block.angle
+
+    def _too_low(self, n_bytes: int) -> CodecError:
+        seconds = self._header.seconds
+        least = math.ceil(8.0 * (self._writer.n_bytes + n_bytes) / seconds / 10.0) / 100.0
+        head = len(self._header.pack())
+        return CodecError(
+            f"Melic cannot code this audio at {self._config.kbps:g} kbps: {least:.2f} is the "
+            f"least for these {seconds:.3g} s, whose header and tags take {head} bytes. "
+            "Use more, or a longer clip."
+        )
+
+
+# In long pieces the coarseness moves by at most so much a block: 2 % of the bits.
+SLEW = 1.0
+# Blocks of memory of what a predicted bit really costs.
+MEMORY = 8.0
+
+
+@dataclass(frozen=True)
+class Block:
+    """T frames to be coded with a few of their neighbours, `(C, before + T + after, 256)`."""
 
     coefficients: FloatArray
     before: int
@@ -90,7 +291,7 @@ class Block:
         return quantise(self.own, levels, gain, dead_zone)
 
 
-def blocks(chunks: Iterable[FloatArray]) -> Iterator[Block]:
+def frame_blocks(chunks: Iterable[FloatArray]) -> Iterator[Block]:
     """Cut audio `(C, n)` at the house rate into blocks of 1,024 frames."""
     before: FloatArray | None = None
     this: FloatArray | None = None
@@ -137,25 +338,6 @@ def frame_batches(chunks: Iterable[FloatArray]) -> Iterator[FloatArray]:
             yield coefficients[:, start : start + BLOCK_FRAMES]
 
 
-class Overlap:
-    """MDCT frames back to samples, in pieces."""
-
-    def __init__(self) -> None:
-        self._tail: FloatArray | None = None
-
-    def push(self, coefficients: FloatArray) -> FloatArray:
-        """Take frames `(C, T, 256)`; return the samples that they complete, `(C, n)`."""
-        pieces = windowed_pieces(coefficients)
-        first, second = pieces[..., :SIZE], pieces[..., SIZE:]
-        tail = self._tail
-        self._tail = second[:, -1:].copy()
-        if tail is None:
-            done = first[:, 1:] + second[:, :-1]
-        else:
-            done = first + np.concatenate([tail, second[:, :-1]], axis=1)
-        return done.reshape(len(coefficients), -1)
-
-
 def rotate(pair: FloatArray, angle: int) -> FloatArray:
     """Rotate two channels `(2, ...)` by an angle in 256ths of half a turn."""
     turn = np.pi * angle / ANGLES
@@ -195,14 +377,7 @@ def second_is_masked(coefficients: FloatArray) -> bool:
 def resampled(
     chunks: Iterable[FloatArray], from_rate: int, to_rate: int, n_samples: int | None = None
 ) -> Iterator[FloatArray]:
-    """Resample audio `(C, n)` in pieces.
-
-    Args:
-        chunks: The audio.
-        from_rate: Its rate in Hz.
-        to_rate: Wanted rate in Hz.
-        n_samples: Length of the result; by default that of `musiclib.audio.resample`.
-    """
+    """Resample audio `(C, n)` in pieces, by default to the length of `musiclib.audio.resample`."""
     stream: StreamResampler | None = None
     taken = given = 0
     channels = 1
@@ -247,8 +422,8 @@ class FirstPass:
         angles: Rotation of each block.
         statistics: Of each block's channels.
         masked: Whether nothing is heard of the second channel, anywhere.
-        held: Some blocks; all of them where they are few.
-        stride: Every how many blocks one is held.
+        held: Every `stride`-th block; all of them where they are few.
+        stride: See `held`.
     """
 
     channels: int = 1
@@ -269,15 +444,14 @@ class FirstPass:
         first, *others = self.statistics[block][: self.coded]
         return first + others[0] if others else first
 
+    def since(self, block: int) -> SizeHistogram:
+        """Statistics of all blocks from one on."""
+        first, *others = (self.of(number) for number in range(block, len(self.angles)))
+        return functools.reduce(operator.add, others, first)
+
 
 def first_pass(chunks: Chunks, sample_rate: int, look: Progress) -> FirstPass:
-    """Look through all of the audio.
-
-    Args:
-        chunks: Yields the audio `(C, n)` at the source's rate, from the start at each call.
-        sample_rate: The source's rate in Hz.
-        look: Told the seconds seen so far.
-    """
+    """Look through all of the audio, and tell `look` the seconds seen so far."""
     found = FirstPass()
     angle = MIDDLE
 
@@ -294,7 +468,7 @@ def first_pass(chunks: Chunks, sample_rate: int, look: Progress) -> FirstPass:
             look(found.n_samples / sample_rate)
 
     low = resampled(counted(), sample_rate, HOUSE_RATE)
-    for number, block in enumerate(blocks(low)):
+    for number, block in enumerate(frame_blocks(low)):
         if found.channels == 2:
             angle = choose_angle(block.own, angle)
         turned = block.rotated(angle, found.channels)
@@ -346,11 +520,9 @@ def setting_of(coarseness: float) -> QuantiserSetting:
 
 @dataclass(frozen=True)
 class SizeHistogram:
-    """Sizes of coefficients over the finest quantiser step.
+    """Counts of coefficients by size over the finest step, in steps of the gain from `LOWEST`.
 
-    Attributes:
-        counts: How many there are of each size, in steps of the gain from `LOWEST`.
-        frames: Frames times channels.
+    `frames` counts frames times channels.
     """
 
     counts: Counts
@@ -396,15 +568,8 @@ def solve(predicted: Callable[[float], float], bits: float, low: float, high: fl
     return high
 
 
-@dataclass(frozen=True)
-class SearchResult(Generic[Result]):
-    """What came of a coarseness.
-
-    Attributes:
-        coarseness: What was tried.
-        n_bytes: What it takes.
-        result: What was coded.
-    """
+class Trial(NamedTuple, Generic[Result]):
+    """A coarseness that was tried, the bytes it takes, and what was coded."""
 
     coarseness: float
     n_bytes: int
@@ -417,8 +582,10 @@ def search(
     budget: float,
     correction: float = 1.0,
     start: float | None = None,
-) -> SearchResult[Result]:
+) -> Trial[Result]:
     """Find the finest coarseness whose bytes stay within a budget.
+
+    Where nothing is small enough the smallest trial is returned, and exceeds the budget.
 
     Args:
         attempt: Codes at a coarseness; returns bytes and what was coded.
@@ -426,18 +593,15 @@ def search(
         budget: Bytes.
         correction: Bits that are written for each that is predicted.
         start: Coarseness to try first; by default what the prediction says.
-
-    Returns:
-        The best trial. Where nothing is small enough it is the smallest, and exceeds the budget.
     """
-    best: SearchResult[Result] | None = None  # small enough, the coarse end of where to look
-    over: SearchResult[Result] | None = None  # too large, the fine end
-    least: SearchResult[Result] | None = None
+    best: Trial[Result] | None = None  # small enough, the coarse end of where to look
+    over: Trial[Result] | None = None  # too large, the fine end
+    least: Trial[Result] | None = None
     place = start
     if place is None:
         place = solve(predicted, 8.0 * AIM * budget / correction, 0.0, COARSEST)
     for _ in range(MAX_TRIALS):
-        trial = SearchResult(place, *attempt(place))
+        trial = Trial(place, *attempt(place))
         if least is None or trial.n_bytes < least.n_bytes:
             least = trial
         if trial.n_bytes > budget:
