@@ -19,6 +19,17 @@ by Holm's method.
 
 Nothing is left out silently: what has no value is counted in the column `missing`, and `note` says
 why an interval is not given.
+
+>>> import musiclib as ml
+>>> music = ml.open_dataset("mini").part("test")
+>>> clips = music.clips(24_000, duration_s=1.0, limit=10)
+>>> table = ml.evaluate(["opus:12", "mp3:16"], clips, ["si_sdr"])
+>>> ml.stats.mean(table, "system")[["system", "n", "clips"]]
+  system  n  clips
+0   Opus  9     10
+1    MP3  9     10
+>>> ml.stats.compare(table, [("Opus", "MP3")])["verdict"].item()
+'better'
 """
 
 from __future__ import annotations

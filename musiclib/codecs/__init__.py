@@ -1,7 +1,13 @@
 """Codecs: audio to bytes and back, behind one protocol.
 
-`get_codec("opus", kbps=12).encode(audio, 24_000)` returns the bytes of a file that other players
-open. Bitrates are never typed: they are the length of those bytes over the clip's duration.
+What `encode` returns are the bytes of a file that other players open. Bitrates are never typed:
+they are the length of those bytes over the clip's duration.
+
+>>> import musiclib as ml
+>>> audio, rate = ml.load("song.flac")
+>>> codec = ml.codecs.get_codec("opus", kbps=12)
+>>> data = codec.encode(audio, rate)
+>>> audio, rate = codec.decode(data)
 """
 
 from __future__ import annotations
