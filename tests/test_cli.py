@@ -1,12 +1,15 @@
 """Files and folders through the codecs: one-line errors, nothing written by halves."""
 
 import json
+import re
+import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from musiclib.audio import AudioWriter, load, probe, save
-from musiclib.cli.main import main
+from musiclib.cli.main import build_parser, main
 from musiclib.codecs import get_codec
 from musiclib.codecs.melic import coding
 from tests.codec_signals import RATE, lag, stereo
@@ -194,6 +197,14 @@ def test_wrong_requests_are_one_line_and_leave_nothing(refused, run, folder):
 @pytest.mark.parametrize("words", ["--help", "encode --help", "evaluate --help", "--version"])
 def test_help_and_version(succeeds, words):
     assert "musiclib" in succeeds(words)
+
+
+def test_commands_of_the_readme_are_understood():
+    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^(?:\w+=\w+ )?musiclib (.*?)(?: *#.*)?$", text, re.M)
+    assert len(commands) >= 20
+    for words in commands:
+        assert build_parser().parse_args(shlex.split(words)).run
 
 
 def test_an_interrupt_is_no_traceback(run, monkeypatch, folder):

@@ -78,7 +78,7 @@ def test_per_clip_rows_hold_true_sizes(run):
         "--start 0.5 --format csv --out table.csv"
     )
     assert (code, stdout) == (0, "")
-    rows = list(csv.DictReader(Path("table.csv").open()))
+    rows = list(csv.DictReader(Path("table.csv").read_text().splitlines()))
     assert [row["clip"] for row in rows] == ["one.wav", "two.wav"]
     part, _ = load("one.wav", start_s=0.5, duration_s=1.0)
     assert int(rows[0]["file_bytes"]) == len(get_codec("mp3", 32).encode(part, RATE))
