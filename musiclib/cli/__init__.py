@@ -82,7 +82,8 @@ def add_data_options(
             "--profile",
             choices=PROFILES,
             default="mini",
-            help="shipped models (mini), trained from scratch (retrain), or in a few steps (smoke)",
+            help="mini: shipped models, or whole trainings; retrain: models trained from scratch; "
+            "smoke: a few steps (default: mini)",
         )
 
 

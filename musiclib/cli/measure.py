@@ -57,7 +57,7 @@ GENRE_EPILOG = """\
 The tracks are dealt into folds that share no artist, and each track's genre is predicted once, by
 what has heard no artist of its fold: from MFCCs, log-mel spectra, principal components, the latents
 of trained and of random encoders, and the whole numbers in files of Melic. Scores are balanced
-accuracies with 95 %% intervals over artists.
+accuracies with 95 % intervals over artists.
 
 What is done is kept in the cache. The same command goes on after an interruption.
 
@@ -82,7 +82,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "evaluate",
         "measure bitrate and quality of codecs over files or a data set",
         "Encode, decode and measure. Bitrates come from the bytes of whole files. Clips are\n"
-        "averaged by artist, and 95 %% intervals are over artists; fewer than eight artists have\n"
+        "averaged by artist, and 95 % intervals are over artists; fewer than eight artists have\n"
         "none.",
         CODECS_EPILOG,
     )
