@@ -23,12 +23,13 @@ why an interval is not given.
 >>> import musiclib as ml
 >>> music = ml.open_dataset("mini").part("test")
 >>> clips = music.clips(24_000, duration_s=1.0, limit=10)
->>> table = ml.evaluate(["opus:12", "mp3:16"], clips, ["si_sdr"])
->>> ml.stats.mean(table, "system")[["system", "n", "clips"]]
-  system  n  clips
-0   Opus  9     10
-1    MP3  9     10
->>> ml.stats.compare(table, [("Opus", "MP3")])["verdict"].item()
+>>> table = ml.evaluate("opus:12,24", clips, ["si_sdr"])
+>>> ml.stats.mean(table, "setting")[["setting", "n", "clips"]]
+   setting   n  clips
+0  12 kbps  10     10
+1  24 kbps  10     10
+>>> more, less = ("Opus", "24 kbps"), ("Opus", "12 kbps")
+>>> ml.stats.compare(table, [(more, less)])["verdict"].item()
 'better'
 """
 

@@ -66,8 +66,8 @@ def open_dataset(
     >>> music = ml.open_dataset("mini")
     >>> for clip in music.part("test").clips(24_000, duration_s=10.0, limit=2):
     ...     print(clip.genre, len(clip.audio) / clip.sample_rate)
-    electronic 10.0
-    electronic 10.0
+    ambient 10.0
+    chiptune 10.0
 
     Args:
         name: One of `DATASET_NAMES`.
