@@ -32,7 +32,7 @@ SUFFIXES: Final = {
 DECODED: Final = (".wav", ".flac", ".ogg")
 """Suffixes of files that decoding writes."""
 LATENTS_OF: Final = "rate-18"
-"""The autoencoder that travels with the package: 64 values every 64 ms of music at 24 kHz."""
+"""The autoencoder that travels with the package: 256 values every 85 ms of music at 24 kHz."""
 
 Progress: TypeAlias = Callable[[float], None]
 
@@ -82,7 +82,7 @@ def codec(name: str, kbps: float | None = None, **options: Any) -> Codec:
     >>> ml.codec("opus", kbps=12).label
     'Opus 12 kbps'
     >>> ml.codec("autoencoder/rate-18", step=0).label
-    'rate-18, step 0'
+    'rate-18 step 0'
 
     Args:
         name: `mp3`, `aac`, `opus`, `vorbis`, `melic`, or `autoencoder/MODEL` with the name of a
@@ -295,7 +295,7 @@ def latents(
 
     >>> import musiclib as ml
     >>> ml.latents("song.flac").shape
-    (64, 79)
+    (256, 59)
 
     Args:
         source: An audio file, which is mixed down to mono, or mono audio `(N,)`.
