@@ -10,10 +10,13 @@ Comparison: A song, and 12 kbps of it
 ...
 """
 
-from musiclib.listen.labels import label_test
-from musiclib.listen.maps import MapPoint, latent_map, playing_curves
-from musiclib.listen.player import Rendered, Row, comparison
-from musiclib.listen.sounds import MediaStore, Sound, encode_flac, page_store
+from musiclib.errors import needs_extra
+
+with needs_extra("book"):
+    from musiclib.listen.labels import label_test
+    from musiclib.listen.maps import MapPoint, latent_map, playing_curves
+    from musiclib.listen.player import Rendered, Row, comparison
+    from musiclib.listen.sounds import MediaStore, Sound, encode_flac, page_store
 
 __all__ = [
     "MapPoint",
