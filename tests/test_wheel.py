@@ -33,15 +33,17 @@ from tests.codec_signals import lag
 
 ROOT = Path(__file__).resolve().parents[1]
 MOST_MIB = 12
-# What the hook of the environment refuses to import.
+# Some libraries are not found, as if they were not installed.
 HOOK = """
 import os, sys
+from importlib.machinery import PathFinder
 refused = set(os.environ.get("REFUSED", "").split())
-class Refuse:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in refused:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-sys.meta_path.insert(0, Refuse())
+class Finder(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name.partition(".")[0] not in refused:
+            return super().find_spec(name, path, target)
+sys.meta_path[sys.meta_path.index(PathFinder)] = Finder
 """
 MODULES = """
 import importlib, pkgutil, sys, musiclib
