@@ -2,15 +2,15 @@
 
     import musiclib as ml
 
-    ml.encode("song.flac", "song.mlc", kbps=12)             # make a file small
-    ml.decode("song.mlc", "small.wav")                      # and hear it
+    ml.encode("song.flac", "song.mlc", kbps=12)  # make a file small,
+    ml.decode("song.mlc", "small.wav")  # and hear it
 
-    ml.evaluate("opus:12,24", "song.flac", ["si_sdr"])      # measure a codec
+    ml.evaluate("opus:12,24", "song.flac", ["zimtohrli_mos", "si_sdr"])  # measure a codec: a table
 
-    ml.latents("song.flac")                                 # what an autoencoder keeps of a song
+    ml.latents("song.flac")  # what an autoencoder keeps of a song: (values, frames)
 
-Each name is imported when it is first used, so that `import musiclib` takes no time. The rooms of
-the house, from the ground up, are described in `docs/architecture.md`.
+Each name is imported when it is first used, so that `import musiclib` takes no time.
+`docs/architecture.md` describes the layers of the package.
 """
 
 from importlib import import_module

@@ -4,9 +4,32 @@ Each message says what is wrong, names the file or value, and says what to do ab
 The command line prints the message alone, without a traceback.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class MusiclibError(Exception):
     """Base of every error that musiclib raises on purpose."""
+
+
+class MissingLibraryError(MusiclibError, ImportError):
+    """A library that only an extra of the package brings."""
+
+
+@contextmanager
+def needs_extra(name: str) -> Iterator[None]:
+    """Name the extra that brings a library which is not installed.
+
+    Raises:
+        MissingLibraryError: An import failed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingLibraryError(
+            f"{error.name} is not installed. The extra {name!r} brings it: "
+            f"pip install 'musiclib[{name}]', or '.[{name}]' in a clone."
+        ) from error
 
 
 class AudioError(MusiclibError):

@@ -57,6 +57,13 @@ def evaluate(
 ) -> pd.DataFrame:
     """Encode, decode and measure every clip with every codec.
 
+    >>> import musiclib as ml
+    >>> table = ml.evaluate("opus:12,24", "song.flac", ["si_sdr"])
+    >>> table[["system", "setting", "metric"]]
+      system  setting  metric
+    0   Opus  12 kbps  si_sdr
+    1   Opus  24 kbps  si_sdr
+
     Clips are taken one after the other as they are needed, so that many of them need little
     memory. The number of workers changes nothing but rounding in the last digits of a metric.
 

@@ -18,6 +18,18 @@ artist's difference could as well be the other way round. Those of one table are
 by Holm's method.
 
 What has no value is counted in the column `missing`; `note` says why an interval is not given.
+
+>>> import musiclib as ml
+>>> music = ml.open_dataset("mini").part("test")
+>>> clips = music.clips(24_000, duration_s=1.0, limit=10)
+>>> table = ml.evaluate("opus:12,24", clips, ["si_sdr"])
+>>> ml.stats.mean(table, "setting")[["setting", "n", "clips"]]
+   setting   n  clips
+0  12 kbps  10     10
+1  24 kbps  10     10
+>>> more, less = ("Opus", "24 kbps"), ("Opus", "12 kbps")
+>>> ml.stats.compare(table, [(more, less)])["verdict"].item()
+'better'
 """
 
 from __future__ import annotations

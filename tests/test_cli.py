@@ -1,14 +1,15 @@
 """Files and folders through the codecs: one-line errors, nothing written by halves."""
 
 import json
-import subprocess
-import sys
+import re
+import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from musiclib.audio import AudioWriter, load, probe, save
-from musiclib.cli.main import main
+from musiclib.cli.main import build_parser, main
 from musiclib.codecs import get_codec
 from musiclib.codecs.melic import decoder
 from tests.codec_signals import RATE, lag, stereo
@@ -23,262 +24,201 @@ TAGS = {"title": "Näme", "artist": "Someone", "comment": "a comment"}
 
 
 @pytest.fixture(autouse=True)
-def small_melic(monkeypatch):
+def folder(tmp_path, monkeypatch):
+    """A folder to work in with two seconds of music; models of Melic are small."""
     monkeypatch.setattr(decoder, "open_model", lambda _folder: model())
+    monkeypatch.chdir(tmp_path)
+    with AudioWriter(tmp_path / "song.flac", RATE, 1, tags=TAGS) as writer:
+        writer.write(chords(2.0)[None])
+    save("pair.wav", stereo(chords(1.0)), RATE)
+    return tmp_path
 
 
 @pytest.fixture
 def shipped(checkpoints, monkeypatch):
-    folder = checkpoints["deep"].path.parent
-    monkeypatch.setenv("MUSICLIB_CHECKPOINTS", str(folder))
-    return folder
+    monkeypatch.setenv("MUSICLIB_CHECKPOINTS", str(checkpoints["deep"].path.parent))
 
 
 @pytest.fixture
-def song(tmp_path):
-    path = tmp_path / "song.wav"
-    save(path, chords(2.0), RATE)
-    return path
+def run(capsys):
+    def run(words):
+        code = main(words.split())
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
 
 
 @pytest.fixture
-def tagged(tmp_path):
-    path = tmp_path / "song.flac"
-    with AudioWriter(path, RATE, 1, tags=TAGS) as writer:
-        writer.write(chords(2.0)[None])
-    return path
+def succeeds(run):
+    def succeeds(words):
+        code, out, err = run(words)
+        assert (code, err) == (0, "")
+        return out
+
+    return succeeds
 
 
-def run(capsys, *arguments):
-    code = main([str(argument) for argument in arguments])
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
+@pytest.fixture
+def refused(run, folder):
+    """A request is refused in one line that says what is wrong, and leaves all files alone."""
 
-
-def refused(capsys, folder, requests):
-    """Every request is refused in one line that says what is wrong, and leaves all files alone."""
-    before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-    for arguments, told in requests:
-        code, stdout, stderr = run(capsys, *arguments)
-        assert (code, stdout) == (2, ""), arguments
-        assert stderr.startswith("musiclib: error: "), arguments
+    def refused(words, told):
+        before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+        code, stdout, stderr = run(words)
+        assert (code, stdout) == (2, ""), words
+        assert stderr.startswith("musiclib: error: "), words
         assert stderr.count("\n") == 1, stderr
         assert told in stderr
-    assert {path: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+        assert {path: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+    return refused
 
 
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("out.opus", ["--codec", "opus", "--kbps", "24"]),
-        ("out.mp3", ["--kbps", "32"]),
-        ("out.m4a", ["--kbps", "32"]),
-        ("out.ogg", ["--quality", "0.5"]),
-        ("out.wav", ["--factor", "2"]),
+        ("out.opus", "--codec opus --kbps 24"),
+        ("out.mp3", "--kbps 32"),
+        ("out.m4a", "--kbps 32"),
+        ("out.ogg", "--quality 0.5"),
+        ("out.wav", "--factor 2"),
+        ("out.mlc", "--kbps 6"),
     ],
 )
-def test_encode_decode_info(capsys, tmp_path, song, name, options):
-    coded, decoded = tmp_path / name, tmp_path / "decoded.wav"
-    code, out, err = run(capsys, "encode", song, coded, *options)
-    assert (code, err) == (0, "")
-    size = coded.stat().st_size
+def test_encode_decode_info(succeeds, folder, name, options):
+    out = succeeds(f"encode song.flac {name} {options}")
+    size = (folder / name).stat().st_size
     assert f"{size} bytes" in out
     assert f"{8 * size / 2 / 1000:.3f} kbps" in out
 
-    code, out, err = run(capsys, "info", coded, "--json")
-    facts = json.loads(out)
-    assert (code, facts["bytes"], facts["channels"]) == (0, size, 1)
+    facts = json.loads(succeeds(f"info {name} --json"))
+    assert (facts["bytes"], facts["channels"]) == (size, 1)
     assert facts["seconds"] == pytest.approx(2.0, abs=1e-4)
     assert facts["kbps"] == pytest.approx(8 * size / 2 / 1000, abs=2e-3)
     assert 0 < facts["overhead_bytes"] < size
-    code, out, _ = run(capsys, "info", coded)
-    assert code == 0
-    assert f"{facts['kbps']:.3f}" in out
+    assert f"{facts['kbps']:.3f}" in succeeds(f"info {name}")
 
-    code, out, err = run(capsys, "decode", coded, decoded, "--sample-rate", RATE)
-    assert (code, err) == (0, "")
-    audio, rate = load(decoded)
-    assert (len(audio), rate) == (2 * RATE, RATE)
-    assert lag(chords(2.0), audio) == 0
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    for decoded in ("decoded.wav", "decoded.flac", "decoded.ogg"):
+        succeeds(f"decode {name} {decoded} --sample-rate {RATE}")
+        audio, rate = load(decoded)
+        assert (len(audio), rate) == (2 * RATE, RATE)
+        assert lag(chords(2.0), audio) == 0
+    assert not list(folder.glob(".*"))
 
 
-def test_stereo_mono_and_rate(capsys, tmp_path):
-    source = tmp_path / "stereo.wav"
-    save(source, stereo(chords(1.0, 44_100)), 44_100)
-    run(capsys, "encode", source, tmp_path / "both.mp3", "--kbps", "128")
-    assert probe(tmp_path / "both.mp3").channels == 2
-    code, out, _ = run(
-        capsys, "encode", source, tmp_path / "one.mp3", "--kbps", 64, "--mono",
-        "--sample-rate", 24000,
-    )  # fmt: skip
-    assert code == 0
-    assert "24000 Hz, 1 channel)" in out
-    assert probe(tmp_path / "one.mp3").channels == 1
-    assert probe(tmp_path / "one.mp3").sample_rate == 24_000
+def test_tags_and_settings_of_melic(succeeds):
+    succeeds("encode song.flac song.mlc --kbps 6")
+    facts = json.loads(succeeds("info song.mlc --json"))
+    assert (facts["tags"], facts["restored"]) == (TAGS, True)
+    assert facts["model"] == model().identity(True).hex()
+    assert "tag title       Näme" in succeeds("info song.mlc")
+    succeeds("decode song.mlc out.flac")
+    assert probe("out.flac").tags["artist"] == "Someone"
+    succeeds("decode song.mlc plain.wav --no-restore --sample-rate 44100")
+    assert len(load("plain.wav")[0]) == 2 * 44_100
+
+    succeeds("encode pair.wav pair.mlc --gain 140 --no-restore --quiet")
+    facts = json.loads(succeeds("info pair.mlc --json"))
+    assert (facts["gain"], facts["restored"], facts["channels"]) == ("140", False, 2)
+    assert "1 channel)" in succeeds("encode pair.wav pair.mlc --kbps 12 --mono --force")
 
 
-def test_decode_says_when_it_clips(capsys, tmp_path):
+def test_stereo_mono_and_rate(succeeds):
+    succeeds("encode pair.wav both.mp3 --kbps 128")
+    assert probe("both.mp3").channels == 2
+    out = succeeds("encode pair.wav one.mp3 --kbps 64 --mono --sample-rate 32000")
+    assert "32000 Hz, 1 channel)" in out
+    assert (probe("one.mp3").channels, probe("one.mp3").sample_rate) == (1, 32_000)
+
+
+def test_decode_says_when_it_clips(succeeds, folder):
     square = np.sign(np.sin(np.arange(RATE) / 20)).astype(np.float32)
-    (tmp_path / "loud.mp3").write_bytes(get_codec("mp3", 32).encode(square, RATE))
-    code, out, _ = run(capsys, "decode", tmp_path / "loud.mp3", tmp_path / "a.wav")
-    assert code == 0
-    assert "clipped" in out
-    code, out, _ = run(
-        capsys, "decode", tmp_path / "loud.mp3", tmp_path / "b.wav", "--bits", "float"
-    )
-    assert "clipped" not in out
-    assert np.abs(load(tmp_path / "b.wav")[0]).max() > 1.0
-    code, _, _ = run(capsys, "decode", tmp_path / "loud.mp3", tmp_path / "c.flac", "--bits", "24")
-    assert code == 0
-    assert probe(tmp_path / "c.flac").codec == "flac"
+    (folder / "loud.mp3").write_bytes(get_codec("mp3", 32).encode(square, RATE))
+    assert "clipped" in succeeds("decode loud.mp3 a.wav")
+    assert "clipped" not in succeeds("decode loud.mp3 b.wav --bits float")
+    assert np.abs(load("b.wav")[0]).max() > 1.0
+    succeeds("decode loud.mp3 c.flac --bits 24")
+    assert probe("c.flac").codec == "flac"
 
 
-def test_info_reads_formats_that_are_no_codec_here(capsys, tmp_path):
-    save(tmp_path / "a.flac", chords(1.0), RATE)
-    code, out, _ = run(capsys, "info", tmp_path / "a.flac", "--json")
-    assert code == 0
-    assert json.loads(out)["codec"] == "flac"
-    assert json.loads(out)["seconds"] == 1.0
+def test_info_reads_formats_that_are_no_codec_here(succeeds):
+    facts = json.loads(succeeds("info song.flac --json"))
+    assert (facts["codec"], facts["seconds"]) == ("flac", 2.0)
 
 
-def test_errors_are_one_line_and_leave_nothing(capsys, tmp_path, song):
-    mp3 = tmp_path / "a.mp3"
-    mp3.write_bytes(get_codec("mp3", 32).encode(chords(1.0), RATE))
-    cut = tmp_path / "cut.mp3"
-    cut.write_bytes(mp3.read_bytes()[:2000])
-    text = tmp_path / "text.mp3"
-    text.write_text("no audio")
-    empty = tmp_path / "empty.opus"
-    empty.write_bytes(b"")
-    out = tmp_path / "out.mp3"
-    requests = [
-        (["encode", song, out], "--kbps"),
-        (["encode", song, out, "--kbps", 20], "16, 24"),
-        (["encode", song, out, "--kbps", "many"], "positive number"),
-        (["encode", song, out, "--quality", 0.5], "no option 'quality'"),
-        (["encode", song, out, "--codec", "opus", "--kbps", 12], ".opus"),
-        (["encode", song, tmp_path / "out.xyz", "--kbps", 12], ".opus"),
-        (["encode", song, mp3, "--kbps", 32], "--force"),
-        (["encode", song, song, "--factor", 2, "--force"], "input itself"),
-        (["encode", song, tmp_path / "no" / "out.mp3", "--kbps", 32], "not a folder"),
-        (["encode", tmp_path / "no.wav", out, "--kbps", 32], "no.wav"),
-        (["encode", text, out, "--kbps", 32], "text.mp3"),
-        (["decode", cut, tmp_path / "out.wav"], "cut.mp3"),
-        (["decode", text, tmp_path / "out.wav"], "text.mp3"),
-        (["decode", empty, tmp_path / "out.wav"], "empty"),
-        (["decode", mp3, tmp_path / "out.mp4"], ".flac"),
-        (["decode", mp3, tmp_path / "out.flac", "--bits", "float"], "--bits 24"),
-        (["decode", mp3, song], "--force"),
-        (["info", tmp_path / "no.mp3"], "no.mp3"),
-        (["info", text], "text.mp3"),
-        (["info", tmp_path], str(tmp_path)),
-        (["encode"], "IN, OUT"),
-        (["sing"], "sing"),
-        ([], "COMMAND"),
-    ]
-    refused(capsys, tmp_path, requests)
+def test_wrong_requests_are_one_line_and_leave_nothing(refused, run, folder):
+    mp3 = get_codec("mp3", 32).encode(chords(1.0), RATE)
+    run("encode song.flac a.mlc --gain 160")
+    for name, data in {
+        "a.mp3": mp3,
+        "cut.mp3": mp3[:2000],
+        "cut.mlc": (folder / "a.mlc").read_bytes()[:-9],
+        "text.mp3": b"no audio",
+        "empty.opus": b"",
+    }.items():
+        (folder / name).write_bytes(data)
+    for words, told in {
+        "encode song.flac out.mp3": "--kbps",
+        "encode song.flac out.mp3 --kbps 20": "16, 24",
+        "encode song.flac out.mp3 --kbps many": "positive number",
+        "encode song.flac out.mp3 --quality 0.5": "no option 'quality'",
+        "encode song.flac out.mp3 --codec opus --kbps 12": ".opus",
+        "encode song.flac out.xyz --kbps 12": ".opus",
+        "encode song.flac a.mp3 --kbps 32": "--force",
+        "encode pair.wav pair.wav --factor 2 --force": "input itself",
+        "encode song.flac no/out.mp3 --kbps 32": "not a folder",
+        "encode no.wav out.mp3 --kbps 32": "no.wav",
+        "encode text.mp3 out.opus --kbps 32": "text.mp3",
+        "encode song.flac out.mlc --kbps 0.01": "is the least",
+        "encode song.flac out.mlc --gain 300": "from 0 to 255",
+        "encode . folder --kbps 6": "--codec melic",
+        "encode . song.flac --codec melic --kbps 6": "is a file",
+        "decode cut.mp3 out.wav": "cut.mp3",
+        "decode cut.mlc out.wav": "cut.mlc: ",
+        "decode text.mp3 out.wav": "text.mp3",
+        "decode empty.opus out.wav": "empty",
+        "decode a.mp3 out.mp4": ".flac",
+        "decode a.mp3 out.flac --bits float": "--bits 24",
+        "decode a.mp3 pair.wav": "--force",
+        "decode a.mlc x.ogg --bits 24": "--bits",
+        "decode . folder --format flac --bits float": "FLAC",
+        "info no.mp3": "no.mp3",
+        "info text.mp3": "text.mp3",
+        "info cut.mlc": "cut.mlc: ",
+        "info .": ".",
+        "encode": "IN, OUT",
+        "sing": "sing",
+        "": "COMMAND",
+    }.items():
+        refused(words, told)
 
 
-def test_help_and_version(capsys):
-    for arguments in (["--help"], ["encode", "--help"], ["evaluate", "--help"], ["--version"]):
-        code, out, err = run(capsys, *arguments)
-        assert (code, err) == (0, "")
-        assert "musiclib" in out
+@pytest.mark.parametrize("words", ["--help", "encode --help", "evaluate --help", "--version"])
+def test_help_and_version(succeeds, words):
+    assert "musiclib" in succeeds(words)
 
 
-def test_help_loads_no_heavy_library():
-    script = (
-        "import sys; from musiclib.cli.main import main; main(['--help']); "
-        "heavy = {'torch', 'librosa', 'pandas', 'numpy', 'av'} & set(sys.modules); "
-        "sys.exit(f'loaded {heavy}' if heavy else 0)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+def test_commands_of_the_readme_are_understood():
+    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^(?:\w+=\w+ )?musiclib (.*?)(?: *#.*)?$", text, re.M)
+    assert len(commands) >= 20
+    for words in commands:
+        assert build_parser().parse_args(shlex.split(words)).run
 
 
-def test_an_interrupt_is_no_traceback(capsys, monkeypatch, tmp_path, song):
+def test_an_interrupt_is_no_traceback(run, monkeypatch, folder):
     def interrupt(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("musiclib.codecs.base.FileCodec.encode", interrupt)
-    code, _, err = run(capsys, "encode", song, tmp_path / "a.mp3", "--kbps", 32)
+    code, _, err = run("encode song.flac a.mp3 --kbps 32")
     assert (code, err) == (130, "musiclib: error: interrupted\n")
-    assert not (tmp_path / "a.mp3").exists()
+    assert not (folder / "a.mp3").exists()
 
 
-def test_melic_keeps_tags_time_and_size(capsys, tmp_path, tagged):
-    coded = tmp_path / "song.mlc"
-    code, out, err = run(capsys, "encode", tagged, coded, "--kbps", 6)
-    assert (code, err) == (0, "")
-    size = coded.stat().st_size
-    assert f"Melic 6 kbps, {size} bytes for 2.000 s" in out
-    assert 8 * size / 2000 <= 6
-
-    code, out, _ = run(capsys, "info", coded, "--json")
-    facts = json.loads(out)
-    assert code == 0
-    assert facts["tags"] == TAGS
-    assert (facts["codec"], facts["channels"], facts["seconds"]) == ("melic", 1, 2.0)
-    assert (facts["bytes"], facts["blocks"], facts["restored"]) == (size, 1, True)
-    assert facts["kbps"] == pytest.approx(8 * size / 2000, abs=1e-3)
-    assert facts["model"] == model().identity(True).hex()
-    code, out, _ = run(capsys, "info", coded)
-    assert code == 0
-    assert "tag title       Näme" in out
-
-    for name in ("out.wav", "out.flac", "out.ogg"):
-        code, out, err = run(capsys, "decode", coded, tmp_path / name)
-        assert (code, err) == (0, "")
-        audio, rate = load(tmp_path / name)
-        assert (len(audio), rate) == (2 * RATE, RATE)
-        assert lag(chords(2.0), audio) == 0
-        assert probe(tmp_path / name).tags["artist"] == "Someone"
-    code, _, _ = run(
-        capsys, "decode", coded, tmp_path / "plain.wav", "--no-restore", "--sample-rate", 44_100
-    )
-    assert code == 0
-    assert len(load(tmp_path / "plain.wav")[0]) == 2 * 44_100
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
-
-
-def test_settings_of_melic(capsys, tmp_path):
-    save(tmp_path / "pair.wav", stereo(chords(1.0)), RATE)
-    out = tmp_path / "a.mlc"
-    run(capsys, "encode", tmp_path / "pair.wav", out, "--gain", 140, "--no-restore", "--quiet")
-    _, text, _ = run(capsys, "info", out, "--json")
-    facts = json.loads(text)
-    assert (facts["gain"], facts["restored"], facts["channels"]) == ("140", False, 2)
-    code, text, _ = run(
-        capsys, "encode", tmp_path / "pair.wav", out, "--kbps", 12, "--mono", "--force"
-    )
-    assert code == 0
-    assert "1 channel)" in text
-
-
-def test_errors_of_melic_and_of_folders(capsys, tmp_path, song):
-    coded = tmp_path / "a.mlc"
-    run(capsys, "encode", song, coded, "--gain", 160)
-    (tmp_path / "cut.mlc").write_bytes(coded.read_bytes()[:-9])
-    out = tmp_path / "out.mlc"
-    requests = [
-        (["encode", song, out], "--kbps"),
-        (["encode", song, out, "--kbps", 0.01], "is the least"),
-        (["encode", song, out, "--gain", 300], "from 0 to 255"),
-        (["encode", song, out, "--step", 3], "no option 'step'"),
-        (["encode", song, coded, "--kbps", 6], "--force"),
-        (["encode", tmp_path, tmp_path / "folder", "--kbps", 6], "--codec melic"),
-        (["encode", tmp_path, song, "--codec", "melic", "--kbps", 6], "is a file"),
-        (["decode", tmp_path / "cut.mlc", tmp_path / "x.wav"], "cut.mlc: "),
-        (["info", tmp_path / "cut.mlc"], "cut.mlc: "),
-        (["decode", coded, tmp_path / "x.ogg", "--bits", 24], "--bits"),
-        (["decode", tmp_path, tmp_path / "folder", "--format", "flac", "--bits", "float"], "FLAC"),
-    ]
-    refused(capsys, tmp_path, requests)
-
-
-def test_folders(capsys, tmp_path):
-    albums, coded, decoded = (tmp_path / name for name in ("albums", "coded", "decoded"))
+def test_folders(run, succeeds, folder):
+    albums, coded = folder / "albums", folder / "coded"
     (albums / "one").mkdir(parents=True)
     save(albums / "one" / "a.wav", chords(1.0), RATE)
     save(albums / "one" / "a.flac", chords(1.0, seed=1), RATE)
@@ -286,11 +226,10 @@ def test_folders(capsys, tmp_path):
     (albums / "broken.mp3").write_text("no audio")
     (albums / "notes.txt").write_text("no audio either")
     (albums / ".hidden.wav").write_text("")
-    arguments = ["encode", albums, coded, "--codec", "melic", "--gain", 150]
-    code, out, err = run(capsys, *arguments)
-    assert code == 1
+    words = "encode albums coded --codec melic --gain 150"
+    code, out, err = run(words)
+    assert (code, err.count("\n")) == (1, 1)
     assert "3 written, 0 there already, 1 failed" in out
-    assert err.count("\n") == 1
     assert "broken.mp3" in err
     names = sorted(str(path.relative_to(coded)) for path in coded.rglob("*") if path.is_file())
     assert names == ["b.mlc", "one/a.flac.mlc", "one/a.wav.mlc"]
@@ -299,89 +238,55 @@ def test_folders(capsys, tmp_path):
     stamp = (coded / "b.mlc").stat().st_mtime_ns
     (coded / "one" / "a.wav.mlc").unlink()
     (albums / "broken.mp3").unlink()
-    code, out, err = run(capsys, *arguments, "--quiet")
-    assert (code, err) == (0, "")
-    assert out.endswith("1 written, 2 there already, 0 failed\n")
-    assert out.count("\n") == 1
+    assert succeeds(f"{words} --quiet") == "coded: 1 written, 2 there already, 0 failed\n"
     assert (coded / "b.mlc").stat().st_mtime_ns == stamp
-    _, out, _ = run(capsys, *arguments, "--force", "--quiet")
-    assert "3 written, 0 there already" in out
+    assert "3 written, 0 there already" in succeeds(f"{words} --force --quiet")
 
-    code, _, err = run(capsys, "decode", coded, decoded, "--format", "flac")
-    assert (code, err) == (0, "")
-    assert len(load(decoded / "one" / "a.wav.flac")[0]) == RATE
-    assert probe(decoded / "b.flac").channels == 2
-    code, _, err = run(capsys, "encode", coded, decoded, "--codec", "opus", "--kbps", 24)
+    succeeds("decode coded decoded --format flac")
+    assert len(load("decoded/one/a.wav.flac")[0]) == RATE
+    assert probe("decoded/b.flac").channels == 2
+    code, _, err = run("encode coded decoded --codec opus --kbps 24")
     assert code == 2
     assert "holds no files" in err
 
 
-def test_folders_of_other_codecs(capsys, tmp_path):
-    (tmp_path / "in").mkdir()
-    save(tmp_path / "in" / "a.wav", chords(1.0), RATE)
-    code, _, err = run(
-        capsys, "encode", tmp_path / "in", tmp_path / "in" / "out", "--codec", "opus", "--kbps", 24
-    )
-    assert (code, err) == (0, "")
-    expected = get_codec("opus", 24).encode(load(tmp_path / "in" / "a.wav")[0], RATE)
-    assert (tmp_path / "in" / "out" / "a.opus").read_bytes() == expected
-    # What was written into the folder is not read the next time.
-    _, out, _ = run(
-        capsys, "encode", tmp_path / "in", tmp_path / "in" / "out", "--codec", "opus", "--kbps", 24
-    )
-    assert "0 written, 1 there already, 0 failed" in out
+def test_a_folder_within_the_folder_that_is_read(succeeds, folder):
+    words = "encode . out --codec opus --kbps 24"
+    succeeds(words)
+    expected = get_codec("opus", 24).encode(load("pair.wav", mono=False)[0], RATE)
+    assert (folder / "out" / "pair.opus").read_bytes() == expected
+    assert "0 written, 2 there already, 0 failed" in succeeds(words)
 
 
-def test_progress_is_for_terminals(capsys, tmp_path, song, monkeypatch):
+def test_progress_is_for_terminals(run, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    _, _, err = run(capsys, "encode", song, tmp_path / "a.mlc", "--gain", 150)
-    assert "song.wav" in err
-    _, _, err = run(capsys, "decode", tmp_path / "a.mlc", tmp_path / "a.wav", "--quiet")
-    assert err == ""
+    assert "song.flac" in run("encode song.flac a.mlc --gain 150")[2]
+    assert run("decode a.mlc a.wav --quiet")[2] == ""
 
 
-def test_autoencoders_encode_and_decode(capsys, tmp_path, shipped):
-    source, coded, decoded = (tmp_path / name for name in ("in.wav", "song.mla", "out.wav"))
-    save(source, chords(2.0), 24_000)
-    options = ["--codec", "autoencoder", "--model", "waveform", "--kbps", "6"]
-    code, out, err = run(capsys, "encode", source, coded, *options)
-    assert (code, err) == (0, "")
-    size = coded.stat().st_size
+def test_autoencoders(succeeds, refused, folder, shipped):
+    out = succeeds("encode song.flac song.mla --codec autoencoder --model waveform --kbps 6")
+    size = (folder / "song.mla").stat().st_size
     assert f"waveform 6 kbps, {size} bytes" in out
     assert 8 * size / 2 / 1000 <= 6
 
-    code, out, _ = run(capsys, "info", coded, "--json")
-    facts = json.loads(out)
+    facts = json.loads(succeeds("info song.mla --json"))
     assert (facts["codec"], facts["model"], facts["channels"]) == ("autoencoder", "waveform", 1)
     assert (facts["seconds"], facts["bytes"], facts["sample_rate"]) == (2.0, size, LATENT_RATE)
     assert facts["overhead_bytes"] <= 32
 
-    code, out, err = run(capsys, "decode", coded, decoded)
-    assert (code, err) == (0, "")
-    audio, rate = load(decoded)
+    succeeds("decode song.mla decoded.wav")
+    audio, rate = load("decoded.wav")
     assert (len(audio), rate) == (2 * LATENT_RATE, LATENT_RATE)
     assert np.abs(audio).max() > 0.1
 
-    for command in (["decode", coded, tmp_path / "x.wav"], ["info", coded]):
-        code, out, err = run(capsys, *command, "--checkpoints", tmp_path)
-        assert (code, out) == (2, "")
-        assert err.startswith("musiclib: error:")
-        assert "song.mla" in err
-        assert "Name the folder of its checkpoint" in err
-
-
-def test_requests_for_autoencoders_that_lack_something(capsys, tmp_path, shipped):
-    source = tmp_path / "in.wav"
-    save(source, chords(1.0), 24_000)
-    requests = (
-        (["out.mla", "--kbps", "3"], "--model wideband-64, for example"),
-        (["out.mla", "--model", "deep"], "how many bits"),
-        (["out.mp3", "--model", "deep", "--kbps", "32"], "files end in .mla"),
-        (["out.mla", "--model", "cake", "--kbps", "3"], "has no model 'cake'. It has: deep,"),
-        (["out.mla", "--model", "deep", "--step", "99"], "from -64 to 63"),
-    )
-    refused(
-        capsys,
-        tmp_path,
-        [(["encode", source, tmp_path / out, *more], told) for (out, *more), told in requests],
-    )
+    for words, told in {
+        "decode song.mla x.wav --checkpoints .": "song.mla: ",
+        "info song.mla --checkpoints .": "song.mla: ",
+        "encode song.flac out.mla --kbps 3": "--model wideband-64, for example",
+        "encode song.flac out.mla --model deep": "how many bits",
+        "encode song.flac out.mp3 --model deep --kbps 32": "files end in .mla",
+        "encode song.flac out.mla --model cake --kbps 3": "deep,",
+        "encode song.flac out.mla --model deep --step 99": "from -64 to 63",
+    }.items():
+        refused(words, told)

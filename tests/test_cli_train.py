@@ -7,9 +7,11 @@ import sys
 import pytest
 import torch
 
+from musiclib import cli
 from musiclib.cli import train
 from musiclib.cli.main import main
 from musiclib.codecs.melic.entropy import ContextTables
+from musiclib.datasets import DATASET_NAMES
 from musiclib.models import MODELS
 from musiclib.training import config, load, load_model
 from musiclib.training.config import PRECISIONS
@@ -90,10 +92,9 @@ def test_list(capfd):
     assert names == [*config.RECIPES, "codec-tables"]
 
 
-def test_the_parser_s_choices_are_those_of_training():
-    assert train.PROFILES == config.PROFILES
-    assert train.PRECISIONS == PRECISIONS
-    assert train.DEVICES == ACCELERATORS
+def test_choices_are_those_of_training():
+    assert (train.PRECISIONS, train.DEVICES) == (PRECISIONS, ACCELERATORS)
+    assert (cli.PROFILES, cli.DATASETS) == (config.PROFILES, DATASET_NAMES)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,7 @@ def test_the_parser_s_choices_are_those_of_training():
         (["pca-4", "--steps", "5"], "set steps to 0"),
         (["deep-4", "--learning-rate", "-1"], "learning_rate is -1.0"),
         (["deep-4", "--steps", "-1"], "'-1' is not a whole number"),
-        (["deep-4", "--dataset", "vinyl"], "unknown data set 'vinyl'"),
+        (["deep-4", "--dataset", "vinyl"], "'vinyl'"),
         (["deep-4", "--device", "abacus"], "invalid choice"),
     ],
 )

@@ -66,7 +66,8 @@ def test_a_model_of_ones_own_stands_in_for_a_shipped_one(dataset, tmp_path, monk
     (tmp_path / f"{NAME}.last.safetensors").write_bytes(b"half done")
     assert find_shipped(tables) == tmp_path / tables
     assert find_shipped(weights) == PACKAGED / weights
-    assert shipped_files() == [PACKAGED / weights, tmp_path / tables]
+    latents = PACKAGED / "rate-18.safetensors"
+    assert shipped_files() == [PACKAGED / weights, tmp_path / tables, latents]
     with pytest.raises(CheckpointError, match=r"the repository.*MUSICLIB_CHECKPOINTS"):
         trained(NAME, dataset)
 

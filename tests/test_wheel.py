@@ -1,11 +1,13 @@
-"""The wheel, installed outside the repository: a codec that works, with nothing of the clone.
+"""The wheel, installed outside the repository, alone and with each extra.
 
-The environment has an interpreter and a `site-packages` of its own, which holds the wheel alone;
-libraries come from the environment that runs the tests, whose versions the lock pins.
+The environment has an interpreter and a `site-packages` of its own, which holds the wheel alone.
+Libraries come from the environment that runs the tests, whose versions the lock pins; those that
+the wheel and an extra do not ask for, directly or not, are refused.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import shutil
@@ -14,11 +16,16 @@ import sys
 import sysconfig
 import venv
 import zipfile
+from collections.abc import Iterable
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from musiclib.listen.sounds import STATIC
 from tests import golden
@@ -26,6 +33,33 @@ from tests.codec_signals import lag
 
 ROOT = Path(__file__).resolve().parents[1]
 MOST_MIB = 12
+# Some libraries are not found, as if they were not installed.
+HOOK = """
+import os, sys
+from importlib.machinery import PathFinder
+refused = set(os.environ.get("REFUSED", "").split())
+class Finder(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name.partition(".")[0] not in refused:
+            return super().find_spec(name, path, target)
+sys.meta_path[sys.meta_path.index(PathFinder)] = Finder
+"""
+MODULES = """
+import importlib, pkgutil, sys, musiclib
+for module in pkgutil.walk_packages(musiclib.__path__, "musiclib.", onerror=print):
+    if module.name.partition(".")[2].partition(".")[0] not in sys.argv[1:]:
+        importlib.import_module(module.name)
+"""
+CODEC = """
+import sys, musiclib as ml
+from musiclib.cli.main import main
+assert main("encode a.wav a.mlc --kbps 16".split()) == 0
+assert main("decode a.mlc b.wav --bits float".split()) == 0
+for path in sys.argv[1:]:
+    ml.decode(path, path.rpartition("/")[2] + ".wav", subtype="FLOAT")
+print(ml.__file__, *ml.latents("a.wav").shape)
+"""
 
 pytestmark = pytest.mark.slow
 
@@ -52,21 +86,22 @@ class Environment:
         self.work.mkdir()
         self.bin = folder / "env" / "bin"
         venv.create(folder / "env", with_pip=False, symlinks=True)
-        self.python = self.bin / "python"
-        pip = [sys.executable, "-m", "pip", "--python", str(self.python), "install"]
+        (self.site,) = (folder / "env" / "lib").glob("python*/site-packages")
+        pip = [sys.executable, "-m", "pip", "--python", str(self.bin / "python"), "install"]
         subprocess.run([*pip, "--quiet", "--no-deps", "--no-index", str(wheel)], check=True)
-        site = Path(
-            self.run("python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
-        )
         # Added to the path only: an editable musiclib there is named by a .pth file, which Python
         # reads in an environment's own folder alone.
-        (site / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
-        self.site = site
+        lines = sysconfig.get_path("purelib"), "import refuse_hook"
+        (self.site / "libraries.pth").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        (self.site / "refuse_hook.py").write_text(HOOK, encoding="utf-8")
+        (info,) = self.site.glob("musiclib-*.dist-info")
+        self.absent = {extra: absent_modules(info, extra) for extra in ("", "book", "dev")}
 
-    def run(self, program: str, *arguments: object, fails: bool = False) -> str:
-        """Run a program of the environment; return what it prints, of a failure its error."""
+    def run(self, extra: str, program: str, *arguments: object, fails: bool = False) -> str:
+        """Run a program with an extra; return what it prints, of a failure its error."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith("MUSICLIB_")}
         kept.update(HOME=str(self.work), XDG_CACHE_HOME=str(self.work / "cache"))
+        kept.update(REFUSED=" ".join(self.absent[extra]), MPLBACKEND="agg")
         kept.pop("PYTHONPATH", None)
         done = subprocess.run(
             [self.bin / program, *map(str, arguments)],
@@ -79,64 +114,129 @@ class Environment:
         return (done.stderr if fails else done.stdout).strip()
 
 
+def absent_modules(wheel_info: Path, extra: str) -> set[str]:
+    """Return modules of libraries that neither the wheel nor an extra asks for."""
+    found: set[tuple[str, frozenset[str]]] = set()
+
+    def need(name: str, extras: frozenset[str]) -> None:
+        if (name, extras) in found:
+            return
+        found.add((name, extras))
+        try:
+            at = metadata.Distribution.at
+            library = at(wheel_info) if name == "musiclib" else metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            return  # of another build of torch, or of another system
+        for requirement in map(Requirement, library.requires or []):
+            marker = requirement.marker
+            if not marker or any(marker.evaluate({"extra": one}) for one in extras | {""}):
+                need(canonicalize_name(requirement.name), frozenset(requirement.extras))
+
+    need("musiclib", frozenset({extra} if extra else ()))
+    names = {"musiclib", *(name for name, _ in found)}
+    owners = _owners().items()
+    return {module for module, found in owners if not names & set(found)}
+
+
+@cache
+def _owners() -> dict[str, list[str]]:
+    found = metadata.packages_distributions()
+    return {module: [canonicalize_name(name) for name in names] for module, names in found.items()}
+
+
 @pytest.fixture(scope="module")
 def environment(wheel, tmp_path_factory) -> Environment:
     return Environment(tmp_path_factory.mktemp("installed"), wheel)
 
 
-def test_wheel_holds_the_codec_and_not_the_models_of_the_book(wheel):
+def imported(sources: Iterable[str]) -> set[str]:
+    """Return the top-level modules that Python sources import."""
+    found: set[str] = set()
+    for node in (node for source in sources for node in ast.walk(ast.parse(source))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module)
+    return {name.partition(".")[0] for name in found}
+
+
+def cells() -> Iterable[str]:
+    for path in (ROOT / "book").rglob("*.ipynb"):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] == "code":
+                yield "".join(cell["source"])
+
+
+def test_wheel_holds_what_it_needs_and_not_the_models_of_the_book(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    weights = [name for name in names if name.endswith((".safetensors", ".npz"))]
-    assert {Path(name).name for name in weights} == {
+    weights = [Path(name).name for name in names if name.endswith((".safetensors", ".npz"))]
+    restorer, tables, latents = (
         "codec-restorer.safetensors",
         "codec-tables.npz",
-    }
+        "rate-18.safetensors",
+    )
+    assert sorted(weights) == [restorer, tables, latents]
     scripts = {f"musiclib/listen/static/{path.name}" for path in STATIC.iterdir()}
-    assert len(scripts) == 10
+    assert scripts
     assert scripts <= set(names)
     assert all(name.startswith(("musiclib/", "musiclib-")) for name in names)
     assert wheel.stat().st_size < MOST_MIB * 2**20
 
 
-def test_code_is_that_of_the_wheel(environment):
-    place = environment.run("python", "-c", "import musiclib; print(musiclib.__file__)")
-    assert Path(place).is_relative_to(environment.site)
-
-
-def test_encode_decode_and_info(environment):
+def test_the_bare_wheel_codes_music_and_finds_latents(environment):
     work = environment.work
     sound, rate = soundfile.read(golden.FOLDER / "stereo-24kbps.flac")
     soundfile.write(work / "a.wav", sound, rate)
-    environment.run("musiclib", "encode", "a.wav", "a.mlc", "--kbps", 16)
-    facts = json.loads(environment.run("musiclib", "info", "a.mlc", "--json"))
-    assert (facts["channels"], facts["restored"], facts["sample_rate"]) == (2, True, rate)
-    assert facts["bytes"] == (work / "a.mlc").stat().st_size
-    assert facts["kbps"] <= 16
-    environment.run("musiclib", "decode", "a.mlc", "b.wav", "--bits", "float")
+    stored = ("stereo-24kbps", "mono-plain-gain-120")
+    files = [golden.FOLDER / f"{name}.mlc" for name in stored]
+    place, *shape = environment.run("", "python", "-c", CODEC, *files).splitlines()[-1].split()
+    assert Path(place).is_relative_to(environment.site)
+    assert shape[0] == "256"
+    assert (work / "a.mlc").stat().st_size * 8 / 1000 <= 16 * len(sound) / rate
     decoded, decoded_rate = soundfile.read(work / "b.wav")
     assert (decoded.shape, decoded_rate) == (sound.shape, rate)
     assert lag(sound[:, 0], decoded[:, 0]) == 0
     assert np.corrcoef(sound[:, 0], decoded[:, 0])[0, 1] > 0.9
+    for name in stored:
+        kept, _ = soundfile.read(golden.FOLDER / f"{name}.flac", dtype="float32")
+        again, _ = soundfile.read(work / f"{name}.mlc.wav", dtype="float32")
+        assert np.abs(again - kept).max() < golden.TOLERANCE
 
 
-@pytest.mark.parametrize("name", ["stereo-24kbps", "mono-plain-gain-120"])
-def test_stored_files_decode_to_the_stored_sound(environment, name):
-    stored, _ = soundfile.read(golden.FOLDER / f"{name}.flac", dtype="float32")
-    source = golden.FOLDER / f"{name}.mlc"
-    environment.run("musiclib", "decode", source, f"{name}.wav", "--bits", "float")
-    decoded, _ = soundfile.read(environment.work / f"{name}.wav", dtype="float32")
-    assert np.abs(decoded - stored).max() < golden.TOLERANCE
+def test_every_module_is_there_with_its_extra(environment):
+    book = {"matplotlib", "seaborn", "ipywidgets", "umap", "papermill", "PIL"}
+    assert book <= environment.absent[""]
+    environment.run("", "python", "-c", MODULES, "plot", "listen", "explore", "book")
+    environment.run("book", "python", "-c", MODULES)
 
 
-def test_what_stays_in_the_repository_is_named_with_its_remedy(environment):
-    work = environment.work
-    soundfile.write(work / "tone.wav", np.zeros(8_000), 8_000)
-    for command, remedy in (
-        (["encode", "tone.wav", "tone.mla", "--model", "wideband-64", "--step", 0], "clone"),
-        (["data", "list", "mini"], "clone the repository"),
-    ):
-        error = environment.run("musiclib", *command, fails=True)
-        assert error.startswith("musiclib: error: ")
-        assert len(error.splitlines()) == 1
-        assert remedy in error
+@pytest.mark.parametrize("name", ["plot", "listen", "explore"])
+def test_what_lacks_an_extra_names_it(environment, name):
+    error = environment.run("", "python", "-c", f"import musiclib.{name}", fails=True)
+    assert "pip install 'musiclib[book]'" in error.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("command", "remedy"),
+    [
+        ("encode tone.wav tone.mla --model wideband-64 --step 0", "clone"),
+        ("data list mini", "clone the repository"),
+        ("book check .", "musiclib[book]"),
+    ],
+)
+def test_what_is_not_there_is_named_with_its_remedy(environment, command, remedy):
+    soundfile.write(environment.work / "tone.wav", np.zeros(8_000), 8_000)
+    error = environment.run("", "musiclib", *command.split(), fails=True)
+    assert error.startswith("musiclib: error: ")
+    assert len(error.splitlines()) == 1
+    assert remedy in error
+
+
+def test_extras_bring_what_chapters_and_tests_import(environment):
+    code = [path.read_text(encoding="utf-8") for path in (ROOT / "book").glob("*.py")]
+    assert not imported([*cells(), *code]) & environment.absent["book"]
+    folders = ("tests", "scripts", "benchmarks", "evidence")
+    code = [path.read_text("utf-8") for name in folders for path in (ROOT / name).rglob("*.py")]
+    assert not imported(code) & environment.absent["dev"]
+    assert not {"ruff", "mypy", "importlinter", "xdist"} & environment.absent["dev"]

@@ -47,6 +47,11 @@ def load(
 ) -> tuple[FloatArray, int]:
     """Decode an audio file, or the audio stream of a video file.
 
+    >>> import musiclib as ml
+    >>> audio, rate = ml.load("song.flac")
+    >>> len(audio) / rate
+    5.0
+
     Every format that FFmpeg or libsndfile reads is accepted. The encoder's delay and padding are
     removed where the file declares them (LAME header, Opus pre-skip, MP4 edit list). A cut equals
     the same slice of the whole file, to the sample. Damaged packets are left out with a warning in

@@ -39,6 +39,10 @@ def save(
     PCM of 16 or 24 bits is rounded with full scale at 2^15 or 2^23, so that samples read from
     such a file are written back bit for bit.
 
+    >>> import musiclib as ml
+    >>> audio, rate = ml.load("song.flac", start_s=1.0, duration_s=2.0)
+    >>> ml.save("cut.wav", audio, rate)
+
     Args:
         path: Where to write; the suffix `.wav`, `.flac` or `.ogg` decides the format.
         audio: `(N,)` or `(C, N)`.

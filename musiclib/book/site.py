@@ -35,7 +35,7 @@ from pathlib import Path
 
 if importlib.util.find_spec("musiclib") is None:
     !git clone --quiet --depth 1 {address} {folder}
-    %pip install --quiet --editable ./{folder} myst-nb
+    %pip install --quiet --editable './{folder}[book]'
     sys.path.insert(0, str(Path("{folder}").resolve()))  # this kernel sees no new editable package
 """
 _COMPLAINT = re.compile(

@@ -7,29 +7,37 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from musiclib.cli import PROFILES
-from musiclib.errors import BookError
+from musiclib.cli import Command, Subparsers, add_data_options, positive_int
+from musiclib.errors import BookError, needs_extra
 
 SITE = Path("build/book")
 EXIT_FAILED = 2
 
-Command = Callable[[argparse.Namespace], int]
 
-
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Subparsers) -> None:
     """Add ``musiclib book`` and its own subcommands."""
     parser = subparsers.add_parser("book", help="run, build, check and serve the book")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def add(name: str, command: Command, words: str) -> argparse.ArgumentParser:
         added: argparse.ArgumentParser = commands.add_parser(name, help=words)
-        added.set_defaults(run=_with_extra(command))
+        added.set_defaults(run=needs_extra("book")(command))
         return added
 
     run = add("run", _run, "run the chapters that changed, build no site")
     build = add("build", _build, "run the chapters, build and check the site")
     for one in (run, build):
-        _add_run_options(one)
+        add_data_options(one, dataset="mini")
+        one.add_argument(
+            "--only", nargs="+", default=[], metavar="CHAPTER", help="such as approach/metric"
+        )
+        one.add_argument(
+            "--jobs", type=positive_int, default=2, help="chapters at a time (default: 2)"
+        )
+        one.add_argument("--force", action="store_true", help="run unchanged chapters again")
+        one.add_argument(
+            "--out", type=Path, help=f"folder of the site (default: {SITE} in the repository)"
+        )
     build.add_argument(
         "--repository-url", metavar="URL", help="address of the repository, for the pages' links"
     )
@@ -61,36 +69,6 @@ def add_parser(subparsers: Any) -> None:
     clean.add_argument("--check", action="store_true", help="change nothing, report problems")
 
 
-def _add_run_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dataset", default="mini", help="data set (default: mini)")
-    parser.add_argument("--data-root", metavar="FOLDER", help="folder of the data set")
-    parser.add_argument("--profile", choices=PROFILES, default="mini", help="default: mini")
-    parser.add_argument("--seed", type=int, default=0, help="default: 0")
-    parser.add_argument(
-        "--only", nargs="+", default=[], metavar="CHAPTER", help="such as approach/metric"
-    )
-    parser.add_argument("--jobs", type=int, default=2, help="chapters at a time (default: 2)")
-    parser.add_argument("--force", action="store_true", help="run unchanged chapters again")
-    parser.add_argument(
-        "--out", type=Path, help=f"folder of the site (default: {SITE} in the repository)"
-    )
-
-
-def _with_extra(command: Command) -> Command:
-    """Name the remedy where the libraries that only the book needs are not installed."""
-
-    def run(args: argparse.Namespace) -> int:
-        try:
-            return command(args)
-        except ModuleNotFoundError as error:
-            raise BookError(
-                f"{error}. The book needs more than the package: pip install '.[book]' in its "
-                "repository, or make install."
-            ) from error
-
-    return run
-
-
 def _say(line: str) -> None:
     print(f"{line}\n", end="", flush=True)  # in one piece: chapters run side by side
 
@@ -98,10 +76,7 @@ def _say(line: str) -> None:
 def _options(args: argparse.Namespace) -> Any:
     from musiclib.book.layout import find_book
 
-    # What can be refused is refused before the build is imported, which takes seconds.
-    if args.jobs < 1:
-        raise BookError(f"--jobs is {args.jobs}; it must be at least 1.")
-    find_book(args.source).select(list(args.only))
+    find_book(args.source).select(args.only)  # refused before the build is imported
 
     from musiclib.book.build import Options
 

@@ -4,44 +4,59 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from musiclib.errors import DatasetError
+from musiclib.cli import DATASETS, Command, Subparsers, positive_int, warn, whole
+from musiclib.errors import AudioError, DatasetError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from musiclib.datasets import Dataset
 
-# The data sets import pandas; `musiclib --help` must not wait for it, so they are imported
-# where they are used.
-
-_NAMES = ("mini", "killer", "fma_small", "fma_medium", "fma_large", "fma_full", "debian", "folder")
-_DOWNLOADS = _NAMES[2:7]
+_DOWNLOADS = tuple(name for name in DATASETS if name.startswith("fma_") or name == "debian")
+_MOST_SHOWN = 20
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(subparsers: Subparsers) -> None:
     """Add `data` and its four commands."""
     parser = subparsers.add_parser("data", help="list, download, decode and check data sets")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def command(
-        name: str, text: str, run: Callable[[argparse.Namespace], int]
+    def add(
+        name: str, run: Command, text: str, names: tuple[str, ...] = DATASETS
     ) -> argparse.ArgumentParser:
-        child = commands.add_parser(name, help=text, description=text)
+        child: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+        child.add_argument(
+            "name",
+            nargs="?" if name == "list" else None,
+            choices=names,
+            metavar="NAME",
+            help=", ".join(names),
+        )
         child.set_defaults(run=run)
         return child
 
-    listing = command("list", "List the data sets, or the tracks of one by genre and split.", _list)
-    listing.add_argument("name", nargs="?", choices=_NAMES, metavar="NAME", help=", ".join(_NAMES))
-    _add_source(listing)
+    listing = add("list", _list, "List the data sets, or the tracks of one by genre and split.")
+    cache = add("cache", _cache, "Decode a data set once, so that later work need not.")
+    check = add("check", _check, "Check every file of a data set against its checksum.")
+    for command in (listing, cache, check):
+        command.add_argument("--root", help="folder of the data (default: see the data set)")
+        command.add_argument("--seed", type=whole, default=0, help="of the split (default: 0)")
+        command.add_argument(
+            "--split", metavar="NAME", help="official or 70-30; of debian see `train`"
+        )
+    cache.add_argument(
+        "--sample-rate", type=positive_int, default=24_000, help="in Hz (default: 24000)"
+    )
+    cache.add_argument(
+        "--workers", type=positive_int, help="files decoded at a time (default: processors)"
+    )
+    cache.add_argument("--retry", action="store_true", help="try files again that failed before")
 
-    fetch = command("download", "Download, verify and unpack a data set.", _download)
-    fetch.add_argument("name", choices=_DOWNLOADS, metavar="NAME", help=", ".join(_DOWNLOADS))
+    fetch = add("download", _download, "Download, verify and unpack a data set.", _DOWNLOADS)
     fetch.add_argument("--root", required=True, help="folder to put it in")
     fetch.add_argument(
         "--base-url",
@@ -59,35 +74,23 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="debian: take .deb files from here and keep them here (default: they are deleted)",
     )
 
-    cache = command("cache", "Decode a data set once, so that later work need not.", _cache)
-    cache.add_argument("name", choices=_NAMES, metavar="NAME", help=", ".join(_NAMES))
-    _add_source(cache)
-    cache.add_argument("--sample-rate", type=int, default=24_000, help="in Hz (default: 24000)")
-    cache.add_argument("--workers", type=int, help="files decoded at a time (default: processors)")
-    cache.add_argument("--retry", action="store_true", help="try files again that failed before")
-
-    check = command("check", "Check every file of a data set against its checksum.", _check)
-    check.add_argument("name", choices=_NAMES, metavar="NAME", help=", ".join(_NAMES))
-    _add_source(check)
-
-
-def _add_source(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--root", help="folder of the data (default: see the data set)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the split (default: 0)")
-    parser.add_argument("--split", metavar="NAME", help="official or 70-30; of debian see `train`")
-
 
 def _list(args: argparse.Namespace) -> int:
     if args.name is None:
         from musiclib.datasets import bundled, debian, fma
 
-        print(f"{'mini':<12}{bundled.DESCRIPTION}")
-        print(f"{'killer':<12}{bundled.KILLER_DESCRIPTION}")
-        for name, text in fma.DESCRIPTIONS.items():
-            print(f"{name:<12}{text} ({fma.ARCHIVES[name].size} to download)")
-        size = debian.DOWNLOAD_SIZE
-        print(f"{'debian':<12}{debian.DESCRIPTION} ({size} to download)")
-        print(f"{'folder':<12}any folder of audio, genre by subfolder (--root FOLDER)")
+        texts = {
+            "mini": bundled.DESCRIPTION,
+            "killer": bundled.KILLER_DESCRIPTION,
+            **{
+                name: f"{text} ({fma.ARCHIVES[name].size} to download)"
+                for name, text in fma.DESCRIPTIONS.items()
+            },
+            "debian": f"{debian.DESCRIPTION} ({debian.DOWNLOAD_SIZE} to download)",
+            "folder": "any folder of audio, genre by subfolder (--root FOLDER)",
+        }
+        for name, text in texts.items():
+            print(f"{name:<12}{text}")
         return 0
     from musiclib.datasets import shared_artists
 
@@ -101,27 +104,20 @@ def _list(args: argparse.Namespace) -> int:
     print(table.rename_axis(None, axis=1).to_string())
     groups, shared = dataset.tracks["artist_group"].nunique(), shared_artists(dataset.tracks)
     print(f"{groups} artist groups, {len(shared)} of them in more than one split")
-    _print_table("left out", dataset.skipped)
+    _print_reasons("left out", dataset.skipped)
     return 0
 
 
 def _download(args: argparse.Namespace) -> int:
-    from musiclib.datasets import download_fma
+    from musiclib.datasets import download_debian, download_fma
 
-    if args.name == "debian":
-        return _gather(args)
-    if args.packages:
-        raise DatasetError(f"--packages belongs to debian, not to {args.name}; leave it out")
-    folder = download_fma(
-        args.name, args.root, args.base_url, keep_archives=not args.delete_archives
-    )
-    print(f"{args.name} is in {folder}")
-    return 0
-
-
-def _gather(args: argparse.Namespace) -> int:
-    from musiclib.datasets import download_debian
-
+    if args.name != "debian":
+        if args.packages:
+            raise DatasetError(f"--packages belongs to debian, not to {args.name}; leave it out")
+        keep = not args.delete_archives
+        folder = download_fma(args.name, args.root, args.base_url, keep_archives=keep)
+        print(f"{args.name} is in {folder}")
+        return 0
     if args.delete_archives:
         raise DatasetError("--delete-archives belongs to fma_*, not to debian; leave it out")
     found = download_debian(args.root, args.packages, args.base_url)
@@ -142,11 +138,9 @@ def _cache(args: argparse.Namespace) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the failures are printed below
         cache = dataset.cache(args.sample_rate, workers=args.workers, retry_failures=args.retry)
-    print(
-        f"{len(cache)} tracks, {cache.seconds / 3600:.2f} h at {args.sample_rate} Hz "
-        f"in {cache.folder}"
-    )
-    _print_table("cannot be decoded", cache.failures)
+    hours = f"{cache.seconds / 3600:.2f} h at {args.sample_rate} Hz"
+    print(f"{len(cache)} tracks, {hours} in {cache.folder}")
+    _print_reasons("cannot be decoded", cache.failures)
     return 0
 
 
@@ -154,39 +148,38 @@ def _check(args: argparse.Namespace) -> int:
     """Compare checksums; where the source publishes none, read every header."""
     from tqdm import tqdm
 
-    from musiclib import audio
-    from musiclib.errors import AudioError
+    from musiclib.audio import probe
 
     dataset = _open(args)
-    sums = _checksums(dataset.name, dataset.root, dataset.tracks)
+    sums = _checksums(dataset)
     problems = []
-    verified = 0
     paths = dataset.tracks["path"]
     for track_id, path in tqdm(paths.items(), total=len(paths), disable=None, leave=False):
         file = dataset.root / path
         try:
-            if path in sums:
-                algorithm, expected = sums[path]
-                with file.open("rb") as stream:
-                    if hashlib.file_digest(stream, algorithm).hexdigest() != expected:
-                        problems.append(f"{path}: wrong {algorithm.upper()}; get the file again")
-                verified += 1
-            else:
-                audio.probe(file)
+            if path not in sums:
+                probe(file)
+                continue
+            algorithm, expected = sums[path]
+            with file.open("rb") as stream:
+                if hashlib.file_digest(stream, algorithm).hexdigest() != expected:
+                    problems.append(f"{path}: wrong {algorithm.upper()}; get the file again")
         except (AudioError, OSError) as error:
             problems.append(f"{track_id}: {error}")
+    verified = paths.isin(sums.keys()).sum()
     print(f"{len(dataset)} tracks, {verified} with a checksum, {len(problems)} problems")
     for line in problems:
         print(line)
-    _print_table("left out", dataset.skipped)
+    _print_reasons("left out", dataset.skipped)
     return 1 if problems else 0
 
 
-def _checksums(name: str, root: Path, tracks: pd.DataFrame) -> dict[str, tuple[str, str]]:
+def _checksums(dataset: Dataset) -> dict[str, tuple[str, str]]:
     """Return algorithm and digest by path: a column of `mini`, a file in FMA's archives."""
+    name, tracks = dataset.name, dataset.tracks
     if "sha256" in tracks.columns:
         return {row.path: ("sha256", row.sha256) for row in tracks.itertuples()}
-    listing = root / name / "checksums"
+    listing = Path(dataset.root) / name / "checksums"
     if not name.startswith("fma_") or not listing.is_file():
         return {}
     sums = {}
@@ -204,15 +197,15 @@ def _open(args: argparse.Namespace) -> Dataset:
         warnings.simplefilter("always", UserWarning)
         dataset = open_dataset(args.name, args.root, args.seed, args.split)
     for warning in caught:
-        print(f"warning: {warning.message}", file=sys.stderr)
+        warn(warning.message)
     return dataset
 
 
-def _print_table(title: str, table: pd.DataFrame, limit: int = 20) -> None:
+def _print_reasons(title: str, table: pd.DataFrame) -> None:
     if table.empty:
         return
     print(f"{title} ({len(table)}):")
-    for track_id, row in table.head(limit).iterrows():
+    for track_id, row in table.head(_MOST_SHOWN).iterrows():
         print(f"  {track_id}: {row['reason']}")
-    if len(table) > limit:
-        print(f"  and {len(table) - limit} more")
+    if len(table) > _MOST_SHOWN:
+        print(f"  and {len(table) - _MOST_SHOWN} more")

@@ -1,4 +1,4 @@
-"""Entry point of the ``musiclib`` command."""
+"""Entry point of the `musiclib` command."""
 
 import argparse
 import sys
@@ -41,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments without the program's name; those of the process when None.
 
     Returns:
-        0 when all went well, 2 for an error that the user can act on, 130 when interrupted.
+        0 when all went well, 1 when a part failed, 2 for an error that the user can act on, 130
+        when interrupted.
     """
     try:
         args = build_parser().parse_args(argv)

@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from musiclib.cli import (
-    PROFILES,
+    Command,
+    Subparsers,
+    add_data_options,
     add_table_options,
     check_output,
     positive,
     positive_int,
     put_table,
+    warn,
 )
 from musiclib.errors import AudioFileError, MusiclibError
 
@@ -24,7 +27,8 @@ if TYPE_CHECKING:
     from musiclib.datasets import Clip
 
 
-DEFAULT_CODECS = ("opus:6,12,24,48", "mp3:8,16,32,64")
+DEFAULT_CODECS = ["opus:6,12,24,48", "mp3:8,16,32,64"]
+DEFAULT_METRICS = ["zimtohrli_mos", "si_sdr", "log_spectral_distance"]
 SPLITS = ("train", "validation", "test", "all")
 EXIT_SKIPPED = 1
 CODECS_EPILOG = """\
@@ -53,7 +57,7 @@ GENRE_EPILOG = """\
 The tracks are dealt into folds that share no artist, and each track's genre is predicted once, by
 what has heard no artist of its fold: from MFCCs, log-mel spectra, principal components, the latents
 of trained and of random encoders, and the whole numbers in files of Melic. Scores are balanced
-accuracies with 95 %% intervals over artists.
+accuracies with 95 % intervals over artists.
 
 What is done is kept in the cache. The same command goes on after an interruption.
 
@@ -61,113 +65,109 @@ example: musiclib genre --dataset fma_small --data-root ~/fma --jobs 8
 """
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(subparsers: Subparsers) -> None:
     """Add the three commands."""
-    parser = subparsers.add_parser(
+
+    def add(name: str, words: str, description: str, epilog: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = subparsers.add_parser(
+            name,
+            help=words,
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        return parser
+
+    evaluate = add(
         "evaluate",
-        help="measure bitrate and quality of codecs over files or a data set",
-        description="Encode, decode and measure. Bitrates come from the bytes of whole files. "
-        "Clips are averaged by artist, and 95 %% intervals are over artists; fewer than eight "
-        "artists have none.",
-        epilog=CODECS_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "measure bitrate and quality of codecs over files or a data set",
+        "Encode, decode and measure. Bitrates come from the bytes of whole files. Clips are\n"
+        "averaged by artist, and 95 % intervals are over artists; fewer than eight artists have\n"
+        "none.",
+        CODECS_EPILOG,
     )
-    parser.add_argument("files", nargs="*", metavar="FILE", help="audio files, or use --dataset")
-    parser.add_argument("--dataset", metavar="NAME", help="mini, fma_small, ..., folder")
-    parser.add_argument("--data-root", metavar="FOLDER", help="folder of the data set")
-    parser.add_argument("--split", choices=SPLITS, help="part of the data set (default: test)")
-    parser.add_argument("--seed", type=int, default=0, help="of split and choice (default: 0)")
-    parser.add_argument("--limit", type=positive_int, metavar="N", help="use N clips")
-    parser.add_argument("--start", type=float, default=0.0, metavar="S", help="skip S seconds")
-    parser.add_argument("--seconds", type=positive, metavar="S", help="use S seconds of each")
-    parser.add_argument(
+    evaluate.set_defaults(run=_evaluate)
+    evaluate.add_argument("files", nargs="*", metavar="FILE", help="audio files, or use --dataset")
+    add_data_options(evaluate, profile=False)
+    evaluate.add_argument("--split", choices=SPLITS, help="part of the data set (default: test)")
+    evaluate.add_argument("--limit", type=positive_int, metavar="N", help="use N clips")
+    evaluate.add_argument("--start", type=float, default=0.0, metavar="S", help="skip S seconds")
+    evaluate.add_argument("--seconds", type=positive, metavar="S", help="use S seconds of each")
+    evaluate.add_argument(
         "--excerpt", type=positive, metavar="S", help="code all of it, but judge S seconds"
     )
-    parser.add_argument(
+    evaluate.add_argument(
         "--sample-rate", type=positive_int, default=24_000, metavar="HZ", help="default: 24000"
     )
-    parser.add_argument(
+    evaluate.add_argument(
         "--codecs",
         nargs="+",
-        default=list(DEFAULT_CODECS),
+        default=DEFAULT_CODECS,
         metavar="CODEC",
         help=f"after the files; see below (default: {' '.join(DEFAULT_CODECS)})",
     )
-    parser.add_argument(
+    evaluate.add_argument(
         "--metrics",
         nargs="+",
-        default=["zimtohrli_mos", "si_sdr", "log_spectral_distance"],
+        default=DEFAULT_METRICS,
         metavar="METRIC",
-        help="a wrong name lists them all (default: zimtohrli_mos si_sdr log_spectral_distance)",
+        help=f"a wrong name lists them all (default: {' '.join(DEFAULT_METRICS)})",
     )
-    add_table_options(parser)
-    parser.add_argument(
+    add_table_options(evaluate)
+    evaluate.add_argument(
         "--per-clip", action="store_true", help="a row for each clip and metric, no means"
     )
-    parser.add_argument("--jobs", type=positive_int, default=1, metavar="N", help="processes")
-    parser.set_defaults(run=_evaluate)
 
-    parser = subparsers.add_parser(
+    evidence = add(
         "evidence",
-        help="measure the tables that the book keeps, and check them",
-        description="Measure, verify or list the tables that the book keeps.",
-        epilog=EVIDENCE_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "measure the tables that the book keeps, and check them",
+        "Measure, verify or list the tables that the book keeps.",
+        EVIDENCE_EPILOG,
     )
-    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    for name, run, told in (
-        ("measure", _each, "measure tables anew: those named, or all that are stale"),
-        ("verify", _each, "measure a tenth again and renew the digests: those named, or all "
-         "that are stale"),
-        ("list", _list, "say which tables there are, and why some are stale"),
-    ):  # fmt: skip
-        action = actions.add_parser(name, help=told, description=told[0].upper() + told[1:] + ".")
-        action.add_argument("names", nargs="*", metavar="NAME", help="experiments")
-        action.add_argument("--folder", metavar="FOLDER", help="default: evidence/ of the clone")
-        if name != "list":
-            action.add_argument(
-                "--jobs", type=positive_int, default=1, metavar="N", help="processes (default: 1)"
-            )
-            action.add_argument(
-                "--scheduler",
-                metavar="ADDRESS",
-                help="of a Dask scheduler, whose workers measure instead and see this folder",
-            )
-        action.set_defaults(run=run, action=name)
+    actions = evidence.add_subparsers(title="actions", metavar="ACTION", required=True)
 
-    parser = subparsers.add_parser(
+    def act(name: str, run: Command, words: str) -> argparse.ArgumentParser:
+        action: argparse.ArgumentParser = actions.add_parser(name, help=words, description=words)
+        action.add_argument("names", nargs="*", metavar="NAME", help="experiments (default: all)")
+        action.add_argument("--folder", metavar="FOLDER", help="default: evidence/ of the clone")
+        action.set_defaults(run=run, action=name)
+        return action
+
+    act("list", _list, "Say which tables there are, and why some are stale.")
+    measure = act("measure", _work, "Measure tables: those named, or all that are stale.")
+    verify = act("verify", _work, "Measure a tenth again, and renew the digests if all agrees.")
+    for action in (measure, verify):
+        action.add_argument(
+            "--scheduler",
+            metavar="ADDRESS",
+            help="of a Dask scheduler, whose workers measure instead and see this folder",
+        )
+
+    genre = add(
         "genre",
-        help="recognise genre from latents, and from what others use",
-        description="Predict the genre of every track, by all systems of the book.",
-        epilog=GENRE_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "recognise genre from latents, and from what others use",
+        "Predict the genre of every track, by all systems of the book.",
+        GENRE_EPILOG,
     )
-    parser.add_argument("--dataset", default="mini", metavar="NAME", help="default: mini")
-    parser.add_argument("--data-root", metavar="FOLDER", help="folder of the data set")
-    parser.add_argument(
-        "--profile",
-        choices=PROFILES,
-        default="mini",
-        help="mini: with the shipped autoencoders; retrain: trained on this music first; smoke: a "
-        "few steps of a few systems (default: mini)",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of folds and trainings (default: 0)")
-    parser.add_argument("--jobs", type=positive_int, default=1, metavar="N", help="processes")
-    add_table_options(parser)
-    parser.set_defaults(run=_genre)
+    genre.set_defaults(run=_genre)
+    add_data_options(genre, dataset="mini")
+    add_table_options(genre)
+
+    for parser in (evaluate, measure, verify, genre):
+        parser.add_argument(
+            "--jobs", type=positive_int, default=1, metavar="N", help="processes (default: 1)"
+        )
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from musiclib.codecs import parse_codecs
-
-    codecs = parse_codecs(args.codecs)
     if bool(args.files) == bool(args.dataset):
         raise MusiclibError("Name audio files or --dataset NAME, one of the two.")
     if args.files and (args.split or args.data_root):
         raise MusiclibError("--split and --data-root belong to --dataset; files have no split.")
-    if args.out is not None:
-        check_output(None, args.out, args.force)
+    check_output(None, args.out, args.force)
+    from musiclib.codecs import parse_codecs
 
+    codecs = parse_codecs(args.codecs)
     from musiclib.evaluation import evaluate
 
     problems: list[str] = []
@@ -187,10 +187,10 @@ def _evaluate(args: argparse.Namespace) -> int:
         finally:  # where every file failed, these lines say why
             problems += [str(w.message) for w in caught if w.category is UserWarning]
             for problem in dict.fromkeys(problems):
-                print(f"musiclib: warning: {' '.join(problem.split())}", file=sys.stderr)
+                warn(problem)
     if not args.per_clip:
         table = _averaged(table)
-    put_table(args, table, _as_text(table), 10)
+    put_table(args, table, _as_text(table))
     return EXIT_SKIPPED if problems else 0
 
 
@@ -246,7 +246,7 @@ def _dataset_clips(args: argparse.Namespace) -> Iterator[Clip]:
     return dataset.clips(args.sample_rate, args.start, args.seconds, args.limit)
 
 
-def _each(args: argparse.Namespace) -> int:
+def _work(args: argparse.Namespace) -> int:
     from musiclib.evidence import measure, names, stale, verify
 
     work, done = measure, "measured"
@@ -271,18 +271,18 @@ def _list(args: argparse.Namespace) -> int:
         if reasons := stale(name, args.folder):
             found = 1
             print(f"{name}: stale: {'; '.join(reasons)}")
-        else:
-            told = record(name, args.folder)
-            print(
-                f"{name}: {told['rows']} rows, measured {told['measured']['date']} in "
-                f"{told['measured']['seconds'] / 60:.0f} min of processor time"
-            )
+            continue
+        told = record(name, args.folder)
+        minutes = told["measured"]["seconds"] / 60
+        print(
+            f"{name}: {told['rows']} rows, measured {told['measured']['date']} in {minutes:.0f} "
+            "min of processor time"
+        )
     return found
 
 
 def _genre(args: argparse.Namespace) -> int:
-    if args.out is not None:
-        check_output(None, args.out, args.force)
+    check_output(None, args.out, args.force)
 
     from musiclib.evidence import Parameters, read
 
@@ -294,16 +294,12 @@ def _genre(args: argparse.Namespace) -> int:
 
     tracks = tracks_with_folds(parameters)
     table = scores(hits(read("recognition", parameters, jobs=args.jobs), tracks), tracks)
-    table = table.sort_values("mean", ascending=False, ignore_index=True)
-    put_table(args, table, _scores_text(table, tracks), 4)
-    return 0
-
-
-def _scores_text(table: pd.DataFrame, tracks: pd.DataFrame) -> str:
-    genres, artists = tracks["genre"].nunique(), tracks["artist_group"].nunique()
-    head = (
-        f"{len(tracks)} tracks of {genres} genres by {artists} artist groups in "
-        f"{tracks['fold'].nunique()} folds; chance is {1 / genres:.2f}\n\n"
+    table = table.sort_values("mean", ascending=False, ignore_index=True).round(4)
+    genres = tracks["genre"].nunique()
+    text = (
+        f"{len(tracks)} tracks of {genres} genres by {tracks['artist_group'].nunique()} artist "
+        f"groups in {tracks['fold'].nunique()} folds; chance is {1 / genres:.2f}\n\n"
+        + table.drop(columns="n").round(3).to_string(index=False)
     )
-    shown = table.drop(columns="n")
-    return head + str(shown.to_string(index=False, float_format=lambda value: f"{value:.3f}"))
+    put_table(args, table, text)
+    return 0

@@ -5,19 +5,13 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
-import sys
 import time
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
 
-from musiclib.cli import PROFILES, positive_int
+from musiclib.cli import Subparsers, add_data_options, positive_int, warn, whole
 from musiclib.errors import MusiclibError, TrainingError
-
-if TYPE_CHECKING:
-    from musiclib.training import TrainConfig
-
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("32-true", "bf16-mixed", "auto")
@@ -41,7 +35,7 @@ example: musiclib train frequency-64 --dataset folder --data-root ~/Music --prof
 """
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "train",
@@ -50,26 +44,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.set_defaults(run=_train)
     parser.add_argument("model", nargs="?", metavar="MODEL", help="a name that --list shows")
-    parser.add_argument("--list", action="store_true", help="list the models and stop")
     parser.add_argument(
-        "--dataset", metavar="NAME", help="default: what the shipped model was trained on (--list)"
+        "--list", action="store_true", help="list the models and their data sets, and stop"
     )
-    parser.add_argument("--data-root", metavar="FOLDER", help="folder of the data set")
+    add_data_options(parser)
     parser.add_argument(
         "--split", metavar="NAME", help="of debian: apart, or fold-1 to fold-5 (default: official)"
     )
     parser.add_argument(
-        "--profile",
-        choices=PROFILES,
-        default="mini",
-        help="mini: the whole training; smoke: a few steps (default: mini)",
-    )
-    parser.add_argument(
         "--out", type=Path, metavar="FOLDER/NAME", help="default: checkpoints/MODEL"
     )
-    parser.add_argument("--seed", type=_whole, default=0, help="of split and training (default: 0)")
-    parser.add_argument("--steps", type=_whole, metavar="N", help="instead of the profile's")
+    parser.add_argument("--steps", type=whole, metavar="N", help="instead of the profile's")
     parser.add_argument("--batch-size", type=positive_int, metavar="N", help="segments a step")
     parser.add_argument("--learning-rate", type=float, metavar="RATE", help="largest one")
     parser.add_argument("--precision", choices=PRECISIONS, help="default: the profile's")
@@ -78,13 +65,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--restart", action="store_true", help="start again and replace what is there"
     )
-    parser.set_defaults(run=_train)
-
-
-def _whole(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
-    return int(text)
 
 
 def _train(args: argparse.Namespace) -> int:
@@ -99,7 +79,9 @@ def _train(args: argparse.Namespace) -> int:
         return _train_tables(args)
     args.dataset = args.dataset or recipe(args.model).dataset
     model_config, train_config = recipe(args.model).configs(args.profile, args.seed)
-    train_config = _with_options(train_config, args)
+    options = ("steps", "batch_size", "learning_rate", "precision")
+    given = {name: vars(args)[name] for name in options if vars(args)[name] is not None}
+    train_config = replace(train_config, **given)
     out = args.out or Path("checkpoints") / args.model
     if out.is_dir() or out.name in ("", ".."):
         raise TrainingError(f"{out} is a folder. Name what to put into it: {out / args.model}")
@@ -131,27 +113,11 @@ def _train(args: argparse.Namespace) -> int:
     return 0
 
 
-def _with_options(config: TrainConfig, args: argparse.Namespace) -> TrainConfig:
-    options = {
-        "steps": args.steps,
-        "batch_size": args.batch_size,
-        "learning_rate": args.learning_rate,
-        "precision": args.precision,
-    }
-    return replace(config, **{name: value for name, value in options.items() if value is not None})
-
-
 def _show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
+    message: Warning | str, category: type[Warning], *_: object, **__: object
 ) -> None:
-    del filename, lineno, file, line
     if issubclass(category, UserWarning):
-        print(f"musiclib: warning: {' '.join(str(message).split())}", file=sys.stderr)
+        warn(message)
 
 
 def _list() -> int:

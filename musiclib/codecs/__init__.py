@@ -1,7 +1,13 @@
 """Codecs: audio to bytes and back, behind one protocol.
 
-`get_codec("opus", kbps=12).encode(audio, 24_000)` returns the bytes of a file that other players
-open. Bitrates are never typed: they are the length of those bytes over the clip's duration.
+What `encode` returns are the bytes of a file that other players open. Bitrates are never typed:
+they are the length of those bytes over the clip's duration.
+
+>>> import musiclib as ml
+>>> audio, rate = ml.load("song.flac")
+>>> codec = ml.codecs.get_codec("opus", kbps=12)
+>>> data = codec.encode(audio, rate)
+>>> audio, rate = codec.decode(data)
 """
 
 from __future__ import annotations
@@ -30,10 +36,11 @@ if TYPE_CHECKING:
     from musiclib.codecs.melic import MelicCodec
 
 _BY_COMMAND: tuple[type[FileCodec], ...] = (HeAacCodec, HeAacV2Codec)
-_CODECS: dict[str, type[FileCodec]] = {
-    codec.name: codec
-    for codec in (Mp3Codec, AacCodec, OpusCodec, VorbisCodec, DownsampleCodec, *_BY_COMMAND)
-}
+_BUILT_IN: tuple[type[FileCodec], ...] = (
+    *(Mp3Codec, AacCodec, OpusCodec, VorbisCodec),
+    DownsampleCodec,
+)
+_CODECS: dict[str, type[FileCodec]] = {codec.name: codec for codec in (*_BUILT_IN, *_BY_COMMAND)}
 # Codecs whose encoder is a command that cannot be shipped; see `available`.
 COMMAND_CODEC_NAMES = tuple(codec.name for codec in _BY_COMMAND)
 AUTOENCODER, MELIC = "autoencoder", "melic"

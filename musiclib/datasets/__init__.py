@@ -67,6 +67,13 @@ def open_dataset(
 ) -> Dataset:
     """Open a data set by name. Nothing is downloaded and nothing decoded.
 
+    >>> import musiclib as ml
+    >>> music = ml.open_dataset("mini")
+    >>> for clip in music.part("test").clips(24_000, duration_s=10.0, limit=2):
+    ...     print(clip.genre, len(clip.audio) / clip.sample_rate)
+    ambient 10.0
+    chiptune 10.0
+
     Args:
         name: One of `DATASET_NAMES`.
         data_root: `mini` and `killer`: its folder, found by itself in a clone. `fma_*`: the folder

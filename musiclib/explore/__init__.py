@@ -5,18 +5,21 @@ published page all settings of a small grid are there as files, and a script sho
 sliders say. Without the script they are a list.
 """
 
-from musiclib.explore.explorer import (
-    Control,
-    Explorer,
-    Frame,
-    Pane,
-    chart_picture,
-    picture,
-    power_picture,
-    sound_picture,
-    wave_picture,
-)
-from musiclib.explore.widgets import explore, is_live
+from musiclib.errors import needs_extra
+
+with needs_extra("book"):
+    from musiclib.explore.explorer import (
+        Control,
+        Explorer,
+        Frame,
+        Pane,
+        chart_picture,
+        picture,
+        power_picture,
+        sound_picture,
+        wave_picture,
+    )
+    from musiclib.explore.widgets import explore, is_live
 
 __all__ = [
     "Control",

@@ -346,7 +346,7 @@ def predict(
     for name in names:
         if name in source:
             pieces = [piece for _, piece in track_pieces(source, seconds, name)]
-            batches = torch.from_numpy(np.stack(pieces)).split(_PREDICTED_TOGETHER)
+            batches = torch.split(torch.from_numpy(np.stack(pieces)), _PREDICTED_TOGETHER)
             with torch.inference_mode():
                 logs = torch.cat([network(batch).log_softmax(dim=1) for batch in batches])
             rows[name] = logs.clamp(min=np.log(1e-9)).double().mean(dim=0).numpy()

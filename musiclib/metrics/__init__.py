@@ -9,10 +9,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from musiclib.errors import MusiclibError
 from musiclib.metrics.diagnostics import (
@@ -23,6 +23,9 @@ from musiclib.metrics.diagnostics import (
     waveform_rmse,
 )
 from musiclib.metrics.judges import two_f_mushra, visqol_mos, zimtohrli_mos
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "JUDGES",
@@ -165,6 +168,8 @@ def agreement(table: pd.DataFrame, metrics: Sequence[str] = JUDGES) -> pd.DataFr
     Raises:
         MusiclibError: If a measure is not in the table, or there are fewer than three systems.
     """
+    import pandas as pd
+
     absent = sorted(set(metrics) - set(table["metric"]))
     if absent:
         raise MusiclibError(f"The table has no values of {', '.join(absent)}: measure them first.")

@@ -5,6 +5,10 @@ which bounds. Such tables come from :func:`musiclib.evaluation` and :mod:`musicl
 data frame of the same form will do. A system keeps its colour in all figures. Every function
 returns the figure and its axes; call :func:`use_book_style` first.
 
+>>> import musiclib as ml
+>>> ml.plot.use_book_style()
+>>> figure, axes = ml.plot.spectrogram(*ml.load("song.flac"))
+
 =================== ===========================================================================
 :func:`curves`      quality over bitrate, or any other line with an interval
 :func:`forest`      differences from 0, one a row, with intervals
@@ -15,9 +19,12 @@ returns the figure and its axes; call :func:`use_book_style` first.
 =================== ===========================================================================
 """
 
-from musiclib.plot.charts import confusion, curves, dots, forest, loss_curves
-from musiclib.plot.sounds import masking_threshold, song_overview, spectrogram, stft_power
-from musiclib.plot.style import genre_colours, use_book_style
+from musiclib.errors import needs_extra
+
+with needs_extra("book"):
+    from musiclib.plot.charts import confusion, curves, dots, forest, loss_curves
+    from musiclib.plot.sounds import masking_threshold, song_overview, spectrogram, stft_power
+    from musiclib.plot.style import genre_colours, use_book_style
 
 __all__ = [
     "confusion",

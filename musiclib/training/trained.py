@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # a data set brings pandas, for which a codec that finds its 
     from musiclib.datasets import Dataset
 
 FOLDER_VARIABLE = "MUSICLIB_CHECKPOINTS"
-# The codec's own models travel inside the package, so that an installation is a codec that works.
+# Melic's models, and one that makes latents, travel inside the package: an installation works.
 PACKAGED = Path(musiclib.__file__).parent / "codecs" / "melic" / "weights"
 # Data sets whose parts are the same whatever the seed, so that their name tells who was held out.
 _FIXED_SPLITS = ("mini", "debian")

@@ -42,7 +42,7 @@ from musiclib.models.calibration import Calibration
 from musiclib.stft import griffin_lim
 from musiclib.threads import one_thread
 from musiclib.training.checkpoint import CODEC, Checkpoint, load, weights_path
-from musiclib.training.trained import FOLDER_VARIABLE, shipped_folder
+from musiclib.training.trained import FOLDER_VARIABLE, PACKAGED, shipped_folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,15 +249,16 @@ def open_checkpoint(model: str, folder: str | Path | None = None) -> Checkpoint:
     """
     if "/" in model:
         return load(model)
-    place = _place(folder)
-    if not weights_path(place / model).is_file():
-        known = sorted(path.stem for path in place.glob("*.safetensors"))
-        names = ", ".join(name for name in known if not name.endswith(".last")) or "none"
-        raise CheckpointError(
-            f"{place} has no model {model!r}. It has: {names}. The book's models are in the folder "
-            f"checkpoints/ of the repository: clone it and name that folder in {FOLDER_VARIABLE}."
-        )
-    return load(place / model)
+    places = _places(folder)
+    for place in places:
+        if weights_path(place / model).is_file():
+            return load(place / model)
+    known = sorted(path.stem for place in places for path in place.glob("*.safetensors"))
+    names = ", ".join(name for name in known if not name.endswith(".last")) or "none"
+    raise CheckpointError(
+        f"{places[0]} has no model {model!r}. It has: {names}. The book's models are in the folder "
+        f"checkpoints/ of the repository: clone it and name that folder in {FOLDER_VARIABLE}."
+    )
 
 
 def find_checkpoint(model_id: bytes, folder: str | Path | None = None) -> Checkpoint:
@@ -267,18 +268,18 @@ def find_checkpoint(model_id: bytes, folder: str | Path | None = None) -> Checkp
         BitstreamError: There is none.
         CheckpointError: It is damaged.
     """
-    place = _place(folder)
-    for record in sorted(place.glob("*.json")):
+    places = _places(folder)
+    for record in (record for place in places for record in sorted(place.glob("*.json"))):
         if not record.name.endswith(".last.json") and _sum(record).startswith(model_id.hex()):
             return load(record)
     raise BitstreamError(
-        f"This .mla file was made by a model ({model_id.hex()}) that is not in {place}. Name the "
-        "folder of its checkpoint."
+        f"This .mla file was made by a model ({model_id.hex()}) that is not in {places[0]}. Name "
+        "the folder of its checkpoint."
     )
 
 
-def _place(folder: str | Path | None) -> Path:
-    return shipped_folder() if folder is None else Path(folder)
+def _places(folder: str | Path | None) -> list[Path]:
+    return [shipped_folder(), PACKAGED] if folder is None else [Path(folder)]
 
 
 def _sum(record: Path) -> str:
