@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import bjontegaard as reference
 import numpy as np
@@ -12,86 +13,61 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
+from statsmodels.stats.multitest import multipletests
 
 from musiclib import stats
 from musiclib.errors import MusiclibError
 from musiclib.metrics import JUDGES, METRICS
 from musiclib.stats import MIN_ARTISTS, SCALES, Interval, mean_interval
 
-ENDS = ["low", "high"]
-
 
 def measured(
-    artists: int = 12,
-    systems: dict[str, float] | None = None,
-    metric: str = "si_sdr",
-    seed: int = 0,
-    scatter: float = 1.0,
+    artists: int = 12, systems: dict[str, float] | None = None, scatter: float = 1.0
 ) -> pd.DataFrame:
-    """Measurements of one to four clips an artist; systems differ by what the mapping says."""
-    generator = np.random.default_rng(seed)
-    rows = []
-    for artist in range(artists):
-        level = generator.normal(10.0, 3.0)
-        for clip in range(1 + artist % 4):
-            own = generator.normal(level, 1.0)
-            for system, gain in (systems or {"a": 1.5, "b": 0.0}).items():
-                value = own + gain + generator.normal(0.0, scatter)
-                names = {"artist": f"artist {artist}", "clip": f"{artist}-{clip}"}
-                rows.append({**names, "system": system, "metric": metric, "value": value})
-    return pd.DataFrame(rows)
+    """SI-SDR of one to four clips an artist; systems differ by what the mapping says."""
+    generator = np.random.default_rng(0)
+    owner = np.repeat(np.arange(artists), 1 + np.arange(artists) % 4)
+    own = generator.normal(10.0, 3.0, artists)[owner] + generator.normal(size=len(owner))
+    about = pd.DataFrame({"artist": owner, "clip": np.arange(len(owner)), "metric": "si_sdr"})
+    parts = [
+        about.assign(system=name, value=own + gain + generator.normal(0.0, scatter, len(owner)))
+        for name, gain in (systems or {"a": 1.5, "b": 0.0}).items()
+    ]
+    return pd.concat(parts, ignore_index=True)
 
 
-def curves(savings: list[float], settings: int = 5, seed: int = 1) -> pd.DataFrame:
+def curves(savings: list[float], settings: int = 5) -> pd.DataFrame:
     """Two systems, of which `new` takes `1 + saving` of the bits of `old` for each artist."""
-    generator = np.random.default_rng(seed)
-    rates = 3.0 * 2.0 ** np.arange(settings)
-    rows = []
-    for artist, saving in enumerate(savings):
-        for clip in range(2):
-            hard = generator.uniform(0.5, 2.0)
-            for setting, kbps in enumerate(rates):
-                quality = 4.8 - 3.0 * (kbps / 3.0) ** -0.7
-                for system, factor in (("old", 1.0), ("new", 1.0 + saving)):
-                    rows.append(
-                        {
-                            "artist": f"artist {artist}",
-                            "clip": f"{artist}-{clip}",
-                            "system": system,
-                            "setting": str(setting),
-                            "metric": "zimtohrli_mos",
-                            "kbps": kbps * hard * factor,
-                            "value": quality,
-                        }
-                    )
-    return pd.DataFrame(rows)
+    hard = np.random.default_rng(1).uniform(0.5, 2.0, (len(savings), 2))
+    rows = [
+        (
+            artist,
+            f"{artist}-{clip}",
+            system,
+            str(setting),
+            3.0 * ratio * hard[artist, clip] * factor,
+        )
+        for artist, saving in enumerate(savings)
+        for clip in range(2)
+        for setting, ratio in enumerate(2.0 ** np.arange(settings))
+        for system, factor in (("old", 1.0), ("new", 1.0 + saving))
+    ]
+    table = pd.DataFrame(rows, columns=["artist", "clip", "system", "setting", "kbps"])
+    quality = 4.8 - 3.0 * 2.0 ** (-0.7 * table["setting"].astype(float))
+    return table.assign(metric="zimtohrli_mos", value=quality)
+
+
+def ends(found: Any) -> list[float]:
+    return [found.low, found.high]
 
 
 class TestInterval:
-    """The interval of a mean over artists."""
-
     def test_without_bounds_it_is_that_of_scipy(self) -> None:
         values = np.random.default_rng(0).normal(3.0, 2.0, 17)
         wanted = scipy_stats.ttest_1samp(values, 0.0).confidence_interval(0.95)
         found = mean_interval(values)
-        assert [found.low, found.high] == pytest.approx([wanted.low, wanted.high])
+        assert ends(found) == pytest.approx(ends(wanted))
         assert found.n == 17
-
-    @settings(max_examples=30, deadline=None)
-    @given(
-        st.lists(st.floats(-100.0, 100.0), min_size=8, max_size=30),
-        st.floats(0.1, 10.0),
-        st.floats(-50.0, 50.0),
-    )
-    def test_it_moves_with_shift_and_scale(
-        self, values: list[float], scale: float, shift: float
-    ) -> None:
-        before = mean_interval(values)
-        after = mean_interval(scale * np.array(values) + shift)
-        for one, other in zip(
-            (after.low, after.mean, after.high), ("low", "mean", "high"), strict=True
-        ):
-            assert one == pytest.approx(scale * getattr(before, other) + shift, abs=1e-6)
 
     @settings(max_examples=50, deadline=None)
     @given(st.lists(st.floats(0.0, 1.0), min_size=8, max_size=30))
@@ -109,12 +85,9 @@ class TestInterval:
 
     def test_the_jackknife_of_a_mean_is_the_t_interval(self) -> None:
         table = measured()
-        means = table.groupby("artist")["value"].mean()
+        wanted = mean_interval(table["value"], table["artist"])
         found = stats.interval(lambda part: part.groupby("artist")["value"].mean().mean(), table)
-        wanted = mean_interval(means)
-        assert [found.mean, found.low, found.high] == pytest.approx(
-            [wanted.mean, wanted.low, wanted.high]
-        )
+        assert [found.mean, *ends(found)] == pytest.approx([wanted.mean, *ends(wanted)])
         assert found.n == wanted.n == 12
 
     def test_few_artists_have_none_unless_it_is_asked_for(self) -> None:
@@ -122,9 +95,6 @@ class TestInterval:
         assert math.isnan(mean_interval(values).low)
         assert mean_interval(values, fewest=2).low < mean_interval(values).mean
         assert math.isnan(mean_interval([3.0], fewest=1).high)
-        clips_of_one = mean_interval(np.arange(30.0), ["one"] * 30, fewest=1)
-        assert (clips_of_one.mean, clips_of_one.n) == (14.5, 1)
-        assert math.isnan(clips_of_one.low)
 
     @pytest.mark.parametrize(
         ("values", "units", "problem"),
@@ -132,7 +102,6 @@ class TestInterval:
             ([], None, "at least one"),
             ([[1.0, 2.0]], None, "at least one"),
             ([1.0, math.nan], None, "Value 1 is nan"),
-            ([math.inf], None, "Value 0 is inf"),
             ([1.0, 2.0], ["a"], "2 values and 1 artists"),
             ([1.0, 2.0], ["a", None], "needs an artist"),
         ],
@@ -148,65 +117,48 @@ class TestInterval:
         assert str(found) == f"{found}" == "3.21 [3.10, 3.32]"
         assert f"{found:.1f}" == "3.2 [3.1, 3.3]"
         assert f"{Interval(3.0, math.nan, math.nan, 1)}" == "3.00 (n = 1)"
-        signs = [Interval(0.0, *ends, 9).sign for ends in ((1, 2), (-2, -1), (-1, 1))]
-        assert signs == [1, -1, 0]
-        assert Interval(1.0, math.nan, math.nan, 1).sign == 0
 
 
-Draw = Callable[[np.random.Generator, int], tuple[np.ndarray, np.ndarray]]
+Draw = Callable[[np.random.Generator, int], np.ndarray]
 
 
-def _one_each(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return values, np.arange(len(values))
-
-
-def _accuracies(generator: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Hits of tracks, one to eight an artist, with a correlation of 0.3 within artists."""
+def accuracies(generator: np.random.Generator, n: int) -> np.ndarray:
+    """Shares of hits in one to eight tracks an artist, alike within artists (0.3)."""
     sizes = generator.choice([1, 1, 1, 1, 2, 2, 3, 4, 6, 8], n)
-    chances = generator.beta(0.7 * 7 / 3, 0.3 * 7 / 3, n)
-    artists = np.repeat(np.arange(n), sizes)
-    return generator.binomial(1, chances[artists]).astype(float), artists
+    return generator.binomial(sizes, generator.beta(0.7 * 7 / 3, 0.3 * 7 / 3, n)) / sizes
 
 
 POPULATIONS: dict[str, tuple[Draw, float, tuple[float, float] | None]] = {
-    "normal": (lambda g, n: _one_each(g.normal(size=n)), 0.0, None),
-    "differences": (lambda g, n: _one_each(g.standard_t(4, n)), 0.0, None),
-    "MOS": (lambda g, n: _one_each(1 + 4 * g.beta(5, 1.5, n)), 1 + 4 * 5 / 6.5, (1.0, 5.0)),
-    "distances": (lambda g, n: _one_each(g.gamma(4.0, 1.0, n)), 4.0, (0.0, math.inf)),
-    "accuracies": (_accuracies, 0.7, (0.0, 1.0)),
+    "normal": (lambda g, n: g.normal(size=n), 0.0, None),
+    "differences": (lambda g, n: g.standard_t(4, n), 0.0, None),
+    "MOS": (lambda g, n: 1 + 4 * g.beta(5, 1.5, n), 1 + 4 * 5 / 6.5, (1.0, 5.0)),
+    "distances": (lambda g, n: g.gamma(4.0, 1.0, n), 4.0, (0.0, math.inf)),
+    "accuracies": (accuracies, 0.7, (0.0, 1.0)),
 }
 
 
-class TestCoverage:
-    """How often intervals that should hold the truth in 95 of 100 cases do."""
-
-    @pytest.mark.parametrize("n", [8, 14, 31])
-    @pytest.mark.parametrize("population", POPULATIONS)
-    def test_it_holds_its_level(self, population: str, n: int) -> None:
-        draw, truth, bounds = POPULATIONS[population]
-        generator, runs = np.random.default_rng(n), 2000
-        found = (mean_interval(*draw(generator, n), bounds=bounds) for _ in range(runs))
-        held = np.mean([one.low <= truth <= one.high for one in found])
-        # Three standard errors of a binomial share; scores of single tracks are few different
-        # numbers, so that theirs hold a little more than they should.
-        error = 3.0 * math.sqrt(0.95 * 0.05 / runs)
-        assert 0.95 - error <= held <= (0.985 if population == "accuracies" else 0.95 + error)
+@pytest.mark.parametrize("n", [8, 14, 31])
+@pytest.mark.parametrize("population", POPULATIONS)
+def test_intervals_hold_the_truth_in_95_of_100_cases(population: str, n: int) -> None:
+    draw, truth, bounds = POPULATIONS[population]
+    generator, runs = np.random.default_rng(n), 2000
+    found = (mean_interval(draw(generator, n), bounds=bounds) for _ in range(runs))
+    held = np.mean([one.low <= truth <= one.high for one in found])
+    # Three standard errors of a binomial share; scores of single tracks are few different
+    # numbers, so that theirs hold a little more than they should.
+    error = 3.0 * math.sqrt(0.95 * 0.05 / runs)
+    assert 0.95 - error <= held <= (0.985 if population == "accuracies" else 0.95 + error)
 
 
 class TestMean:
-    """The table of means."""
-
     def test_groups_come_in_their_order_with_their_counts(self) -> None:
         table = measured(systems={"late": 0.0, "early": 1.0})
         found = stats.mean(table, by=("system", "metric"))
         assert list(found["system"]) == ["late", "early"]
-        assert list(found["n"]) == [12, 12]
-        assert list(found["clips"]) == [30, 30]
-        assert list(found["missing"]) == [0, 0]
-        assert list(found["note"]) == ["", ""]
+        assert found[["n", "clips", "missing", "note"]].to_numpy().tolist() == [[12, 30, 0, ""]] * 2
         part = table[table["system"] == "early"]
         wanted = mean_interval(part["value"], part["artist"])
-        assert found.loc[1, ["mean", *ENDS]].tolist() == [wanted.mean, wanted.low, wanted.high]
+        assert [found.loc[1, "mean"], *ends(found.loc[1])] == [wanted.mean, *ends(wanted)]
 
     def test_missing_values_are_counted_and_many_of_them_refuse_the_interval(self) -> None:
         table = measured(systems={"a": 0.0})
@@ -217,10 +169,9 @@ class TestMean:
         assert found["mean"] == mean_interval(rest["value"], rest["artist"]).mean
         table.loc[4:5, "value"] = math.nan
         refused = stats.mean(table, "system").iloc[0]
-        assert refused["missing"] == 3
-        assert refused["note"] != ""
-        assert math.isnan(refused["low"])
+        assert (refused["missing"], math.isnan(refused["low"])) == (3, True)
         assert math.isfinite(refused["mean"])
+        assert refused["note"] != ""
         nothing = stats.mean(table.assign(value=math.nan), "system").iloc[0]
         assert math.isnan(nothing["mean"])
         assert (nothing["n"], nothing["missing"]) == (0, 30)
@@ -243,21 +194,15 @@ class TestMean:
 
 
 class TestCompare:
-    """Paired comparisons."""
-
     def test_differences_are_paired_by_clip_and_averaged_within_artists(self) -> None:
         table = measured()
         wide = table.pivot(index=["artist", "clip"], columns="system", values="value")
         gaps = (wide["a"] - wide["b"]).groupby("artist").mean()
-        test = scipy_stats.ttest_1samp(gaps, 0.0)
         found = stats.compare(table, [("a", "b")]).iloc[0]
         assert found["difference"] == pytest.approx(gaps.mean())
-        assert [found["low"], found["high"]] == pytest.approx(list(test.confidence_interval()))
+        assert ends(found) == pytest.approx(ends(mean_interval(gaps)))
+        assert found["p"] == pytest.approx(stats.sign_flip_p(gaps))
         assert (found["n"], found["clips"], found["missing"]) == (12, 30, 0)
-        exact = scipy_stats.permutation_test(
-            (gaps,), np.mean, permutation_type="samples", n_resamples=np.inf
-        )
-        assert found["p"] == pytest.approx(exact.pvalue)
         assert found["verdict"] == "better"
 
     def test_verdicts(self) -> None:
@@ -265,59 +210,50 @@ class TestCompare:
         table = measured(artists=30, systems=systems, scatter=0.2)
         pairs = [(name, "base") for name in ("same", "hair", "clear")]
         found = stats.compare(table, pairs)
-        verdicts = ["not settled", "too small to matter", "better"]
-        assert found["verdict"].tolist() == verdicts
+        assert found["verdict"].tolist() == ["not settled", "too small to matter", "better"]
         assert found["level"].tolist() == [True, True, False]
+        bold = stats.compare(table, pairs, smallest=0.1)
+        assert bold["verdict"].tolist() == ["not settled", "better", "better"]
+        turned = stats.compare(table, pairs, higher_is_better=False)
+        assert turned.loc[2, "verdict"] == "worse"
         noisy = stats.compare(measured(artists=8, systems=systems, scatter=20.0), pairs)
         assert not noisy["level"].any()
         assert set(noisy["verdict"]) == {"not settled"}
-        bold = stats.compare(table, pairs, smallest=0.1)
-        assert bold["verdict"].tolist() == ["not settled", "better", "better"]
+
+    @pytest.mark.parametrize(
+        ("low", "p", "expected"),
+        [(1.5, 0.01, "better"), (1.5, 0.06, "not settled"), (-0.5, 0.01, "not settled")],
+    )
+    def test_a_verdict_needs_the_interval_and_the_corrected_p(
+        self, low: float, p: float, expected: str
+    ) -> None:
+        assert stats.verdict(Interval(2.0, low, 4.0, 9), p, SCALES["si_sdr"]) == expected
 
     def test_clips_that_one_system_lacks_are_counted(self) -> None:
         table = measured()
-        fewer = table.drop(table[(table["system"] == "b") & (table["clip"] == "3-0")].index)
-        assert stats.compare(fewer, [("a", "b")]).loc[0, "missing"] == 1
-        holes = table.copy()
-        holes.loc[(table["system"] == "a") & table["clip"].str.endswith("-0"), "value"] = math.nan
-        found = stats.compare(holes, [("a", "b")]).iloc[0]
-        assert found["missing"] == 12
+        assert stats.compare(table.drop(5), [("a", "b")]).loc[0, "missing"] == 1
+        table.loc[:11, "value"] = math.nan
+        found = stats.compare(table, [("a", "b")]).iloc[0]
+        assert (found["missing"], found["verdict"]) == (12, "not settled")
         assert math.isnan(found["low"])
-        assert found["verdict"] == "not settled"
         assert found["note"] != ""
 
     def test_systems_are_told_apart_by_their_setting(self) -> None:
         table = pd.concat([measured().assign(setting=s) for s in ("6 kbps", "12 kbps")])
         table.loc[table["setting"] == "12 kbps", "value"] += 3.0
         found = stats.compare(table, [(("b", "12 kbps"), ("a", "6 kbps"))])
-        assert found.loc[0, "first"] == "b 12 kbps"
-        assert found.loc[0, "verdict"] == "better"
+        assert found.loc[0, ["first", "verdict"]].tolist() == ["b 12 kbps", "better"]
         with pytest.raises(MusiclibError, match="several values"):
             stats.compare(table, [("a", "b")])
         assert len(stats.compare(table, [("a", "b")], by=("metric", "setting"))) == 2
 
-    def test_what_cannot_be_compared_is_refused(self) -> None:
-        table = measured()
-        with pytest.raises(MusiclibError, match="no system 'c'"):
-            stats.compare(table, [("a", "c")])
-        with pytest.raises(MusiclibError, match="no pairs"):
-            stats.compare(table, [])
-        unknown = table.assign(metric="loudness")
-        with pytest.raises(MusiclibError, match="smallest"):
-            stats.compare(unknown, [("a", "b")])
-        known = stats.compare(unknown, [("a", "b")], smallest=1.0, higher_is_better=False)
-        assert known.loc[0, "verdict"] == "worse"
-
-    def test_every_judge_has_a_smallest_difference_and_a_direction(self) -> None:
+    def test_scales_have_the_directions_of_the_metrics(self) -> None:
         assert set(JUDGES) <= set(SCALES)
-        for name, metric in METRICS.items():
-            if name in SCALES:
-                assert SCALES[name].higher_is_better == metric.higher_is_better
+        for name in METRICS.keys() & SCALES.keys():
+            assert SCALES[name].higher_is_better == METRICS[name].higher_is_better
 
 
 class TestSignFlips:
-    """p values."""
-
     @pytest.mark.parametrize("n", [2, 7, 14])
     def test_all_flips_agree_with_scipy(self, n: int) -> None:
         values = np.random.default_rng(n).normal(0.4, 1.0, n)
@@ -332,22 +268,20 @@ class TestSignFlips:
         assert stats.sign_flip_p(-1e-6 * values) == found
         assert stats.sign_flip_p([*values, *[0.0] * 30]) == found
 
+    def test_drawn_flips_are_near_all_of_them_and_never_give_zero(self) -> None:
+        # Of 18 equal differences at most 4 may change sides: a binomial tail.
+        values = [1.0] * 14 + [-1.0] * 4
+        wanted = 2.0 * scipy_stats.binom.cdf(4, 18, 0.5)
+        assert stats.sign_flip_p(values) == pytest.approx(wanted, rel=0.05)
+        assert stats.sign_flip_p(np.ones(60)) == 1.0 / (1 + stats.RESAMPLES)
 
-class TestHolm:
-    """Correction for many tests."""
 
-    def test_the_procedure_by_hand(self) -> None:
-        # Four ordered p values times 4, 3, 2, 1, and never below the one before.
-        found = stats.holm([0.01, 0.04, 0.03, 0.005])
-        assert found == pytest.approx([0.03, 0.06, 0.06, 0.02])
-
-    @settings(max_examples=50, deadline=None)
-    @given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=20))
-    def test_order_stays_and_it_lies_between_none_and_bonferroni(self, p: list[float]) -> None:
-        found, before = stats.holm(p), np.array(p)
-        assert np.all(found >= before)
-        assert np.all(found <= np.minimum(1.0, len(p) * before) + 1e-12)
-        assert np.all(np.diff(found[np.argsort(before, kind="stable")]) >= 0.0)
+@pytest.mark.parametrize("m", [1, 4, 20])
+def test_holm_is_that_of_statsmodels(m: int) -> None:
+    p = 0.1 * np.random.default_rng(m).random(m)
+    p = np.append(p, p[0])  # two are equal
+    assert stats.holm(p) == pytest.approx(multipletests(p, method="holm")[1])
+    assert stats.holm([*p, math.nan])[:-1].tolist() == stats.holm(p).tolist()
 
 
 RATES = np.array([3.0, 6.0, 12.0, 24.0, 48.0])
@@ -355,15 +289,12 @@ QUALITY = np.array([2.0, 3.1, 3.9, 4.4, 4.6])
 
 
 class TestBjontegaard:
-    """Two curves."""
-
-    def test_a_fifth_fewer_bits_is_minus_twenty_percent(self) -> None:
-        found = stats.bjontegaard(RATES, QUALITY, 0.8 * RATES, QUALITY)
+    @pytest.mark.parametrize("sign", [1.0, -1.0])
+    def test_a_fifth_fewer_bits_is_minus_twenty_percent(self, sign: float) -> None:
+        quality = 20.0 + sign * QUALITY
+        found = stats.bjontegaard(RATES, quality, 0.8 * RATES, quality, higher_is_better=sign > 0)
         assert found.percent == pytest.approx(-20.0)
         assert (found.share, found.points) == (1.0, 5)
-        distance = 20.0 - 3.0 * QUALITY
-        same = stats.bjontegaard(RATES, distance, 0.8 * RATES, distance, higher_is_better=False)
-        assert same.percent == pytest.approx(-20.0)
 
     @pytest.mark.parametrize("seed", range(5))
     def test_it_agrees_with_the_reference_package(self, seed: int) -> None:
@@ -374,9 +305,9 @@ class TestBjontegaard:
         wanted = reference.bd_rate(first, one, second, two, method="pchip", min_overlap=0)
         found = stats.bjontegaard(first, one, second, two)
         assert found.percent == pytest.approx(wanted)
-        ends = max(one[0], two[0]), min(one[-1], two[-1])
-        whole = max(one[-1], two[-1]) - min(one[0], two[0])
-        assert found.share == pytest.approx((ends[1] - ends[0]) / whole)
+        shared = min(one[-1], two[-1]) - max(one[0], two[0])
+        either = max(one[-1], two[-1]) - min(one[0], two[0])
+        assert found.share == pytest.approx(shared / either)
 
     def test_order_does_not_matter_and_wasted_points_are_left_out(self) -> None:
         plain = stats.bjontegaard(RATES, QUALITY, 0.8 * RATES, QUALITY)
@@ -392,30 +323,20 @@ class TestBjontegaard:
 
 
 class TestBdRate:
-    """Savings over many clips."""
-
     def test_equal_savings_have_no_width(self) -> None:
         found = stats.bd_rate(curves([-0.2] * 10), [("new", "old")]).iloc[0]
-        assert [found["difference"], found["low"], found["high"]] == pytest.approx([-20.0] * 3)
+        assert [found["difference"], *ends(found)] == pytest.approx([-20.0] * 3)
         assert found["share"] == pytest.approx(1.0)
-        assert (found["n"], found["clips"], found["note"]) == (10, 20, "")
-        assert found["verdict"] == "better"
+        assert found[["n", "clips", "note", "verdict"]].tolist() == [10, 20, "", "better"]
 
     def test_the_interval_holds_the_mean_curves_saving(self) -> None:
-        savings = np.random.default_rng(0).uniform(-0.4, 0.0, 20).tolist()
-        table = curves(savings)
+        table = curves(np.random.default_rng(0).uniform(-0.4, 0.0, 20).tolist())
         found, back = stats.bd_rate(table, [("new", "old"), ("old", "new")]).to_dict("records")
         assert found["low"] < found["difference"] < found["high"] < 0.0
         means = table.groupby(["system", "setting", "artist"])[["kbps", "value"]].mean()
         means = means.groupby(["system", "setting"]).mean()
-        wanted = reference.bd_rate(
-            *(
-                means.loc[system, column].to_numpy()
-                for system in ("old", "new")
-                for column in ("kbps", "value")
-            ),
-            method="pchip",
-        )
+        old, new = (means.loc[system].to_numpy().T for system in ("old", "new"))
+        wanted = reference.bd_rate(*old, *new, method="pchip")
         assert found["difference"] == pytest.approx(wanted)
         # The other way round the ratio is the inverse one, and so are its ends.
         for one, other in (("difference", "difference"), ("low", "high"), ("high", "low")):
@@ -424,25 +345,23 @@ class TestBdRate:
         assert back["verdict"] == "worse"
 
     def test_few_points_little_in_common_and_holes_are_refused(self) -> None:
-        three = stats.bd_rate(curves([-0.2] * 10, settings=3), [("new", "old")]).iloc[0]
-        apart = curves([-0.2] * 10)
+        few, apart, holes = (
+            curves([-0.2] * 10, settings=3),
+            curves([-0.2] * 10),
+            curves([-0.2] * 10),
+        )
         apart.loc[apart["system"] == "new", "value"] += 2.0
-        little = stats.bd_rate(apart, [("new", "old")]).iloc[0]
-        assert 0.0 < little["share"] < 0.5
-        holes = curves([-0.2] * 10)
-        holes.loc[(holes["setting"] == "2") & (holes["artist"] == "artist 1"), "value"] = math.nan
-        lacking = stats.bd_rate(holes, [("new", "old")]).iloc[0]
-        assert lacking["missing"] == 2
-        for refused in (three, little, lacking):
-            assert math.isnan(refused["difference"])
-            assert refused["note"] != ""
-            assert refused["verdict"] == "not settled"
-        assert len({one["note"] for one in (three, little, lacking)}) == 3
+        holes.loc[(holes["setting"] == "2") & (holes["artist"] == 1), "value"] = math.nan
+        found = pd.concat([stats.bd_rate(one, [("new", "old")]) for one in (few, apart, holes)])
+        assert found["difference"].isna().all()
+        assert set(found["verdict"]) == {"not settled"}
+        assert (found["note"] != "").all()
+        assert found["note"].is_unique
+        assert 0.0 < found["share"].iloc[1] < 0.5
+        assert found["missing"].tolist() == [0, 0, 2]
 
 
 class TestEqualBytes:
-    """Quality at given bitrates."""
-
     def test_points_of_the_curve_stay_and_logarithms_are_straight(self) -> None:
         table = curves([0.0] * 8).query("system == 'old'")
         table = table.assign(value=2.0 + np.log(table["kbps"]))
@@ -453,18 +372,11 @@ class TestEqualBytes:
         there = stats.at_equal_bytes(one, one["kbps"].tolist())
         assert there["value"].tolist() == pytest.approx(one["value"].tolist())
 
-    def test_fewer_bits_at_equal_quality_are_better_at_equal_bytes(self) -> None:
+    def test_fewer_bits_are_better_and_nothing_is_made_up_beyond_the_settings(self) -> None:
         savings = np.random.default_rng(0).uniform(-0.6, -0.3, 12).tolist()
-        equal = stats.at_equal_bytes(curves(savings), [8.0, 12.0])
-        found = stats.compare(equal, [("new", "old")], by=("metric", "kbps"))
-        assert found["kbps"].tolist() == [8.0, 12.0]
-        assert (found["difference"] > 0.0).all()
-        assert set(found["verdict"]) == {"better"}
-
-    def test_nothing_is_made_up_beyond_the_settings(self) -> None:
-        table = curves([-0.2] * 10)
-        equal = stats.at_equal_bytes(table, [0.5, 8.0, 500.0])
+        equal = stats.at_equal_bytes(curves(savings), [0.5, 8.0, 500.0])
         assert equal.loc[equal["kbps"] != 8.0, "value"].isna().all()
         found = stats.compare(equal, [("new", "old")], by=("metric", "kbps"))
-        assert found["missing"].tolist() == [20, 0, 20]
-        assert found["difference"].isna().tolist() == [True, False, True]
+        assert found["missing"].tolist() == [24, 0, 24]
+        assert found["difference"].gt(0.0).tolist() == [False, True, False]
+        assert found["verdict"].tolist() == ["not settled", "better", "not settled"]
