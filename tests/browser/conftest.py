@@ -35,7 +35,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 STATIC = (REPOSITORY / "book" / "_static", SCRIPTS)
 PATIENCE_MS = 60_000  # what takes a moment takes long where other things run too
 SIZES = {"desktop": (1280, 900), "phone": (360, 740)}
-OWN = ("http://127.0.0.1:", "data:", "blob:", "file:")
+OWN = ("http://127.0.0.1:", "about:", "data:", "blob:", "file:")
 # Sound plays without a click and without a sound device; nothing calls home, and no host but this
 # machine can be reached.
 ARGUMENTS = (
@@ -72,7 +72,7 @@ def find_site() -> tuple[Path | None, str]:
     return found, ""
 
 
-@dataclass
+@dataclass(eq=False)
 class Opened:
     """A page in the browser, what it asked for, and what went wrong in it.
 
@@ -188,27 +188,48 @@ def serve() -> Iterator[Callable[..., str]]:
     loop.close()
 
 
-@pytest.fixture
-def open_page(browser) -> Iterator[Callable[..., Opened]]:
-    """Open an address as a new reader does: ``open_page(url, "phone", script=False)``."""
-    contexts = []
+def new_page(browser, size: str, *, script: bool = True) -> Opened:
+    """A page with a cache and a storage of its own."""
+    width, height = SIZES[size]
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        java_script_enabled=script,
+        has_touch=size == "phone",
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    return Opened(context.new_page())
 
-    def run(url: str, size: str = "desktop", *, script: bool = True) -> Opened:
-        width, height = SIZES[size]
-        context = browser.new_context(
-            viewport={"width": width, "height": height},
-            java_script_enabled=script,
-            has_touch=size == "phone",
-        )
-        contexts.append(context)
-        context.set_default_timeout(PATIENCE_MS)
-        opened = Opened(context.new_page())
-        opened.page.goto(url)
+
+@pytest.fixture(scope="package")
+def open_page(browser) -> Callable[..., Opened]:
+    """Open an address: ``open_page(url, "phone", script=False, cached=True)``.
+
+    There is one page for each size, with and without scripts, which goes from test to test: to make
+    a new one costs more than most tests.
+    """
+    made: dict[tuple[str, bool], Opened] = {}
+    devtools: dict[Opened, object] = {}
+
+    def run(
+        url: str, size: str = "desktop", *, script: bool = True, cached: bool = False
+    ) -> Opened:
+        if (size, script) not in made:
+            made[size, script] = opened = new_page(browser, size, script=script)
+            devtools[opened] = opened.page.context.new_cdp_session(opened.page)
+        opened = made[size, script]
+        devtools[opened].send("Network.setCacheDisabled", {"cacheDisabled": not cached})
+        page, (width, height) = opened.page, SIZES[size]
+        page.goto("about:blank")
+        page.unroute_all()
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(media="null", color_scheme="light", reduced_motion="null")
+        page.mouse.move(0, 0)
+        opened.problems, opened.requests = [], []
+        if url != "about:blank":
+            page.goto(url)
         return opened
 
-    yield run
-    for context in contexts:
-        context.close()
+    return run
 
 
 @pytest.fixture(scope="package")
@@ -242,7 +263,7 @@ def not_found_url(browser, serve, site) -> str:
 @pytest.fixture
 def visit(site_url, open_page) -> Callable[..., Opened]:
     """Open a page of the site: ``visit("book/index.html", "phone")``."""
-    return lambda name, size="desktop": open_page(site_url + name, size)
+    return lambda name, size="desktop": open_page(site_url + name, size, cached=True)
 
 
 class Demo(NamedTuple):

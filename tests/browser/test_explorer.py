@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from musiclib.explore.page import page as render
-from tests.browser.conftest import barriers, darken
+from tests.browser.conftest import barriers, darken, new_page
 from tests.explore_fixture import tones
 
 MEDIA = (".png", ".flac")
@@ -107,8 +107,9 @@ def test_a_slider_offers_what_exists_and_remembers_what_was_asked_for(opened):
     assert state(page)["setting"] == "soft, 2,000 Hz"
 
 
-def test_only_files_that_are_shown_are_loaded(opened):
-    found = opened()
+def test_only_files_that_are_shown_are_loaded(demo, browser):
+    found = new_page(browser, "desktop")  # one that has none of them yet
+    found.page.goto(demo(explorers, ("one",)).url)
     found.page.wait_for_function(
         "[...document.querySelectorAll('.mx-stage img')].every((i) => i.complete)"
     )
@@ -121,6 +122,7 @@ def test_only_files_that_are_shown_are_loaded(opened):
     play(found.page, "Tone")
     assert len({url for url in found.requests if url.endswith(".flac")}) == 1
     assert found.problems == []
+    found.page.context.close()
 
 
 def test_sound_plays_at_its_level_and_the_cursor_moves(opened):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from musiclib.book.check import MAX_PAGE_BYTES, MAX_REQUESTS, NOT_FOUND
-from tests.browser.conftest import SIZES, Opened, barriers, find_site
+from tests.browser.conftest import SIZES, Opened, barriers, find_site, new_page
 
 TOOLS = (Path(__file__).parent / "sound.js").read_text(encoding="utf-8")
 FORWARD = re.compile(r"<meta[^>]*http-equiv=.?refresh", re.IGNORECASE)
@@ -91,12 +91,14 @@ def pages_with(mark: str) -> list[str]:
 
 
 @pytest.fixture
-def first_visit(open_page, site_url, not_found_url) -> Callable[[str], Opened]:
-    """Open a page on a desk, count what arrives, and wait until nothing more does."""
+def first_visit(browser, site_url, not_found_url) -> Iterator[Callable[[str], Opened]]:
+    """Open a page with an empty cache on a desk, and wait until nothing more arrives."""
+    contexts = []
 
     def run(name: str) -> Opened:
-        opened = open_page("about:blank")
+        opened = new_page(browser, "desktop")
         page = opened.page
+        contexts.append(page.context)
         page.add_init_script(WATCH)
         devtools = page.context.new_cdp_session(page)
         devtools.send("Network.enable")
@@ -108,7 +110,9 @@ def first_visit(open_page, site_url, not_found_url) -> Callable[[str], Opened]:
         page.goto(address, wait_until="networkidle")
         return opened
 
-    return run
+    yield run
+    for context in contexts:
+        context.close()
 
 
 def weight(opened: Opened) -> Iterator[str]:
