@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import pytest
 import yaml
+from axe_playwright_python.sync_playwright import Axe
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, StaticFileHandler
@@ -34,6 +35,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 STATIC = (REPOSITORY / "book" / "_static", SCRIPTS)
 PATIENCE_MS = 60_000  # what takes a moment takes long where other things run too
 SIZES = {"desktop": (1280, 900), "phone": (360, 740)}
+OWN = ("http://127.0.0.1:", "about:", "data:", "blob:", "file:")
 # Sound plays without a click and without a sound device; nothing calls home, and no host but this
 # machine can be reached.
 ARGUMENTS = (
@@ -70,9 +72,9 @@ def find_site() -> tuple[Path | None, str]:
     return found, ""
 
 
-@dataclass
+@dataclass(eq=False)
 class Opened:
-    """A page in the browser, what it asked for, and what the browser complained about.
+    """A page in the browser, what it asked for, and what went wrong in it.
 
     Attributes:
         received: Sizes of what arrived, in bytes, where they are counted.
@@ -83,48 +85,53 @@ class Opened:
     requests: list[str] = field(default_factory=list)
     received: list[float] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        def request(request) -> None:
+            self.requests.append(request.url)
+            if not request.url.startswith(OWN):
+                self.problems.append(f"asks another host: {request.url}")
 
-def new_context(browser, size: str, *, script: bool = True):
-    """A context of the browser: its own cache and storage, and a window's size."""
-    width, height = SIZES[size]
-    context = browser.new_context(
-        viewport={"width": width, "height": height},
-        java_script_enabled=script,
-        has_touch=size == "phone",
+        def console(message) -> None:
+            if message.type in ("error", "warning"):
+                self.problems.append(f"console {message.type}: {message.text}")
+
+        def failed(request) -> None:
+            # What the page itself gave up is no failure: a reader who goes on to another page, a
+            # player that has enough of a file.
+            if "ERR_ABORTED" not in str(request.failure):
+                self.problems.append(f"failed: {request.url} {request.failure}")
+
+        def response(response) -> None:
+            if response.status >= 400:
+                self.problems.append(f"status {response.status}: {response.url}")
+
+        self.page.on("request", request)
+        self.page.on("pageerror", lambda error: self.problems.append(f"script error: {error}"))
+        self.page.on("console", console)
+        self.page.on("requestfailed", failed)
+        self.page.on("response", response)
+
+
+def barriers(page, within: str | None = None, **options: object) -> list[str]:
+    """What axe-core finds that keeps readers out."""
+    # Else it fetches what style sheets import, as if the addresses were seen from the page.
+    options |= {"resultTypes": ["violations"], "preload": False}
+    found = Axe().run(page, within, options).response["violations"]
+    return [
+        f"{fault['impact']} fault {fault['id']}: {node['html'][:160]} at {node['target']}: "
+        + " ".join(node["failureSummary"].split())
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+        for node in fault["nodes"][:3]
+    ]
+
+
+def darken(page) -> None:
+    """Show a demonstration in its dark theme."""
+    page.evaluate(
+        "document.documentElement.dataset.theme = 'dark';"
+        "document.body.style.cssText = 'background: #14181e; color: #ced6dd'"
     )
-    context.set_default_timeout(PATIENCE_MS)
-    return context
-
-
-def watched(page, base: str) -> Opened:
-    """Note what goes wrong in a page from now on; `base` is the address of its host."""
-    opened = Opened(page)
-
-    def request(request) -> None:
-        opened.requests.append(request.url)
-        if not request.url.startswith((f"{base}/", "data:", "blob:", "file:")):
-            opened.problems.append(f"asks another host: {request.url}")
-
-    def console(message) -> None:
-        if message.type in ("error", "warning"):
-            opened.problems.append(f"console {message.type}: {message.text}")
-
-    def failed(request) -> None:
-        # What the page itself gave up is no failure: a reader who goes on to another page, a
-        # player that has enough of a file.
-        if "ERR_ABORTED" not in str(request.failure):
-            opened.problems.append(f"failed: {request.url} {request.failure}")
-
-    def response(response) -> None:
-        if response.status >= 400:
-            opened.problems.append(f"status {response.status}: {response.url}")
-
-    page.on("request", request)
-    page.on("pageerror", lambda error: opened.problems.append(f"script error: {error}"))
-    page.on("console", console)
-    page.on("requestfailed", failed)
-    page.on("response", response)
-    return opened
 
 
 @pytest.fixture(autouse=True)
@@ -181,41 +188,48 @@ def serve() -> Iterator[Callable[..., str]]:
     loop.close()
 
 
+def new_page(browser, size: str, *, script: bool = True) -> Opened:
+    """A page with a cache and a storage of its own."""
+    width, height = SIZES[size]
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        java_script_enabled=script,
+        has_touch=size == "phone",
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    return Opened(context.new_page())
+
+
 @pytest.fixture(scope="package")
-def contexts(browser) -> Iterator[Callable[..., object]]:
-    """A context for each size, with and without scripts, shared as one reader shares it."""
-    made: dict[tuple[str, bool], object] = {}
+def open_page(browser) -> Callable[..., Opened]:
+    """Open an address: ``open_page(url, "phone", script=False, cached=True)``.
 
-    def run(size: str, *, script: bool = True):
-        if (size, script) not in made:
-            made[size, script] = new_context(browser, size, script=script)
-        return made[size, script]
-
-    yield run
-    for context in made.values():
-        context.close()
-
-
-@pytest.fixture
-def open_page(contexts) -> Iterator[Callable[..., Opened]]:
-    """Open an address: ``open_page(url, size="phone", dark=True, script=False)``.
-
-    Nothing comes from the browser's cache. Requests to other hosts fail, and are noted as problems.
+    There is one page for each size, with and without scripts, which goes from test to test: to make
+    a new one costs more than most tests.
     """
-    pages = []
+    made: dict[tuple[str, bool], Opened] = {}
+    devtools: dict[Opened, object] = {}
 
-    def run(url: str, size: str = "desktop", *, dark: bool = False, script: bool = True) -> Opened:
-        context = contexts(size, script=script)
-        pages.append(page := context.new_page())
-        context.new_cdp_session(page).send("Network.setCacheDisabled", {"cacheDisabled": True})
-        page.emulate_media(color_scheme="dark" if dark else "light")
-        opened = watched(page, "/".join(url.split("/")[:3]))
-        page.goto(url, wait_until="load")
+    def run(
+        url: str, size: str = "desktop", *, script: bool = True, cached: bool = False
+    ) -> Opened:
+        if (size, script) not in made:
+            made[size, script] = opened = new_page(browser, size, script=script)
+            devtools[opened] = opened.page.context.new_cdp_session(opened.page)
+        opened = made[size, script]
+        devtools[opened].send("Network.setCacheDisabled", {"cacheDisabled": not cached})
+        page, (width, height) = opened.page, SIZES[size]
+        page.goto("about:blank")
+        page.unroute_all()
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(media="null", color_scheme="light", reduced_motion="null")
+        page.mouse.move(0, 0)
+        opened.problems, opened.requests = [], []
+        if url != "about:blank":
+            page.goto(url)
         return opened
 
-    yield run
-    for page in pages:
-        page.close()
+    return run
 
 
 @pytest.fixture(scope="package")
@@ -230,45 +244,26 @@ def site() -> Path:
 
 
 @pytest.fixture(scope="package")
-def site_base(site) -> str:
-    """Path of the site on the host that it was built for, `/` where it was built for none.
-
-    Only the page for missing pages depends on it, which a server shows in any folder.
-    """
-    found = re.search(r'data-content_root="([^"]*)"', (site / NOT_FOUND).read_text("utf-8"))
-    assert found is not None
-    return found[1]
-
-
-@pytest.fixture(scope="package")
 def site_url(browser, serve, site) -> str:
     """Address of the site, below a folder as on a host that has other sites too."""
     return serve(site, "/music/book/")
 
 
 @pytest.fixture(scope="package")
-def not_found_url(browser, serve, site, site_base) -> str:
-    """Address of the site where it was built to be."""
-    return serve(site, site_base)
+def not_found_url(browser, serve, site) -> str:
+    """Address of the page for missing pages, where the site was built to be.
+
+    It alone depends on the site's path on its host, since a server shows it in any folder.
+    """
+    found = re.search(r'data-content_root="([^"]*)"', (site / NOT_FOUND).read_text("utf-8"))
+    assert found is not None
+    return serve(site, found[1]) + NOT_FOUND
 
 
 @pytest.fixture
-def visit(site_url, not_found_url, contexts) -> Iterator[Callable[..., Opened]]:
-    """Open a page of the site: ``visit("book/index.html", "phone", dark=True)``."""
-    pages = []
-
-    def run(name: str, size: str = "desktop", *, dark: bool = False) -> Opened:
-        page = contexts(size).new_page()
-        pages.append(page)
-        page.emulate_media(color_scheme="dark" if dark else "light")
-        base = not_found_url if name == NOT_FOUND else site_url
-        opened = watched(page, "/".join(base.split("/")[:3]))
-        page.goto(base + name, wait_until="load")
-        return opened
-
-    yield run
-    for page in pages:
-        page.close()
+def visit(site_url, open_page) -> Callable[..., Opened]:
+    """Open a page of the site: ``visit("book/index.html", "phone")``."""
+    return lambda name, size="desktop": open_page(site_url + name, size, cached=True)
 
 
 class Demo(NamedTuple):

@@ -4,9 +4,9 @@ import re
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from musiclib.listen import MapPoint, Sound, latent_map, playing_curves
+from tests.browser.conftest import barriers
 from tests.browser.listening import play, stage, tone, tones, wait
 
 PLACES = [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)]
@@ -14,20 +14,21 @@ PLACES = [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)]
 
 def tones_of_a_map():
     return [
-        MapPoint(
-            f"Piece {number}",
-            "Somebody",
-            "folk",
-            tone(300.0 + 100 * number),
-            24_000,
-        )
+        MapPoint(f"Piece {number}", "Somebody", "folk", tone(300.0 + 100 * number), 24_000)
         for number in range(len(PLACES))
     ]
 
 
 def map_and_players(store):
+    """Each point's nearest ones are the next two."""
+    nearest = [[(n + 1) % 4, (n + 2) % 4] for n in range(4)]
     made = latent_map(
-        tones_of_a_map(), caption="Four tones.", name="map", layouts={"": PLACES}, store=store
+        tones_of_a_map(),
+        caption="Four tones.",
+        name="map",
+        layouts={"": PLACES},
+        nearest=nearest,
+        store=store,
     )
     return made.html + tones(store)
 
@@ -45,19 +46,6 @@ def walking_map(store):
 @pytest.fixture
 def opened(demo, open_page):
     return open_page(demo(map_and_players).url)
-
-
-def linked_map(store):
-    """Each point's nearest ones are the next two."""
-    nearest = [[(n + 1) % 4, (n + 2) % 4] for n in range(4)]
-    return latent_map(
-        tones_of_a_map(),
-        caption="Links.",
-        name="map",
-        layouts={"": PLACES},
-        nearest=nearest,
-        store=store,
-    ).html + tones(store)
 
 
 def curves_that_play(store):
@@ -140,7 +128,7 @@ def test_what_the_map_plays_is_heard(opened):
     assert level == pytest.approx(0.2, rel=0.1)
 
 
-def test_the_map_and_the_players_stop_each_other(opened):
+def test_it_and_whatever_else_begins_stop_each_other(opened):
     page = opened.page
     play(page)
     point(page, 1).press("Enter")
@@ -149,10 +137,6 @@ def test_the_map_and_the_players_stop_each_other(opened):
     stage(page).locator(".ml-play").click()
     wait(page, "s.playing")
     silent(page)
-
-
-def test_it_stops_for_whatever_else_begins(opened):
-    page = opened.page
     point(page, 1).press("Enter")
     sounds(page)
     page.evaluate(
@@ -162,15 +146,25 @@ def test_it_stops_for_whatever_else_begins(opened):
     silent(page)
 
 
-def test_arrows_move_and_escape_stops(opened):
+def test_arrows_move_lines_lead_to_the_nearest_and_escape_stops(opened):
     page = opened.page
+    assert links(page) == 0
     point(page, 0).focus()
     page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith("Piece 1")
+    assert links(page) == 2
     page.keyboard.press("Enter")
     sounds(page)
     page.keyboard.press("Escape")
     silent(page)
+    page.keyboard.press("Enter")
+    sounds(page)
+    page.evaluate("document.activeElement.blur()")
+    assert links(page) == 2  # while it plays
+    page.locator("h1").click()
+    page.locator(".ml-map audio[hidden]").evaluate("audio => audio.pause()")
+    silent(page)
+    assert links(page) == 0
 
 
 def steps(page, places, direction):
@@ -203,11 +197,21 @@ def test_arrows_go_to_the_nearest_point_of_their_direction_and_reach_all(opened)
 
 @pytest.mark.parametrize("size", ["desktop", "phone"])
 @pytest.mark.parametrize("made", [map_and_players, curves_that_play])
-def test_axe_finds_nothing_serious(demo, open_page, size, made):
+def test_nothing_keeps_readers_out(demo, open_page, size, made):
     page = open_page(demo(made).url, size).page
-    found = Axe().run(page, ".ml-map").response["violations"]
-    assert [fault["id"] for fault in found if fault["impact"] in ("serious", "critical")] == []
+    assert barriers(page, ".ml-map") == []
     assert page.evaluate("document.documentElement.scrollWidth") == page.viewport_size["width"]
+    if made is curves_that_play:
+        curve = page.locator(".ml-curve").first.get_attribute("d")
+        dots = page.locator(".ml-point").evaluate_all("all => all.map((e) => e.style.transform)")
+        numbers = [[float(n) for n in re.findall(r"[\d.]+", text)] for text in (curve, *dots[:3])]
+        assert numbers[0] == pytest.approx([*numbers[1], *numbers[2], *numbers[3]], abs=0.06)
+        frame = page.locator(".ml-plot").bounding_box()
+        for box in (text.bounding_box() for text in page.locator(".ml-axes text").all()):
+            assert frame["x"] - 1 <= box["x"]
+            assert box["x"] + box["width"] <= frame["x"] + frame["width"] + 1
+            assert frame["y"] - 1 <= box["y"]
+            assert box["y"] + box["height"] <= frame["y"] + frame["height"] + 1
 
 
 def walker(page):
@@ -253,23 +257,23 @@ def test_a_point_walks_along_its_path_in_step_with_its_sound(demo, open_page, si
             arg=[wanted, start[1]],
             timeout=30_000,
         )
+    page.emulate_media(reduced_motion="reduce")  # who wants no motion gets the line
+    point(page, 1).press("Enter")
+    sounds(page)
+    assert (drawn(page), walker(page)) == (1, None)
     assert opened.problems == []
 
 
-def test_who_wants_no_motion_gets_the_line(demo, open_page):
-    page = open_page(demo(walking_map).url).page
-    page.emulate_media(reduced_motion="reduce")
-    point(page, 0).press("Enter")
-    sounds(page)
-    assert (drawn(page), walker(page)) == (1, None)
-
-
-def test_without_a_script_a_map_of_paths_is_the_picture(demo, open_page):
+def test_without_a_script_there_are_a_picture_and_a_list(demo, open_page):
     page = open_page(demo(walking_map).url, script=False).page
     assert page.locator(".ml-point").count() == len(PLACES)
     assert page.locator(".ml-path").count() == 0
     page.locator(".ml-listing summary").click()
     assert page.get_by_role("link", name="Piece 0").is_visible()
+    page.goto(demo(curves_that_play).url)
+    assert page.locator(".ml-curve").count() == 2
+    page.locator(".ml-listing summary").click()
+    assert page.locator(".ml-listing audio").first.is_visible()
 
 
 def links(page):
@@ -283,24 +287,8 @@ def rest(page, where):
     page.mouse.move(*where)
 
 
-def test_lines_lead_to_the_nearest_points(demo, open_page):
-    page = open_page(demo(linked_map).url).page
-    assert links(page) == 0
-    point(page, 0).focus()
-    page.keyboard.press("ArrowRight")
-    assert links(page) == 2
-    page.keyboard.press("Enter")
-    sounds(page)
-    page.evaluate("document.activeElement.blur()")
-    assert links(page) == 2  # while it plays
-    page.locator("h1").click()
-    page.locator(".ml-map audio[hidden]").evaluate("audio => audio.pause()")
-    silent(page)
-    assert links(page) == 0
-
-
 def test_a_mouse_that_rests_plays_until_it_leaves(demo, open_page):
-    opened = open_page(demo(linked_map).url)
+    opened = open_page(demo(map_and_players).url)
     page = opened.page
     where = centre(page, 2)
     rest(page, where)
@@ -329,7 +317,7 @@ def test_a_mouse_that_rests_plays_until_it_leaves(demo, open_page):
 
 
 def test_a_mouse_that_only_passes_or_is_not_to_play_does_not(demo, open_page):
-    page = open_page(demo(linked_map).url).page
+    page = open_page(demo(map_and_players).url).page
     page.locator("h1").click()
     rest(page, centre(page, 2))
     page.mouse.move(5, 5)
@@ -370,25 +358,3 @@ def test_a_dot_plays_its_file_and_the_next_one_goes_on_from_there(demo, open_pag
     dot(page, "Melic, 2.0").press("Enter")
     silent(page)
     assert opened.problems == []
-
-
-@pytest.mark.parametrize("size", ["desktop", "phone"])
-def test_curves_and_dots_agree_and_stay_in_their_frame(demo, open_page, size):
-    page = open_page(demo(curves_that_play).url, size).page
-    curve = page.locator(".ml-curve").first.get_attribute("d")
-    dots = page.locator(".ml-point").evaluate_all("all => all.map((e) => e.style.transform)")
-    numbers = [[float(n) for n in re.findall(r"[\d.]+", text)] for text in (curve, *dots[:3])]
-    assert numbers[0] == pytest.approx([*numbers[1], *numbers[2], *numbers[3]], abs=0.06)
-    frame = page.locator(".ml-plot").bounding_box()
-    for box in (text.bounding_box() for text in page.locator(".ml-axes text").all()):
-        assert frame["x"] - 1 <= box["x"]
-        assert box["x"] + box["width"] <= frame["x"] + frame["width"] + 1
-        assert frame["y"] - 1 <= box["y"]
-        assert box["y"] + box["height"] <= frame["y"] + frame["height"] + 1
-
-
-def test_without_a_script_curves_are_a_picture_and_a_list_of_players(demo, open_page):
-    page = open_page(demo(curves_that_play).url, script=False).page
-    assert page.locator(".ml-curve").count() == 2
-    page.locator(".ml-listing summary").click()
-    assert page.locator(".ml-listing audio").first.is_visible()

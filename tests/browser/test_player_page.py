@@ -4,27 +4,15 @@ import re
 from dataclasses import replace
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from musiclib.listen import comparison
+from tests.browser.conftest import barriers, darken
 from tests.browser.listening import TONES, clip, stage, tone, tones, value, wait
-
-SERIOUS = ("serious", "critical")
 
 
 @pytest.fixture
 def url(demo):
     return demo(tones).url
-
-
-def faults(page):
-    """What axe finds to be serious, with the places."""
-    found = Axe().run(page).response["violations"]
-    return [
-        (fault["id"], [node["html"][:120] for node in fault["nodes"]])
-        for fault in found
-        if fault["impact"] in SERIOUS
-    ]
 
 
 def test_without_scripts_every_sound_has_the_browsers_own_player(url, open_page):
@@ -41,7 +29,7 @@ def test_without_scripts_every_sound_has_the_browsers_own_player(url, open_page)
     assert opened.problems == []
 
 
-def test_with_scripts_the_stage_takes_their_place(url, open_page):
+def test_with_scripts_the_stage_takes_their_place_and_loads_no_sound(url, open_page):
     opened = open_page(url)
     page = opened.page
     assert page.locator(".ml-stage").count() == 3
@@ -49,14 +37,9 @@ def test_with_scripts_the_stage_takes_their_place(url, open_page):
     assert page.get_by_role("group", name="Player: First").count() == 1
     assert page.get_by_role("button", name="Play").count() == 3
     assert page.get_by_role("slider", name="Position").count() == 3
-    assert opened.problems == []
-
-
-def test_no_sound_is_loaded_before_play(url, open_page):
-    opened = open_page(url)
-    wait(opened.page, "s.view.image.complete && s.view.image.naturalWidth === 560")
-    opened.page.locator(".ml-stage").last.scroll_into_view_if_needed()
-    wait(opened.page, "s.view.image.complete && s.view.image.naturalWidth === 560", 2)
+    wait(page, "s.view.image.complete && s.view.image.naturalWidth === 560")
+    page.locator(".ml-stage").last.scroll_into_view_if_needed()
+    wait(page, "s.view.image.complete && s.view.image.naturalWidth === 560", 2)
     media = [address for address in opened.requests if "/media/" in address]
     names = sorted(re.sub(r".*/media/|\.(png|webp)$", "", address) for address in media)
     systems = ("mp3-8-kbps", "opus-12-kbps", "reference")
@@ -64,25 +47,28 @@ def test_no_sound_is_loaded_before_play(url, open_page):
         *(f"{row}-{name}" for row in ("first", "second") for name in systems),
         "third-a-tone",
     ]
+    page.emulate_media(media="print")  # pictures and figures of all systems
+    assert not stage(page).is_visible()
+    assert page.locator("td[data-label] img").nth(2).is_visible()
+    assert page.locator("td[data-label] .ml-facts").nth(2).is_visible()
+    assert not any(player.is_visible() for player in page.locator("audio").all())
+    assert opened.problems == []
 
 
 @pytest.mark.parametrize(("size", "dark"), [("desktop", True), ("phone", False)])
 def test_axe_finds_nothing_serious(url, open_page, size, dark):
     page = open_page(url, size).page
     if dark:
-        page.evaluate(
-            "document.documentElement.dataset.theme = 'dark';"
-            "document.body.style.cssText = 'background: #14181e; color: #ced6dd'"
-        )
-    assert faults(page) == []
+        darken(page)
+    assert barriers(page) == []
     stage(page).locator(".ml-system").nth(1).click()
     stage(page).locator(".ml-blind-open").click()
-    assert faults(page) == []
+    assert barriers(page) == []
     stage(page).get_by_role("button", name="Start").click()
     stage(page).get_by_role("button", name="X is A").click()
-    assert faults(page) == []
+    assert barriers(page) == []
     stage(page).get_by_role("button", name="Stop and reveal").click()
-    assert faults(page) == []
+    assert barriers(page) == []
 
 
 def test_a_phone_needs_no_sideways_scrolling_and_no_fine_touch(url, open_page):
@@ -126,15 +112,6 @@ def test_if_the_scripts_fail_all_pictures_are_there(url, open_page):
     pictures.nth(2).wait_for(state="visible", timeout=20_000)
 
 
-def test_print_shows_pictures_and_figures_of_all_systems(url, open_page):
-    page = open_page(url).page
-    page.emulate_media(media="print")
-    assert not stage(page).is_visible()
-    assert page.locator("td[data-label] img").nth(2).is_visible()
-    assert page.locator("td[data-label] .ml-facts").nth(2).is_visible()
-    assert not any(player.is_visible() for player in page.locator("audio").all())
-
-
 def test_a_missing_file_is_said(url, open_page):
     opened = open_page(url)
     page = opened.page
@@ -166,13 +143,9 @@ def test_the_chosen_sound_plays_while_the_others_still_load(url, open_page):
     assert value(page, "s.position") >= at
 
 
-def block_fetch(page):
-    page.evaluate("() => { window.fetch = () => Promise.reject(new TypeError('blocked')); }")
-
-
 def test_where_files_cannot_be_fetched_audio_elements_play(url, open_page):
     page = open_page(url).page
-    block_fetch(page)
+    page.evaluate("() => { window.fetch = () => Promise.reject(new TypeError('blocked')); }")
     stage(page).locator(".ml-play").click()
     wait(page, "e.dataset.mode === 'media' && s.playing && s.position > 0.3")
     assert "cannot be decoded here" in stage(page).locator(".ml-state").inner_text()
@@ -192,12 +165,9 @@ def test_where_files_cannot_be_fetched_audio_elements_play(url, open_page):
     wait(page, "s.playing", 1)
 
 
-def test_in_a_page_from_a_disk_everything_plays(demo, browser):
-    page = browser.new_page()
-    problems = []
-    page.on("console", lambda message: problems.append(message.text))
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.goto((demo(tones).folder / "index.html").as_uri())
+def test_in_a_page_from_a_disk_everything_plays(demo, open_page):
+    opened = open_page((demo(tones).folder / "index.html").as_uri())
+    page = opened.page
     stage(page).locator(".ml-play").click()
     wait(page, "e.dataset.mode === 'media' && s.playing && s.position > 0.2")
     page.keyboard.press("2")
@@ -205,20 +175,10 @@ def test_in_a_page_from_a_disk_everything_plays(demo, browser):
     stage(page, 2).locator(".ml-play").click()
     wait(page, "s.playing", 2)
     wait(page, "!s.playing")
-    assert problems == []
-    page.close()
+    assert opened.problems == []
 
 
-def test_a_row_of_one_system_has_no_choices(url, open_page):
-    page = open_page(url).page
-    assert stage(page, 2).locator("input, .ml-blind-open").count() == 0
-    stage(page, 2).locator(".ml-play").click()
-    wait(page, "s.playing && s.position > 0.1", 2)
-    stage(page, 2).locator(".ml-slider").press("ArrowRight")
-    assert value(page, "s.position", 2) > 2
-
-
-def test_a_file_that_no_way_plays_is_said(url, open_page):
+def test_a_file_that_no_way_plays_is_said_and_a_row_of_one_system_has_no_choices(url, open_page):
     page = open_page(url).page
     page.route("**/first-reference.flac", lambda route: route.fulfill(body="no sound at all"))
     stage(page).locator(".ml-play").click()
@@ -227,6 +187,11 @@ def test_a_file_that_no_way_plays_is_said(url, open_page):
     wait(page, "e.dataset.state === 'idle'")
     stage(page).locator(".ml-system").nth(1).click()
     wait(page, "s.playing && s.chosen === 1")
+    assert stage(page, 2).locator("input, .ml-blind-open").count() == 0
+    stage(page, 2).locator(".ml-play").click()
+    wait(page, "s.playing && s.position > 0.1", 2)
+    stage(page, 2).locator(".ml-slider").press("ArrowRight")
+    assert value(page, "s.position", 2) > 2
 
 
 def tabbed(store):
@@ -247,4 +212,4 @@ def test_one_clip_at_a_time_where_there_are_tabs(demo, open_page):
     wait(page, "s.playing && s.chosen === 2", 1)  # the same system of the other clip
     assert [part.is_visible() for part in page.locator(".ml-stage").all()] == [False, True]
     assert tabs.nth(1).get_attribute("aria-pressed") == "true"
-    assert faults(page) == []
+    assert barriers(page) == []

@@ -9,14 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from musiclib.book.check import MAX_PAGE_BYTES, MAX_REQUESTS, NOT_FOUND
-from tests.browser.conftest import SIZES, Opened, find_site, new_context, watched
+from tests.browser.conftest import SIZES, Opened, barriers, find_site, new_page
 
 TOOLS = (Path(__file__).parent / "sound.js").read_text(encoding="utf-8")
 FORWARD = re.compile(r"<meta[^>]*http-equiv=.?refresh", re.IGNORECASE)
-GRAVE = ("serious", "critical")
 MOST_BYTES = 150e6  # of the whole site
 MOST_SHIFT = 0.1  # what Core Web Vitals call good
 # Set before the page's own scripts: notes how far things moved that had been drawn already.
@@ -94,25 +92,22 @@ def pages_with(mark: str) -> list[str]:
 
 @pytest.fixture
 def first_visit(browser, site_url, not_found_url) -> Iterator[Callable[[str], Opened]]:
-    """Open a page with an empty cache on a desk, and wait until nothing more arrives.
-
-    The page counts what arrives in ``received``, in bytes a file.
-    """
+    """Open a page with an empty cache on a desk, and wait until nothing more arrives."""
     contexts = []
 
     def run(name: str) -> Opened:
-        contexts.append(context := new_context(browser, "desktop"))
-        page = context.new_page()
+        opened = new_page(browser, "desktop")
+        page = opened.page
+        contexts.append(page.context)
         page.add_init_script(WATCH)
-        base = not_found_url if name == NOT_FOUND else site_url
-        opened = watched(page, "/".join(base.split("/")[:3]))
-        devtools = context.new_cdp_session(page)
+        devtools = page.context.new_cdp_session(page)
         devtools.send("Network.enable")
         devtools.on(
             "Network.loadingFinished",
             lambda done: opened.received.append(done["encodedDataLength"]),
         )
-        page.goto(base + name, wait_until="networkidle")
+        address = not_found_url if name == NOT_FOUND else site_url + name
+        page.goto(address, wait_until="networkidle")
         return opened
 
     yield run
@@ -128,20 +123,6 @@ def weight(opened: Opened) -> Iterator[str]:
         yield f"loads {count} files"
     if (shifted := opened.page.evaluate("window.shifted")) >= MOST_SHIFT:
         yield f"moves by {shifted:.2f} while it loads"
-
-
-def barriers(page, **options) -> list[str]:
-    """What axe-core finds that keeps readers out."""
-    # Else it fetches what style sheets import, as if the addresses were seen from the page.
-    options |= {"resultTypes": ["violations"], "preload": False}
-    found = Axe().run(page, options=options).response["violations"]
-    return [
-        f"{fault['impact']} fault {fault['id']}: {node['html'][:160]} at {node['target']}: "
-        + " ".join(node["failureSummary"].split())
-        for fault in found
-        if fault["impact"] in GRAVE
-        for node in fault["nodes"][:3]
-    ]
 
 
 def in_theme(page, theme: str) -> None:
@@ -230,9 +211,9 @@ def test_page(first_visit, name):
     page = opened.page
     faults = [] if name == NOT_FOUND else list(weight(opened))
     assert page.title()
+    faults += [f"no picture {source}" for source in page.evaluate(SCROLL)]
     for theme in ("light", "dark"):
         in_theme(page, theme)
-        faults += [f"{theme}: no picture {source}" for source in page.evaluate(SCROLL)]
         faults += [f"{theme}: {fault}" for fault in barriers(page, runOnly=["color-contrast"])]
     faults += [f"too wide: {part}" for part in page.evaluate(OVERFLOW)]
     faults += barriers(page, rules={"color-contrast": {"enabled": False}})
