@@ -28,7 +28,6 @@ from matplotlib.axes import Axes
 from matplotlib.collections import Collection, QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
-from matplotlib.layout_engine import LayoutEngine, PlaceHolderLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation, Text
 from PIL import Image
@@ -57,6 +56,7 @@ MAX_SVG_BYTES: Final = 600_000
 _EMBEDDED = re.compile(rb"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
 _MANY_MARKS, _MANY_POINTS = 2_000, 4_000
 _SVG_DPI: Final = (150, 96, 72)
+_NO_LAYOUT: Final = {"figure.autolayout": False, "figure.constrained_layout.use": False}
 _SHOWN_SVG_BYTES = 80_000
 _NARROW_DPI = 160
 _GAP = 10  # pixels between an axis and a label inside
@@ -179,14 +179,13 @@ def figure_svg(figure: Figure, ground: Colour = WHITE) -> bytes:
 
 
 def _save(figure: Figure, stream: io.BytesIO, **how: Any) -> None:
-    """Save a figure whose panels stay where they are if they were placed by hand.
+    """Save a figure; panels that were placed by hand stay where they are.
 
     Matplotlib turns the layout off while it saves. To a figure that has none it gives back the
-    layout of the style in force, which moves the panels when it is next drawn.
+    layout of the style in force, which would move the panels when it is next drawn.
     """
-    if figure.get_layout_engine() is None:
-        figure.set_layout_engine(PlaceHolderLayoutEngine(True, True))
-    figure.savefig(stream, **how)
+    with mpl.rc_context(_NO_LAYOUT):
+        figure.savefig(stream, **how)
 
 
 def _with_few_colours(found: re.Match[bytes]) -> bytes:
@@ -324,13 +323,19 @@ def _label_all_sides(axes: Axes) -> None:
 
 @contextmanager
 def _layout_as_it_is(figure: Figure) -> Iterator[None]:
-    """Keep all parts where the light picture has them, and save the time to place them again."""
-    engine: LayoutEngine | None = figure.get_layout_engine()
-    figure.set_layout_engine("none")
+    """Keep all parts where the light picture has them, and save the time to place them again.
+
+    With no layout at all, rather than one that does nothing, Matplotlib draws once to save and not
+    twice.
+    """
+    engine = figure.get_layout_engine()
+    with mpl.rc_context(_NO_LAYOUT):
+        figure.set_layout_engine(None)
     try:
         yield
     finally:
-        figure.set_layout_engine(engine)
+        with mpl.rc_context(_NO_LAYOUT):
+            figure.set_layout_engine(engine)
 
 
 def csv_text(frame: pd.DataFrame) -> str:
