@@ -262,8 +262,9 @@ def at_equal_bytes(
         keys.append(key)
         found.append(values)
     rows = pd.DataFrame(keys).loc[np.repeat(np.arange(len(keys)), len(wanted))]
-    kbps = np.tile(wanted, len(keys))
-    return rows.reset_index(drop=True).assign(kbps=kbps, value=np.concatenate(found))
+    rows["kbps"] = np.tile(wanted, len(keys))
+    rows["value"] = np.concatenate(found)
+    return rows.reset_index(drop=True)
 
 
 def bd_rate(

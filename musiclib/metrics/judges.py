@@ -214,15 +214,17 @@ def _two_f_features() -> type[Any]:
         from seabass.core.model_output_variables import PeaqModelOutputVariables as Peaq
     finally:
         settings.DISABLE_JIT = compiled
-    properties = {name: value for name, value in vars(Peaq).items() if isinstance(value, property)}
-    kept = {name: functools.cached_property(value.fget) for name, value in properties.items()}
+    found: dict[str, Any] = {
+        name: value.fget for name, value in vars(Peaq).items() if isinstance(value, property)
+    }
     for side in ("ref", "test"):
-        kept[f"{side}_unsmeared_excitation_pattern"] = functools.cached_property(
-            lambda peaq, pattern=f"{side}_pitch_pattern": _spread(
-                getattr(peaq, pattern), peaq.freq_centers_hz, peaq.dz
-            )
-        )
+        found[f"{side}_unsmeared_excitation_pattern"] = functools.partial(_spread_of, side)
+    kept = {name: functools.cached_property(get) for name, get in found.items()}
     return type("Features", (Peaq,), kept)
+
+
+def _spread_of(side: str, peaq: Any) -> Float64Array:
+    return _spread(getattr(peaq, f"{side}_pitch_pattern"), peaq.freq_centers_hz, peaq.dz)
 
 
 def _spread(pattern: Float64Array, centres_hz: Float64Array, step_bark: float) -> Float64Array:
@@ -251,4 +253,5 @@ def _spread_unscaled(
     for band in range(1, bands):
         arriving[:band] *= up[:band]
         spread[band] += arriving[:band].sum(axis=0)
-    return spread ** (1.0 / power)
+    result: Float64Array = spread ** (1.0 / power)
+    return result
