@@ -246,7 +246,7 @@ def spectrogram_thumbnail(audio: FloatArray, reference_power: float | None = Non
             that of the loudest bin by default. Pictures to be compared need the same.
 
     Returns:
-        A picture of 32 colours, as PNG or lossless WebP: the smaller file, mostly WebP by a third.
+        A picture of 32 colours, as PNG or lossless WebP: the smaller file, mostly WebP.
     """
     power = stft_power(audio)
     if reference_power is None:
