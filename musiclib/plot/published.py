@@ -273,8 +273,7 @@ def _has_room(figure: Figure) -> bool:
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="constrained_layout not applied")
         try:
-            if engine := figure.get_layout_engine():
-                engine.execute(figure)  # a third of the work of drawing
+            figure.draw_without_rendering()
         except UserWarning:
             return False
     widest = max((axes.bbox.width for axes in figure.axes), default=figure.bbox.width)
