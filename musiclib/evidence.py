@@ -55,7 +55,7 @@ VERIFIED_SHARE: Final = 0.1
 """Share of a table's items that `verify` measures again."""
 TRAINING_S: Final = "training_s"
 """Column of experiments that train: seconds that the training took when it was made."""
-CHECK_SECONDS: Final = 10.0
+CHECK_SECONDS: Final = 5.0
 """What `check_sample` may cost, by the processor time that its items once took, in seconds."""
 
 Item: TypeAlias = Mapping[str, str | int | float]

@@ -261,16 +261,21 @@ def at_equal_bytes(
     wanted = np.asarray(kbps, dtype=np.float64)
     if not ((wanted > 0.0).all() and (tidy["kbps"] > 0.0).all()):
         raise MusiclibError("Bitrates must be above 0 kbps.")
-    parts = []
+    keys, found = [], []
     for key, part in _groups(tidy, [*_names(by), "system", "artist", "clip"]):
         # Settings that come to the same bytes are one point.
-        points = part.groupby("kbps")["value"].agg(lambda values: values.mean(skipna=False))
-        values = np.where(wanted == points.index[0], points.iloc[0], math.nan)
-        if len(points) > 1 and points.notna().all():
-            curve = PchipInterpolator(np.log(points.index), points, extrapolate=False)
+        points, which = np.unique(part["kbps"], return_inverse=True)
+        levels = np.bincount(which, part["value"]) / np.bincount(which)
+        values = np.where(wanted == points[0], levels[0], math.nan)
+        if len(points) > 1 and np.isfinite(levels).all():
+            curve = PchipInterpolator(np.log(points), levels, extrapolate=False)
             values = curve(np.log(wanted))
-        parts.append(pd.DataFrame({**key, "kbps": wanted, "value": values}))
-    return pd.concat(parts, ignore_index=True)
+        keys.append(key)
+        found.append(values)
+    rows = pd.DataFrame(keys).loc[np.repeat(np.arange(len(keys)), len(wanted))]
+    rows["kbps"] = np.tile(wanted, len(keys))
+    rows["value"] = np.concatenate(found)
+    return rows.reset_index(drop=True)
 
 
 def bd_rate(

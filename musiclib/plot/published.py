@@ -28,7 +28,6 @@ from matplotlib.axes import Axes
 from matplotlib.collections import Collection, QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
-from matplotlib.layout_engine import LayoutEngine, PlaceHolderLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation, Text
 from PIL import Image
@@ -179,14 +178,17 @@ def figure_svg(figure: Figure, ground: Colour = WHITE) -> bytes:
 
 
 def _save(figure: Figure, stream: io.BytesIO, **how: Any) -> None:
-    """Save a figure whose panels stay where they are if they were placed by hand.
+    """Save a figure; panels that were placed by hand stay where they are.
 
     Matplotlib turns the layout off while it saves. To a figure that has none it gives back the
-    layout of the style in force, which moves the panels when it is next drawn.
+    layout of the style in force, which would move the panels when it is next drawn.
     """
-    if figure.get_layout_engine() is None:
-        figure.set_layout_engine(PlaceHolderLayoutEngine(True, True))
-    figure.savefig(stream, **how)
+    with _style_without_layout():
+        figure.savefig(stream, **how)
+
+
+def _style_without_layout() -> AbstractContextManager[None]:
+    return mpl.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False})
 
 
 def _with_few_colours(found: re.Match[bytes]) -> bytes:
@@ -324,13 +326,19 @@ def _label_all_sides(axes: Axes) -> None:
 
 @contextmanager
 def _layout_as_it_is(figure: Figure) -> Iterator[None]:
-    """Keep all parts where the light picture has them, and save the time to place them again."""
-    engine: LayoutEngine | None = figure.get_layout_engine()
-    figure.set_layout_engine("none")
+    """Keep all parts where the light picture has them, and save the time to place them again.
+
+    With no layout at all, rather than one that does nothing, Matplotlib draws once to save and not
+    twice.
+    """
+    engine = figure.get_layout_engine()
+    with _style_without_layout():
+        figure.set_layout_engine(None)
     try:
         yield
     finally:
-        figure.set_layout_engine(engine)
+        with _style_without_layout():
+            figure.set_layout_engine(engine)
 
 
 def csv_text(frame: pd.DataFrame) -> str:
