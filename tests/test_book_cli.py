@@ -56,11 +56,6 @@ def test_clean_notebooks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert main(["book", "clean-notebooks", str(tmp_path / "gone")]) == 2
 
 
-def test_jobs_must_be_positive(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["book", "build", "--jobs", "0"]) == 2
-    assert "at least 1" in capsys.readouterr().err
-
-
 def test_printing_needs_a_site(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status = main(["book", "pdf", str(tmp_path / "nothing"), "--source", str(REPOSITORY)])
     said = capsys.readouterr().err
