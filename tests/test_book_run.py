@@ -245,7 +245,7 @@ def test_terminated_build_leaves_nothing_running(make: Make, tmp_path: Path) -> 
         assert build_process.wait(60) == 130
     wait_until(lambda: not alive(int(marker.read_text())))
     left = {path.name for path in (options.source / "build" / "work").iterdir()}
-    assert left <= {".lock", "ipython", "jupyter", "logs", "store"}
+    assert left <= {".lock", "ipython", "jupyter", "logs", "memory", "store"}
 
 
 PRIVATE = ("/srv/somebody/book",)
