@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -165,6 +167,34 @@ def test_the_site_prints_as_one_pdf(options: Options, site: Path, tmp_path: Path
     write_pdf(site, find_book(options.source), tmp_path / "book.pdf")
     printed = (tmp_path / "book.pdf").read_bytes()
     assert len(re.findall(rb"/Type\s*/Page\b", printed)) >= 6  # title, contents, four pages
+
+
+def test_a_later_build_reads_what_changed_and_gives_what_a_clean_one_gives(
+    options: Options, site: Path
+) -> None:
+    chapter = options.source / "book" / "part" / "sound.ipynb"
+    text = chapter.read_text(encoding="utf-8")
+    work = options.source / "build" / "work"
+    outs = [site.with_name(name) for name in ("later", "clean")]
+    try:
+        chapter.write_text(
+            text.replace("What is here?", "What is heard?").replace("The line", "That line")
+        )
+        for out in outs:
+            build(replace(options, out=out), lambda _: None)
+            log = (work / "logs" / "jupyter-book.log").read_text(encoding="utf-8")
+            assert ("0 added, 1 changed" in log) == (out.name == "later")
+            shutil.rmtree(work / "site")
+            shutil.rmtree(work / "memory")
+    finally:
+        chapter.write_text(text)
+    later, clean = (
+        {path.relative_to(out): path for path in out.rglob("*") if path.is_file()} for out in outs
+    )
+    assert later.keys() == clean.keys()
+    differing = [name for name in later if later[name].read_bytes() != clean[name].read_bytes()]
+    assert differing == []
+    assert "What is heard?" in (outs[0] / "book" / "index.html").read_text(encoding="utf-8")
 
 
 def test_the_longest_chapters_are_chapters_and_begin_first() -> None:

@@ -50,13 +50,6 @@ def test_not_a_number_fails_every_comparison() -> None:
         Claims("mini", "mini").check({TRUE: np.float64("nan") > 1})
 
 
-def test_a_claim_is_made_once() -> None:
-    claims = Claims("folder", "smoke")
-    claims.check({TRUE: True})
-    with pytest.raises(BookError, match="twice"):
-        claims.check({TRUE: True})
-
-
 def executed(*sources: str) -> list[str]:
     """The HTML that each cell shows once all of them were run."""
     notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
@@ -77,11 +70,3 @@ def test_the_note_on_top_lists_what_is_found_below() -> None:
     assert TRUE not in first
     assert "folder" in first
     assert "seed 3" in first
-
-
-def test_the_note_on_top_says_when_all_hold() -> None:
-    (shown,) = executed(
-        "from musiclib.book.claims import Claims\n"
-        f"claims = Claims('folder', 'mini')\nclaims.notice()\nclaims.check({{{TRUE!r}: True}})"
-    )
-    assert "<li>" not in shown

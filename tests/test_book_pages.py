@@ -15,8 +15,6 @@ from musiclib.book.pages import (
     Site,
     adapt_theme,
     add_rerun_box,
-    commit,
-    duration,
     explain_terms,
     fill_record,
     give_tables_their_files,
@@ -90,25 +88,25 @@ def test_a_picture_without_twins_is_left_alone(site: Site) -> None:
     assert str(made.soup) == before
 
 
-def values(site: Site, made: Page) -> list[list[str]]:
+def values(made: Page) -> list[list[str]]:
     link = made.soup.select_one("a[download$='.csv']")
     assert link is not None
-    file = site.html / "book" / "part" / str(link["href"])
-    return list(csv.reader(file.read_text(encoding="utf-8").splitlines()))
+    text = made.files[str(link["href"]).removeprefix("../../")].decode()
+    return list(csv.reader(text.splitlines()))
 
 
 def test_a_table_gets_the_file_that_its_chapter_left(site: Site) -> None:
     (media(site, "tables") / "ab.csv").write_text("codec,kbps\nOpus,7.4210\n")
     made = page(TABLE.format(' data-ml-csv="ab.csv"'))
     give_tables_their_files(made, site)
-    assert values(site, made) == [["codec", "kbps"], ["Opus", "7.4210"]]
+    assert values(made) == [["codec", "kbps"], ["Opus", "7.4210"]]
     assert "data-ml-csv" not in str(made.soup)
 
 
 def test_a_table_without_a_file_gets_what_it_shows(site: Site) -> None:
     made = page(TABLE.format(""))
     give_tables_their_files(made, site)
-    assert values(site, made) == [["", "kbps"], ["Opus", "7.4"]]
+    assert values(made) == [["", "kbps"], ["Opus", "7.4"]]
 
 
 def test_a_table_scrolls_in_a_named_region_with_scoped_headings(site: Site) -> None:
@@ -128,18 +126,8 @@ def test_a_long_table_is_folded_and_a_short_one_is_not(site: Site) -> None:
         made = page(f"<table><tbody>{row * rows}</tbody></table>")
         give_tables_their_files(made, site)
         assert len(made.soup.select("details > .ml-scroll > table")) == folds
-        assert len(values(site, made)) == rows
+        assert len(values(made)) == rows
         assert not made.soup.select("details a[download]")  # the file is there without unfolding
-
-
-def test_a_numbered_table_has_its_link_in_the_caption(site: Site) -> None:
-    caption = '<figcaption><p><span class="caption-number">Table 2 </span>Rates.</p></figcaption>'
-    made = page(f'<figure id="tab-rates">{caption}{TABLE.format("")}</figure>')
-    give_tables_their_files(made, site)
-    link = made.soup.select_one("figcaption a")
-    assert link is not None
-    assert link["download"] == "tab-rates.csv"
-    assert link["aria-label"] == "CSV of Table 2"
 
 
 def test_players_are_no_tables_of_data(site: Site) -> None:
@@ -168,12 +156,6 @@ def test_the_box_has_the_command_of_the_run_and_its_time(site: Site) -> None:
     assert link["href"] == "../../_sources/book/part/sound.ipynb"
 
 
-def test_pages_of_prose_have_no_box(site: Site) -> None:
-    made = page("<h1>Words</h1>", Chapter("book/words", Path("words.md")))
-    add_rerun_box(made, site)
-    assert made.soup.select(".ml-rerun") == []
-
-
 def test_the_command_is_safe_for_a_shell(site: Site) -> None:
     given = {"dataset": "folder", "data_root": "my music; rm", "profile": "smoke", "seed": 3}
     made = page("<h1>Sound</h1>")
@@ -182,13 +164,6 @@ def test_the_command_is_safe_for_a_shell(site: Site) -> None:
     assert shown is not None
     assert "-p data_root 'my music; rm'" in shown.get_text()
     assert shown.get_text().endswith("-p profile smoke -p seed 3")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(47.6, "48 s"), (192, "3 min 12 s"), (3840, "1 h 4 min")]
-)
-def test_durations_in_words(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
 
 
 def test_the_record_fills_the_page_and_shows_no_place(site: Site, tmp_path: Path) -> None:
@@ -203,15 +178,6 @@ def test_the_record_fills_the_page_and_shows_no_place(site: Site, tmp_path: Path
         assert words in text
     assert "data-ml-fill" not in str(made.soup)
     assert str(tmp_path) not in str(made.soup)
-
-
-def test_a_place_that_nothing_fills_is_named(site: Site) -> None:
-    with pytest.raises(BookError, match="weather"):
-        fill_record(page('<p data-ml-fill="weather"></p>'), site)
-
-
-def test_a_folder_outside_of_git_has_no_commit(tmp_path: Path) -> None:
-    assert commit(tmp_path) is None
 
 
 def test_the_first_mention_of_a_term_is_explained(site: Site) -> None:
@@ -233,12 +199,6 @@ def test_the_first_mention_of_a_term_is_explained(site: Site) -> None:
     assert made.soup.select_one("p").get_text() == (
         "The LSD and a catalog, then the Log-spectral distance, LSD and the log."
     )
-
-
-def test_without_a_glossary_the_text_stays(site: Site) -> None:
-    made = page("<p>The LSD.</p>")
-    explain_terms(made, site)
-    assert not made.soup.select("a")
 
 
 def test_the_pdf_is_linked_where_one_is_made(site: Site) -> None:
@@ -309,16 +269,3 @@ def test_only_the_search_loads_the_words_of_the_book(site: Site) -> None:
     head = "".join(f'<script src="../_static/{name}"></script>' for name in scripts)
     assert len(mended(site, head).select("script")) == 1
     assert len(mended(site, f'{head}<div id="search-results"></div>').select("script")) == 3
-
-
-def test_a_forward_names_the_icon(site: Site) -> None:
-    forward = '<meta http-equiv="Refresh" content="0; url=book/index.html"/>'
-    (link,) = mended(site, forward, "index.html").select("link")
-    assert (link["href"], link["rel"]) == ("_static/favicon.svg", ["icon"])
-
-
-def test_the_page_for_missing_pages_knows_where_the_site_is(site: Site) -> None:
-    html = '<html data-content_root="./"><link rel="icon" href="/book/_static/favicon.svg"/></html>'
-    soup = mended(site, html, "404.html")
-    assert soup.html is not None
-    assert soup.html["data-content_root"] == "/book/"

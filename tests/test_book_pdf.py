@@ -61,22 +61,12 @@ def test_addresses_are_seen_from_the_root(document: BeautifulSoup) -> None:
     assert styles == ["_static/site.css"]
 
 
-def test_pictures_do_not_wait_and_what_plays_is_gone(document: BeautifulSoup) -> None:
-    assert document.select("[loading], audio, .ml-rerun, .headerlink") == []
-
-
 def test_title_and_contents_come_first(document: BeautifulSoup) -> None:
     title = document.select_one(".ml-book-title h1")
     assert title is not None
     assert title.get_text() == "A small book"
     listed = [a.get_text() for a in document.select(".ml-book-contents a")]
     assert listed == ["A small book", "Sound", "A tone"]
-
-
-def test_a_missing_page_is_named(tmp_path: Path, book: Book) -> None:
-    (tmp_path / "book" / "part" / "sound.html").unlink()
-    with pytest.raises(BookError, match=r"sound\.html.*make book"):
-        pdf.single_page(tmp_path, book)
 
 
 def test_without_a_browser_the_remedy_is_named(

@@ -17,7 +17,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 import musiclib.book.build
 from musiclib.book.build import Options, build, run_chapters
-from musiclib.book.layout import Chapter, find_book, read
+from musiclib.book.layout import Chapter, read
 from musiclib.book.run import MAX_EMBEDDED_BYTES, publishable, refusals
 from musiclib.errors import BookError
 from tests.book_fixture import write_book, write_music, write_notebook
@@ -185,24 +185,6 @@ def test_unknown_chapter_is_named(make: Make) -> None:
         run_chapters(make("x = 1", only=("nonsense",)), silent)
 
 
-def test_no_book_here(tmp_path: Path) -> None:
-    with pytest.raises(BookError, match=r"no _toc\.yml"):
-        find_book(tmp_path)
-
-
-def test_missing_chapter_is_named(make: Make) -> None:
-    options = make("x = 1")
-    (options.source / "book" / "chapter.ipynb").unlink()
-    with pytest.raises(BookError, match=r"names book/chapter, but there is no"):
-        find_book(options.source)
-
-
-def test_media_address_follows_the_depth_of_the_page() -> None:
-    chapter = Chapter("book/approach/metric", Path("metric.ipynb"))
-    assert chapter.media_url == "../../_static/media/approach/metric"
-    assert chapter.name == "approach/metric"
-
-
 def test_site_that_fails_its_checks_is_not_published(
     make: Make, at_once: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -263,7 +245,7 @@ def test_terminated_build_leaves_nothing_running(make: Make, tmp_path: Path) -> 
         assert build_process.wait(60) == 130
     wait_until(lambda: not alive(int(marker.read_text())))
     left = {path.name for path in (options.source / "build" / "work").iterdir()}
-    assert left <= {".lock", "ipython", "jupyter", "logs", "store"}
+    assert left <= {".lock", "ipython", "jupyter", "logs", "memory", "store"}
 
 
 PRIVATE = ("/srv/somebody/book",)
@@ -312,11 +294,6 @@ def test_refused_output_names_its_cell(output: Any, reason: str) -> None:
     assert found.startswith("cell 0 (the-cell) ")
 
 
-def test_cell_that_was_not_run_is_refused() -> None:
-    cells = [new_code_cell("x = 1", id="forgotten"), new_code_cell("", id="empty")]
-    assert refusals(new_notebook(cells=cells), ()) == ["cell 0 (forgotten) was not run"]
-
-
 def test_published_copy_has_no_run_metadata() -> None:
     cell = ran(
         shown(image__png="AA=="),
@@ -332,16 +309,6 @@ def test_published_copy_has_no_run_metadata() -> None:
     assert cell.metadata == {"tags": ["hide-input"], "mystnb": {"image": {"alt": "x"}}}
     assert cell.outputs[0].metadata == {"scrapbook": {"name": "key"}}
     assert "2026" not in str(notebook)
-
-
-@pytest.mark.parametrize("tag", ["parameters", "injected-parameters"])
-def test_cells_of_parameters_are_hidden(tag: str) -> None:
-    cells = [ran(tags=[tag]), ran(tags=["other"])]
-    cells[1].id = "other-cell"
-    notebook = new_notebook(cells=cells)
-    publishable(notebook, PRIVATE)
-    assert notebook.cells[0].metadata["tags"] == [tag, "remove-cell"]
-    assert notebook.cells[1].metadata["tags"] == ["other"]
 
 
 def test_private_path_in_the_injected_cell_becomes_a_placeholder() -> None:

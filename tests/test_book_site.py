@@ -20,7 +20,6 @@ from musiclib.book.site import (
     application,
     assemble,
     build_site,
-    copy_sources,
     serve,
     write_launch_copies,
 )
@@ -45,19 +44,6 @@ def test_warning_of_jupyter_book_is_an_error(tmp_path: Path) -> None:
     assert "nobody2020" in message
     assert "nonsense" in message
     assert str(tmp_path / "jupyter-book.log") in message
-
-
-def test_notebook_that_was_not_run_is_not_built(tmp_path: Path) -> None:
-    assemble(find_book(write_book(tmp_path / "source")), {}, tmp_path / "work")
-    assert not list((tmp_path / "work").rglob("*.ipynb"))
-    assert (tmp_path / "work" / "book" / "index.md").is_file()
-
-
-def test_what_editors_leave_behind_is_not_copied(tmp_path: Path) -> None:
-    root = write_book(tmp_path / "source")
-    (root / "book" / ".ipynb_checkpoints").mkdir()
-    copy_sources(find_book(root), tmp_path / "copy")
-    assert not list((tmp_path / "copy").rglob(".*"))
 
 
 @pytest.mark.parametrize(

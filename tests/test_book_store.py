@@ -5,9 +5,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from musiclib.book.layout import Chapter
-from musiclib.book.store import Fingerprints, Store
+from musiclib.book.layout import Book, Chapter, find_book
+from musiclib.book.store import Fingerprints, Store, remember_in, sources_fingerprint
 from musiclib.errors import BookError
+from tests.book_fixture import write_book
 
 CELLS = [
     "dataset = 'mini'",
@@ -112,6 +113,19 @@ def test_other_models_call_for_another_run_of_what_can_load_them(models, tmp_pat
     assert len({first, second, Fingerprints().of(page)}) == 3
 
 
+def test_what_is_remembered_is_what_would_be_made(models, tmp_path):
+    remember = remember_in(tmp_path / "memory")
+    page = chapter(tmp_path, CELLS)
+    for change in (
+        lambda: None,
+        lambda: None,
+        lambda: (models / "one.safetensors").write_bytes(b"other weights"),
+        lambda: chapter(tmp_path, [*CELLS[:2], "print(stft)"]),
+    ):
+        change()
+        assert Fingerprints(remember).of(page) == Fingerprints().of(page)
+
+
 def test_other_rows_of_a_table_call_for_another_run_of_its_readers(tmp_path, monkeypatch):
     monkeypatch.setenv("MUSICLIB_EVIDENCE", str(tmp_path))
     cells = [*CELLS[:1], "from musiclib import evidence\nevidence.read('mine')"]
@@ -158,3 +172,34 @@ def test_a_stored_chapter_shows_the_present_words_with_the_outputs_of_its_run(tm
         "print(stft, trained)  # another comment",
     ]
     assert [cell.outputs[0].text for cell in shown[1:]] == [f"output {n}\n" for n in range(4)]
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Book:
+    return find_book(write_book(tmp_path / "source"))
+
+
+@pytest.mark.parametrize("name", ["_config.yml", "_toc.yml", "book/index.md", "book/chapter.ipynb"])
+def test_an_edit_makes_it_stale(book: Book, name: str) -> None:
+    before = sources_fingerprint(book)
+    with (book.root / name).open("a", encoding="utf-8") as file:
+        file.write("\n")
+    assert sources_fingerprint(book) != before
+
+
+def test_tables_of_an_entropy_coder_make_it_stale(book: Book) -> None:
+    (book.root / "checkpoints").mkdir()
+    tables = book.root / "checkpoints" / "codec-tables-static.npz"
+    tables.write_bytes(b"counts")
+    before = sources_fingerprint(book)
+    tables.write_bytes(b"Counts")
+    assert sources_fingerprint(book) != before
+
+
+def test_what_editors_and_builds_leave_behind_does_not_count(book: Book) -> None:
+    before = sources_fingerprint(book)
+    for name in (".ipynb_checkpoints/chapter.ipynb", "_build/page.html", "__pycache__/a.pyc"):
+        path = book.root / "book" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("left behind", encoding="utf-8")
+    assert sources_fingerprint(book) == before

@@ -1,7 +1,6 @@
 """Explorers: their settings, the page without a kernel, and widgets."""
 
 import io
-import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,15 +23,12 @@ from musiclib.explore import (
     chart_picture,
     explore,
     is_live,
-    picture,
     sound_picture,
-    wave_picture,
 )
 from musiclib.explore.page import page
 from musiclib.explore.widgets import nearest
 from musiclib.listen import MediaStore
 from tests.explore_fixture import RATE, tone, tones
-from tests.listen_fixture import Page
 
 ipywidgets = pytest.importorskip("ipywidgets")
 DRAWN = sound_picture(tone(500, 0.1), RATE, "x")
@@ -53,25 +49,6 @@ def test_the_loud_part_of_a_picture_is_bright_and_lies_at_its_frequency() -> Non
     assert drawn.top == "4 kHz"
     # A quarter of the way up from the bottom.
     assert abs(int(pixels(drawn).mean(axis=1).argmax()) - 0.75 * drawn.height) < 4
-
-
-def test_silence_is_a_dark_picture_and_a_flat_wave() -> None:
-    silent = np.zeros(RATE, np.float32)
-    for drawn in (sound_picture(silent, RATE, "silence"), wave_picture(silent, RATE, "silence")):
-        assert np.mean(pixels(drawn) > 20) < 0.02
-
-
-def test_few_cells_are_drawn_as_rectangles_low_frequencies_at_the_bottom() -> None:
-    cells = np.array([[0.0, -60.0], [-60.0, -60.0]])
-    drawn = pixels(picture(cells, "cells", floor_db=-60.0, top_khz=1, seconds=1))
-    assert len(np.unique(drawn)) == 2
-    assert drawn[-1, 0] > drawn[0, 0] == drawn[-1, -1]
-
-
-def test_a_wave_is_as_high_as_its_loudest_part() -> None:
-    audio = np.concatenate([tone(200, 0.1, 1.0), tone(200, 0.8, 1.0)])
-    heights = (pixels(wave_picture(audio, RATE, "x")) > 100).sum(axis=0)
-    assert heights[-200:].mean() > 6 * heights[:200].mean()
 
 
 def test_a_chart_keeps_its_proportions_and_its_own_axes(store: MediaStore, tmp_path: Path) -> None:
@@ -97,11 +74,6 @@ def test_only_settings_that_exist_are_computed_each_of_them_once(store: MediaSto
     assert sorted(calls) == sorted((s["loudness"], s["pitch"]) for s in explorer.settings())
     assert ("loud", 2000) not in calls
     assert explorer.start() == {"loudness": "loud", "pitch": 1000}  # the nearest that exists
-
-
-def test_values_are_read_with_their_unit() -> None:
-    control = Control("n", "N", (1, 2.5, 48_000), "Hz", words={1: "one"})
-    assert [control.text(v) for v in control.values] == ["one", "2.5 Hz", "48,000 Hz"]
 
 
 def explorer(frame, **changes) -> Explorer:
@@ -143,23 +115,6 @@ def test_a_page_holds_every_setting_with_files_of_true_level(
     # Five tones and the reference; two panes share their picture, and loud and soft look alike.
     assert len(list((tmp_path / "media").glob("*.flac"))) == 6
     assert len(list((tmp_path / "media").glob("*.png"))) <= 6
-
-
-def test_a_page_shows_no_control_before_a_script_makes_it_work(store: MediaStore) -> None:
-    soup = BeautifulSoup(page(tones(), store).html, "html.parser")
-    assert soup.select("input, button, select") == []
-    assert len(soup.select(".mx-stage audio[controls]")) == 2
-    assert "loud, 1,000 Hz" in soup.select_one(".mx-stage").text
-    specs = json.loads(soup.section["data-mx"])
-    assert {spec["label"]: spec["slides"] for spec in specs} == {"Loudness": False, "Pitch": True}
-
-
-def test_html_is_well_formed_and_two_explorers_share_a_page(store: MediaStore) -> None:
-    html = page(tones("one"), store).html + page(tones("two", seconds=1.0), store).html
-    ids = [a["id"] for _, a in Page(html).elements if "id" in a]
-    assert len(set(ids)) == len(ids)
-    assert "<one>" not in html
-    assert len(html) < 2 * (1500 * 5 + 2500)
 
 
 def test_outside_the_book_style_and_script_come_along_and_sounds_are_embedded() -> None:
@@ -254,12 +209,6 @@ def test_a_control_offers_only_what_exists() -> None:
     assert controls["Pitch"].value == 1000
     assert "loud, 1,000 Hz" in stage.value
     assert nearest("mp3", ["aac", "opus"]) == "aac"
-
-
-def test_a_control_with_one_value_is_not_shown() -> None:
-    controls = (Control("a", "A", (1,)), Control("b", "B", (1, 2)))
-    one = Explorer("x", "X", controls, lambda **_: Frame((Pane("P", DRAWN),)), "")
-    assert list(parts(explore(one, live=True))[0]) == ["B"]
 
 
 @pytest.mark.parametrize("error", [CodecError("MP3 cannot <do> it"), ZeroDivisionError()])

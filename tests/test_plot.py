@@ -19,6 +19,7 @@ from musiclib.stft import StftConfig
 from tests.figure_fixture import RATE, book_style, silence, tone
 
 __all__ = ["book_style"]
+
 pytestmark = pytest.mark.usefixtures("book_style")
 
 
@@ -58,13 +59,6 @@ def test_curves_band_reaches_from_low_to_high():
     assert (at_24.min(), at_24.max()) == (3.75, 4.5)
 
 
-def test_curves_without_interval_have_no_band():
-    _, axes = plot.curves(rates(Opus=4.0).drop(columns=["low", "high"]), "kbps")
-    assert len(axes.collections) == 0
-    with pytest.raises(MusiclibError, match="only 'low'"):
-        plot.curves(rates(Opus=4.0).drop(columns="high"), "kbps")
-
-
 def test_curves_band_has_a_gap_where_a_bound_is_missing():
     table = pd.DataFrame({"system": "Opus", "kbps": [1.0, 2, 3, 4, 5], "mean": 1.0, "low": 0.0})
     table["high"] = [2.0, 2.0, np.nan, 2.0, 2.0]
@@ -93,12 +87,6 @@ def test_labels_of_curves_that_meet_do_not_overlap():
     assert all(below.y1 <= above.y0 + 1 for below, above in pairwise(ordered))
     heights = [box.y0 for box in boxes(axes)]
     assert [axes.texts[place].get_text() for place in np.argsort(heights)] == list(names)
-
-
-def test_labels_of_curves_stay_in_the_figure():
-    figure, axes = plot.curves(rates(**{"a system with quite a long name": 3.0}), "kbps")
-    (box,) = boxes(axes)
-    assert box.x1 <= figure.bbox.x1
 
 
 def test_a_codec_keeps_its_colour_and_its_label_can_be_read():
@@ -147,15 +135,6 @@ def test_forest_draws_a_row_for_each_difference():
     assert [label.get_text() for label in axes.get_yticklabels()] == ["smaller", "level", "larger"]
     assert axes.get_ylim()[0] > axes.get_ylim()[1]  # the first row is on top
     assert axes.get_xlabel() == "Bits (%)"
-
-
-def test_forest_writes_numbers_with_true_minus_signs():
-    _, axes = plot.forest(differences(), unit="%")
-    assert set(texts(axes)) == {
-        "\u221215.1\u00a0%  [\u221219.0, \u221210.0]",
-        "0.0\u00a0%  [\u22123.7, 3.8]",
-        "21.8\u00a0%  [18.0, 25.0]",
-    }
 
 
 def test_forest_leaves_a_row_without_interval_unsettled():
@@ -222,26 +201,10 @@ def test_loss_curves_draw_both_parts_in_one_colour():
     assert texts(axes)["64 values"].xy[0] == 100
 
 
-def test_loss_curves_without_parts_are_validation():
-    _, axes = plot.loss_curves(losses().query("part == 'validation'").drop(columns="part"))
-    assert len(axes.lines) == 1
-    assert axes.get_legend() is None
-
-
-def test_loss_curves_refuse_an_unknown_part():
-    with pytest.raises(MusiclibError, match="'test'"):
-        plot.loss_curves(losses().assign(part="test"))
-
-
 @pytest.mark.parametrize("draw", [plot.forest, plot.dots, plot.loss_curves])
 def test_what_a_table_lacks_is_named(draw):
     with pytest.raises(MusiclibError, match="lacks"):
         draw(pd.DataFrame({"other": [1.0]}))
-
-
-def test_an_empty_table_is_refused():
-    with pytest.raises(MusiclibError, match="no rows"):
-        plot.forest(differences().iloc[:0])
 
 
 @pytest.mark.parametrize("width", [2.0, 2.5, 4.0, 8.0])
@@ -307,12 +270,6 @@ def test_a_click_is_drawn_at_its_time():
     assert columns[found] <= 1.5 <= columns[found + 1]
 
 
-def test_silence_is_at_the_floor_in_axes_that_are_given():
-    figure, axes = plt.subplots()
-    assert plot.spectrogram(silence(), RATE, floor_db=-70.0, axes=axes)[0] is figure
-    assert np.all(np.asarray(axes.images[0].get_array()) == -70.0)
-
-
 @pytest.mark.parametrize("draw", [plot.spectrogram, plot.song_overview])
 @pytest.mark.parametrize("bad", [np.zeros(0, np.float32), np.full(2000, np.nan, np.float32)])
 def test_unusable_audio_is_refused(draw, bad):
@@ -333,14 +290,6 @@ def test_the_overview_keeps_peaks_and_magnifies_the_loudest_place():
     peak = np.argmax(line.get_ydata())
     assert line.get_xdata()[peak] == pytest.approx(3.0, abs=0.012)
     assert line.get_ydata()[peak] == pytest.approx(0.0)
-
-
-@pytest.mark.parametrize(("rate", "samples"), [(8_000, 100), (8_000, 200), (96_000, 3_000)])
-def test_short_sounds_of_any_rate_are_drawn_without_warnings(rate, samples, recwarn):
-    sound = np.random.default_rng(0).normal(0, 0.1, (2, samples)).astype(np.float32)
-    figure, _ = plot.song_overview(sound, rate)
-    figure.canvas.draw()
-    assert [str(warning.message) for warning in recwarn] == []
 
 
 def test_masked_and_heard_tones_are_named_by_the_formulas():

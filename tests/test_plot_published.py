@@ -16,7 +16,6 @@ from musiclib.plot.dark import GROUND, INK, dark_colours, dark_theme
 from musiclib.plot.published import (
     MAX_SVG_BYTES,
     NARROW_INCHES,
-    csv_text,
     figure_png,
     figure_svg,
     published_html,
@@ -26,6 +25,7 @@ from musiclib.plot.published import (
 from tests.figure_fixture import RATE, book_style, tone
 
 __all__ = ["book_style"]
+
 pytestmark = pytest.mark.usefixtures("book_style")
 
 WHITE, BLACK = (1.0, 1.0, 1.0, 1.0), (0.1, 0.1, 0.1, 1.0)
@@ -69,13 +69,6 @@ def test_colours_that_can_be_seen_stay_and_dark_ones_are_lightened():
     assert contrast(NAVY) < 2
     assert contrast(navy) > 2.9
     assert navy[2] == max(navy[:3])  # still blue
-
-
-def test_pale_tints_become_deep_ones_and_opacity_stays():
-    pale, blue = dark_colours([PALE, BLUE])
-    assert luminance(pale) < 0.1
-    assert pale[2] > pale[0]
-    assert blue[3] == 0.5
 
 
 def test_a_figure_gets_a_dark_ground_and_light_text_and_is_itself_again():
@@ -183,26 +176,6 @@ def test_a_narrow_twin_can_be_read_on_a_phone(tmp_path, monkeypatch):
     assert [panel.get_subplotspec() for panel in panels] == places
 
 
-@pytest.mark.filterwarnings("error")
-def test_panels_that_were_placed_by_hand_stay_where_they_are(tmp_path, monkeypatch):
-    figure = plt.figure(figsize=(4, 2), layout="none")
-    panel = figure.add_axes((0.1, 0.2, 0.7, 0.6))
-    panel.plot([0, 1], [0, 1])
-    monkeypatch.setenv("MUSICLIB_MEDIA_DIR", str(tmp_path))
-    usual = figure_png(figure)
-    assert published_png(figure) == usual
-    assert figure_png(figure) == usual
-    assert panel.get_position().bounds == pytest.approx((0.1, 0.2, 0.7, 0.6))
-
-
-def test_outside_a_build_no_file_is_written(tmp_path, monkeypatch):
-    monkeypatch.delenv("MUSICLIB_MEDIA_DIR", raising=False)
-    monkeypatch.chdir(tmp_path)
-    figure, _ = plt.subplots(figsize=(2, 2))
-    assert published_png(figure) == figure_png(figure)
-    assert not list(tmp_path.iterdir())
-
-
 LONG = "the spectrogram autoencoder, fine-tuned, against log-mel spectrograms"
 
 
@@ -295,12 +268,6 @@ def test_a_styler_is_kept_as_its_data(media):
     html = published_html(frame.style.format(precision=1))
     assert ">0.1<" in html
     assert "0.123456" in saved(html, media)
-
-
-def test_plain_numbering_is_left_out_and_the_corner_names_the_rows():
-    assert csv_text(pd.DataFrame({"a": [1, 2]})) == "a\n1\n2\n"
-    frame = pd.DataFrame({"a": [1]}, index=["x"]).rename_axis(columns="codec")
-    assert csv_text(frame) == "codec,a\nx,1\n"
 
 
 def test_a_notebook_outside_a_build_is_left_alone(monkeypatch):

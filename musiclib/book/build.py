@@ -15,14 +15,23 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from musiclib.book.check import FIRST_PAGE, check_site
-from musiclib.book.freshness import REPORT, SOURCES_KEY, sources_fingerprint
 from musiclib.book.layout import Book, Chapter, find_book
 from musiclib.book.pages import Site, finish, run_record
 from musiclib.book.pdf import NAME as PDF_NAME
 from musiclib.book.pdf import find_browser, write_pdf
 from musiclib.book.run import Workspace, execute, prepare
 from musiclib.book.site import assemble, build_site, copy_sources
-from musiclib.book.store import Fingerprints, Store, Stored, chapter_key, data_fingerprint
+from musiclib.book.store import (
+    REPORT,
+    SOURCES_KEY,
+    Fingerprints,
+    Store,
+    Stored,
+    chapter_key,
+    data_fingerprint,
+    remember_in,
+    sources_fingerprint,
+)
 from musiclib.errors import BookError
 from musiclib.files import replace_file, replace_folder
 
@@ -102,13 +111,6 @@ def run_chapters(options: Options, say: Say) -> Executed:
 
     All chapters are tried, and all failures are reported together.
 
-    Args:
-        options: What to run.
-        say: Receives a line when a chapter begins and one when it ends; from several threads.
-
-    Returns:
-        The executed chapters.
-
     Raises:
         BookError: Chapters failed; none of these is kept.
         DatasetError: The data set is missing or damaged.
@@ -120,10 +122,6 @@ def run_chapters(options: Options, say: Say) -> Executed:
 
 def build(options: Options, say: Say) -> Path:
     """Run the chapters, build the site, check it and publish it.
-
-    Args:
-        options: What to build.
-        say: Receives progress, one line at a time, from several threads.
 
     Returns:
         The front page of the published site.
@@ -141,27 +139,29 @@ def build(options: Options, say: Say) -> Path:
         )
     if options.pdf:
         find_browser()  # rather now than after the chapters have run
-    with _workspace(book) as work, _temporary(work, "site") as folder:
+    with _workspace(book) as work:
         sources = sources_fingerprint(book)  # before the work, in which they may be edited
         executed = _run_chapters(book, work, options, say)
         chapters = executed.chapters
+        remember = remember_in(work / "memory")
         if lacking := [c.name for c in book.select([]) if c.docname not in chapters]:
             raise BookError(
                 f"These chapters were not run with these settings yet: {', '.join(lacking)}. "
                 "Build once without --only."
             )
         repository = options.repository_url
-        assemble(book, chapters, folder / "source", repository, options.site_url)
+        assemble(book, chapters, work / "site", repository, options.site_url)
         say("building the site")
-        html = build_site(folder / "source", work / "logs" / "jupyter-book.log")
+        html = build_site(work / "site", work / "logs" / "jupyter-book.log")
         record = run_record(book, options.parameters, chapters, executed.fresh, executed.data)
-        finish(Site(book, html, chapters, record, repository, PDF_NAME if options.pdf else None))
+        site = Site(book, html, chapters, record, repository, PDF_NAME if options.pdf else None)
+        finish(site, remember)
         _write(html / REPORT, record)  # a page links to it
         if options.pdf:
             say("printing the book")
             write_pdf(html, book, html / PDF_NAME)
         say("checking the site")
-        report = check_site(html)
+        report = check_site(html, remember=remember)
         if report.findings:
             listed = "\n".join(f"  - {finding}" for finding in report.findings)
             raise BookError(f"The built site has problems:\n{listed}\nNothing was published.")
@@ -175,7 +175,7 @@ def build(options: Options, say: Say) -> Path:
 def _run_chapters(book: Book, work: Path, options: Options, say: Say) -> Executed:
     selected = {chapter.docname for chapter in book.select(list(options.only))}
     data = data_fingerprint(options.dataset, options.data_root, options.seed)
-    code = Fingerprints()
+    code = Fingerprints(remember_in(work / "memory"))
     private = _private_paths(book, options)
     store = Store(work / "store")
     chapters = book.select([])

@@ -9,11 +9,14 @@ import gzip
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup, Tag
+
+from musiclib.book.store import Remember, remember_nothing
+from musiclib.files import sha256_of
 
 MAX_PAGE_BYTES = 400_000
 MAX_REQUESTS = 200
@@ -63,54 +66,59 @@ class Reference:
     link: bool
 
 
+@dataclass(frozen=True)
 class Page:
-    """One parsed page of a site."""
+    """What the checks know of a page.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.soup = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-        refresh = self.soup.find("meta", attrs={"http-equiv": re.compile("refresh", re.IGNORECASE)})
-        _, _, address = str(refresh.get("content", "") if refresh else "").partition("=")
-        self.redirect = address.strip("'\" ")
-        """Address that the page forwards to at once; else empty."""
-
-    @cached_property
-    def anchors(self) -> frozenset[str]:
-        """Names that a link can point at."""
-        tags = self.soup.find_all(True)
-        return frozenset(str(tag[key]) for tag in tags for key in ("id", "name") if tag.get(key))
-
-    @property
-    def base(self) -> str:
-        """Path of the site on its host as the page says it; `/` when its addresses are relative."""
-        root = str(self.soup.html.get("data-content_root", "")) if self.soup.html else ""
-        return root if root.startswith("/") else "/"
-
-    @cached_property
-    def references(self) -> list[Reference]:
-        """All addresses of the page."""
-        forward = [Reference("meta refresh", self.redirect, True, False)] if self.redirect else []
-        return forward + [ref for tag in self.soup.find_all(True) for ref in _references(tag)]
-
-
-def check_site(root: Path, max_page_bytes: int = MAX_PAGE_BYTES) -> SiteReport:
-    """Check every page of a built site.
-
-    Args:
-        root: Folder of the site.
-        max_page_bytes: Weight that a page may have.
-
-    Returns:
-        Findings and weights.
+    Attributes:
+        path: Its file.
+        redirect: Address that it forwards to at once; else empty.
+        base: Path of the site on its host as the page says it; `/` when its addresses are relative.
+        anchors: Names that a link can point at.
+        references: All addresses in it.
+        problems: What is wrong with the page itself.
     """
+
+    path: Path
+    redirect: str
+    base: str
+    anchors: frozenset[str]
+    references: list[Reference]
+    problems: list[str]
+
+    @classmethod
+    def read(cls, path: Path, remember: Remember = remember_nothing) -> "Page":
+        """Read a page."""
+        raw = path.read_bytes()
+        return cls(path, *remember((raw, sha256_of(Path(__file__))), partial(_facts, raw)))
+
+
+def _facts(raw: bytes) -> tuple[str, str, frozenset[str], list[Reference], list[str]]:
+    soup = BeautifulSoup(raw, "html.parser")
+    refresh = soup.find("meta", attrs={"http-equiv": re.compile("refresh", re.IGNORECASE)})
+    _, _, address = str(refresh.get("content", "") if refresh else "").partition("=")
+    redirect = address.strip("'\" ")
+    root = str(soup.html.get("data-content_root", "")) if soup.html else ""
+    tags = soup.find_all(True)
+    anchors = frozenset(str(tag[key]) for tag in tags for key in ("id", "name") if tag.get(key))
+    references = [Reference("meta refresh", redirect, True, False)] if redirect else []
+    references += [reference for tag in tags for reference in _references(tag)]
+    problems = [*_content_problems(soup, anchors, redirect)]
+    return redirect, root if root.startswith("/") else "/", anchors, references, problems
+
+
+def check_site(
+    root: Path, max_page_bytes: int = MAX_PAGE_BYTES, remember: Remember = remember_nothing
+) -> SiteReport:
+    """Check every page of a built site."""
     root = root.resolve()
-    pages = {path: Page(path) for path in sorted(root.rglob("*.html"))}
+    pages = {path: Page.read(path, remember) for path in sorted(root.rglob("*.html"))}
     findings: list[str] = []
     weights = {}
     transferred = cache(_transferred)
     for path, page in pages.items():
         name = path.relative_to(root).as_posix()
-        found = list(_content_problems(page))
+        found = [*page.problems]
         for reference in page.references:
             address, where = reference.address, reference.where
             if _remote(address):
@@ -146,10 +154,6 @@ def loaded_files(page: Page, root: Path) -> set[Path]:
 
     Fonts and pictures that style sheets name count too, each font in its first format.
 
-    Args:
-        page: The page.
-        root: Folder of the site.
-
     Returns:
         Paths, with the page itself and, for a page that forwards at once, what its target loads.
     """
@@ -160,7 +164,7 @@ def loaded_files(page: Page, root: Path) -> set[Path]:
             continue
         files.add(target)
         if reference.address == page.redirect and target != page.path:
-            files |= loaded_files(Page(target), root)
+            files |= loaded_files(Page.read(target), root)
         if target.suffix == ".css":
             files |= _style_files(target, root)
     return files
@@ -230,8 +234,7 @@ def _style_files(path: Path, root: Path) -> set[Path]:
     return {target for target in targets if target is not None and target.is_file()}
 
 
-def _content_problems(page: Page) -> Iterator[str]:
-    soup = page.soup
+def _content_problems(soup: BeautifulSoup, anchors: frozenset[str], redirect: str) -> Iterator[str]:
     for image in soup("img"):
         alternative, source = str(image.get("alt") or "").strip(), str(image.get("src", ""))
         if not alternative:
@@ -243,7 +246,7 @@ def _content_problems(page: Page) -> Iterator[str]:
         named = str(player.get("aria-label") or player.get("title") or "").strip()
         child = player.find("source")
         address = str(player.get("src") or (child.get("src") if child else "") or "no source")
-        if not named and not page.anchors.intersection(labelled):
+        if not named and not anchors.intersection(labelled):
             yield f"player without a name (aria-label): {address}"
         if address == "no source":
             yield f"player without a source: {named or 'unnamed'}"
@@ -258,7 +261,7 @@ def _content_problems(page: Page) -> Iterator[str]:
             yield "map of sounds with a point without a sound"
     if "Traceback (most recent call last)" in soup.get_text() or soup.select(".output.traceback"):
         yield "a traceback is printed"
-    if not page.redirect:
+    if not redirect:
         if not soup.title or not soup.title.get_text(strip=True):
             yield "no title"
         if soup.html is None or not soup.html.get("lang"):

@@ -15,11 +15,12 @@ import shlex
 import subprocess
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import unquote
 
 from bs4 import BeautifulSoup, Tag
 from bs4.element import NavigableString
@@ -27,7 +28,7 @@ from PIL import Image
 
 from musiclib.book.check import NOT_FOUND
 from musiclib.book.layout import Book, Chapter
-from musiclib.book.store import Stored
+from musiclib.book.store import Remember, Stored, installed_libraries, remember_nothing
 from musiclib.errors import BookError
 from musiclib.files import replace_file, sha256_of
 from musiclib.plot import published
@@ -62,11 +63,13 @@ class Page:
         path: Its place in the site, such as `book/introduction.html`.
         soup: Its elements, to be changed in place.
         chapter: The chapter that it was made from; None for search, index of terms and forwards.
+        files: What else is written with the page, by its place in the site.
     """
 
     path: Path
     soup: BeautifulSoup
     chapter: Chapter | None
+    files: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def root(self) -> str:
@@ -74,23 +77,49 @@ class Page:
         return "../" * (len(self.path.parts) - 1)
 
 
-def finish(site: Site) -> None:
+def finish(site: Site, remember: Remember = remember_nothing) -> None:
     """Finish every page of a site in place.
 
     Args:
         site: The site as jupyter-book left it.
+        remember: What earlier builds made of the same pages.
 
     Raises:
         BookError: A page asks for what nothing is known of.
     """
     chapters = {f"{chapter.docname}.html": chapter for chapter in site.book.chapters}
+    glossary = site.html / f"{GLOSSARY}.html"
+    terms = glossary.read_bytes() if glossary.is_file() else b""
     for file in sorted(site.html.rglob("*.html")):
         path = file.relative_to(site.html)
-        soup = BeautifulSoup(file.read_bytes(), "html.parser")
-        page = Page(path, soup, chapters.get(path.as_posix()))
-        for step in STEPS:
-            step(page, site)
-        replace_file(file, str(soup).encode())
+        raw = file.read_bytes()
+        chapter = chapters.get(path.as_posix())
+        key = (raw, terms, *_surroundings(site, path, raw, chapter))
+        for name, data in remember(key, partial(_finished, site, path, raw, chapter)).items():
+            replace_file(site.html / name, data)
+
+
+def _finished(site: Site, path: Path, raw: bytes, chapter: Chapter | None) -> dict[str, bytes]:
+    page = Page(path, BeautifulSoup(raw, "html.parser"), chapter)
+    for step in STEPS:
+        step(page, site)
+    return {path.as_posix(): str(page.soup).encode(), **page.files}
+
+
+def _surroundings(site: Site, path: Path, raw: bytes, chapter: Chapter | None) -> Iterator[object]:
+    """What decides how a page is finished, beside its text and the glossary."""
+    files = [(site.html / path).parent / unquote(name.decode()) for name in _SOURCE.findall(raw)]
+    if chapter:
+        media = site.html / "_static" / chapter.media_folder
+        for name in (published.FIGURE_FOLDER, published.TABLE_FOLDER):
+            files += sorted((media / name).glob("*"))
+        stored = site.chapters.get(chapter.docname)
+        yield chapter.docname, stored and stored.seconds, chapter == site.book.chapters[0]
+    yield [(file.name, sha256_of(file)) for file in files if file.is_file()]
+    yield path.as_posix(), site.repository_url, site.pdf, (site.html / _REPRODUCIBILITY).is_file()
+    yield site.record if b"data-ml-fill" in raw else site.record.get("parameters")
+    yield [sha256_of(Path(module)) for module in (__file__, published.__file__)]
+    yield installed_libraries()
 
 
 def _new(html: str) -> Tag:
@@ -178,7 +207,7 @@ def give_tables_their_files(page: Page, site: Site) -> None:
         caption = figure.select_one("figcaption p") if figure else table.select_one("caption")
         label = str((figure or table).get("id") or f"table-{number}").removeprefix("T_")
         target = f"{TABLES}/{page.chapter.name}/{label}.csv"
-        replace_file(site.html / target, _values(table, page, site).encode())
+        page.files[target] = _values(table, page, site).encode()
         what = f"table {number} of this page"
         scroller = table.find_parent(class_="pst-scrollable-table-container")
         scroller = scroller or table.wrap(page.soup.new_tag("div"))
@@ -245,18 +274,7 @@ def run_record(
     fresh: Collection[str],
     data: str | None = None,
 ) -> dict[str, Any]:
-    """Describe a build: names and contents only, never a place on the machine.
-
-    Args:
-        book: The book.
-        parameters: Values that papermill injected into every chapter.
-        chapters: Executed chapters by docname.
-        fresh: Docnames of those that were run now; the others came from the store.
-        data: Fingerprint of the data set that decided which chapters had to run, if known.
-
-    Returns:
-        A record that JSON can hold; it becomes `run-report.json`.
-    """
+    """Describe a build: names and contents only, never a place on the machine."""
     from musiclib.datasets import open_dataset
     from musiclib.training import shipped_files
 
@@ -421,6 +439,7 @@ def duration(seconds: float) -> str:
 # What helps to read on.
 
 GLOSSARY = "book/glossary"
+_REPRODUCIBILITY = "book/reproducibility.html"
 _NO_TERMS = ["a", "code", "math", "figure", "table", "details", "button", "label", "kbd", "audio"]
 
 
@@ -499,8 +518,8 @@ def add_rerun_box(page: Page, site: Site) -> None:
     links = ""
     if (site.html / notebook).is_file():
         links += f'<a href="{page.root}{notebook}" download>Download the notebook</a> '
-    if (site.html / "book" / "reproducibility.html").is_file():
-        links += f'<a href="{page.root}book/reproducibility.html">Versions, machine, seeds</a>'
+    if (site.html / _REPRODUCIBILITY).is_file():
+        links += f'<a href="{page.root}{_REPRODUCIBILITY}">Versions, machine, seeds</a>'
     box = _new(
         '<details class="ml-rerun"><summary>Rerun this chapter</summary>'
         f"<p>In a clone of the repository, with the book's environment.{took}</p>"
@@ -526,6 +545,7 @@ def link_pdf(page: Page, site: Site) -> None:
 
 # How a page loads, and what the theme leaves out.
 
+_SOURCE = re.compile(rb'\bsrc="([^"]+)"')
 _LARGE_PNG = 40_000  # bytes
 _FIRST_VIEW = 900  # characters: a picture after fewer of them is seen at once
 
@@ -549,8 +569,11 @@ def optimise_images(page: Page, site: Site) -> None:
         if file.is_file() and image.find_parent("article"):
             # A sound that stands in two groups has one picture.
             image["src"] = source = same.setdefault(sha256_of(file), source)
-            if file.suffix == ".png" and file.stat().st_size > _LARGE_PNG:
-                image["src"] = source.removesuffix(".png") + _as_webp(file).suffix
+            large = file.suffix == ".png" and file.stat().st_size > _LARGE_PNG
+            if large and (smaller := _as_webp(file)):
+                image["src"] = f"{source.removesuffix('.png')}.webp"
+                name = file.resolve().relative_to(site.html.resolve()).with_suffix(".webp")
+                page.files[name.as_posix()] = smaller
             if not image.get("width"):
                 image["width"], image["height"] = map(str, _size(file))
         image["decoding"] = "async"
@@ -558,15 +581,13 @@ def optimise_images(page: Page, site: Site) -> None:
             image["loading"] = "lazy"
 
 
-def _as_webp(file: Path) -> Path:
-    """Write a PNG as WebP without loss beside it; return the smaller one."""
-    target = file.with_suffix(".webp")
-    if not target.exists():
-        with Image.open(file) as picture:
-            picture.convert("RGBA" if "transparency" in picture.info else "RGB").save(
-                target, lossless=True, method=4
-            )
-    return min(target, file, key=lambda path: path.stat().st_size)
+def _as_webp(file: Path) -> bytes | None:
+    """A PNG as WebP without loss, if that is smaller."""
+    data = io.BytesIO()
+    with Image.open(file) as picture:
+        colours = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
+        colours.save(data, format="webp", lossless=True, method=4)
+    return data.getvalue() if len(data.getvalue()) < file.stat().st_size else None
 
 
 def _size(file: Path) -> tuple[int, int]:

@@ -72,11 +72,6 @@ def find_browser() -> str:
 def write_pdf(site: Path, book: Book, out: Path) -> None:
     """Print a finished site as one PDF: title, contents with links, outline, page numbers.
 
-    Args:
-        site: Folder of the site.
-        book: The book, for the order of the chapters.
-        out: File to write; it appears whole or not at all.
-
     Raises:
         BookError: There is no browser, a page is missing, or printing failed.
     """
@@ -108,10 +103,6 @@ def write_pdf(site: Path, book: Book, out: Path) -> None:
 
 def single_page(site: Path, book: Book) -> str:
     """Join the chapters of a finished site into one document.
-
-    Args:
-        site: Folder of the site; the document belongs into this folder.
-        book: The book, for the order of the chapters.
 
     Returns:
         HTML with a title page, a table of contents and all chapters, in light colours.

@@ -59,11 +59,7 @@ class Workspace:
 
 
 def prepare(scratch: Path) -> None:
-    """Make the kernel's description, and matplotlib's font list before any chapter needs it.
-
-    Args:
-        scratch: Folder of the workplace.
-    """
+    """Make the kernel's description, and matplotlib's font list before any chapter needs it."""
     kernel = scratch / "jupyter" / "kernels" / KERNELSPEC["name"]
     kernel.mkdir(parents=True, exist_ok=True)
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
@@ -172,10 +168,6 @@ def publishable(notebook: Any, private_paths: Iterable[str]) -> None:
     The cell of parameters and the one that papermill injects are hidden. Run metadata goes:
     timings, paths, versions of the kernel. A private path in the injected cell is replaced by a
     placeholder, because the notebook can be downloaded from the page.
-
-    Args:
-        notebook: Executed notebook as an nbformat node.
-        private_paths: Absolute folders of the machine that ran it.
     """
     for cell in notebook.cells:
         tags = list(cell.metadata.get("tags", []))
@@ -205,13 +197,6 @@ def refusals(notebook: Any, private_paths: Iterable[str]) -> list[str]:
     Refused: errors, anything on standard error (warnings too), cells that were not run, widgets
     (dead without a kernel and remote scripts), embedded sound, outputs above
     `MAX_EMBEDDED_BYTES`, and absolute paths of the machine that ran it.
-
-    Args:
-        notebook: Executed notebook as an nbformat node.
-        private_paths: Absolute folders of the machine that ran it.
-
-    Returns:
-        One sentence for each reason, each naming its cell; empty when it can be published.
     """
     paths = tuple(private_paths)
     found = []
@@ -250,14 +235,7 @@ def _output_refusals(output: Any, paths: tuple[str, ...]) -> Iterator[str]:
 
 
 def take_standard_error(notebook: Any) -> list[str]:
-    """Remove what cells wrote to standard error from an executed notebook, in place.
-
-    Args:
-        notebook: Executed notebook as an nbformat node.
-
-    Returns:
-        One sentence for each cell that wrote there, naming the cell.
-    """
+    """Remove what cells wrote to standard error from an executed notebook, in place."""
     taken = []
     for number, cell in enumerate(notebook.cells):
         outputs = cell.get("outputs", [])

@@ -1,10 +1,12 @@
 """The site from executed chapters: laid out for jupyter-book, built with warnings as errors."""
 
 import asyncio
+import filecmp
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,9 +21,9 @@ from tornado.web import Application, StaticFileHandler
 from musiclib.book.check import NOT_FOUND
 from musiclib.book.layout import BOOK_FOLDER, CONFIG_NAME, TOC_NAME, Book, read
 from musiclib.book.run import plain
-from musiclib.book.store import Stored
+from musiclib.book.store import Stored, installed_libraries
 from musiclib.errors import BookError
-from musiclib.files import replace_file
+from musiclib.files import replace_file, sha256_of
 from musiclib.listen.sounds import STATIC
 
 LAUNCH_BRANCH = "launch"
@@ -38,6 +40,7 @@ if importlib.util.find_spec("musiclib") is None:
     %pip install --quiet --editable './{folder}[book]'
     sys.path.insert(0, str(Path("{folder}").resolve()))  # this kernel sees no new editable package
 """
+_BUILT = "_build"
 _COMPLAINT = re.compile(
     r"^.*(?:WARNING|ERROR|CRITICAL).*$|^(?:Sphinx|Extension|Theme|Exception)[\w ]*:\s*\n.*$",
     re.MULTILINE,
@@ -53,13 +56,28 @@ def assemble(
 ) -> None:
     """Lay out the sources for jupyter-book: prose as written, notebooks as executed, media.
 
+    Where the folder has an earlier layout, files that did not change stay as they are, so that
+    Sphinx need not read their pages again.
+
     Args:
         book: The book.
         chapters: Executed chapters by docname; jupyter-book reports any that is missing.
-        folder: Folder to fill; it must not exist.
+        folder: Folder to fill.
         repository_url: Address of the repository, for links to it, to Binder and to Colab.
         site_url: Address where the site will be, for the site map and what sharers see.
     """
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as new:
+        _lay_out(book, chapters, Path(new), repository_url, site_url)
+        _update(folder, Path(new))
+
+
+def _lay_out(
+    book: Book,
+    chapters: Mapping[str, Stored],
+    folder: Path,
+    repository_url: str | None,
+    site_url: str | None,
+) -> None:
     copy_sources(book, folder)
     shutil.copytree(STATIC, folder / BOOK_FOLDER / "_static", dirs_exist_ok=True)
     for notebook in (folder / BOOK_FOLDER).rglob("*.ipynb"):
@@ -97,6 +115,19 @@ def assemble(
             shutil.copytree(stored.media, media, dirs_exist_ok=True)
 
 
+def _update(folder: Path, new: Path) -> None:
+    """Make a folder like a new one; only files that differ get a new time of change."""
+    for old in folder.rglob("*"):
+        name = old.relative_to(folder)
+        if name.parts[0] != _BUILT and old.is_file() and not (new / name).is_file():
+            old.unlink()
+    for file in filter(Path.is_file, new.rglob("*")):
+        target = folder / file.relative_to(new)
+        if not target.is_file() or not filecmp.cmp(file, target, shallow=False):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+
+
 def copy_sources(book: Book, folder: Path) -> None:
     """Copy the book's folder and settings, without what editors leave behind."""
     ignore = shutil.ignore_patterns(".*", "_build")
@@ -108,20 +139,22 @@ def copy_sources(book: Book, folder: Path) -> None:
 def build_site(source: Path, log: Path) -> Path:
     """Build the site with jupyter-book.
 
-    Args:
-        source: Folder from `assemble`.
-        log: File that receives what jupyter-book says.
-
-    Returns:
-        Folder of the built site.
+    Every page is written, but only pages whose sources changed are read, unless the last build
+    failed or had other settings.
 
     Raises:
         BookError: A warning or an error; the message lists them.
     """
-    html = source / "_build" / "html"
+    html = source / _BUILT / "html"
+    stamp = source / _BUILT / "settings"
+    settings = _settings(source)
+    if not stamp.is_file() or stamp.read_text(encoding="utf-8") != settings:
+        shutil.rmtree(source / _BUILT, ignore_errors=True)
+    stamp.unlink(missing_ok=True)
+    shutil.rmtree(html, ignore_errors=True)
     # The package has no `python -m`, and its script may not be on the path.
     command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
-    command += ["build", str(source), "-W", "-n", "--keep-going", "--all"]
+    command += ["build", str(source), "-W", "-n", "--keep-going"]
     done = subprocess.run(
         command,
         stdin=subprocess.DEVNULL,
@@ -138,21 +171,21 @@ def build_site(source: Path, log: Path) -> Path:
         shown = complaints or text.splitlines()[-12:]
         listed = "\n".join(f"  - {line.replace(f'{source}/', '')}" for line in shown)
         raise BookError(f"jupyter-book reports:\n{listed}\nIts whole report is in {log}")
+    stamp.write_text(settings, encoding="utf-8")
     for leftover in (html / ".buildinfo", *(html / "_static").glob("*webpack-macros.html")):
         leftover.unlink(missing_ok=True)
     return html
 
 
+def _settings(source: Path) -> str:
+    """What decides how Sphinx reads all pages: settings, references, libraries, the extension."""
+    files = [source / CONFIG_NAME, source / TOC_NAME, *sorted(source.rglob("*.bib"))]
+    files.append(Path(__file__).with_name("extension.py"))
+    return "\n".join([*map(sha256_of, files), installed_libraries()])
+
+
 def write_launch_copies(book: Book, repository_url: str, out: Path) -> list[Path]:
     """Write copies of the executed chapters whose first cell installs musiclib.
-
-    Args:
-        book: The book.
-        repository_url: Address of its repository.
-        out: Folder for the copies, which replace the chapters on the branch `launch`.
-
-    Returns:
-        The files that were written.
 
     Raises:
         BookError: The address is none of a repository on the web, or a chapter is not readable.
@@ -195,11 +228,6 @@ def application(root: Path) -> Application:
 
 def serve(root: Path, port: int = 8000, address: str = "127.0.0.1") -> None:
     """Serve a built site until interrupted, and print its address.
-
-    Args:
-        root: Folder of the site.
-        port: Port to listen at; 0 takes a free one.
-        address: Address to listen at.
 
     Raises:
         BookError: There is no site in the folder, or the port is taken.

@@ -12,23 +12,28 @@ import inspect
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, partial
 from importlib.metadata import distributions
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import joblib
 import nbformat
 
 import musiclib
-from musiclib.book.layout import Chapter, read
+from musiclib.book.layout import BOOK_FOLDER, CONFIG_NAME, TOC_NAME, Book, Chapter, read
 from musiclib.book.run import publishable
 from musiclib.dependencies import Code, Place, Sources
 from musiclib.errors import BookError
 from musiclib.files import replace_file, replace_folder, sha256_of
 
+REPORT = "run-report.json"
+"""File of a site that says what it was made with."""
+SOURCES_KEY = "sources_fingerprint"
+"""Name in this file of the hash of all that the site is made from."""
 NOTEBOOK = "chapter.ipynb"
 MEDIA = "media"
 _RECORD = "record.json"
@@ -37,6 +42,26 @@ _RUNNING_TAGS = {"parameters", "raises-exception", "skip-execution"}
 _INJECTED = "injected-parameters"
 # They say whether a result still stands, and make none.
 _KEEPERS = ("musiclib.dependencies", "musiclib.provenance")
+# Of models and music their tables are enough: each names its files' digests. What an entropy
+# coder knows has no such table and counts itself.
+_SINGLE = (CONFIG_NAME, TOC_NAME, "requirements.txt", "data/mini/tracks.csv")
+_NO_SOURCE = {"__pycache__", "_build"}
+
+Remember: TypeAlias = Callable[[object, Callable[[], Any]], Any]
+"""Takes all that a result depends on, and a function that makes it where it is not known yet."""
+
+
+def remember_nothing(key: object, make: Callable[[], Any]) -> Any:  # noqa: ARG001
+    """Make a result."""
+    return make()
+
+
+def remember_in(folder: Path) -> Remember:
+    """Keep results in a folder; the oldest go where they take more than a fifth of a gigabyte."""
+    memory = joblib.Memory(folder, verbose=0)
+    memory.reduce_size("200M")
+    kept = memory.cache(remember_nothing, ignore=["make"])
+    return lambda key, make: kept(joblib.hash(key), make)
 
 
 @dataclass(frozen=True)
@@ -65,8 +90,23 @@ class Stored:
 class Fingerprints:
     """Hashes of the code, models, tables and libraries that chapters depend on."""
 
-    def __init__(self) -> None:
+    def __init__(self, remember: Remember = remember_nothing) -> None:
         self._sources = Sources.of(Path(musiclib.__file__).parent)
+        self._remember = remember
+        self._hash = cache(sha256_of)
+
+    @cached_property
+    def _state(self) -> str:
+        """Hash of all files that any chapter can depend on."""
+        from musiclib.evidence import evidence_folder
+        from musiclib.training import shipped_files
+
+        files = [*self._sources.folder.rglob("*"), *evidence_folder().glob("*.*")]
+        digest = hashlib.sha256(installed_libraries().encode())
+        for path in [*sorted(files), *shipped_files()]:
+            if path.is_file() and "__pycache__" not in path.parts:
+                digest.update(f"{path} {self._hash(path)}\n".encode())
+        return digest.hexdigest()
 
     def of(self, chapter: Chapter) -> str:
         """Hash what decides a chapter's outputs but for its parameters and data.
@@ -75,6 +115,10 @@ class Fingerprints:
             BookError: A cell is no Python, or names a kept table by other than a text.
         """
         cells = [cell for cell in read(chapter.source).cells if cell.cell_type == "code"]
+        texts = [(cell.source, cell.metadata.get("tags")) for cell in cells]
+        return str(self._remember((self._state, texts), partial(self._made, chapter, cells)))
+
+    def _made(self, chapter: Chapter, cells: list[Any]) -> str:
         parsed = [_parsed(chapter, number, cell) for number, cell in enumerate(cells)]
         whole = Code.of(chain.from_iterable(parsed))  # names of one cell serve others
         digest = hashlib.sha256()
@@ -101,8 +145,8 @@ class Fingerprints:
 
             files += shipped_files()
         for path in sorted(files):
-            digest.update(f"{path.name} {sha256_of(path)}\n".encode())
-        digest.update(self._libraries.encode())
+            digest.update(f"{path.name} {self._hash(path)}\n".encode())
+        digest.update(installed_libraries().encode())
         return digest.hexdigest()
 
     def _tables(self, chapter: Chapter, code: Code) -> list[Path]:
@@ -138,11 +182,12 @@ class Fingerprints:
                 found.append(path)
         return found
 
-    @cached_property
-    def _libraries(self) -> str:
-        return "\n".join(
-            f"{n}=={v}" for n, v in sorted({(d.name, d.version) for d in distributions()})
-        )
+
+@cache
+def installed_libraries() -> str:
+    """Names and versions of all that is installed, one a line."""
+    found = sorted({(library.name, library.version) for library in distributions()})
+    return "\n".join(f"{name}=={version}" for name, version in found)
 
 
 def _parsed(chapter: Chapter, number: int, cell: Any) -> list[ast.stmt]:
@@ -157,14 +202,6 @@ def _parsed(chapter: Chapter, number: int, cell: Any) -> list[ast.stmt]:
 def data_fingerprint(dataset: str, data_root: str | None, seed: int) -> str:
     """Hash of a data set's table and of its files' sizes and times of change.
 
-    Args:
-        dataset: Name of the data set.
-        data_root: Its folder, when the name alone does not tell.
-        seed: Seed of its split.
-
-    Returns:
-        A hexadecimal hash.
-
     Raises:
         DatasetError: The data set is missing or damaged.
     """
@@ -178,21 +215,41 @@ def data_fingerprint(dataset: str, data_root: str | None, seed: int) -> str:
     return digest.hexdigest()
 
 
+def sources_fingerprint(book: Book) -> str:
+    """Hash everything that a site is made from; a built site with the same hash is up to date.
+
+    These are the chapters with their style and scripts, the settings, the package, the lock, and
+    the tables of the bundled music and of the shipped models.
+    """
+    package = Path(musiclib.__file__).parent
+    files = [(f"package/{name}", path) for name, path in _files_below(package)]
+    files += [(f"book/{name}", path) for name, path in _files_below(book.root / BOOK_FOLDER)]
+    files += [(name, book.root / name) for name in _SINGLE]
+    folder = book.root / "checkpoints"
+    models = [*sorted(folder.glob("*.json")), *sorted(folder.glob("*.npz"))]
+    files += [(f"checkpoints/{path.name}", path) for path in models if ".last." not in path.name]
+    digest = hashlib.sha256()
+    for name, path in files:
+        if path.is_file():
+            digest.update(f"{name} {sha256_of(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def _files_below(folder: Path) -> list[tuple[str, Path]]:
+    """Files of a folder, without what Python, editors and systems leave behind."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        hidden = any(part.startswith(".") or part in _NO_SOURCE for part in parts)
+        if path.is_file() and not hidden and path.suffix != ".pyc":
+            found.append(("/".join(parts), path))
+    return found
+
+
 def chapter_key(
     chapter: Chapter, parameters: Mapping[str, object], code: str, data: str, paths: tuple[str, ...]
 ) -> str:
-    """Hash of all that decides a chapter's outputs.
-
-    Args:
-        chapter: Chapter to run.
-        parameters: Values that papermill injects.
-        code: From `Fingerprints.of`.
-        data: From `data_fingerprint`.
-        paths: Folders that no page may show; a change of them calls for another look.
-
-    Returns:
-        The first 24 hexadecimal digits of the hash.
-    """
+    """Hash of all that decides a chapter's outputs."""
     settings = json.dumps([sorted(parameters.items()), code, data, chapter.media_url, paths])
     return hashlib.sha256(settings.encode()).hexdigest()[:24]
 
@@ -207,13 +264,7 @@ class Store:
         return self.root / chapter.name.replace("/", "--")
 
     def get(self, chapter: Chapter, key: str, private_paths: Iterable[str]) -> Stored | None:
-        """Return the chapter as it was run with this key, with the present text, or None.
-
-        Args:
-            chapter: The chapter.
-            key: From `chapter_key`.
-            private_paths: Folders that no page may show.
-        """
+        """Return the chapter as it was run with this key, with the present text, or None."""
         folder = self._folder(chapter) / key
         try:
             record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
@@ -236,18 +287,7 @@ class Store:
     def finish(
         self, chapter: Chapter, key: str, run: Path, notebook: Any, seconds: float
     ) -> Stored:
-        """Keep a run, and drop earlier ones of the same chapter.
-
-        Args:
-            chapter: Chapter that was run.
-            key: From `chapter_key`.
-            run: Folder from `begin`, with the media inside.
-            notebook: Publishable notebook.
-            seconds: Time that running it took, in seconds.
-
-        Returns:
-            The stored chapter.
-        """
+        """Keep a run, and drop earlier ones of the same chapter."""
         nbformat.write(notebook, run / NOTEBOOK)  # type: ignore[no-untyped-call]
         (run / MEDIA).mkdir(exist_ok=True)
         (run / _RECORD).write_text(json.dumps({"seconds": seconds}), encoding="utf-8")

@@ -188,12 +188,6 @@ class Explorer:
     def at(self, setting: Setting) -> Frame:
         """The frame of a setting, computed once.
 
-        Args:
-            setting: A value for each control.
-
-        Returns:
-            The frame.
-
         Raises:
             BookError: The frame's panes are not those of the other frames.
         """
@@ -231,9 +225,6 @@ def picture(
         floor_db: Level of the darkest colour, below 0.
         top_khz: Frequency at the upper edge.
         seconds: Time from the left to the right edge.
-
-    Returns:
-        A PNG of 32 colours.
     """
     shares = 1.0 - np.asarray(shown_db, dtype=np.float64) / floor_db
     data = png(coloured(shares, WIDTH, HEIGHT))
@@ -258,9 +249,6 @@ def power_picture(
             to be compared.
         top_khz: Frequency at the upper edge.
         seconds: Time from the left to the right edge.
-
-    Returns:
-        A PNG of 32 colours.
     """
     return picture(
         decibels(mean_cells(power, WIDTH, HEIGHT), reference_power, -80.0),
@@ -281,9 +269,6 @@ def sound_picture(
         sample_rate: In Hz.
         label: What the sound is.
         reference_power: Power of the lightest colour; by default that of the loudest bin.
-
-    Returns:
-        A picture.
     """
     power = stft_power(audio)
     top_khz = sample_rate / 2000

@@ -18,10 +18,6 @@ _numbers = itertools.count(1)
 def page(explorer: Explorer, store: MediaStore) -> Rendered:
     """An explorer without a kernel.
 
-    Args:
-        explorer: What can be explored; all its settings are computed.
-        store: Where the files go.
-
     Returns:
         HTML: the setting at the start, and a folded list of all settings with their pictures,
         figures and players. ``explorer.js`` puts controls in front of it, and loads what is shown.

@@ -1,4 +1,4 @@
-"""Explorers as widgets where somebody can move them, else as a page that needs no kernel."""
+"""Explorers as widgets in a live notebook, and as a static page elsewhere."""
 
 from __future__ import annotations
 
@@ -42,12 +42,11 @@ def explore(
 
 
 def is_live() -> bool:
-    """Whether explorers shall be widgets, whose settings a kernel computes when they are asked for.
+    """Return whether explorers are shown as widgets, which compute a setting when it is chosen.
 
-    Never in a build of the book (``MUSICLIB_MEDIA_DIR`` is set): nobody could answer a published
-    widget. Else the environment variable ``MUSICLIB_WIDGETS`` decides, 1 for yes and 0 for no.
-    Without it, widgets are chosen in a notebook that somebody has opened: in Jupyter and on Binder,
-    on Colab and in VS Code. Papermill and nbconvert get the version without a kernel.
+    ``MUSICLIB_WIDGETS`` decides: 1 for yes, 0 for no. Without it, widgets are shown in a notebook
+    that is open in Jupyter, Binder, Colab or VS Code, and not under papermill or nbconvert. A build
+    of the book (``MUSICLIB_MEDIA_DIR`` is set) never shows widgets.
 
     Raises:
         BookError: ``MUSICLIB_WIDGETS`` is neither 0 nor 1, or 1 without ipywidgets.
@@ -77,9 +76,6 @@ def _is_opened() -> bool:
 
 def widgets(explorer: Explorer) -> Box:
     """An explorer as widgets.
-
-    Args:
-        explorer: What can be explored; only the setting at the start is computed now.
 
     Returns:
         A box of controls and of HTML that follows them. Where a setting cannot be computed, the
@@ -175,12 +171,7 @@ def _framed(html: str) -> str:
 
 
 def nearest(value: Value, offered: list[Value]) -> Value:
-    """The offered value next to a wanted one; the first where there is no distance.
-
-    Args:
-        value: What was wanted.
-        offered: What there is, at least one value.
-    """
+    """The offered value next to a wanted one; the first where there is no distance."""
     if value in offered:
         return value
     if isinstance(value, str) or any(isinstance(each, str) for each in offered):

@@ -211,7 +211,6 @@ def playing_curves(
     caption: str,
     name: str,
     ylabel: str,
-    xlabel: str = "Bitrate of the file (kbps)",
     original: Sound | None = None,
     store: MediaStore | None = None,
 ) -> Rendered:
@@ -224,7 +223,6 @@ def playing_curves(
         caption: What the curves show.
         name: Stem of the files' names, ``<name>-<label>-<kbps>``.
         ylabel: Text of the vertical axis.
-        xlabel: Text of the horizontal axis, which is logarithmic.
         original: The clip as it was, for a mark in the upper right corner.
         store: Where sounds go; by default where the environment says.
 
@@ -270,6 +268,7 @@ def playing_curves(
         sources.append(store.add(f"{slug(name)}-{slug(titles[-1])}", ".flac", encoded.data))
     key = f"ml-curves-{next(_numbers)}"
     labels = [f"{title}, {detail}" for title, detail in zip(titles, details, strict=True)]
+    xlabel = "Bitrate of the file (kbps)"
     layout, axes = _Layout("", places), _Axes(xlabel, ylabel, xticks, yticks, lines)
     marks = [shapes[system] for system, _ in dots]
     html = _figure(

@@ -214,12 +214,6 @@ def _plain(sound: Sound) -> str:
 def audio_element(sound: Sound, title: str, name: str, store: MediaStore) -> tuple[str, int]:
     """The ``<audio>`` element of a sound.
 
-    Args:
-        sound: The sound.
-        title: What a screen reader says for it.
-        name: Stem of its file name.
-        store: Where the file goes.
-
     Returns:
         HTML, and the number of samples that were clipped. Nothing is loaded before it is played.
         ``data-seconds`` tells the length, which a script needs before the file is there.

@@ -226,27 +226,23 @@ def _above(axes: Axes, text: str, x: float, y: float, side: str) -> Annotation:
 def dots(
     table: pd.DataFrame,
     category: str = "category",
-    value: str = "mean",
     *,
     system: str | None = None,
     reference: float | None = None,
     reference_label: str = "",
     xlabel: str | None = None,
-    title: str | None = None,
     axes: Axes | None = None,
 ) -> tuple[Figure, Axes]:
     """Draw values as dots, a row for each category, with a bar for each interval.
 
     Args:
-        table: One row for each category, or for each category and system. Bars reach from its
-            columns ``low`` to ``high``, where it has them.
+        table: One row for each category, or for each category and system. Its column
+            ``mean`` has the values; bars reach from ``low`` to ``high``, where it has them.
         category: Column with the names of the rows, from top to bottom as they come.
-        value: Column with the values.
         system: Column that tells several dots of a category apart; they stand below one another.
         reference: Where a dashed line stands, such as chance.
         reference_label: What that line is.
-        xlabel: Text of the horizontal axis; by default the column's name.
-        title: Title of the axes.
+        xlabel: Text of the horizontal axis; ``mean`` by default.
         axes: Axes to draw in; a new figure by default.
 
     Returns:
@@ -255,7 +251,7 @@ def dots(
     Raises:
         MusiclibError: A column is missing, or the table is empty.
     """
-    _require(table, [category, value, *([system] if system else [])])
+    _require(table, [category, "mean", *([system] if system else [])])
     barred = _has_interval(table)
     categories = list(dict.fromkeys(table[category]))
     names = table[system] if system else pd.Series("", index=table.index)
@@ -277,18 +273,16 @@ def dots(
             bounds = rows["low"].to_numpy(float), rows["high"].to_numpy(float)
             axes.hlines(places, *bounds, color=style["color"], linewidth=2.0, zorder=2)
         axes.plot(
-            rows[value].to_numpy(float), places, style["marker"], color=style["color"],
+            rows["mean"].to_numpy(float), places, style["marker"], color=style["color"],
             markersize=8, zorder=3, label=str(name),
         )  # fmt: skip
     axes.set_yticks(range(len(categories)), [str(each) for each in categories])
     axes.set_ylim(len(categories) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.margins(x=0.06)
-    axes.set_xlabel(xlabel or value)
+    axes.set_xlabel(xlabel or "mean")
     if len(styles) > 1:
         figure.legend(loc="outside upper center", ncols=min(len(styles), 4))
-    if title:
-        axes.set_title(title)
     return figure, axes
 
 

@@ -9,7 +9,7 @@ Lightness and chroma are those of Oklab (Ottosson, "A perceptual color space for
 processing", 2020).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, cast
 
@@ -87,11 +87,7 @@ def dark_colours(colours: npt.ArrayLike, least: float = _LEAST_LIGHTNESS) -> Col
 
 @contextmanager
 def dark_theme(figure: Figure) -> Iterator[None]:
-    """Give a figure the colours of the dark theme for as long as the block lasts.
-
-    Args:
-        figure: A figure that was drawn before, so that its parts have their places.
-    """
+    """Give a drawn figure the colours of the dark theme for as long as the block lasts."""
     undo: list[tuple[Artist, dict[str, Any]]] = []
     kept = _on_pictures(figure)
     fills = [patch for patch in _fills(figure) if patch not in kept]
@@ -111,9 +107,9 @@ def dark_theme(figure: Figure) -> Iterator[None]:
             vars(artist).update(values)
 
 
-def _parts(figure: Figure) -> list[Artist]:
-    """All artists of a figure, also those that texts hold without calling them children."""
-    found = list(figure.findobj())
+def _parts(whole: Artist) -> list[Artist]:
+    """Return an artist and all inside it, also what texts hold without calling it a child."""
+    found = list(whole.findobj())
     for text in [artist for artist in found if isinstance(artist, Text)]:
         box = text.get_bbox_patch()
         arrow = text.arrow_patch if isinstance(text, Annotation) else None
@@ -169,16 +165,8 @@ def _on_pictures(figure: Figure) -> set[Artist]:
             kept.update(tick.gridline for tick in axes.findobj(Tick))
             for child in children:
                 if not isinstance(child, Axis | Spine) and _inside(child, axes):
-                    kept.update(_with_children(child))
+                    kept.update(_parts(child))
     return kept
-
-
-def _with_children(artist: Artist) -> Iterable[Artist]:
-    yield from artist.findobj()
-    if isinstance(artist, Text):
-        box = artist.get_bbox_patch()
-        arrow = artist.arrow_patch if isinstance(artist, Annotation) else None
-        yield from (part for part in (box, arrow) if part is not None)
 
 
 def _inside(artist: Artist, axes: Axes) -> bool:

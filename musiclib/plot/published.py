@@ -95,13 +95,7 @@ def published_png(figure: Figure) -> bytes:
 
 
 def write_twins(figure: Figure, light: bytes, folder: Path) -> None:
-    """Write a figure for the dark theme, as an SVG, and for narrow pages.
-
-    Args:
-        figure: The figure, drawn before.
-        light: Its PNG, whose hash names the files.
-        folder: Folder that receives the files; made when missing.
-    """
+    """Write the twins of a drawn figure; the hash of its PNG names them."""
     name = hashlib.sha256(light).hexdigest()
     folder.mkdir(parents=True, exist_ok=True)
     with _layout_as_it_is(figure):
@@ -131,9 +125,6 @@ def figure_png(figure: Figure, ground: Colour = WHITE) -> bytes:
         figure: A matplotlib figure.
         ground: Its ground, 0 to 255 for red, green and blue. White stays opaque, any other is
             made transparent, so that the page's own ground shows.
-
-    Returns:
-        The bytes of a PNG file, of the figure's size in inches times its dpi.
     """
     raw = io.BytesIO()
     # Not bbox_inches="tight", the notebook's default: it gives every figure a width of its own.
@@ -342,14 +333,7 @@ def _layout_as_it_is(figure: Figure) -> Iterator[None]:
 
 
 def csv_text(frame: pd.DataFrame) -> str:
-    """A data frame as CSV, with a heading for its rows where it has one.
-
-    Args:
-        frame: Any data frame.
-
-    Returns:
-        Comma-separated lines, numbers in full precision.
-    """
+    """A data frame as CSV, with a heading for its rows where it has one."""
     names = [name for name in frame.index.names if name is not None]
     # Chapters put the name of the rows into the corner, where pandas keeps that of the columns.
     label = None if names or frame.columns.nlevels > 1 else frame.columns.name
@@ -359,9 +343,6 @@ def csv_text(frame: pd.DataFrame) -> str:
 
 def published_html(shown: Any) -> str:
     """A data frame as HTML; its values become a file of the chapter.
-
-    Args:
-        shown: A data frame, or its Styler.
 
     Returns:
         An HTML table whose attribute ``data-ml-csv`` names a file in the folder ``tables`` below
@@ -376,11 +357,7 @@ def published_html(shown: Any) -> str:
 
 
 def show_published_tables(display_formatter: Any) -> None:
-    """Let a notebook show data frames by :func:`published_html`, in the book's build alone.
-
-    Args:
-        display_formatter: Of the running shell.
-    """
+    """Let a notebook show data frames by :func:`published_html`, in the book's build alone."""
     if os.environ.get(MEDIA_DIR):
         formatter = display_formatter.formatters["text/html"]
         formatter.for_type(pd.DataFrame, published_html)

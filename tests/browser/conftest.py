@@ -25,9 +25,9 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, StaticFileHandler
 
 from musiclib.book.check import NOT_FOUND
-from musiclib.book.freshness import REPORT, SOURCES_KEY, sources_fingerprint
 from musiclib.book.layout import find_book
 from musiclib.book.pdf import BROWSERS
+from musiclib.book.store import REPORT, SOURCES_KEY, sources_fingerprint
 from musiclib.listen import MediaStore
 from musiclib.listen.sounds import STATIC as SCRIPTS
 
