@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from musiclib.codecs.opus import _best_mode
+from musiclib.codecs.traditional import _best_mode
 
 from musiclib.codecs import get_codec
 from musiclib.codecs.base import LARGEST, read_varint, to_varint

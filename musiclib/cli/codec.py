@@ -28,7 +28,7 @@ SUBTYPES = {"16": "PCM_16", "24": "PCM_24", "float": "FLOAT"}
 # FFmpeg lists what describes the file itself among the tags.
 FORMAT_TAGS = {"major_brand", "minor_version", "compatible_brands", "language", "encoder"}
 EXIT_FAILED = 1
-Work: TypeAlias = Callable[[Path, Path, Progress], str]
+Work: TypeAlias = "Callable[[Path, Path, Progress], str]"
 """Turns a file into another, and says in a line what came of it."""
 
 
