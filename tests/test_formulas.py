@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from musiclib.codecs.traditional import _best_mode
 
 from musiclib.codecs import get_codec
 from musiclib.codecs.base import LARGEST, read_varint, to_varint
 from musiclib.codecs.melic.bitstream import Block, Header, Writer, block_size
+from musiclib.codecs.traditional import _best_mode
 from musiclib.models.transform import (
     EDGES,
     N_BANDS,
