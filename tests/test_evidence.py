@@ -309,9 +309,9 @@ def test_a_sample_catches_values_that_are_not_so(folder, old, new, caught):
 
 
 def test_a_sample_costs_what_it_may(folder):
-    items = [[item, rows, 3.0] for item, rows, _ in evidence.record(NAME, folder=folder)["items"]]
+    items = [[item, rows, 1.5] for item, rows, _ in evidence.record(NAME, folder=folder)["items"]]
     change_record(folder, items=items)
-    assert evidence.check_sample(NAME, seconds=7.0, folder=folder) == 2 * 2
+    assert evidence.check_sample(NAME, seconds=3.5, folder=folder) == 2 * 2
     first = seen(folder)
     assert evidence.check_sample(NAME, seconds=0.1, folder=folder) == 2
     assert seen(folder)[2:] == first[:1]
