@@ -13,7 +13,8 @@
 (() => {
   "use strict";
 
-  const { make, whenReady } = globalThis.MusiclibListen;
+  const { make, makeButton, makePlayButton, makeStatus, setText, setPressed, seconds, hasModifier } =
+    globalThis.MusiclibListen;
   const ENOUGH = 5; // labels after which the result may be asked for
   const FAILED = "This track cannot be played. Try again, or skip it.";
 
@@ -31,12 +32,8 @@
       return state / 2 ** 32;
     };
     for (let warm = 0; warm < 8; warm += 1) draw(); // seeds in a row would begin alike
-    const order = Array.from({ length }, (_, index) => index);
-    for (let last = length - 1; last > 0; last -= 1) {
-      const other = Math.floor(draw() * (last + 1));
-      [order[last], order[other]] = [order[other], order[last]];
-    }
-    return order;
+    const drawn = Array.from({ length }, draw);
+    return [...drawn.keys()].sort((one, other) => drawn[one] - drawn[other]);
   }
 
   /** A row of a table: its heading and its cells, which may be empty. */
@@ -46,22 +43,18 @@
     return cells.map((text) => make("td", {}, row, text));
   }
 
-  function addHead(table, names, start) {
+  /** The row of headings, with a cell before the first. */
+  function addHead(table, start) {
     const row = make("tr", {}, make("thead", {}, table));
-    if (!start) make("td", {}, row);
-    return [...(start ? [start] : []), ...names].map((name) => make("th", { scope: "col" }, row, name));
+    make(start ? "th" : "td", start ? { scope: "col" } : {}, row, start);
+    return (name) => make("th", { scope: "col" }, row, name);
   }
 
   class Result {
-    /**
-     * @param parent element that the result goes into
-     * @param choices names of the labels
-     * @param tracks all tracks, in the order in which they came
-     * @param labels the reader's label of each
-     * @param hooks play(track), which starts or stops its sound, and again()
-     */
-    constructor(parent, choices, tracks, labels, hooks) {
-      Object.assign(this, { choices, tracks, labels, hooks });
+    /** @param test has choices, tracks in the order in which they came, and the reader's labels of them */
+    constructor(parent, test) {
+      const { choices, tracks, labels } = test;
+      Object.assign(this, { test, choices, tracks, labels });
       this.classified = tracks.some(({ prediction }) => isLabel(prediction));
       this.known = tracks.filter((_, index) => isLabel(labels[index]));
       this.given = labels.filter(isLabel);
@@ -78,8 +71,7 @@
         this.buildConfusion(make("div", {}, tables));
       }
       this.buildTracks(parent);
-      const again = make("button", { type: "button", class: "ml-button ml-main" }, parent, "Start again, in another order");
-      again.addEventListener("click", () => hooks.again());
+      makeButton(parent, "Start again, in another order", () => test.again(), "ml-button ml-main");
     }
 
     /** How much was labelled. */
@@ -99,12 +91,14 @@
       const table = make("table", { class: "ml-labels-shares" }, parent);
       make("caption", {}, table, "How often labels are the book's");
       const columns = ["You", ...(this.classified ? ["Classifier"] : [])];
-      addHead(table, columns, "Tracks you labelled");
+      columns.forEach(addHead(table, "Tracks you labelled"));
       const body = make("tbody", {}, table);
-      const addShares = (name, of, counts, digits = 0) =>
-        addRow(body, name, columns.map((_, n) => (of ? `${counts[n].toFixed(digits)} of ${of} ` : "none"))).forEach(
-          (cell, n) => of && make("span", { class: "ml-note" }, cell, percent(counts[n] / of)),
-        );
+      const addShares = (name, of, counts, digits = 0) => {
+        const cells = counts.map((number) => (of ? `${number.toFixed(digits)} of ${of} ` : "none"));
+        addRow(body, name, cells.slice(0, columns.length)).forEach((cell, n) => {
+          if (of) make("span", { class: "ml-note" }, cell, percent(counts[n] / of));
+        });
+      };
       const parts = {
         all: () => true,
         "documented labels": ({ guessed }) => !guessed,
@@ -136,7 +130,8 @@
       const frame = make("div", { class: "ml-labels-frame" }, parent);
       const table = make("table", { class: "ml-labels-confusion" }, frame);
       make("caption", {}, table, "The book (rows) and you (columns)");
-      addHead(table, choices.map(() => "")).forEach((head, index) => make("span", {}, head, choices[index]));
+      const addColumn = addHead(table);
+      for (const name of choices) make("span", {}, addColumn(), name);
       const body = make("tbody", {}, table);
       counts.forEach((row, truth) => {
         addRow(body, choices[truth], row.map((number) => (number ? String(number) : ""))).forEach((cell, label) => {
@@ -145,8 +140,7 @@
         });
       });
       if (frame.scrollWidth <= frame.clientWidth) return;
-      const reach = { tabindex: "0", role: "region", "aria-label": "Which label was given for which" };
-      for (const [key, value] of Object.entries(reach)) frame.setAttribute(key, value);
+      Object.assign(frame, { tabIndex: 0, role: "region", ariaLabel: "Which label was given for which" });
     }
 
     buildTracks(parent) {
@@ -156,9 +150,7 @@
       this.tracks.forEach((track, index) => {
         const { title, artist, truth, evidence, prediction } = track;
         const item = make("li", {}, list);
-        const button = make("button", { type: "button", class: "ml-button ml-labels-small" }, item);
-        make("span", { class: "ml-sign", "aria-hidden": "true" }, button);
-        button.addEventListener("click", () => this.hooks.play(track));
+        const [button] = makePlayButton(item, () => this.test.playInResult(track), "ml-button ml-labels-small");
         const what = make("p", { class: "ml-labels-what" }, item);
         make("b", {}, what, title);
         if (artist) make("span", { class: "ml-note" }, what, artist);
@@ -187,11 +179,6 @@
       return words;
     }
 
-    /** Say why a track is silent. */
-    fail(track, words) {
-      this.buttons.get(track).alert.textContent = words;
-    }
-
     /** Show which track plays; null for none. */
     show(playing) {
       for (const [track, { button, name, alert }] of this.buttons) {
@@ -204,12 +191,10 @@
 
   class LabelTest {
     constructor(root) {
-      this.root = root;
       const { choices, seed, tracks } = JSON.parse(root.dataset.mlLabels);
       const plain = root.querySelector(".ml-labels-plain");
       const players = [...plain.querySelectorAll("audio")];
-      this.choices = choices;
-      this.seed = seed;
+      Object.assign(this, { root, choices, seed });
       this.pool = tracks.map((track, index) => ({ ...track, audio: players[index] }));
       this.enough = Math.min(ENOUGH, tracks.length);
       this.current = null; // the track that plays, or is to play
@@ -235,21 +220,18 @@
       const steps = make("div", { class: "ml-labels-steps", "aria-hidden": "true" }, desk);
       this.steps = this.pool.map(() => make("span", {}, steps));
       const bar = make("div", { class: "ml-bar" }, desk);
-      this.playButton = this.button("", () => this.toggle(), bar, { class: "ml-play ml-button ml-main" });
-      make("span", { class: "ml-sign", "aria-hidden": "true" }, this.playButton);
-      this.playText = make("span", {}, this.playButton, "Play");
+      const kind = "ml-play ml-button ml-main";
+      [this.playButton, this.playText] = makePlayButton(bar, () => this.toggle(), kind);
       this.clock = make("span", { class: "ml-time" }, bar);
-      this.backButton = this.button("Back", () => this.back(), bar, { class: "ml-button ml-labels-back" });
+      this.backButton = this.button("Back", () => this.back(), bar);
+      this.backButton.classList.add("ml-labels-back");
       this.onButton = this.button("Forward", () => this.forward(), bar);
       const group = make("div", { class: "ml-labels-choices", role: "group", "aria-label": "Genre" }, desk);
-      this.buttons = this.choices.map((name, index) => {
-        const button = this.button(capital(name), () => this.answer(index), group, { "aria-pressed": "false" });
-        if (index < 9) button.prepend(make("kbd", { class: "ml-key", "aria-hidden": "true" }, null, String(index + 1)));
-        return button;
-      });
+      this.buttons = this.choices.map((name, index) =>
+        this.button(capital(name), () => this.answer(index), group, index < 9 ? index + 1 : ""),
+      );
       const ends = make("div", { class: "ml-bar" }, desk);
-      const skip = this.button("Don't know, skip", () => this.answer(null), ends);
-      skip.prepend(make("kbd", { class: "ml-key", "aria-hidden": "true" }, null, "0"));
+      this.button("Don't know, skip", () => this.answer(null), ends, "0");
       this.endButton = this.button("Show result", () => this.finish(), ends);
       this.endNote = make("span", { class: "ml-note" }, ends);
       const keys =
@@ -258,17 +240,18 @@
       make("p", { class: "ml-note ml-hint" }, desk, keys);
       this.alert = make("p", { class: "ml-alert", role: "alert" }, desk);
       this.sheet = make("div", { class: "ml-labels-result", hidden: "" }, this.root);
-      this.status = make("span", { class: "ml-hidden", role: "status" }, this.root);
+      this.say = makeStatus(this.root);
     }
 
-    button(text, act, parent, attributes = {}) {
-      const button = make("button", { type: "button", class: "ml-button", ...attributes }, parent);
-      if (text) make("span", {}, button, text);
-      button.addEventListener("click", (event) => {
+    button(text, act, parent, key = "") {
+      const click = (event) => {
         act();
         // After a click the space bar plays, rather than choose the same genre once more.
         if (event.detail > 0 && !this.desk.hidden) this.playButton.focus({ preventScroll: true });
-      });
+      };
+      const button = makeButton(parent, "", click);
+      if (key) make("kbd", { class: "ml-key", "aria-hidden": "true" }, button, String(key));
+      make("span", {}, button, text);
       return button;
     }
 
@@ -286,7 +269,7 @@
     }
 
     onKey(event) {
-      if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
+      if (hasModifier(event) || event.defaultPrevented) return;
       const { key } = event;
       const once = !event.repeat && !this.desk.hidden; // a key that is held down labels one track
       if (key === " ") {
@@ -325,10 +308,6 @@
 
     get place() {
       return `Track ${this.at + 1} of ${this.tracks.length}`;
-    }
-
-    say(text) {
-      this.status.textContent = text;
     }
 
     /** Give the track a label, or null for none, and go on to the next one. */
@@ -401,8 +380,8 @@
 
     fail(words) {
       this.pause();
-      if (this.result) this.result.fail(this.current, words);
-      else this.alert.textContent = words;
+      const { alert } = this.result?.buttons.get(this.current) ?? this;
+      alert.textContent = words;
     }
 
     finish() {
@@ -410,21 +389,17 @@
       this.pause();
       this.desk.hidden = true;
       this.sheet.hidden = false;
-      this.result = new Result(this.sheet, this.choices, this.tracks, this.labels, {
-        play: (track) => this.playInResult(track),
-        again: () => this.again(),
-      });
+      this.result = new Result(this.sheet, this);
       this.say(this.result.summary);
       this.result.head.focus();
     }
 
     playInResult(track) {
-      if (track === this.current) {
-        this.toggle();
-        return;
+      if (track === this.current) this.toggle();
+      else {
+        this.wanted = true;
+        this.cue(track);
       }
-      this.wanted = true;
-      this.cue(track);
     }
 
     render() {
@@ -441,7 +416,7 @@
         step.dataset.step = labels[index] === undefined ? "open" : isLabel(labels[index]) ? "labelled" : "skipped";
         step.toggleAttribute("data-now", index === at);
       });
-      this.buttons.forEach((button, index) => button.setAttribute("aria-pressed", String(index === labels[at])));
+      this.buttons.forEach((button, index) => setPressed(button, index === labels[at]));
       this.playText.textContent = this.wanted ? "Pause" : "Play";
       this.playButton.toggleAttribute("data-playing", this.wanted);
       this.backButton.disabled = at === 0;
@@ -458,8 +433,7 @@
     tick() {
       const { audio } = this.current;
       const length = Number(audio.dataset.seconds);
-      const text = `${Math.min(audio.currentTime, length).toFixed(1)} / ${length.toFixed(1)} s`;
-      if (this.clock.textContent !== text) this.clock.textContent = text;
+      setText(this.clock, `${seconds(Math.min(audio.currentTime, length))} / ${seconds(length)} s`);
       cancelAnimationFrame(this.frame);
       if (this.wanted && !this.result) this.frame = requestAnimationFrame(() => this.tick());
     }
@@ -467,9 +441,7 @@
 
   globalThis.MusiclibLabels = { shuffled };
 
-  whenReady(() => {
-    for (const root of document.querySelectorAll("[data-ml-labels]:not([data-on])")) {
-      root.mlLabels = new LabelTest(root);
-    }
-  });
+  for (const root of document.querySelectorAll("[data-ml-labels]:not([data-on])")) {
+    root.mlLabels = new LabelTest(root);
+  }
 })();

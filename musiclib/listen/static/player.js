@@ -11,7 +11,10 @@
 (() => {
   "use strict";
 
-  const { make, seconds, whenReady, oneAtATime, announceStart, openDeck } = globalThis.MusiclibListen;
+  const {
+    make, makeButton, makePlayButton, makeStatus, setText, setPressed, clamp, seconds, hasModifier, oneAtATime,
+    announceStart, openDeck,
+  } = globalThis.MusiclibListen;
   const TICKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300];
   const STEP = 2; // seconds
   const LEAP = 10;
@@ -54,7 +57,7 @@
       const { slider, stage } = this;
       const at = (event) => {
         const box = slider.getBoundingClientRect();
-        return Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1) * stage.duration;
+        return clamp((event.clientX - box.left) / box.width, 0, 1) * stage.duration;
       };
       const follow = (event) => {
         this.preview = at(event);
@@ -75,8 +78,7 @@
         follow(event);
       });
       slider.addEventListener("pointermove", (event) => this.preview !== undefined && follow(event));
-      slider.addEventListener("pointerup", release);
-      slider.addEventListener("pointercancel", release);
+      for (const type of ["pointerup", "pointercancel"]) slider.addEventListener(type, release);
     }
 
     /** Show a system's picture. */
@@ -86,13 +88,12 @@
 
     /** Hide what tells systems apart. */
     blind(hidden) {
-      this.image.hidden = hidden;
-      this.axis.hidden = hidden;
+      for (const part of [this.image, this.axis]) part.hidden = hidden;
     }
 
     /** Labels of the time axis, few enough for a phone. */
     ticks(length) {
-      if (!length || this.ticked === length) return;
+      if (this.ticked === length) return;
       this.ticked = length;
       const step = TICKS.find((value) => length / value <= 6) ?? length;
       this.times.replaceChildren();
@@ -106,7 +107,7 @@
 
     /** Move the cursor; `spoken`: also for screen readers, which would repeat it all the time. */
     move(at, duration, spoken) {
-      this.stage.element.style.setProperty("--ml-at", duration ? at / duration : 0);
+      this.stage.element.style.setProperty("--ml-at", at / duration);
       if (!spoken && document.activeElement === this.slider) return;
       this.slider.setAttribute("aria-valuemax", duration.toFixed(1));
       this.slider.setAttribute("aria-valuenow", at.toFixed(1));
@@ -147,19 +148,16 @@
       this.choices = this.systems.length > 1 ? this.buildChoices(stage) : [];
       this.view = new View(this);
       this.bar = make("div", { class: "ml-bar" }, stage);
-      this.button = make("button", { class: "ml-play ml-button ml-main", type: "button" }, this.bar);
-      make("span", { class: "ml-sign", "aria-hidden": "true" }, this.button);
-      this.buttonText = make("span", {}, this.button, "Play");
+      [, this.buttonText] = makePlayButton(this.bar, () => this.toggle(), "ml-play ml-button ml-main");
       this.clock = make("span", { class: "ml-time" }, this.bar);
-      this.loopButton = make("button", { class: "ml-button ml-loop", type: "button" }, this.bar, "Loop");
-      this.note = make("span", { class: "ml-state" }, this.bar);
-      this.alert = make("p", { class: "ml-alert", role: "alert" }, stage);
-      this.status = make("span", { class: "ml-hidden", role: "status" }, stage);
-      this.button.addEventListener("click", () => this.toggle());
-      this.loopButton.addEventListener("click", () => {
+      const loop = () => {
         this.deck.loop = !this.deck.loop;
         this.changed();
-      });
+      };
+      this.loopButton = makeButton(this.bar, "Loop", loop, "ml-button ml-loop");
+      this.note = make("span", { class: "ml-state" }, this.bar);
+      this.alert = make("p", { class: "ml-alert", role: "alert" }, stage);
+      this.speak = makeStatus(stage);
     }
 
     buildChoices(stage) {
@@ -238,7 +236,7 @@
     }
 
     say(text) {
-      if (!this.blind) this.status.textContent = text;
+      if (!this.blind) this.speak(text);
     }
 
     failed(index, reason) {
@@ -261,7 +259,7 @@
       Object.assign(element.dataset, { state, mode: deck.mode, system: deck.chosen });
       if (this.blind) delete element.dataset.system;
       this.buttonText.textContent = deck.wanted ? "Pause" : "Play";
-      this.loopButton.setAttribute("aria-pressed", String(deck.loop));
+      setPressed(this.loopButton, deck.loop);
       this.choices.forEach((choice, index) => {
         choice.firstChild.checked = !this.blind && index === deck.chosen;
         choice.toggleAttribute("data-failed", this.failures.has(index));
@@ -281,14 +279,13 @@
       const { duration } = this;
       const at = this.view.preview ?? this.position;
       this.view.move(at, duration, spoken);
-      const text = `${seconds(at)}${duration ? ` / ${seconds(duration)}` : ""} s`;
-      if (this.clock.textContent !== text) this.clock.textContent = text;
+      setText(this.clock, `${seconds(at)} / ${seconds(duration)} s`);
       cancelAnimationFrame(this.frame);
       if (this.deck.playing) this.frame = requestAnimationFrame(() => this.tick());
     }
 
     onKey(event) {
-      if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
+      if (hasModifier(event) || event.defaultPrevented) return;
       if (this.bar.hidden) return; // a blind test begins or ends
       const { target, key } = event;
       const radio = target.matches("input[type=radio]");
@@ -303,7 +300,7 @@
         this.toggle();
       } else if (!Number.isNaN(step)) {
         const wanted = Number.isFinite(step) ? this.position + step : step > 0 ? this.duration : 0;
-        this.seek(Math.min(Math.max(wanted, 0), this.duration || Infinity));
+        this.seek(clamp(wanted, 0, this.duration));
       } else if (this.blind) {
         if (!this.blind.onKey(key)) return;
       } else if (/^[0-9]$/.test(key) && this.choices.length > Number(key)) {
@@ -342,7 +339,7 @@
     const show = (chosen) => {
       const before = stageOf(rows.find((row) => !row.hidden));
       rows.forEach((row, index) => (row.hidden = index !== chosen));
-      tabs.forEach((tab, index) => tab.setAttribute("aria-pressed", String(index === chosen)));
+      tabs.forEach((tab, index) => setPressed(tab, index === chosen));
       const now = stageOf(rows[chosen]);
       if (now === before) return;
       const { wanted } = before.deck;
@@ -351,23 +348,17 @@
       now.choose(before.chosen);
       if (wanted) now.play();
     };
-    const tabs = rows.map((row, index) => {
-      const tab = make("button", { class: "ml-button", type: "button" }, bar, row.dataset.tab);
-      tab.addEventListener("click", () => show(index));
-      return tab;
-    });
+    const tabs = rows.map((row, index) => makeButton(bar, row.dataset.tab, () => show(index)));
     table.before(bar);
     show(0);
   }
 
-  whenReady(() => {
-    for (const row of document.querySelectorAll("[data-ml-group]:not([data-on])")) new Stage(row);
-    const comparisons = document.querySelectorAll(".ml-comparison");
-    comparisons.forEach(adaptTable);
-    const hint =
-      "Keys, once the focus is in a player: space to start and stop, left and right to move by 2 s, " +
-      "0 for the reference, digits for the systems.";
-    const caption = comparisons[0]?.querySelector("caption"); // once is enough
-    if (caption) make("span", { class: "ml-note ml-hint" }, caption, hint);
-  });
+  for (const row of document.querySelectorAll("[data-ml-group]")) new Stage(row);
+  const comparisons = document.querySelectorAll(".ml-comparison");
+  comparisons.forEach(adaptTable);
+  const hint =
+    "Keys, once the focus is in a player: space to start and stop, left and right to move by 2 s, " +
+    "0 for the reference, digits for the systems.";
+  const caption = comparisons[0]?.querySelector("caption"); // once is enough
+  if (caption) make("span", { class: "ml-note ml-hint" }, caption, hint);
 })();
