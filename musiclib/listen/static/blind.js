@@ -34,11 +34,10 @@
     const meaning =
       chance < 0.05
         ? "So it is unlikely that you were guessing: you probably heard a difference."
-        : "Luck does that often enough: this test does not show that you heard a difference. It does not show that there is none.";
-    return (
-      `Someone who only guesses gets at least ${right} of ${trials} right in ${often} ` +
-      `(probability ${number}). ${meaning}`
-    );
+        : "Luck does that often enough: this test does not show that you heard a difference. " +
+          "It does not show that there is none.";
+    const luck = `Someone who only guesses gets at least ${right} of ${trials} right in ${often}`;
+    return `${luck} (probability ${number}). ${meaning}`;
   }
 
   class BlindTest {
@@ -87,8 +86,7 @@
         "as often as you like, then say which one X is. The score comes at the end.";
       make("p", { class: "ml-note" }, this.panel, explain);
       const form = make("div", { class: "ml-blind-form" }, this.panel);
-      const { stage } = this;
-      const names = stage.systems.map(({ label, rate }) => (rate ? `${label}, ${rate}` : label));
+      const names = this.stage.systems.map(({ label, rate }) => (rate ? `${label}, ${rate}` : label));
       const first = this.before === 0 ? names.length - 1 : this.before;
       this.selects = [
         this.select(form, "Compare", names, 0),
@@ -148,8 +146,7 @@
       makeButton(answers, "X is B", () => this.answer(1), "ml-button ml-main");
       if (this.#trials.length) makeButton(answers, "Stop and reveal", () => this.reveal());
       else makeButton(answers, "Leave the test", () => this.leave());
-      const keys = "Keys: A, B and X to switch, space to start and stop.";
-      make("p", { class: "ml-note ml-hint" }, this.panel, keys);
+      make("p", { class: "ml-note ml-hint" }, this.panel, "Keys: A, B and X to switch, space to start and stop.");
       this.choose("A"); // going on with the next X would tell what this one was
       this.letters[0].focus();
       this.say(this.#trials.length ? `Answer noted. ${words}.` : `${words}.`);

@@ -13,12 +13,13 @@
 (() => {
   "use strict";
 
-  const { make, makeButton, makePlayButton, makeStatus, setText, setPressed, seconds, hasModifier } =
+  const { make, makeButton, makeKey, makePlayButton, makeStatus, setText, setPressed, seconds, hasModifier } =
     globalThis.MusiclibListen;
   const ENOUGH = 5; // labels after which the result may be asked for
   const FAILED = "This track cannot be played. Try again, or skip it.";
 
   const isLabel = (label) => Number.isInteger(label);
+  const agrees = ({ truth, label }) => truth === label;
   const count = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
   const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
   const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
@@ -36,18 +37,20 @@
     return [...drawn.keys()].sort((one, other) => drawn[one] - drawn[other]);
   }
 
-  /** A row of a table: its heading and its cells, which may be empty. */
-  function addRow(body, heading, cells) {
-    const row = make("tr", {}, body);
-    make("th", { scope: "row" }, row, heading);
-    return cells.map((text) => make("td", {}, row, text));
-  }
-
-  /** The row of headings, with a cell before the first. */
-  function addHead(table, start) {
-    const row = make("tr", {}, make("thead", {}, table));
-    make(start ? "th" : "td", start ? { scope: "col" } : {}, row, start);
-    return (name) => make("th", { scope: "col" }, row, name);
+  /** Start a table: gives what adds a column, and what adds a row of texts and gives its cells. */
+  function makeTable(parent, kind, caption, start = "") {
+    const table = make("table", { class: kind }, parent);
+    make("caption", {}, table, caption);
+    const head = make("tr", {}, make("thead", {}, table));
+    make(start ? "th" : "td", start ? { scope: "col" } : {}, head, start);
+    const body = make("tbody", {}, table);
+    const addColumn = (name) => make("th", { scope: "col" }, head, name);
+    const addRow = (heading, cells) => {
+      const row = make("tr", {}, body);
+      make("th", { scope: "row" }, row, heading);
+      return cells.map((text) => make("td", {}, row, text));
+    };
+    return [addColumn, addRow];
   }
 
   class Result {
@@ -56,11 +59,11 @@
       const { choices, tracks, labels } = test;
       Object.assign(this, { test, choices, tracks, labels });
       this.classified = tracks.some(({ prediction }) => isLabel(prediction));
-      this.known = tracks.filter((_, index) => isLabel(labels[index]));
-      this.given = labels.filter(isLabel);
+      const all = tracks.map((track, index) => ({ ...track, label: labels[index] }));
+      this.known = all.filter(({ label }) => isLabel(label));
       this.buttons = new Map();
       const { length } = this.known;
-      const agree = this.known.filter(({ truth }, index) => truth === this.given[index]).length;
+      const agree = this.known.filter(agrees).length;
       const words = length ? `You and the book agree on ${agree} of ${count(length, "track")}` : "You labelled no track";
       this.head = make("p", { class: "ml-labels-count", tabindex: "-1" }, parent, words);
       this.summary = `${words}. ${this.effort()}`;
@@ -71,6 +74,7 @@
         this.buildConfusion(make("div", {}, tables));
       }
       this.buildTracks(parent);
+      this.show(null);
       makeButton(parent, "Start again, in another order", () => test.again(), "ml-button ml-main");
     }
 
@@ -78,38 +82,32 @@
     effort() {
       const all = this.labels.length;
       const skipped = this.labels.filter((label) => label === null).length;
-      const left = all - skipped - this.given.length;
-      const parts = [`You labelled ${this.given.length} of ${count(all, "track")}`];
+      const left = all - skipped - this.known.length;
+      const parts = [`You labelled ${this.known.length} of ${count(all, "track")}`];
       if (skipped) parts.push(`skipped ${skipped}`);
       if (left) parts.push(`left out ${left}`);
-      const last = parts.length > 1 ? ` and ${parts.pop()}` : "";
-      return `${parts.join(", ")}${last}.`;
+      return `${new Intl.ListFormat("en-GB").format(parts)}.`;
     }
 
     buildShares(parent) {
-      const { known, given, choices } = this;
-      const table = make("table", { class: "ml-labels-shares" }, parent);
-      make("caption", {}, table, "How often labels are the book's");
+      const { known, choices } = this;
+      const kind = "ml-labels-shares";
+      const [addColumn, addRow] = makeTable(parent, kind, "How often labels are the book's", "Tracks you labelled");
       const columns = ["You", ...(this.classified ? ["Classifier"] : [])];
-      columns.forEach(addHead(table, "Tracks you labelled"));
-      const body = make("tbody", {}, table);
+      columns.forEach((name) => addColumn(name));
       const addShares = (name, of, counts, digits = 0) => {
         const cells = counts.map((number) => (of ? `${number.toFixed(digits)} of ${of} ` : "none"));
-        addRow(body, name, cells.slice(0, columns.length)).forEach((cell, n) => {
+        addRow(name, cells.slice(0, columns.length)).forEach((cell, n) => {
           if (of) make("span", { class: "ml-note" }, cell, percent(counts[n] / of));
         });
       };
-      const parts = {
-        all: () => true,
-        "documented labels": ({ guessed }) => !guessed,
-        "guessed labels": ({ guessed }) => guessed,
+      const addPart = (name, some) => {
+        const theirs = some.filter(({ truth, prediction }) => truth === prediction);
+        addShares(name, some.length, [some.filter(agrees).length, theirs.length]);
       };
-      for (const [name, belongs] of Object.entries(parts)) {
-        const some = known.filter(belongs);
-        const yours = known.filter((track, index) => belongs(track) && track.truth === given[index]).length;
-        const theirs = some.filter(({ truth, prediction }) => truth === prediction).length;
-        addShares(name, some.length, [yours, theirs]);
-      }
+      addPart("all", known);
+      addPart("documented labels", known.filter(({ guessed }) => !guessed));
+      addPart("guessed labels", known.filter(({ guessed }) => guessed));
       const { length } = known;
       addShares("all, by chance", length, Array(2).fill(length / choices.length), 1);
       // What so few labels can tell, and what they cannot.
@@ -124,17 +122,14 @@
     buildConfusion(parent) {
       const { choices } = this;
       const counts = choices.map(() => Array(choices.length).fill(0));
-      this.known.forEach(({ truth }, index) => (counts[truth][this.given[index]] += 1));
+      for (const { truth, label } of this.known) counts[truth][label] += 1;
       const most = Math.max(...counts.flat());
       // Many genres do not fit a phone: then the table moves in a frame of its own.
       const frame = make("div", { class: "ml-labels-frame" }, parent);
-      const table = make("table", { class: "ml-labels-confusion" }, frame);
-      make("caption", {}, table, "The book (rows) and you (columns)");
-      const addColumn = addHead(table);
+      const [addColumn, addRow] = makeTable(frame, "ml-labels-confusion", "The book (rows) and you (columns)");
       for (const name of choices) make("span", {}, addColumn(), name);
-      const body = make("tbody", {}, table);
       counts.forEach((row, truth) => {
-        addRow(body, choices[truth], row.map((number) => (number ? String(number) : ""))).forEach((cell, label) => {
+        addRow(choices[truth], row.map((number) => (number ? String(number) : ""))).forEach((cell, label) => {
           cell.toggleAttribute("data-agrees", truth === label);
           cell.style.setProperty("--ml-share", row[label] / most);
         });
@@ -164,7 +159,6 @@
         const alert = make("p", { class: "ml-alert", role: "alert" }, item);
         this.buttons.set(track, { button, name: artist ? `${title}, ${artist}` : title, alert });
       });
-      this.show(null);
     }
 
     /** A name with a label; `mark`: whether it is the book's, or "none" for no label at all. */
@@ -210,18 +204,15 @@
     build() {
       const desk = make("div", { class: "ml-labels-desk" }, this.root);
       this.desk = desk;
-      const intro =
-        "Listen, then choose a genre. Titles, artists and the book's labels come at the end. " +
-        "Your labels stay on this page.";
-      make("p", { class: "ml-note" }, desk, intro);
+      const end = "Titles, artists and the book's labels come at the end. Your labels stay on this page.";
+      make("p", { class: "ml-note" }, desk, `Listen, then choose a genre. ${end}`);
       const line = make("div", { class: "ml-labels-line" }, desk);
       this.head = make("p", { class: "ml-labels-count", tabindex: "-1" }, line);
       this.tally = make("p", { class: "ml-note" }, line);
       const steps = make("div", { class: "ml-labels-steps", "aria-hidden": "true" }, desk);
       this.steps = this.pool.map(() => make("span", {}, steps));
       const bar = make("div", { class: "ml-bar" }, desk);
-      const kind = "ml-play ml-button ml-main";
-      [this.playButton, this.playText] = makePlayButton(bar, () => this.toggle(), kind);
+      [this.playButton, this.playText] = makePlayButton(bar, () => this.toggle(), "ml-play ml-button ml-main");
       this.clock = make("span", { class: "ml-time" }, bar);
       this.backButton = this.button("Back", () => this.back(), bar);
       this.backButton.classList.add("ml-labels-back");
@@ -250,7 +241,7 @@
         if (event.detail > 0 && !this.desk.hidden) this.playButton.focus({ preventScroll: true });
       };
       const button = makeButton(parent, "", click);
-      if (key) make("kbd", { class: "ml-key", "aria-hidden": "true" }, button, String(key));
+      if (key) makeKey(button, key);
       make("span", {}, button, text);
       return button;
     }
@@ -271,17 +262,13 @@
     onKey(event) {
       if (hasModifier(event) || event.defaultPrevented) return;
       const { key } = event;
-      const once = !event.repeat && !this.desk.hidden; // a key that is held down labels one track
-      if (key === " ") {
-        if (event.target.closest("button")) return;
-        this.toggle();
-      } else if (/^[0-9]$/.test(key) && Number(key) <= this.choices.length) {
-        if (once) this.answer(key === "0" ? null : Number(key) - 1);
-      } else if (key === "ArrowLeft") {
-        if (once) this.back();
-      } else if (key === "ArrowRight") {
-        if (once) this.forward();
-      } else return;
+      const acts = { " ": () => this.toggle(), ArrowLeft: () => this.back(), ArrowRight: () => this.forward() };
+      if (/^[0-9]$/.test(key) && Number(key) <= this.choices.length) {
+        acts[key] = () => this.answer(key === "0" ? null : Number(key) - 1);
+      }
+      if (!(key in acts) || (key === " " && event.target.closest("button"))) return;
+      // A key that is held down labels one track.
+      if (key === " " || (!event.repeat && !this.desk.hidden)) acts[key]();
       event.preventDefault();
       event.stopPropagation(); // the theme would turn the page
     }
@@ -395,18 +382,14 @@
     }
 
     playInResult(track) {
-      if (track === this.current) this.toggle();
-      else {
-        this.wanted = true;
-        this.cue(track);
-      }
+      if (track === this.current) return this.toggle();
+      this.wanted = true;
+      return this.cue(track);
     }
 
     render() {
-      if (this.result) {
-        this.result.show(this.wanted ? this.current : null);
-        return;
-      }
+      this.result?.show(this.wanted ? this.current : null);
+      if (this.result) return;
       const { at, labels, enough } = this;
       const labelled = labels.filter(isLabel).length;
       const skipped = labels.filter((label) => label === null).length;
@@ -424,8 +407,7 @@
       const gone = [this.backButton, this.onButton].find((button) => button.disabled || button.hidden);
       if (gone && gone === document.activeElement) this.playButton.focus();
       this.endButton.disabled = labelled < enough;
-      const missing = enough - labelled;
-      this.endNote.textContent = missing > 0 ? `The result needs ${count(missing, "more label")}.` : "";
+      this.endNote.textContent = labelled < enough ? `The result needs ${count(enough - labelled, "more label")}.` : "";
       this.tick();
     }
 

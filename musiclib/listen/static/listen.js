@@ -57,6 +57,8 @@
     return [button, make("span", {}, button)];
   }
 
+  const makeKey = (parent, key) => make("kbd", { class: "ml-key", "aria-hidden": "true" }, parent, String(key));
+
   /** A line that only screen readers have; gives what says something there. */
   function makeStatus(parent) {
     const status = make("span", { class: "ml-hidden", role: "status" }, parent);
@@ -193,6 +195,12 @@
     moveTo(position) {
       this.at = clamp(position, 0, this.duration);
     }
+
+    pause() {
+      this.wanted = false;
+      this.halt();
+      this.hooks.changed();
+    }
   }
 
   class WebDeck extends Deck {
@@ -294,12 +302,6 @@
       idle = setTimeout(() => recent.some(({ wanted }) => wanted) || context.suspend(), 1000 * settings.rest);
     }
 
-    pause() {
-      this.wanted = false;
-      this.halt();
-      this.hooks.changed();
-    }
-
     seek(position) {
       this.halt();
       this.moveTo(position);
@@ -385,11 +387,9 @@
       else this.pause();
     }
 
-    pause() {
+    halt() {
       this.at = Math.min(this.player.currentTime, this.duration);
-      this.wanted = false;
       for (const player of this.players) player?.pause();
-      this.hooks.changed();
     }
 
     seek(position) {
@@ -457,7 +457,7 @@
   }
 
   globalThis.MusiclibListen = {
-    make, makeButton, makePlayButton, makeStatus, setText, setPressed, clamp, numbers, seconds, hasModifier, calm,
-    oneAtATime, announceStart, audioContext, openDeck, settings,
+    make, makeButton, makeKey, makePlayButton, makeStatus, setText, setPressed, clamp, numbers, seconds, hasModifier,
+    calm, oneAtATime, announceStart, audioContext, openDeck, settings,
   };
 })();

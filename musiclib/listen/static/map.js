@@ -100,8 +100,7 @@
       const label = this.svg.getAttribute("aria-label");
       this.keysHint = keysHint(this.svg.dataset.axes ? "plot" : "map");
       this.svg.setAttribute("aria-label", `${label}. ${this.keysHint}`);
-      const choices = this.root.querySelector(".ml-choices");
-      choices.hidden = this.layouts.length < 2 && this.colourings.length < 2;
+      this.root.querySelector(".ml-choices").hidden = this.layouts.length < 2 && this.colourings.length < 2;
       this.legends = [...this.root.querySelectorAll("[data-legend]")];
       this.legends.forEach((legend) => this.buildLegend(legend));
       for (const input of this.layouts) input.addEventListener("change", () => this.move());
@@ -114,11 +113,12 @@
       this.chosen.set(legend.dataset.legend, chosen);
       [...legend.querySelectorAll("li")].forEach((item, number) => {
         const content = [...item.childNodes];
-        const button = makeButton(item, "", () => {
+        const press = () => {
           if (!chosen.delete(number)) chosen.add(number);
           setPressed(button, chosen.has(number));
           this.dim();
-        }, "ml-entry");
+        };
+        const button = makeButton(item, "", press, "ml-entry");
         button.append(...content);
         setPressed(button, false);
       });
@@ -290,10 +290,8 @@
         [this.chosen.get("genre"), this.genres],
         [this.chosen.get(this.number), this.of],
       ];
-      this.points.forEach((point, index) => {
-        const isLeftOut = chosen.some(([set, of]) => set?.size && !set.has(of[index]));
-        point.toggleAttribute("data-dim", isLeftOut);
-      });
+      const isLeftOut = (index) => chosen.some(([set, of]) => set?.size && !set.has(of[index]));
+      this.points.forEach((point, index) => point.toggleAttribute("data-dim", isLeftOut(index)));
       this.show();
     }
   }
@@ -338,15 +336,14 @@
       root.addEventListener("keydown", (event) => {
         if (event.key === "Escape" && this.playing >= 0) this.stop();
       });
-      this.sounds.forEach((sound, index) => {
-        if (sound.localName === "a") sound.addEventListener("click", (event) => this.onLink(event, index));
-      });
+      root.addEventListener("click", (event) => this.onLink(event));
       const rests = () => (audio.paused || audio.ended) && this.mark(-1);
       for (const type of ["pause", "ended"]) audio.addEventListener(type, rests);
     }
 
-    onLink(event, index) {
-      if (hasModifier(event) || event.shiftKey) return; // in a tab or window of its own
+    onLink(event) {
+      const index = this.sounds.indexOf(event.target.closest("a"));
+      if (index < 0 || hasModifier(event) || event.shiftKey) return; // these open a tab or a window
       event.preventDefault();
       this.toggle(index);
     }
@@ -397,7 +394,7 @@
 
     /** The mouse rests on a point: play it, unless something else is heard or nothing may be yet. */
     pass(index) {
-      const others = document.querySelector(':is([data-state="playing"], [data-state="loading"])');
+      const others = document.querySelector("[data-state=playing], [data-state=loading]");
       const isQuiet = !others && [...document.querySelectorAll("audio")].every(({ paused }) => paused);
       if (!this.rests?.checked || !isQuiet || !navigator.userActivation?.hasBeenActive) return;
       this.play(index);
@@ -412,9 +409,9 @@
     }
 
     play(index) {
-      const sound = this.sounds[index];
+      const { href, src } = this.sounds[index];
       this.keepPlace();
-      this.audio.src = sound.href || sound.src;
+      this.audio.src = href ?? src;
       if (this.at) this.audio.currentTime = this.at;
       this.passing = false;
       this.wanted = index;
@@ -442,12 +439,11 @@
     mark(index) {
       const last = this.playing;
       if (index === last) return;
-      if (last >= 0) setPressed(this.points[last], false);
+      this.points.forEach((point, number) => setPressed(point, number === index));
       this.root.toggleAttribute("data-playing", index >= 0);
       this.sounds.forEach((sound, number) => sound.toggleAttribute("data-now", number === index));
       this.show({ playing: index });
       if (index >= 0) {
-        setPressed(this.points[index], true);
         this.say(`Playing ${this.names[index]}`);
         if (last < 0) this.turn();
       } else {

@@ -12,12 +12,13 @@
   "use strict";
 
   const {
-    make, makeButton, makePlayButton, makeStatus, setText, setPressed, clamp, seconds, hasModifier, oneAtATime,
-    announceStart, openDeck,
+    make, makeButton, makeKey, makePlayButton, makeStatus, setText, setPressed, clamp, seconds, hasModifier,
+    oneAtATime, announceStart, openDeck,
   } = globalThis.MusiclibListen;
   const TICKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300];
-  const STEP = 2; // seconds
-  const LEAP = 10;
+  // Seconds by which keys move the position, and which do so on the slider only.
+  const STEPS = { ArrowLeft: -2, ArrowRight: 2, Home: -Infinity, End: Infinity };
+  const SLIDER_STEPS = { ...STEPS, ArrowDown: -2, ArrowUp: 2, PageDown: -10, PageUp: 10 };
   let count = 0;
 
   /** What the page says of a system: its words, its sound, its picture and its figures. */
@@ -38,8 +39,8 @@
       this.stage = stage;
       this.element = make("div", { class: "ml-view" }, stage.element);
       this.ground = make("div", { class: "ml-ground" }, this.element);
-      const size = { width: image.getAttribute("width"), height: image.getAttribute("height") };
-      this.image = make("img", { class: "ml-spectrogram", loading: "lazy", decoding: "async", ...size }, this.ground);
+      this.image = image.cloneNode();
+      this.ground.append(this.image);
       this.axis = make("div", { class: "ml-axis", "aria-hidden": "true" }, this.ground);
       const top = Number(image.dataset.khz);
       for (const value of [top, top / 2, 0]) {
@@ -171,18 +172,17 @@
         const input = make("input", { type: "radio", name, value: index }, choice);
         if (few) {
           const picture = make("span", { class: "ml-thumb", "aria-hidden": "true" }, choice);
-          const lazy = { loading: "lazy", decoding: "async", width: image.width, height: image.height };
-          make("img", { ...lazy, class: "ml-spectrogram", src: image.src, alt: "" }, picture);
+          const copy = image.cloneNode();
+          copy.alt = "";
+          picture.append(copy);
           make("span", { class: "ml-cursor" }, picture);
           make("span", { class: "ml-sign" }, make("span", { class: "ml-disc" }, picture));
         }
         const words = make("span", { class: "ml-what" }, choice);
         const title = make("span", { class: "ml-name" }, words, label);
-        if (index < 10) make("kbd", { class: "ml-key", "aria-hidden": "true" }, title, String(index));
+        if (index < 10) makeKey(title, index);
         make("span", { class: "ml-rate" }, words, rate);
-        for (const fact of facts) {
-          make("span", { class: "ml-fact" }, words).append(...fact.cloneNode(true).childNodes);
-        }
+        for (const fact of facts) make("span", { class: "ml-fact" }, words).append(...fact.cloneNode(true).childNodes);
         // A press on the system that is chosen already starts and stops it.
         input.addEventListener("click", () => index === this.chosen && this.toggle());
         input.addEventListener("change", () => this.pick(index));
@@ -264,11 +264,9 @@
         choice.firstChild.checked = !this.blind && index === deck.chosen;
         choice.toggleAttribute("data-failed", this.failures.has(index));
       });
-      this.note.textContent = "";
-      if (state === "loading") this.note.textContent = "Loading …";
-      else if (isMedia && this.systems.length > 1) {
-        this.note.textContent = "Files cannot be decoded here: switching may leave a short gap.";
-      }
+      const hasGaps = isMedia && this.systems.length > 1;
+      const gaps = hasGaps ? "Files cannot be decoded here: switching may leave a short gap." : "";
+      this.note.textContent = state === "loading" ? "Loading …" : gaps;
       if (this.blindButton) this.blindButton.hidden = isMedia || this.blind !== null;
       this.view.ticks(this.duration);
       this.tick(state !== "playing");
@@ -294,13 +292,12 @@
         event.stopPropagation(); // the theme would turn the page
         return;
       }
-      const step = stepOf(key, target === this.view.slider);
+      const step = (target === this.view.slider ? SLIDER_STEPS : STEPS)[key];
       if (key === " ") {
         if (target.closest("button")) return;
         this.toggle();
-      } else if (!Number.isNaN(step)) {
-        const wanted = Number.isFinite(step) ? this.position + step : step > 0 ? this.duration : 0;
-        this.seek(clamp(wanted, 0, this.duration));
+      } else if (step) {
+        this.seek(clamp(this.position + step, 0, this.duration));
       } else if (this.blind) {
         if (!this.blind.onKey(key)) return;
       } else if (/^[0-9]$/.test(key) && this.choices.length > Number(key)) {
@@ -310,16 +307,6 @@
       event.preventDefault();
       event.stopPropagation();
     }
-  }
-
-  /** Seconds by which a key moves the position; NaN where it does not. */
-  function stepOf(key, onSlider) {
-    if (key === "ArrowLeft") return -STEP;
-    if (key === "ArrowRight") return STEP;
-    if (key === "Home") return -Infinity;
-    if (key === "End") return Infinity;
-    if (!onSlider) return NaN;
-    return { ArrowDown: -STEP, ArrowUp: STEP, PageDown: -LEAP, PageUp: LEAP }[key] ?? NaN;
   }
 
   /** With stages the rows of a comparison are no table any more, for screen readers either. */
