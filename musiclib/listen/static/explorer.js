@@ -19,10 +19,9 @@
   }
 
   function copyFacts(from, to) {
-    const [facts, place] = [from, to].map((each) => each.querySelector(":scope > .mx-facts"));
-    if (facts && place) place.replaceChildren(...facts.cloneNode(true).children);
-    else if (facts) to.append(facts.cloneNode(true));
-    else place?.remove();
+    const [facts, old] = [from, to].map((each) => each.querySelector(":scope > .mx-facts"));
+    old?.remove();
+    if (facts) to.append(facts.cloneNode(true));
   }
 
   /** A slider over the values that exist, or a group of choices. */

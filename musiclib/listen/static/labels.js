@@ -1,8 +1,7 @@
 /*
- * Label tests ([data-ml-labels]): one track at a time, heard and labelled without its title; at the end
- * how often the reader's labels agree with the book's, and every track with what is known of it. Without
- * this script a test is a list of sounds with the book's labels folded away. Nothing is kept but in
- * memory.
+ * Label tests ([data-ml-labels]): one track at a time, heard and labelled without its title; at the end how often the
+ * reader's labels agree with the book's, and every track with what is known of it. Without this script a test is a
+ * list of sounds with the book's labels folded away. Nothing is kept but in memory.
  *
  * Labels are numbers of choices. A reader's label is null for a track that was skipped, and undefined
  * for one that did not come.
@@ -64,7 +63,8 @@
       this.buttons = new Map();
       const { length } = this.known;
       const agree = this.known.filter(agrees).length;
-      const words = length ? `You and the book agree on ${agree} of ${count(length, "track")}` : "You labelled no track";
+      const agreement = `You and the book agree on ${agree} of ${count(length, "track")}`;
+      const words = length ? agreement : "You labelled no track";
       this.head = make("p", { class: "ml-labels-count", tabindex: "-1" }, parent, words);
       this.summary = `${words}. ${this.effort()}`;
       make("p", {}, parent, this.effort());

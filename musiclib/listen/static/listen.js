@@ -184,8 +184,8 @@
     at = 0;
     output = null;
 
-    constructor(addresses, length, hooks, lazy) {
-      Object.assign(this, { addresses, length, hooks, lazy });
+    constructor(owner, addresses, length, lazy) {
+      Object.assign(this, { owner, addresses, length, lazy });
     }
 
     get duration() {
@@ -196,10 +196,30 @@
       this.at = clamp(position, 0, this.duration);
     }
 
+    changed() {
+      if (this.owner.deck === this) this.owner.changed();
+    }
+
+    /** A file cannot be heard here: let audio elements try, or say so. */
+    failed(index, error) {
+      const { owner, addresses, length, lazy, position, wanted, chosen, loop } = this;
+      if (owner.deck !== this) return;
+      if (error.elsewhere) {
+        owner.deck = Object.assign(new MediaDeck(owner, addresses, length, lazy), { loop, chosen });
+        this.pause();
+        owner.deck.seek(position);
+        if (wanted) owner.deck.play();
+      } else {
+        if (index === chosen) this.wanted = false;
+        owner.failed(index, error.message);
+      }
+      owner.changed();
+    }
+
     pause() {
       this.wanted = false;
       this.halt();
-      this.hooks.changed();
+      this.changed();
     }
   }
 
@@ -228,7 +248,7 @@
       const track = this.tracks[index];
       track.loading ??= this.fetch(track).catch((error) => {
         track.loading = null;
-        this.hooks.failed(index, error);
+        this.failed(index, error);
         throw error;
       });
       return track.loading;
@@ -268,7 +288,7 @@
         if (this.run) this.tracks.forEach(({ buffer }, index) => buffer && this.run.add(index, buffer));
         if (isThere) this.run.choose(this.chosen);
       }
-      this.hooks.changed();
+      this.changed();
     }
 
     start() {
@@ -316,7 +336,7 @@
         this.run.choose(index);
       } else if (!this.lazy) this.halt(); // rather silence than the sound of another system
       if (this.wanted) this.load(index).then(() => this.settle(), () => {});
-      this.hooks.changed();
+      this.changed();
     }
   }
 
@@ -338,10 +358,10 @@
       const player = new Audio(this.addresses[index]);
       this.players[index] = player;
       player.preload = "auto";
-      player.addEventListener("playing", () => this.hooks.changed());
+      player.addEventListener("playing", () => this.changed());
       player.addEventListener("ended", () => index === this.chosen && this.onEnd());
       player.addEventListener("error", () => {
-        this.hooks.failed(index, soundError(REASONS[player.error?.code] ?? "it failed"));
+        this.failed(index, soundError(REASONS[player.error?.code] ?? "it failed"));
       });
       return player;
     }
@@ -363,7 +383,7 @@
       if (!this.lazy) this.addresses.forEach((_, index) => this.open(index));
       if (this.duration - this.at < 0.05) this.at = 0;
       this.begin(this.player);
-      this.hooks.changed();
+      this.changed();
     }
 
     begin(player) {
@@ -376,7 +396,7 @@
         (error) => {
           // What cannot be played has had its event; the rest was stopped before it began.
           if (error.name !== "NotAllowedError") return;
-          this.hooks.failed(this.chosen, soundError("the browser refuses to start it"));
+          this.failed(this.chosen, soundError("the browser refuses to start it"));
         },
       );
     }
@@ -396,7 +416,7 @@
       if (this.wanted && position >= this.duration) this.pause();
       this.moveTo(position);
       if (this.wanted) this.player.currentTime = this.at;
-      this.hooks.changed();
+      this.changed();
     }
 
     choose(index) {
@@ -407,7 +427,7 @@
         if (this.wanted) this.begin(this.player);
         fade(last, 0);
       }
-      this.hooks.changed();
+      this.changed();
     }
   }
 
@@ -426,7 +446,7 @@
   }
 
   /**
-   * Give a widget its `deck`, and another one where files turn out not to be decoded.
+   * Give a widget its `deck`, which another one replaces where files turn out not to be decoded.
    *
    * @param owner has changed(), and failed(index, reason) for a file that cannot be heard
    * @param addresses addresses of the files
@@ -434,26 +454,8 @@
    * @param lazy whether a file is loaded only when it is chosen, and the last one sounds on until then
    */
   function openDeck(owner, addresses, length, lazy = false) {
-    const hooks = {
-      changed: () => owner.deck && owner.changed(),
-      failed(index, error) {
-        const { deck } = owner;
-        if (error.elsewhere && deck.mode === "web") {
-          const { position, wanted, chosen, loop } = deck;
-          deck.hooks = { changed() {}, failed() {} };
-          deck.pause();
-          owner.deck = Object.assign(new MediaDeck(addresses, length, hooks, lazy), { loop, chosen });
-          owner.deck.seek(position);
-          if (wanted) owner.deck.play();
-        } else {
-          if (index === deck.chosen) deck.wanted = false;
-          owner.failed(index, error.message);
-        }
-        owner.changed();
-      },
-    };
     const Kind = location.protocol === "file:" ? MediaDeck : WebDeck;
-    owner.deck = new Kind(addresses, length, hooks, lazy);
+    owner.deck = new Kind(owner, addresses, length, lazy);
   }
 
   globalThis.MusiclibListen = {

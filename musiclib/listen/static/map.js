@@ -80,8 +80,9 @@
     }
 
     build() {
-      [this.kin, this.links] = ["ml-kin", "ml-links"].map((name) => draw("path", { class: name, "aria-hidden": "true" }));
-      this.svg.prepend(this.kin, this.links);
+      const lines = ["ml-kin", "ml-links"].map((name) => draw("path", { class: name, "aria-hidden": "true" }));
+      this.svg.prepend(...lines);
+      [this.kin, this.links] = lines;
       const marks = draw("g", { class: "ml-marks", "aria-hidden": "true" }, this.svg);
       this.path = draw("path", { class: "ml-path" }, marks);
       this.ring = draw("circle", { class: "ml-ring", r: 12 }, marks);

@@ -1,8 +1,7 @@
 /*
- * Comparisons of sounds: each row becomes a stage. It has tiles that play a system and say what was
- * measured of it, the spectrogram of the chosen one with a cursor that can be moved, and a blind test
- * (`blind.js`). The page's own elements give all that is shown, and stay in it, hidden. `listen.js` makes
- * the sound.
+ * Comparisons of sounds: each row becomes a stage. It has tiles that play a system and say what was measured of it,
+ * the spectrogram of the chosen one with a cursor that can be moved, and a blind test (`blind.js`). The page's own
+ * elements give all that is shown, and stay in it, hidden. `listen.js` makes the sound.
  *
  * Keys, while the focus is in a row: space starts and stops, the left and right arrows move by two
  * seconds, Home and End to the ends, 0 plays the reference, 1 to 9 the systems. Fields for text keep
