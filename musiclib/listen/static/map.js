@@ -342,6 +342,7 @@
       for (const type of ["pause", "ended"]) audio.addEventListener(type, rests);
     }
 
+    /** A link of the list plays here. */
     onLink(event) {
       const index = this.sounds.indexOf(event.target.closest("a"));
       if (index < 0 || hasModifier(event) || event.shiftKey) return; // these open a tab or a window
