@@ -5,44 +5,35 @@
   "use strict";
 
   const KEY = "musiclib-code";
+  const folds = document.querySelectorAll(".cell.tag_hide-input details.hide");
+  const title = document.querySelector("article h1");
+  if (!folds.length || !title) return;
 
-  function read() {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "ml-code-switch";
+  const kept = storage();
+  let shown = kept[KEY] === "shown";
+
+  /** Storage for all pages; where it is forbidden, each begins folded. */
+  function storage() {
     try {
-      return localStorage.getItem(KEY) === "shown";
+      return localStorage;
     } catch {
-      return false; // storage is forbidden; the switch works all the same
+      return {};
     }
   }
 
-  function keep(shown) {
-    try {
-      localStorage.setItem(KEY, shown ? "shown" : "folded");
-    } catch {
-      // The next page begins folded.
-    }
+  function show() {
+    for (const fold of folds) fold.open = shown;
+    button.textContent = shown ? "Fold all code" : "Show all code";
   }
 
-  function run() {
-    const folds = document.querySelectorAll(".cell.tag_hide-input details.hide");
-    const title = document.querySelector("article h1");
-    if (!folds.length || !title) return;
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "ml-code-switch";
-    const show = (shown) => {
-      for (const fold of folds) fold.open = shown;
-      button.textContent = shown ? "Fold all code" : "Show all code";
-    };
-    let shown = read();
-    button.addEventListener("click", () => {
-      shown = !shown;
-      keep(shown);
-      show(shown);
-    });
-    show(shown);
-    title.after(button);
-  }
-
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", run);
-  else run();
+  button.addEventListener("click", () => {
+    shown = !shown;
+    show();
+    kept[KEY] = shown ? "shown" : "folded";
+  });
+  show();
+  title.after(button);
 })();

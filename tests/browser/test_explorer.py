@@ -9,6 +9,7 @@ from tests.explore_fixture import tones
 
 MEDIA = (".png", ".flac")
 DECK = "document.querySelector('.mx').mxExplorer.deck"
+STATUS = "document.querySelector('.mx [role=status]').textContent"
 # The level and the pitch of what an explorer lets sound.
 MEASURE = f"""async () => {{
   const deck = {DECK};
@@ -72,7 +73,7 @@ def state(page):
 
 def test_a_slider_moves_picture_words_and_facts_and_says_so(opened):
     page = opened().page
-    status = page.locator(".mx-status")
+    status = page.locator(".mx [role=status]")
     assert status.text_content() == ""
     before = state(page)
     assert before["setting"] == "loud, 1,000 Hz"
@@ -87,7 +88,7 @@ def test_a_slider_moves_picture_words_and_facts_and_says_so(opened):
     assert slider(page).get_attribute("aria-valuetext") == "500 Hz"
     assert page.locator(".mx-controls output").text_content() == "500 Hz"
     page.wait_for_function("document.querySelector('.mx-now img').complete")
-    page.wait_for_function("document.querySelector('.mx-status').textContent.includes('500 Hz')")
+    page.wait_for_function(f"{STATUS}.includes('500 Hz')")
     assert "0.40" in status.text_content()
 
 
@@ -216,7 +217,7 @@ def test_a_missing_sound_is_said_in_words(opened):
     page = opened().page
     page.route("**/*.flac", lambda route: route.abort())
     page.get_by_role("button", name="Play: Tone").click()
-    page.wait_for_function("document.querySelector('.mx-status').textContent.includes('could not')")
+    page.wait_for_function(f"{STATUS}.includes('could not')")
     assert page.get_by_role("button", name="Play: Tone").count() == 1
 
 

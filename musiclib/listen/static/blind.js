@@ -9,7 +9,7 @@
   "use strict";
 
   const shared = globalThis.MusiclibListen;
-  const { make } = shared;
+  const { make, makeButton, setPressed } = shared;
   const TRIALS = [5, 10, 16, 20];
   const LETTERS = ["A", "B", "X"];
 
@@ -34,11 +34,10 @@
     const meaning =
       chance < 0.05
         ? "So it is unlikely that you were guessing: you probably heard a difference."
-        : "Luck does that often enough: this test does not show that you heard a difference. It does not show that there is none.";
-    return (
-      `Someone who only guesses gets at least ${right} of ${trials} right in ${often} ` +
-      `(probability ${number}). ${meaning}`
-    );
+        : "Luck does that often enough: this test does not show that you heard a difference. " +
+          "It does not show that there is none.";
+    const luck = `Someone who only guesses gets at least ${right} of ${trials} right in ${often}`;
+    return `${luck} (probability ${number}). ${meaning}`;
   }
 
   class BlindTest {
@@ -48,8 +47,8 @@
 
     constructor(stage) {
       this.stage = stage;
+      this.say = stage.speak;
       this.before = stage.chosen;
-      this.heard = "A";
       this.planned = 10;
       stage.pause();
       stage.blind = this;
@@ -75,19 +74,9 @@
       this.stage.view.element.hidden = !shown;
     }
 
-    say(text) {
-      this.stage.status.textContent = text;
-    }
-
     clear(words) {
       this.panel.replaceChildren();
       this.head = make("p", { class: "ml-blind-head", tabindex: "-1" }, this.panel, words);
-    }
-
-    button(text, act, parent, kind = "") {
-      const button = make("button", { type: "button", class: `ml-button ${kind}` }, parent, text);
-      button.addEventListener("click", act);
-      return button;
     }
 
     showSetup() {
@@ -97,16 +86,15 @@
         "as often as you like, then say which one X is. The score comes at the end.";
       make("p", { class: "ml-note" }, this.panel, explain);
       const form = make("div", { class: "ml-blind-form" }, this.panel);
-      const { stage } = this;
-      const names = stage.systems.map(({ label, rate }) => (rate ? `${label}, ${rate}` : label));
+      const names = this.stage.systems.map(({ label, rate }) => (rate ? `${label}, ${rate}` : label));
       const first = this.before === 0 ? names.length - 1 : this.before;
       this.selects = [
         this.select(form, "Compare", names, 0),
         this.select(form, "with", names, first),
         this.select(form, "Trials", TRIALS, TRIALS.indexOf(this.planned)),
       ];
-      this.begin = this.button("Start", () => this.start(), form, "ml-main");
-      this.button("Cancel", () => this.leave(), form);
+      this.begin = makeButton(form, "Start", () => this.start(), "ml-button ml-main");
+      makeButton(form, "Cancel", () => this.leave());
       this.selects[1].focus();
     }
 
@@ -151,26 +139,23 @@
       const words = `Trial ${this.#trials.length + 1} of ${this.planned}`;
       this.clear(words);
       const letters = make("div", { class: "ml-letters" }, this.panel);
-      this.letters = LETTERS.map((letter) =>
-        this.button(letter, () => this.choose(letter), letters, "ml-letter"),
-      );
+      const add = (letter) => makeButton(letters, letter, () => this.choose(letter), "ml-button ml-letter");
+      this.letters = LETTERS.map(add);
       const answers = make("div", { class: "ml-answers" }, this.panel);
-      this.button("X is A", () => this.answer(0), answers, "ml-main");
-      this.button("X is B", () => this.answer(1), answers, "ml-main");
-      const end = this.#trials.length ? "Stop and reveal" : "Leave the test";
-      this.button(end, () => (this.#trials.length ? this.reveal() : this.leave()), answers);
-      const keys = "Keys: A, B and X to switch, space to start and stop.";
-      make("p", { class: "ml-note ml-hint" }, this.panel, keys);
+      makeButton(answers, "X is A", () => this.answer(0), "ml-button ml-main");
+      makeButton(answers, "X is B", () => this.answer(1), "ml-button ml-main");
+      if (this.#trials.length) makeButton(answers, "Stop and reveal", () => this.reveal());
+      else makeButton(answers, "Leave the test", () => this.leave());
+      make("p", { class: "ml-note ml-hint" }, this.panel, "Keys: A, B and X to switch, space to start and stop.");
       this.choose("A"); // going on with the next X would tell what this one was
       this.letters[0].focus();
       this.say(this.#trials.length ? `Answer noted. ${words}.` : `${words}.`);
     }
 
     choose(letter) {
-      this.heard = letter;
       this.stage.deck.choose(this.#systems[letter === "X" ? this.#secret : LETTERS.indexOf(letter)]);
       this.say(letter);
-      this.render();
+      this.letters.forEach((button, index) => setPressed(button, LETTERS[index] === letter));
     }
 
     onKey(key) {
@@ -201,21 +186,14 @@
       make("p", { class: "ml-verdict" }, this.panel, meaning);
       const list = make("ol", { class: "ml-trials" }, this.panel);
       for (const [was, said] of trials) {
-        const mark = was === said ? "right" : "wrong";
-        const text = `X was ${LETTERS[was]}, you said ${LETTERS[said]}: ${mark}`;
+        const text = `X was ${LETTERS[was]}, you said ${LETTERS[said]}: ${was === said ? "right" : "wrong"}`;
         make("li", { "data-right": was === said }, list, text);
       }
       const end = make("div", { class: "ml-answers" }, this.panel);
-      this.button("Test again", () => this.showSetup(), end);
-      this.button("Back to the player", () => this.leave(), end, "ml-main");
+      makeButton(end, "Test again", () => this.showSetup());
+      makeButton(end, "Back to the player", () => this.leave(), "ml-button ml-main");
       this.say(`${words}. ${which} ${meaning}`);
       this.head.focus();
-    }
-
-    render() {
-      this.letters?.forEach((button, index) => {
-        button.setAttribute("aria-pressed", String(LETTERS[index] === this.heard));
-      });
     }
 
     /** Back to the normal stage, with the system that was chosen before. */
@@ -235,8 +213,7 @@
 
   shared.byGuessing = byGuessing;
   shared.addBlindTest = (stage) => {
-    stage.blindButton = make("button", { type: "button", class: "ml-button ml-blind-open" }, stage.bar, "Blind test");
-    stage.blindButton.addEventListener("click", () => new BlindTest(stage));
+    stage.blindButton = makeButton(stage.bar, "Blind test", () => new BlindTest(stage), "ml-button ml-blind-open");
     stage.changed();
   };
 })();

@@ -8,26 +8,20 @@
 (() => {
   "use strict";
 
-  const { make, whenReady, oneAtATime, announceStart, openDeck } = globalThis.MusiclibListen;
+  const {
+    make, makePlayButton, makeStatus, setText, numbers, seconds, hasModifier, calm, oneAtATime, announceStart, openDeck,
+  } = globalThis.MusiclibListen;
   const SPOKEN_AFTER_MS = 400;
-  const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
   let count = 0;
-
-  const numbers = (text) => text.split(" ").map(Number);
-
-  function setText(element, text) {
-    if (element.textContent !== text) element.textContent = text;
-  }
 
   function copyText(from, to, selector) {
     setText(to.querySelector(selector), from.querySelector(selector).textContent);
   }
 
   function copyFacts(from, to) {
-    const [facts, place] = [from, to].map((each) => each.querySelector(":scope > .mx-facts"));
-    if (facts && place) place.replaceChildren(...facts.cloneNode(true).children);
-    else if (facts) to.append(facts.cloneNode(true));
-    else place?.remove();
+    const [facts, old] = [from, to].map((each) => each.querySelector(":scope > .mx-facts"));
+    old?.remove();
+    if (facts) to.append(facts.cloneNode(true));
   }
 
   /** A slider over the values that exist, or a group of choices. */
@@ -86,8 +80,7 @@
       this.at = numbers(root.dataset.mxStart);
       this.wish = [...this.at]; // what was asked for, also where it does not exist
       this.heard = null; // number of the pane whose sound plays or was heard last
-      const players = [...root.querySelectorAll("audio")].map((player) => player.getAttribute("src"));
-      this.sources = [...new Set(players)];
+      this.sources = [...new Set([...root.querySelectorAll("audio")].map((player) => player.src))];
       this.build(JSON.parse(root.dataset.mx));
       openDeck(this, this.sources, Number(root.dataset.mxSeconds), true);
       oneAtATime(this.stage, () => this.deck.wanted && this.deck.pause()); // the list has other players
@@ -104,9 +97,8 @@
         if (spec.texts.length > 1) box.append(control.element);
         return control;
       });
-      this.status = make("p", { class: "mx-status ml-hidden", role: "status" });
       this.stage.before(box);
-      this.stage.after(this.status);
+      this.speak = makeStatus(this.root);
       this.panes = [...this.stage.querySelectorAll(".mx-pane")].map((pane, number) => this.equip(pane, number));
       if (this.panes.some((pane) => pane.button)) this.buildTransport();
       this.root.addEventListener("keydown", (event) => this.onKey(event));
@@ -116,12 +108,9 @@
     equip(pane, number) {
       const player = pane.querySelector("audio");
       if (!player) return { pane };
-      const button = make("button", { class: "mx-play ml-button", type: "button" });
-      make("span", { class: "ml-sign", "aria-hidden": "true" }, button);
-      const text = make("span", {}, button);
-      button.addEventListener("click", () => this.toggle(number));
+      const [button, text] = makePlayButton(null, () => this.toggle(number), "mx-play ml-button");
       player.replaceWith(button);
-      return { pane, button, text, source: player.getAttribute("src") };
+      return { pane, button, text, source: player.src };
     }
 
     buildTransport() {
@@ -142,7 +131,7 @@
     choose(place, value) {
       this.wish[place] = value;
       this.at = this.nearest();
-      this.show();
+      this.say(this.show());
     }
 
     /** The existing setting next to what was asked for; earlier controls count first. */
@@ -163,6 +152,7 @@
       return [...new Set(values)].sort((a, b) => a - b);
     }
 
+    /** Show a setting; gives its item of the list. */
     show() {
       const item = this.frames.get(this.at.join(" "));
       this.controls.forEach((control, place) => control.show(this.at[place], this.offered(place)));
@@ -173,14 +163,14 @@
         const to = shown[number];
         copyText(from, to.pane, ".mx-label");
         copyFacts(from, to.pane);
-        const [picture, image] = [from, to.pane].map((pane) => pane.querySelector("img"));
-        if (image.getAttribute("src") !== picture.getAttribute("src")) image.src = picture.getAttribute("src");
-        image.alt = picture.alt;
-        if (to.button) to.source = from.querySelector("audio").getAttribute("src");
+        const [{ src, alt }, image] = [from, to.pane].map((pane) => pane.querySelector("img"));
+        if (image.src !== src) image.src = src;
+        image.alt = alt;
+        if (to.button) to.source = from.querySelector("audio").src;
       });
       if (this.deck.wanted) this.hear();
       this.changed();
-      this.say(item);
+      return item;
     }
 
     /** Let the deck have the sound of the pane that is heard. */
@@ -196,7 +186,7 @@
       }
       this.heard = number;
       this.hear();
-      setText(this.status, "");
+      this.speak("");
       if (!this.deck.wanted) {
         announceStart(this.stage);
         this.deck.play();
@@ -207,7 +197,7 @@
     onKey(event) {
       // The theme would turn the page.
       if (event.key.startsWith("Arrow") && event.target.matches("input")) event.stopPropagation();
-      if (event.ctrlKey || event.altKey || event.metaKey || !/^[0-9]$/.test(event.key)) return;
+      if (hasModifier(event) || !/^[0-9]$/.test(event.key)) return;
       const voices = this.panes.flatMap((pane, number) => (pane.button ? [number] : []));
       const number = voices[Number(event.key)];
       if (number === undefined) return;
@@ -216,7 +206,7 @@
     }
 
     failed() {
-      setText(this.status, "This sound could not be loaded.");
+      this.speak("This sound could not be loaded.");
     }
 
     /** Show what is heard, and where it is. */
@@ -233,9 +223,10 @@
       if (!this.position) return;
       this.position.max = duration;
       this.position.value = position;
-      this.position.setAttribute("aria-valuetext", `${position.toFixed(1)} of ${duration.toFixed(1)} seconds`);
-      setText(this.time, `${position.toFixed(1)} / ${duration.toFixed(1)} s`);
-      this.root.style.setProperty("--ml-at", duration ? position / duration : 0);
+      const [at, end] = [position, duration].map(seconds);
+      this.position.setAttribute("aria-valuetext", `${at} of ${end} seconds`);
+      setText(this.time, `${at} / ${end} s`);
+      this.root.style.setProperty("--ml-at", position / duration);
       this.stage.toggleAttribute("data-mx-begun", wanted || position > 0);
       cancelAnimationFrame(this.frame);
       if (playing && !calm.matches) this.frame = requestAnimationFrame(() => this.changed());
@@ -244,18 +235,12 @@
     /** Tell screen readers the figures, once the slider rests. */
     say(item) {
       clearTimeout(this.speech);
-      if (!this.spoken) {
-        this.spoken = true; // nothing was changed yet
-        return;
-      }
       this.speech = setTimeout(() => {
         const words = [...item.querySelectorAll(".mx-setting, .mx-label, .mx-facts > div")];
-        setText(this.status, words.map((each) => each.textContent.replace(/\s+/g, " ")).join(", "));
+        this.speak(words.map((each) => each.textContent.replace(/\s+/g, " ")).join(", "));
       }, SPOKEN_AFTER_MS);
     }
   }
 
-  whenReady(() => {
-    document.querySelectorAll(".mx[data-mx]:not(.mx-ready)").forEach((root) => new Explorer(root));
-  });
+  document.querySelectorAll(".mx[data-mx]:not(.mx-ready)").forEach((root) => new Explorer(root));
 })();

@@ -1,8 +1,7 @@
 /*
- * Label tests ([data-ml-labels]): one track at a time, heard and labelled without its title; at the end
- * how often the reader's labels agree with the book's, and every track with what is known of it. Without
- * this script a test is a list of sounds with the book's labels folded away. Nothing is kept but in
- * memory.
+ * Label tests ([data-ml-labels]): one track at a time, heard and labelled without its title; at the end how often the
+ * reader's labels agree with the book's, and every track with what is known of it. Without this script a test is a
+ * list of sounds with the book's labels folded away. Nothing is kept but in memory.
  *
  * Labels are numbers of choices. A reader's label is null for a track that was skipped, and undefined
  * for one that did not come.
@@ -13,11 +12,13 @@
 (() => {
   "use strict";
 
-  const { make, whenReady } = globalThis.MusiclibListen;
+  const { make, makeButton, makeKey, makePlayButton, makeStatus, setText, setPressed, seconds, hasModifier } =
+    globalThis.MusiclibListen;
   const ENOUGH = 5; // labels after which the result may be asked for
   const FAILED = "This track cannot be played. Try again, or skip it.";
 
   const isLabel = (label) => Number.isInteger(label);
+  const agrees = ({ truth, label }) => truth === label;
   const count = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
   const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
   const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
@@ -31,44 +32,39 @@
       return state / 2 ** 32;
     };
     for (let warm = 0; warm < 8; warm += 1) draw(); // seeds in a row would begin alike
-    const order = Array.from({ length }, (_, index) => index);
-    for (let last = length - 1; last > 0; last -= 1) {
-      const other = Math.floor(draw() * (last + 1));
-      [order[last], order[other]] = [order[other], order[last]];
-    }
-    return order;
+    const drawn = Array.from({ length }, draw);
+    return [...drawn.keys()].sort((one, other) => drawn[one] - drawn[other]);
   }
 
-  /** A row of a table: its heading and its cells, which may be empty. */
-  function addRow(body, heading, cells) {
-    const row = make("tr", {}, body);
-    make("th", { scope: "row" }, row, heading);
-    return cells.map((text) => make("td", {}, row, text));
-  }
-
-  function addHead(table, names, start) {
-    const row = make("tr", {}, make("thead", {}, table));
-    if (!start) make("td", {}, row);
-    return [...(start ? [start] : []), ...names].map((name) => make("th", { scope: "col" }, row, name));
+  /** Start a table: gives what adds a column, and what adds a row of texts and gives its cells. */
+  function makeTable(parent, kind, caption, start = "") {
+    const table = make("table", { class: kind }, parent);
+    make("caption", {}, table, caption);
+    const head = make("tr", {}, make("thead", {}, table));
+    make(start ? "th" : "td", start ? { scope: "col" } : {}, head, start);
+    const body = make("tbody", {}, table);
+    const addColumn = (name) => make("th", { scope: "col" }, head, name);
+    const addRow = (heading, cells) => {
+      const row = make("tr", {}, body);
+      make("th", { scope: "row" }, row, heading);
+      return cells.map((text) => make("td", {}, row, text));
+    };
+    return [addColumn, addRow];
   }
 
   class Result {
-    /**
-     * @param parent element that the result goes into
-     * @param choices names of the labels
-     * @param tracks all tracks, in the order in which they came
-     * @param labels the reader's label of each
-     * @param hooks play(track), which starts or stops its sound, and again()
-     */
-    constructor(parent, choices, tracks, labels, hooks) {
-      Object.assign(this, { choices, tracks, labels, hooks });
+    /** @param test has choices, tracks in the order in which they came, and the reader's labels of them */
+    constructor(parent, test) {
+      const { choices, tracks, labels } = test;
+      Object.assign(this, { test, choices, tracks, labels });
       this.classified = tracks.some(({ prediction }) => isLabel(prediction));
-      this.known = tracks.filter((_, index) => isLabel(labels[index]));
-      this.given = labels.filter(isLabel);
+      const all = tracks.map((track, index) => ({ ...track, label: labels[index] }));
+      this.known = all.filter(({ label }) => isLabel(label));
       this.buttons = new Map();
       const { length } = this.known;
-      const agree = this.known.filter(({ truth }, index) => truth === this.given[index]).length;
-      const words = length ? `You and the book agree on ${agree} of ${count(length, "track")}` : "You labelled no track";
+      const agree = this.known.filter(agrees).length;
+      const agreement = `You and the book agree on ${agree} of ${count(length, "track")}`;
+      const words = length ? agreement : "You labelled no track";
       this.head = make("p", { class: "ml-labels-count", tabindex: "-1" }, parent, words);
       this.summary = `${words}. ${this.effort()}`;
       make("p", {}, parent, this.effort());
@@ -78,44 +74,40 @@
         this.buildConfusion(make("div", {}, tables));
       }
       this.buildTracks(parent);
-      const again = make("button", { type: "button", class: "ml-button ml-main" }, parent, "Start again, in another order");
-      again.addEventListener("click", () => hooks.again());
+      this.show(null);
+      makeButton(parent, "Start again, in another order", () => test.again(), "ml-button ml-main");
     }
 
     /** How much was labelled. */
     effort() {
       const all = this.labels.length;
       const skipped = this.labels.filter((label) => label === null).length;
-      const left = all - skipped - this.given.length;
-      const parts = [`You labelled ${this.given.length} of ${count(all, "track")}`];
+      const left = all - skipped - this.known.length;
+      const parts = [`You labelled ${this.known.length} of ${count(all, "track")}`];
       if (skipped) parts.push(`skipped ${skipped}`);
       if (left) parts.push(`left out ${left}`);
-      const last = parts.length > 1 ? ` and ${parts.pop()}` : "";
-      return `${parts.join(", ")}${last}.`;
+      return `${new Intl.ListFormat("en-GB").format(parts)}.`;
     }
 
     buildShares(parent) {
-      const { known, given, choices } = this;
-      const table = make("table", { class: "ml-labels-shares" }, parent);
-      make("caption", {}, table, "How often labels are the book's");
+      const { known, choices } = this;
+      const kind = "ml-labels-shares";
+      const [addColumn, addRow] = makeTable(parent, kind, "How often labels are the book's", "Tracks you labelled");
       const columns = ["You", ...(this.classified ? ["Classifier"] : [])];
-      addHead(table, columns, "Tracks you labelled");
-      const body = make("tbody", {}, table);
-      const addShares = (name, of, counts, digits = 0) =>
-        addRow(body, name, columns.map((_, n) => (of ? `${counts[n].toFixed(digits)} of ${of} ` : "none"))).forEach(
-          (cell, n) => of && make("span", { class: "ml-note" }, cell, percent(counts[n] / of)),
-        );
-      const parts = {
-        all: () => true,
-        "documented labels": ({ guessed }) => !guessed,
-        "guessed labels": ({ guessed }) => guessed,
+      columns.forEach((name) => addColumn(name));
+      const addShares = (name, of, counts, digits = 0) => {
+        const cells = counts.map((number) => (of ? `${number.toFixed(digits)} of ${of} ` : "none"));
+        addRow(name, cells.slice(0, columns.length)).forEach((cell, n) => {
+          if (of) make("span", { class: "ml-note" }, cell, percent(counts[n] / of));
+        });
       };
-      for (const [name, belongs] of Object.entries(parts)) {
-        const some = known.filter(belongs);
-        const yours = known.filter((track, index) => belongs(track) && track.truth === given[index]).length;
-        const theirs = some.filter(({ truth, prediction }) => truth === prediction).length;
-        addShares(name, some.length, [yours, theirs]);
-      }
+      const addPart = (name, some) => {
+        const theirs = some.filter(({ truth, prediction }) => truth === prediction);
+        addShares(name, some.length, [some.filter(agrees).length, theirs.length]);
+      };
+      addPart("all", known);
+      addPart("documented labels", known.filter(({ guessed }) => !guessed));
+      addPart("guessed labels", known.filter(({ guessed }) => guessed));
       const { length } = known;
       addShares("all, by chance", length, Array(2).fill(length / choices.length), 1);
       // What so few labels can tell, and what they cannot.
@@ -130,23 +122,20 @@
     buildConfusion(parent) {
       const { choices } = this;
       const counts = choices.map(() => Array(choices.length).fill(0));
-      this.known.forEach(({ truth }, index) => (counts[truth][this.given[index]] += 1));
+      for (const { truth, label } of this.known) counts[truth][label] += 1;
       const most = Math.max(...counts.flat());
       // Many genres do not fit a phone: then the table moves in a frame of its own.
       const frame = make("div", { class: "ml-labels-frame" }, parent);
-      const table = make("table", { class: "ml-labels-confusion" }, frame);
-      make("caption", {}, table, "The book (rows) and you (columns)");
-      addHead(table, choices.map(() => "")).forEach((head, index) => make("span", {}, head, choices[index]));
-      const body = make("tbody", {}, table);
+      const [addColumn, addRow] = makeTable(frame, "ml-labels-confusion", "The book (rows) and you (columns)");
+      for (const name of choices) make("span", {}, addColumn(), name);
       counts.forEach((row, truth) => {
-        addRow(body, choices[truth], row.map((number) => (number ? String(number) : ""))).forEach((cell, label) => {
+        addRow(choices[truth], row.map((number) => (number ? String(number) : ""))).forEach((cell, label) => {
           cell.toggleAttribute("data-agrees", truth === label);
           cell.style.setProperty("--ml-share", row[label] / most);
         });
       });
       if (frame.scrollWidth <= frame.clientWidth) return;
-      const reach = { tabindex: "0", role: "region", "aria-label": "Which label was given for which" };
-      for (const [key, value] of Object.entries(reach)) frame.setAttribute(key, value);
+      Object.assign(frame, { tabIndex: 0, role: "region", ariaLabel: "Which label was given for which" });
     }
 
     buildTracks(parent) {
@@ -156,9 +145,7 @@
       this.tracks.forEach((track, index) => {
         const { title, artist, truth, evidence, prediction } = track;
         const item = make("li", {}, list);
-        const button = make("button", { type: "button", class: "ml-button ml-labels-small" }, item);
-        make("span", { class: "ml-sign", "aria-hidden": "true" }, button);
-        button.addEventListener("click", () => this.hooks.play(track));
+        const [button] = makePlayButton(item, () => this.test.playInResult(track), "ml-button ml-labels-small");
         const what = make("p", { class: "ml-labels-what" }, item);
         make("b", {}, what, title);
         if (artist) make("span", { class: "ml-note" }, what, artist);
@@ -172,7 +159,6 @@
         const alert = make("p", { class: "ml-alert", role: "alert" }, item);
         this.buttons.set(track, { button, name: artist ? `${title}, ${artist}` : title, alert });
       });
-      this.show(null);
     }
 
     /** A name with a label; `mark`: whether it is the book's, or "none" for no label at all. */
@@ -187,11 +173,6 @@
       return words;
     }
 
-    /** Say why a track is silent. */
-    fail(track, words) {
-      this.buttons.get(track).alert.textContent = words;
-    }
-
     /** Show which track plays; null for none. */
     show(playing) {
       for (const [track, { button, name, alert }] of this.buttons) {
@@ -204,12 +185,10 @@
 
   class LabelTest {
     constructor(root) {
-      this.root = root;
       const { choices, seed, tracks } = JSON.parse(root.dataset.mlLabels);
       const plain = root.querySelector(".ml-labels-plain");
       const players = [...plain.querySelectorAll("audio")];
-      this.choices = choices;
-      this.seed = seed;
+      Object.assign(this, { root, choices, seed });
       this.pool = tracks.map((track, index) => ({ ...track, audio: players[index] }));
       this.enough = Math.min(ENOUGH, tracks.length);
       this.current = null; // the track that plays, or is to play
@@ -225,31 +204,25 @@
     build() {
       const desk = make("div", { class: "ml-labels-desk" }, this.root);
       this.desk = desk;
-      const intro =
-        "Listen, then choose a genre. Titles, artists and the book's labels come at the end. " +
-        "Your labels stay on this page.";
-      make("p", { class: "ml-note" }, desk, intro);
+      const end = "Titles, artists and the book's labels come at the end. Your labels stay on this page.";
+      make("p", { class: "ml-note" }, desk, `Listen, then choose a genre. ${end}`);
       const line = make("div", { class: "ml-labels-line" }, desk);
       this.head = make("p", { class: "ml-labels-count", tabindex: "-1" }, line);
       this.tally = make("p", { class: "ml-note" }, line);
       const steps = make("div", { class: "ml-labels-steps", "aria-hidden": "true" }, desk);
       this.steps = this.pool.map(() => make("span", {}, steps));
       const bar = make("div", { class: "ml-bar" }, desk);
-      this.playButton = this.button("", () => this.toggle(), bar, { class: "ml-play ml-button ml-main" });
-      make("span", { class: "ml-sign", "aria-hidden": "true" }, this.playButton);
-      this.playText = make("span", {}, this.playButton, "Play");
+      [this.playButton, this.playText] = makePlayButton(bar, () => this.toggle(), "ml-play ml-button ml-main");
       this.clock = make("span", { class: "ml-time" }, bar);
-      this.backButton = this.button("Back", () => this.back(), bar, { class: "ml-button ml-labels-back" });
+      this.backButton = this.button("Back", () => this.back(), bar);
+      this.backButton.classList.add("ml-labels-back");
       this.onButton = this.button("Forward", () => this.forward(), bar);
       const group = make("div", { class: "ml-labels-choices", role: "group", "aria-label": "Genre" }, desk);
-      this.buttons = this.choices.map((name, index) => {
-        const button = this.button(capital(name), () => this.answer(index), group, { "aria-pressed": "false" });
-        if (index < 9) button.prepend(make("kbd", { class: "ml-key", "aria-hidden": "true" }, null, String(index + 1)));
-        return button;
-      });
+      this.buttons = this.choices.map((name, index) =>
+        this.button(capital(name), () => this.answer(index), group, index < 9 ? index + 1 : ""),
+      );
       const ends = make("div", { class: "ml-bar" }, desk);
-      const skip = this.button("Don't know, skip", () => this.answer(null), ends);
-      skip.prepend(make("kbd", { class: "ml-key", "aria-hidden": "true" }, null, "0"));
+      this.button("Don't know, skip", () => this.answer(null), ends, "0");
       this.endButton = this.button("Show result", () => this.finish(), ends);
       this.endNote = make("span", { class: "ml-note" }, ends);
       const keys =
@@ -258,17 +231,18 @@
       make("p", { class: "ml-note ml-hint" }, desk, keys);
       this.alert = make("p", { class: "ml-alert", role: "alert" }, desk);
       this.sheet = make("div", { class: "ml-labels-result", hidden: "" }, this.root);
-      this.status = make("span", { class: "ml-hidden", role: "status" }, this.root);
+      this.say = makeStatus(this.root);
     }
 
-    button(text, act, parent, attributes = {}) {
-      const button = make("button", { type: "button", class: "ml-button", ...attributes }, parent);
-      if (text) make("span", {}, button, text);
-      button.addEventListener("click", (event) => {
+    button(text, act, parent, key = "") {
+      const click = (event) => {
         act();
         // After a click the space bar plays, rather than choose the same genre once more.
         if (event.detail > 0 && !this.desk.hidden) this.playButton.focus({ preventScroll: true });
-      });
+      };
+      const button = makeButton(parent, "", click);
+      if (key) makeKey(button, key);
+      make("span", {}, button, text);
       return button;
     }
 
@@ -286,19 +260,15 @@
     }
 
     onKey(event) {
-      if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
+      if (hasModifier(event) || event.defaultPrevented) return;
       const { key } = event;
-      const once = !event.repeat && !this.desk.hidden; // a key that is held down labels one track
-      if (key === " ") {
-        if (event.target.closest("button")) return;
-        this.toggle();
-      } else if (/^[0-9]$/.test(key) && Number(key) <= this.choices.length) {
-        if (once) this.answer(key === "0" ? null : Number(key) - 1);
-      } else if (key === "ArrowLeft") {
-        if (once) this.back();
-      } else if (key === "ArrowRight") {
-        if (once) this.forward();
-      } else return;
+      const acts = { " ": () => this.toggle(), ArrowLeft: () => this.back(), ArrowRight: () => this.forward() };
+      if (/^[0-9]$/.test(key) && Number(key) <= this.choices.length) {
+        acts[key] = () => this.answer(key === "0" ? null : Number(key) - 1);
+      }
+      if (!(key in acts) || (key === " " && event.target.closest("button"))) return;
+      // A key that is held down labels one track.
+      if (key === " " || (!event.repeat && !this.desk.hidden)) acts[key]();
       event.preventDefault();
       event.stopPropagation(); // the theme would turn the page
     }
@@ -325,10 +295,6 @@
 
     get place() {
       return `Track ${this.at + 1} of ${this.tracks.length}`;
-    }
-
-    say(text) {
-      this.status.textContent = text;
     }
 
     /** Give the track a label, or null for none, and go on to the next one. */
@@ -401,8 +367,8 @@
 
     fail(words) {
       this.pause();
-      if (this.result) this.result.fail(this.current, words);
-      else this.alert.textContent = words;
+      const { alert } = this.result?.buttons.get(this.current) ?? this;
+      alert.textContent = words;
     }
 
     finish() {
@@ -410,28 +376,20 @@
       this.pause();
       this.desk.hidden = true;
       this.sheet.hidden = false;
-      this.result = new Result(this.sheet, this.choices, this.tracks, this.labels, {
-        play: (track) => this.playInResult(track),
-        again: () => this.again(),
-      });
+      this.result = new Result(this.sheet, this);
       this.say(this.result.summary);
       this.result.head.focus();
     }
 
     playInResult(track) {
-      if (track === this.current) {
-        this.toggle();
-        return;
-      }
+      if (track === this.current) return this.toggle();
       this.wanted = true;
-      this.cue(track);
+      return this.cue(track);
     }
 
     render() {
-      if (this.result) {
-        this.result.show(this.wanted ? this.current : null);
-        return;
-      }
+      this.result?.show(this.wanted ? this.current : null);
+      if (this.result) return;
       const { at, labels, enough } = this;
       const labelled = labels.filter(isLabel).length;
       const skipped = labels.filter((label) => label === null).length;
@@ -441,7 +399,7 @@
         step.dataset.step = labels[index] === undefined ? "open" : isLabel(labels[index]) ? "labelled" : "skipped";
         step.toggleAttribute("data-now", index === at);
       });
-      this.buttons.forEach((button, index) => button.setAttribute("aria-pressed", String(index === labels[at])));
+      this.buttons.forEach((button, index) => setPressed(button, index === labels[at]));
       this.playText.textContent = this.wanted ? "Pause" : "Play";
       this.playButton.toggleAttribute("data-playing", this.wanted);
       this.backButton.disabled = at === 0;
@@ -449,8 +407,7 @@
       const gone = [this.backButton, this.onButton].find((button) => button.disabled || button.hidden);
       if (gone && gone === document.activeElement) this.playButton.focus();
       this.endButton.disabled = labelled < enough;
-      const missing = enough - labelled;
-      this.endNote.textContent = missing > 0 ? `The result needs ${count(missing, "more label")}.` : "";
+      this.endNote.textContent = labelled < enough ? `The result needs ${count(enough - labelled, "more label")}.` : "";
       this.tick();
     }
 
@@ -458,8 +415,7 @@
     tick() {
       const { audio } = this.current;
       const length = Number(audio.dataset.seconds);
-      const text = `${Math.min(audio.currentTime, length).toFixed(1)} / ${length.toFixed(1)} s`;
-      if (this.clock.textContent !== text) this.clock.textContent = text;
+      setText(this.clock, `${seconds(Math.min(audio.currentTime, length))} / ${seconds(length)} s`);
       cancelAnimationFrame(this.frame);
       if (this.wanted && !this.result) this.frame = requestAnimationFrame(() => this.tick());
     }
@@ -467,9 +423,7 @@
 
   globalThis.MusiclibLabels = { shuffled };
 
-  whenReady(() => {
-    for (const root of document.querySelectorAll("[data-ml-labels]:not([data-on])")) {
-      root.mlLabels = new LabelTest(root);
-    }
-  });
+  for (const root of document.querySelectorAll("[data-ml-labels]:not([data-on])")) {
+    root.mlLabels = new LabelTest(root);
+  }
 })();

@@ -18,7 +18,8 @@
 
   if (globalThis.MusiclibListen) return; // a notebook holds this script once for each output
 
-  const FADE = 0.01; // seconds; shorter ones click, longer ones blur what is compared
+  // Seconds in which two thirds of a fade are done; shorter ones click, longer ones blur what is compared.
+  const FADE = 0.005;
   const MEDIA_FADE = 30; // milliseconds; timers are no finer than that
   const REASONS = {
     2: "the network failed",
@@ -43,12 +44,39 @@
     return element;
   }
 
-  const seconds = (value) => value.toFixed(value < 1000 ? 1 : 0);
-
-  function whenReady(run) {
-    if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", run);
-    else run();
+  function makeButton(parent, text, act, kind = "ml-button") {
+    const button = make("button", { type: "button", class: kind }, parent, text);
+    button.addEventListener("click", act);
+    return button;
   }
+
+  /** A button with the sign for play or pause, and the element of its words. */
+  function makePlayButton(parent, act, kind) {
+    const button = makeButton(parent, "", act, kind);
+    make("span", { class: "ml-sign", "aria-hidden": "true" }, button);
+    return [button, make("span", {}, button)];
+  }
+
+  const makeKey = (parent, key) => make("kbd", { class: "ml-key", "aria-hidden": "true" }, parent, String(key));
+
+  /** A line that only screen readers have; gives what says something there. */
+  function makeStatus(parent) {
+    const status = make("span", { class: "ml-hidden", role: "status" }, parent);
+    return (text) => (status.textContent = text);
+  }
+
+  function setText(element, text) {
+    if (element.textContent !== text) element.textContent = text;
+  }
+
+  const setPressed = (button, pressed) => button.setAttribute("aria-pressed", String(pressed));
+  const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+  /** Numbers of an attribute. */
+  const numbers = (text) => text.split(" ").map(Number);
+  const seconds = (value) => value.toFixed(value < 1000 ? 1 : 0);
+  /** Keys with these are the browser's. */
+  const hasModifier = ({ ctrlKey, altKey, metaKey }) => ctrlKey || altKey || metaKey;
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
   const widgets = [];
   const oneAtATime = (root, pause) => widgets.push([root, pause]);
@@ -68,7 +96,7 @@
 
   let context = null;
   let idle = 0; // timer
-  const recent = []; // decks in the order of their use, the last one first
+  let recent = []; // decks in the order of their use, the last one first
 
   /** The page's audio context, made in the first gesture: earlier ones may not start. */
   function audioContext() {
@@ -76,39 +104,23 @@
     return context;
   }
 
-  /** A file that cannot be heard. `elsewhere`: an audio element may still be able to play it. */
-  class SoundError extends Error {
-    constructor(message, elsewhere = false) {
-      super(message);
-      this.elsewhere = elsewhere;
-    }
+  /** Why a file cannot be heard. `elsewhere`: an audio element may still be able to play it. */
+  const soundError = (words, elsewhere = false) => Object.assign(new Error(words), { elsewhere });
+
+  const failElsewhere = (words) => () => {
+    throw soundError(words, true);
+  };
+
+  function makeGain(value, output) {
+    const node = new GainNode(audioContext(), { gain: value });
+    node.connect(output);
+    return node;
   }
 
-  /** A gain that moves in straight lines, and knows its value without asking the audio thread. */
-  class Fader {
-    constructor(value) {
-      this.node = audioContext().createGain();
-      this.node.gain.value = value;
-      Object.assign(this, { from: value, to: value, start: 0, end: 0, cut: false });
-    }
-
-    valueAt(time) {
-      if (time >= this.end) return this.to;
-      if (time <= this.start) return this.from;
-      return this.from + ((this.to - this.from) * (time - this.start)) / (this.end - this.start);
-    }
-
-    go(value, time) {
-      const now = this.valueAt(time);
-      const { gain } = this.node;
-      gain.cancelScheduledValues(time);
-      // A line that is cut short has to end where it would have been, also when it is cut twice.
-      const cut = time === this.start ? this.cut : time > this.start && time < this.end;
-      if (cut) gain.linearRampToValueAtTime(now, time);
-      else gain.setValueAtTime(now, time);
-      gain.linearRampToValueAtTime(value, time + FADE);
-      Object.assign(this, { from: now, to: value, start: time, end: time + FADE, cut });
-    }
+  /** Move a gain from whatever it is at that time, without a click. */
+  function fadeGain({ gain }, value, time) {
+    gain.cancelScheduledValues(time);
+    gain.setTargetAtTime(value, time, FADE);
   }
 
   /** All files of a clip, running from one position on until they are stopped. */
@@ -119,9 +131,8 @@
       this.at = at;
       this.since = this.frame(audioContext().currentTime + settings.lead);
       // The first sample of a file is left as it is; elsewhere sound begins without a click.
-      this.master = new Fader(at > 0 ? 0 : 1);
-      if (at > 0) this.master.go(1, this.since);
-      this.master.node.connect(output);
+      this.master = makeGain(at > 0 ? 0 : 1, output);
+      if (at > 0) fadeGain(this.master, 1, this.since);
     }
 
     /** The next moment that is a whole number of samples behind the start. */
@@ -141,64 +152,93 @@
       const first = this.voices.size === 0;
       const time = first ? this.since : this.frame(audioContext().currentTime + settings.lead);
       const start = Math.max(time, this.since);
-      const source = audioContext().createBufferSource();
-      const fader = new Fader(first ? 1 : 0);
-      source.buffer = buffer;
-      source.connect(fader.node).connect(this.master.node);
+      const source = new AudioBufferSourceNode(audioContext(), { buffer });
+      const level = makeGain(first ? 1 : 0, this.master);
+      source.connect(level);
       source.start(start, this.position(start));
-      this.voices.set(index, { source, fader, start });
+      this.voices.set(index, { source, level, start });
     }
 
     choose(index) {
       this.chosen = index;
       const now = audioContext().currentTime + settings.lead;
       const time = Math.max(now, this.voices.get(index)?.start ?? now);
-      for (const [number, { fader }] of this.voices) {
-        const value = number === index ? 1 : 0;
-        if (fader.to !== value) fader.go(value, time);
-      }
+      for (const [number, { level }] of this.voices) fadeGain(level, number === index ? 1 : 0, time);
     }
 
     /** End without a click; gives the position that was reached. */
     stop() {
       const time = audioContext().currentTime + settings.lead;
-      this.master.go(0, time);
-      for (const { source } of this.voices.values()) source.stop(time + 2 * FADE);
-      const node = this.master.node;
-      setTimeout(() => node.disconnect(), 1000 * (settings.lead + 4 * FADE) + 200);
+      fadeGain(this.master, 0, time);
+      for (const { source } of this.voices.values()) source.stop(time + 12 * FADE); // at -100 dB
+      setTimeout(() => this.master.disconnect(), 1000 * (settings.lead + 12 * FADE) + 200);
       return this.position(time);
     }
   }
 
-  class WebDeck {
-    constructor(addresses, length, hooks, lazy) {
-      this.mode = "web";
-      this.tracks = addresses.map((address) => ({ address, buffer: null, loading: null }));
-      this.order = []; // numbers of files in the order of their use
-      this.length = length;
-      this.limit = Infinity; // seconds at which a blind test ends the sound
-      this.loop = true;
-      this.hooks = hooks;
-      this.lazy = lazy;
-      this.chosen = 0;
-      this.wanted = false; // whether it shall sound, as soon as it can
-      this.at = 0;
-      this.run = null;
-      this.output = null;
+  class Deck {
+    limit = Infinity; // seconds at which a blind test ends the sound
+    loop = true;
+    chosen = 0;
+    wanted = false; // whether it shall sound, as soon as it can
+    at = 0;
+    output = null;
+
+    constructor(owner, addresses, length, lazy) {
+      Object.assign(this, { owner, addresses, length, lazy });
+    }
+
+    get duration() {
+      return Math.min(this.length, this.limit);
+    }
+
+    moveTo(position) {
+      this.at = clamp(position, 0, this.duration);
+    }
+
+    changed() {
+      if (this.owner.deck === this) this.owner.changed();
+    }
+
+    /** A file cannot be heard here: let audio elements try, or say so. */
+    failed(index, error) {
+      const { owner, addresses, length, lazy, position, wanted, chosen, loop } = this;
+      if (owner.deck !== this) return;
+      if (error.elsewhere) {
+        owner.deck = Object.assign(new MediaDeck(owner, addresses, length, lazy), { loop, chosen });
+        this.pause();
+        owner.deck.seek(position);
+        if (wanted) owner.deck.play();
+      } else {
+        if (index === chosen) this.wanted = false;
+        owner.failed(index, error.message);
+      }
+      owner.changed();
+    }
+
+    pause() {
+      this.wanted = false;
+      this.halt();
+      this.changed();
+    }
+  }
+
+  class WebDeck extends Deck {
+    mode = "web";
+    order = []; // numbers of files in the order of their use
+    run = null;
+
+    constructor(...given) {
+      super(...given);
+      this.tracks = this.addresses.map((address) => ({ address, buffer: null, loading: null }));
     }
 
     get playing() {
       return this.run !== null;
     }
 
-    get duration() {
-      const known = this.tracks.map(({ buffer }) => buffer?.duration ?? 0);
-      return Math.min(this.length || Math.max(0, ...known), this.limit);
-    }
-
     get position() {
-      const at = this.run ? this.run.position(audioContext().currentTime) : this.at;
-      return this.duration ? Math.min(at, this.duration) : at;
+      return Math.min(this.run ? this.run.position(audioContext().currentTime) : this.at, this.duration);
     }
 
     /** Fetch and decode a file; the same promise while it is under way or done. */
@@ -208,27 +248,19 @@
       const track = this.tracks[index];
       track.loading ??= this.fetch(track).catch((error) => {
         track.loading = null;
-        this.hooks.failed(index, error);
+        this.failed(index, error);
         throw error;
       });
       return track.loading;
     }
 
     async fetch(track) {
-      let data;
-      try {
-        const response = await fetch(track.address);
-        if (!response.ok) throw new SoundError(`the server answers ${response.status}`);
-        data = await response.arrayBuffer();
-      } catch (error) {
-        if (error instanceof SoundError) throw error;
-        throw new SoundError("the file cannot be fetched", true);
-      }
-      try {
-        track.buffer = await audioContext().decodeAudioData(data);
-      } catch {
-        throw new SoundError("the browser cannot decode the file", true);
-      }
+      const lost = failElsewhere("the file cannot be fetched");
+      const response = await fetch(track.address).catch(lost);
+      if (!response.ok) throw soundError(`the server answers ${response.status}`);
+      const data = await response.arrayBuffer().catch(lost);
+      const unknown = failElsewhere("the browser cannot decode the file");
+      track.buffer = await audioContext().decodeAudioData(data).catch(unknown);
     }
 
     /** Forget a decoded sound; the browser still has the file. */
@@ -256,14 +288,11 @@
         if (this.run) this.tracks.forEach(({ buffer }, index) => buffer && this.run.add(index, buffer));
         if (isThere) this.run.choose(this.chosen);
       }
-      this.hooks.changed();
+      this.changed();
     }
 
     start() {
-      if (!this.output) {
-        this.output = audioContext().createGain();
-        this.output.connect(audioContext().destination);
-      }
+      this.output ??= makeGain(1, audioContext().destination);
       if (this.duration - this.at < 0.02) this.at = 0;
       this.run = new Run(this.output, this.at, this.chosen);
       this.run.add(this.chosen, this.tracks[this.chosen].buffer);
@@ -293,16 +322,10 @@
       idle = setTimeout(() => recent.some(({ wanted }) => wanted) || context.suspend(), 1000 * settings.rest);
     }
 
-    pause() {
-      this.wanted = false;
-      this.halt();
-      this.hooks.changed();
-    }
-
     seek(position) {
       this.halt();
-      this.at = Math.min(Math.max(position, 0), this.duration || position);
-      if (this.duration && this.at >= this.duration) this.wanted = false;
+      this.moveTo(position);
+      if (this.at >= this.duration) this.wanted = false;
       this.settle();
     }
 
@@ -313,27 +336,21 @@
         this.run.choose(index);
       } else if (!this.lazy) this.halt(); // rather silence than the sound of another system
       if (this.wanted) this.load(index).then(() => this.settle(), () => {});
-      this.hooks.changed();
+      this.changed();
     }
   }
 
   function keep(deck) {
-    const index = recent.indexOf(deck);
-    if (index >= 0) recent.splice(index, 1);
-    recent.unshift(deck);
-    for (const old of recent.splice(settings.kept)) {
-      if (old.wanted) recent.push(old);
-      else old.tracks.forEach((_, number) => old.release(number));
+    const decks = [deck, ...recent.filter((one) => one !== deck)];
+    recent = decks.filter((one, place) => one.wanted || place < settings.kept);
+    for (const old of decks.filter((one) => !recent.includes(one))) {
+      old.tracks.forEach((_, number) => old.release(number));
     }
   }
 
-  class MediaDeck {
-    constructor(addresses, length, hooks, lazy) {
-      this.mode = "media";
-      this.addresses = addresses;
-      this.players = [];
-      Object.assign(this, { length, hooks, lazy, chosen: 0, wanted: false, at: 0, loop: true, output: null });
-    }
+  class MediaDeck extends Deck {
+    mode = "media";
+    players = [];
 
     /** The audio element of a file, which is not part of the page. */
     open(index) {
@@ -341,11 +358,10 @@
       const player = new Audio(this.addresses[index]);
       this.players[index] = player;
       player.preload = "auto";
-      player.addEventListener("playing", () => this.hooks.changed());
-      player.addEventListener("loadedmetadata", () => this.hooks.changed());
+      player.addEventListener("playing", () => this.changed());
       player.addEventListener("ended", () => index === this.chosen && this.onEnd());
       player.addEventListener("error", () => {
-        this.hooks.failed(index, new SoundError(REASONS[player.error?.code] ?? "it failed"));
+        this.failed(index, soundError(REASONS[player.error?.code] ?? "it failed"));
       });
       return player;
     }
@@ -358,10 +374,6 @@
       return this.wanted && !this.player.paused && this.player.readyState > 1;
     }
 
-    get duration() {
-      return this.length || this.players[this.chosen]?.duration || 0;
-    }
-
     get position() {
       return this.playing ? this.player.currentTime : this.at;
     }
@@ -371,7 +383,7 @@
       if (!this.lazy) this.addresses.forEach((_, index) => this.open(index));
       if (this.duration - this.at < 0.05) this.at = 0;
       this.begin(this.player);
-      this.hooks.changed();
+      this.changed();
     }
 
     begin(player) {
@@ -384,33 +396,27 @@
         (error) => {
           // What cannot be played has had its event; the rest was stopped before it began.
           if (error.name !== "NotAllowedError") return;
-          this.hooks.failed(this.chosen, new SoundError("the browser refuses to start it"));
+          this.failed(this.chosen, soundError("the browser refuses to start it"));
         },
       );
     }
 
     onEnd() {
-      if (!this.loop || !this.wanted) {
-        this.pause();
-        return;
-      }
       this.at = 0;
-      this.begin(this.player);
+      if (this.loop && this.wanted) this.begin(this.player);
+      else this.pause();
     }
 
-    pause() {
-      this.at = Math.min(this.player.currentTime, this.duration || Infinity);
-      this.wanted = false;
+    halt() {
+      this.at = Math.min(this.player.currentTime, this.duration);
       for (const player of this.players) player?.pause();
-      this.hooks.changed();
     }
 
     seek(position) {
-      const end = this.duration;
-      if (this.wanted && end && position >= end) this.pause();
-      this.at = Math.min(Math.max(position, 0), end || position);
+      if (this.wanted && position >= this.duration) this.pause();
+      this.moveTo(position);
       if (this.wanted) this.player.currentTime = this.at;
-      this.hooks.changed();
+      this.changed();
     }
 
     choose(index) {
@@ -421,7 +427,7 @@
         if (this.wanted) this.begin(this.player);
         fade(last, 0);
       }
-      this.hooks.changed();
+      this.changed();
     }
   }
 
@@ -440,37 +446,20 @@
   }
 
   /**
-   * Give a widget its `deck`, and another one where files turn out not to be decoded.
+   * Give a widget its `deck`, which another one replaces where files turn out not to be decoded.
    *
    * @param owner has changed(), and failed(index, reason) for a file that cannot be heard
    * @param addresses addresses of the files
-   * @param length seconds of the clip, 0 while they are not known
+   * @param length seconds of the clip
    * @param lazy whether a file is loaded only when it is chosen, and the last one sounds on until then
    */
   function openDeck(owner, addresses, length, lazy = false) {
-    const hooks = {
-      changed: () => owner.deck && owner.changed(),
-      failed(index, error) {
-        const { deck } = owner;
-        if (error.elsewhere && deck.mode === "web") {
-          const { position, wanted, chosen, loop } = deck;
-          deck.hooks = { changed() {}, failed() {} };
-          deck.pause();
-          owner.deck = Object.assign(new MediaDeck(addresses, length, hooks, lazy), { loop, chosen });
-          owner.deck.seek(position);
-          if (wanted) owner.deck.play();
-        } else {
-          if (index === deck.chosen) deck.wanted = false;
-          owner.failed(index, error.message);
-        }
-        owner.changed();
-      },
-    };
     const Kind = location.protocol === "file:" ? MediaDeck : WebDeck;
-    owner.deck = new Kind(addresses, length, hooks, lazy);
+    owner.deck = new Kind(owner, addresses, length, lazy);
   }
 
   globalThis.MusiclibListen = {
-    make, seconds, whenReady, oneAtATime, announceStart, audioContext, openDeck, settings,
+    make, makeButton, makeKey, makePlayButton, makeStatus, setText, setPressed, clamp, numbers, seconds, hasModifier,
+    calm, oneAtATime, announceStart, audioContext, openDeck, settings,
   };
 })();

@@ -10,7 +10,7 @@
 (() => {
   "use strict";
 
-  const { make, whenReady } = globalThis.MusiclibListen;
+  const { make, makeButton, makeStatus, setPressed, clamp, numbers, hasModifier, calm } = globalThis.MusiclibListen;
   const NEAR = { mouse: 22, touch: 34 }; // pixels from which a point can be picked
   const MARGIN = 22;
   const GRID = 1000; // steps of the places on axes
@@ -19,9 +19,7 @@
   const HINT = "Point at a mark to see its name, click it to hear it.";
   const WALK_HINT = "Here it walks along its path while it plays.";
   const keysHint = (what) => `Keys, once the ${what} has the focus: arrows to move, Enter to play, Escape to stop.`;
-
-  /** Numbers of an attribute. */
-  const numbers = (text) => text.split(" ").map(Number);
+  const canHover = matchMedia("(hover: hover)").matches;
 
   /** Places of an attribute, two numbers each. */
   function pairs(text) {
@@ -32,27 +30,32 @@
   /** A new element of a picture. */
   const draw = (name, attributes, parent) => make(name, attributes, parent, "", "http://www.w3.org/2000/svg");
 
+  const shift = ([x, y]) => `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
+
+  /** The one of a choice that is made. */
+  const picked = (inputs) => inputs.find((input) => input.checked) ?? inputs[0];
+
+  /** Index of the least cost below a limit, or -1. */
+  function cheapest(costs, limit = Infinity) {
+    const least = Math.min(...costs);
+    return least < limit ? costs.indexOf(least) : -1;
+  }
+
   /**
    * Index of the point to which an arrow key moves, or -1: the nearest one in a quarter of the plane
    * around the direction, else the one that is least off it. Points in one place follow in order.
    */
   function inDirection(places, from, [dx, dy], allowed = () => true) {
-    let best = -1;
-    let least = Infinity;
-    for (let index = 0; index < places.length; index += 1) {
-      if (index === from || !allowed(index)) continue;
-      const x = places[index][0] - places[from][0];
-      const y = places[index][1] - places[from][1];
+    const costs = places.map((place, index) => {
+      if (index === from || !allowed(index)) return Infinity;
+      const [x, y] = place.map((value, axis) => value - places[from][axis]);
+      if (x === 0 && y === 0) return index > from === dx + dy > 0 ? Math.abs(index - from) * 1e-6 : Infinity;
       const along = x * dx + y * dy;
       const across = Math.abs(x * dy - y * dx);
-      const here = x === 0 && y === 0;
-      if (here ? index > from !== dx + dy > 0 : along <= 0) continue;
-      let cost = 0;
-      if (here) cost = Math.abs(index - from) * 1e-6;
-      else cost = Math.hypot(along, across) + (across > along ? 1e4 * (across / along) : 0);
-      if (cost < least) [best, least] = [index, cost];
-    }
-    return best;
+      if (along <= 0) return Infinity;
+      return Math.hypot(along, across) + (across > along ? 1e4 * (across / along) : 0);
+    });
+    return cheapest(costs);
   }
 
   class MapView {
@@ -68,7 +71,7 @@
       this.genres = numbers(this.svg.dataset.genres);
       this.nearest = this.svg.dataset.nearest?.split(",").map((text) => (text ? numbers(text) : [])) ?? [];
       this.chosen = new Map(); // of each legend: the numbers of its entries that are not dimmed
-      this.state = { hovered: -1, focused: -1, playing: -1 };
+      Object.assign(this, { hovered: -1, focused: -1, playing: -1 }); // numbers of points
       this.build();
       this.fit();
       this.colour();
@@ -77,9 +80,9 @@
     }
 
     build() {
-      this.kin = draw("path", { class: "ml-kin", "aria-hidden": "true" }, this.svg);
-      this.links = draw("path", { class: "ml-links", "aria-hidden": "true" }, this.svg);
-      this.svg.prepend(this.kin, this.links);
+      const lines = ["ml-kin", "ml-links"].map((name) => draw("path", { class: name, "aria-hidden": "true" }));
+      this.svg.prepend(...lines);
+      [this.kin, this.links] = lines;
       const marks = draw("g", { class: "ml-marks", "aria-hidden": "true" }, this.svg);
       this.path = draw("path", { class: "ml-path" }, marks);
       this.ring = draw("circle", { class: "ml-ring", r: 12 }, marks);
@@ -93,14 +96,14 @@
       this.tip = make("div", { class: "ml-tip", "aria-hidden": "true", hidden: "" }, this.plot);
       this.line = make("p", { class: "ml-line" }, this.root);
       this.plot.after(this.line);
-      this.status = make("span", { class: "ml-hidden", role: "status" }, this.root);
+      this.say = makeStatus(this.root);
       for (const point of this.points) point.querySelector("title").remove(); // the tip says it
       const label = this.svg.getAttribute("aria-label");
       this.keysHint = keysHint(this.svg.dataset.axes ? "plot" : "map");
       this.svg.setAttribute("aria-label", `${label}. ${this.keysHint}`);
-      const choices = this.root.querySelector(".ml-choices");
-      choices.hidden = this.layouts.length < 2 && this.colourings.length < 2;
-      this.root.querySelectorAll("[data-legend]").forEach((legend) => this.buildLegend(legend));
+      this.root.querySelector(".ml-choices").hidden = this.layouts.length < 2 && this.colourings.length < 2;
+      this.legends = [...this.root.querySelectorAll("[data-legend]")];
+      this.legends.forEach((legend) => this.buildLegend(legend));
       for (const input of this.layouts) input.addEventListener("change", () => this.move());
       for (const input of this.colourings) input.addEventListener("change", () => this.colour());
     }
@@ -111,13 +114,14 @@
       this.chosen.set(legend.dataset.legend, chosen);
       [...legend.querySelectorAll("li")].forEach((item, number) => {
         const content = [...item.childNodes];
-        const button = make("button", { type: "button", "aria-pressed": "false" }, item);
-        button.append(...content);
-        button.addEventListener("click", () => {
+        const press = () => {
           if (!chosen.delete(number)) chosen.add(number);
-          button.setAttribute("aria-pressed", String(chosen.has(number)));
+          setPressed(button, chosen.has(number));
           this.dim();
-        });
+        };
+        const button = makeButton(item, "", press, "ml-entry");
+        button.append(...content);
+        setPressed(button, false);
       });
     }
 
@@ -125,37 +129,29 @@
     near(event) {
       const box = this.svg.getBoundingClientRect();
       const [x, y] = [event.clientX - box.left, event.clientY - box.top];
-      let best = -1;
-      let least = event.pointerType === "touch" ? NEAR.touch : NEAR.mouse;
-      this.places.forEach(([left, top], index) => {
-        const distance = Math.hypot(left - x, top - y);
-        if (distance < least && this.isShown(index)) [best, least] = [index, distance];
-      });
-      return best;
+      const distances = this.places.map(([left, top], index) =>
+        this.isShown(index) ? Math.hypot(left - x, top - y) : Infinity,
+      );
+      return cheapest(distances, event.pointerType === "touch" ? NEAR.touch : NEAR.mouse);
     }
 
     isShown(index) {
       return !this.points[index].hasAttribute("data-dim");
     }
 
-    /** A line that screen readers speak. */
-    say(words) {
-      this.status.textContent = words;
-    }
-
     /** Names, rings and lines for what is pointed at, focused by keys and played. */
     show(change = {}) {
-      Object.assign(this.state, change);
-      const { hovered, focused, playing } = this.state;
+      const { hovered, focused, playing } = Object.assign(this, change);
       const at = hovered >= 0 ? hovered : focused;
       this.ring.toggleAttribute("data-keys", focused >= 0);
       this.put(this.ring, focused >= 0 ? focused : hovered);
       this.put(this.wheel, playing);
       if (playing >= 0) this.copyMark(playing);
-      this.showLine(at >= 0 ? at : playing);
+      const about = at >= 0 ? at : playing;
+      this.showLine(about);
       this.showTip(at);
       this.showKin(at);
-      this.showNearest(at >= 0 ? at : playing);
+      this.link(this.links, about, this.nearest[about] ?? []); // near in the whole space, if not here
       this.showPath(at, playing);
       if (playing < 0) this.walker.setAttribute("data-none", "");
     }
@@ -163,15 +159,14 @@
     showLine(index) {
       if (index < 0) {
         const hints = [HINT];
-        if (this.paths && !this.isCalm()) hints.push(WALK_HINT);
-        if (matchMedia("(hover: hover)").matches) hints.push(this.keysHint);
+        if (this.paths && !calm.matches) hints.push(WALK_HINT);
+        if (canHover) hints.push(this.keysHint);
         this.line.textContent = hints.join(" ");
         return;
       }
       const [name, detail] = ["a, b", "span"].map((part) => this.items[index].querySelector(part));
-      const title = document.createElement("b");
-      title.textContent = name.textContent;
-      const isPlaying = index === this.state.playing;
+      const title = make("b", {}, null, name.textContent);
+      const isPlaying = index === this.playing;
       this.line.replaceChildren(isPlaying ? "\u25b6 Playing: " : "", title, `, ${detail.textContent}`);
     }
 
@@ -183,17 +178,6 @@
       }
     }
 
-    /** How much of the playing sound was heard, 0 to 1. */
-    turn(share) {
-      this.arc.style.strokeDashoffset = String(1 - share);
-      this.walk(share);
-    }
-
-    /** Whether the reader asked for as little motion as possible. */
-    isCalm() {
-      return matchMedia("(prefers-reduced-motion: reduce)").matches;
-    }
-
     /** Lines along which points walk: the one that plays, and the one that is pointed at. */
     showPath(...indices) {
       const walks = [...new Set(indices)].map((index) => this.paths?.[index] ?? []);
@@ -203,14 +187,14 @@
 
     /** Put a copy of the playing point where it is by now: between two steps of its path. */
     walk(share) {
-      const steps = this.paths?.[this.state.playing] ?? [];
-      const isWalking = steps.length > 0 && !this.isCalm();
+      const steps = this.paths?.[this.playing] ?? [];
+      const isWalking = steps.length > 0 && !calm.matches;
       this.walker.toggleAttribute("data-none", !isWalking);
       if (!isWalking) return;
-      const at = Math.min(Math.max(share, 0), 1) * (steps.length - 1);
+      const at = clamp(share, 0, 1) * (steps.length - 1);
       const step = Math.min(Math.floor(at), steps.length - 2);
-      const [x, y] = steps[step].map((from, axis) => from + (at - step) * (steps[step + 1][axis] - from));
-      this.walker.style.transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
+      const place = steps[step].map((from, axis) => from + (at - step) * (steps[step + 1][axis] - from));
+      this.walker.style.transform = shift(place);
     }
 
     put(mark, index) {
@@ -220,13 +204,13 @@
 
     showTip(index) {
       // A walking point needs the room, and the line below the picture says what plays.
-      const isWalking = index === this.state.playing && this.paths?.[index]?.length > 0;
+      const isWalking = index === this.playing && this.paths?.[index]?.length > 0;
       this.tip.hidden = index < 0 || isWalking;
       if (this.tip.hidden) return;
       this.tip.textContent = this.names[index];
       const [x, y] = this.places[index];
       const half = this.tip.offsetWidth / 2;
-      const left = Math.min(Math.max(x, half), Math.max(this.plot.clientWidth - half, half));
+      const left = clamp(x, half, Math.max(this.plot.clientWidth - half, half));
       const above = y > this.tip.offsetHeight + 24;
       this.tip.style.left = `${left}px`;
       this.tip.style.top = `${above ? y - this.tip.offsetHeight - 20 : y + 20}px`;
@@ -234,17 +218,14 @@
 
     /** Lines to the other points of an artist, while colours mean artists. */
     showKin(index) {
-      const kin = this.colourings.find((input) => input.checked)?.dataset.kin;
+      const { kin } = picked(this.colourings).dataset;
       const own = kin && index >= 0 ? numbers(kin) : null;
-      const others = own && own[index] >= 0 ? this.places.filter((_, i) => own[i] === own[index]) : [];
-      const path = others.map((place) => `M${this.places[index]}L${place}`);
-      this.kin.setAttribute("d", path.join(""));
+      const others = own && own[index] >= 0 ? [...own.keys()].filter((other) => own[other] === own[index]) : [];
+      this.link(this.kin, index, others);
     }
 
-    /** Lines to the points that are nearest in the whole space, wherever the layout has them. */
-    showNearest(index) {
-      const ends = (this.nearest[index] ?? []).map((other) => `M${this.places[index]}L${this.places[other]}`);
-      this.links.setAttribute("d", ends.join(""));
+    link(path, index, others) {
+      path.setAttribute("d", others.map((other) => `M${this.places[index]}L${this.places[other]}`).join(""));
     }
 
     /** Put the points where the layout has them, in the room that there is. */
@@ -252,7 +233,7 @@
       const width = this.plot.clientWidth;
       if (!width) return; // not in view
       const height = Math.round(width < 520 ? width : Math.min(0.7 * width, 620));
-      const { xy, paths } = (this.layouts.find((input) => input.checked) ?? this.layouts[0]).dataset;
+      const { xy, paths } = picked(this.layouts).dataset;
       const places = pairs(xy);
       const walks = paths?.split(",").map(pairs) ?? [];
       const most = (axis) => [places, ...walks].flat().reduce((top, pair) => Math.max(top, pair[axis]), 0);
@@ -270,15 +251,12 @@
       this.svg.style.setProperty("--ml-size", width < 520 ? "0.8" : "1");
       this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
       this.svg.setAttribute("height", height);
-      this.places.forEach(([x, y], index) => {
-        this.points[index].style.transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
-      });
+      this.places.forEach((place, index) => (this.points[index].style.transform = shift(place)));
       for (const line of this.svg.querySelectorAll("[data-line]")) {
         line.setAttribute("d", `M${pairs(line.dataset.line).map(put).join("L")}`);
       }
       for (const text of this.svg.querySelectorAll("[data-at]")) {
-        const [x, y] = put(numbers(text.dataset.at));
-        text.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
+        text.style.transform = shift(put(numbers(text.dataset.at)));
       }
       this.show();
     }
@@ -289,108 +267,92 @@
       this.root.setAttribute("data-moving", "");
       this.still = setTimeout(() => this.root.removeAttribute("data-moving"), 900);
       this.fit();
-      const input = this.layouts.find((one) => one.checked);
-      this.root.querySelector(".ml-layout").textContent = input.dataset.note;
-      this.say([input.value, input.dataset.note].filter(Boolean).join(": "));
+      const { value, dataset } = picked(this.layouts);
+      this.root.querySelector(".ml-layout").textContent = dataset.note;
+      this.say([value, dataset.note].filter(Boolean).join(": "));
     }
 
     colour() {
-      const number = Math.max(this.colourings.findIndex((input) => input.checked), 0);
-      const { palette, of } = this.colourings[number].dataset;
-      const colours = palette.split(" ");
-      const isGenre = this.colourings[number].value === "genre";
-      this.of = numbers(of);
-      this.of.forEach((colour, index) => {
-        this.points[index].style.setProperty("--ml-mark", colours[colour]);
-      });
-      for (const legend of this.root.querySelectorAll("[data-legend]")) {
-        const ofGenre = legend.dataset.legend === "genre";
-        if (ofGenre) legend.toggleAttribute("data-plain", !isGenre);
-        else legend.hidden = legend.dataset.legend !== String(number);
+      const input = picked(this.colourings);
+      const colours = input.dataset.palette.split(" ");
+      this.number = String(this.colourings.indexOf(input)); // of its legend
+      this.of = numbers(input.dataset.of);
+      this.of.forEach((colour, index) => this.points[index].style.setProperty("--ml-mark", colours[colour]));
+      for (const legend of this.legends) {
+        if (legend.dataset.legend === "genre") legend.toggleAttribute("data-plain", input.value !== "genre");
+        else legend.hidden = legend.dataset.legend !== this.number;
       }
       this.dim();
     }
 
     /** Dim what the pressed buttons of the legends leave out. */
     dim() {
-      const number = String(Math.max(this.colourings.findIndex((input) => input.checked), 0));
       const chosen = [
         [this.chosen.get("genre"), this.genres],
-        [this.chosen.get(number), this.of],
+        [this.chosen.get(this.number), this.of],
       ];
-      this.points.forEach((point, index) => {
-        const isLeftOut = chosen.some(([set, of]) => set?.size && !set.has(of[index]));
-        point.toggleAttribute("data-dim", isLeftOut);
-      });
+      const isLeftOut = (index) => chosen.some(([set, of]) => set?.size && !set.has(of[index]));
+      this.points.forEach((point, index) => point.toggleAttribute("data-dim", isLeftOut(index)));
       this.show();
     }
   }
 
-  class SoundMap {
+  class SoundMap extends MapView {
+    active = 0; // the point that the tab key reaches
+    wanted = -1; // the last one that was started
+    passing = false; // whether it plays only while the mouse is on it
+    at = 0; // seconds at which one clip goes on
+
     constructor(root) {
-      this.root = root;
-      this.view = new MapView(root);
-      this.points = this.view.points;
+      super(root);
       this.sounds = [...root.querySelectorAll("[data-ml-sound]")];
-      this.active = 0; // the point that the tab key reaches
-      this.playing = -1;
-      this.wanted = -1; // the last one that was started
-      this.passing = false; // whether it plays only while the mouse is on it
-      this.at = 0; // seconds at which one clip goes on
       this.audio = make("audio", { preload: "none", hidden: "" }, root); // in the page: others stop it
       this.points.forEach((point, index) => {
         point.setAttribute("role", "button");
-        point.setAttribute("aria-pressed", "false");
-        point.setAttribute("tabindex", index === this.active ? "0" : "-1");
+        setPressed(point, false);
+        point.tabIndex = index === this.active ? 0 : -1;
       });
-      if (matchMedia("(hover: hover)").matches) this.addSwitch();
+      if (canHover) this.addSwitch();
       this.listen();
     }
 
     /** The reader may want silence while the mouse moves. */
     addSwitch() {
       const label = make("label", { class: "ml-choice" }, this.root);
-      this.view.line.after(label);
+      this.line.after(label);
       this.rests = make("input", { type: "checkbox" }, label);
       this.rests.checked = true;
       label.append("Play what the mouse rests on");
     }
 
     listen() {
-      const { view, audio, root } = this;
-      const { svg } = view;
-      svg.addEventListener("pointermove", (event) => {
-        this.hover(view.near(event), event.pointerType === "mouse");
-      });
+      const { svg, plot, audio, root } = this;
+      svg.addEventListener("pointermove", (event) => this.hover(this.near(event), event.pointerType === "mouse"));
       svg.addEventListener("pointerleave", () => this.hover(-1));
       svg.addEventListener("click", (event) => this.onClick(event));
       // Not on the picture itself: Chromium would make it one more stop of the tab key.
-      view.plot.addEventListener("focusin", (event) => this.onFocus(event.target));
-      view.plot.addEventListener("focusout", () => view.show({ focused: -1 }));
+      plot.addEventListener("focusin", (event) => this.onFocus(event.target));
+      plot.addEventListener("focusout", () => this.show({ focused: -1 }));
       svg.addEventListener("keydown", (event) => this.onKey(event));
       root.addEventListener("keydown", (event) => {
         if (event.key === "Escape" && this.playing >= 0) this.stop();
       });
-      this.sounds.forEach((sound, index) => {
-        if (sound.localName === "a") sound.addEventListener("click", (event) => this.onLink(event, index));
-      });
-      for (const type of ["pause", "ended"]) {
-        audio.addEventListener(type, () => {
-          if (audio.paused || audio.ended) this.mark(-1);
-        });
-      }
+      root.addEventListener("click", (event) => this.onLink(event));
+      const rests = () => (audio.paused || audio.ended) && this.mark(-1);
+      for (const type of ["pause", "ended"]) audio.addEventListener(type, rests);
     }
 
-    onLink(event, index) {
-      if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    /** A link of the list plays here. */
+    onLink(event) {
+      const index = this.sounds.indexOf(event.target.closest("a"));
+      if (index < 0 || hasModifier(event) || event.shiftKey) return; // these open a tab or a window
       event.preventDefault();
       this.toggle(index);
     }
 
     onClick(event) {
       // The click of a screen reader has no place.
-      const own = () => this.points.indexOf(event.target.closest(".ml-point"));
-      const index = event.detail > 0 ? this.view.near(event) : own();
+      const index = event.detail > 0 ? this.near(event) : this.points.indexOf(event.target.closest(".ml-point"));
       if (index < 0) return;
       this.points[index].focus({ preventScroll: true, focusVisible: false });
       this.toggle(index);
@@ -399,19 +361,19 @@
     onFocus(point) {
       const index = this.points.indexOf(point);
       if (index < 0) return;
-      this.points[this.active].setAttribute("tabindex", "-1");
-      point.setAttribute("tabindex", "0");
+      this.points[this.active].tabIndex = -1;
+      point.tabIndex = 0;
       this.active = index;
-      this.view.show({ focused: point.matches(":focus-visible") ? index : -1 });
+      this.show({ focused: point.matches(":focus-visible") ? index : -1 });
     }
 
     onKey(event) {
-      if (event.ctrlKey || event.altKey || event.metaKey) return;
-      const { view, active } = this;
-      const isShown = (index) => view.isShown(index);
+      if (hasModifier(event)) return;
+      const { active } = this;
+      const isShown = (index) => this.isShown(index);
       const shown = [...this.points.keys()].filter(isShown);
       let next = active;
-      if (event.key in KEYS) next = inDirection(view.places, active, KEYS[event.key], isShown);
+      if (event.key in KEYS) next = inDirection(this.places, active, KEYS[event.key], isShown);
       else if (event.key === "Home") next = shown[0];
       else if (event.key === "End") next = shown.at(-1);
       else if (event.key === "Enter" || event.key === " ") this.toggle(active);
@@ -424,9 +386,9 @@
     }
 
     hover(index, isMouse = false) {
-      if (index === this.view.state.hovered) return;
-      this.view.svg.style.cursor = index < 0 ? "" : "pointer";
-      this.view.show({ hovered: index });
+      if (index === this.hovered) return;
+      this.svg.style.cursor = index < 0 ? "" : "pointer";
+      this.show({ hovered: index });
       if (this.passing && index !== this.playing) this.stop();
       clearTimeout(this.rest);
       if (isMouse && index >= 0) this.rest = setTimeout(() => this.pass(index), REST_MS);
@@ -434,7 +396,7 @@
 
     /** The mouse rests on a point: play it, unless something else is heard or nothing may be yet. */
     pass(index) {
-      const others = document.querySelector(':is([data-state="playing"], [data-state="loading"])');
+      const others = document.querySelector("[data-state=playing], [data-state=loading]");
       const isQuiet = !others && [...document.querySelectorAll("audio")].every(({ paused }) => paused);
       if (!this.rests?.checked || !isQuiet || !navigator.userActivation?.hasBeenActive) return;
       this.play(index);
@@ -449,9 +411,9 @@
     }
 
     play(index) {
-      const sound = this.sounds[index];
+      const { href, src } = this.sounds[index];
       this.keepPlace();
-      this.audio.src = sound.href || sound.src;
+      this.audio.src = href ?? src;
       if (this.at) this.audio.currentTime = this.at;
       this.passing = false;
       this.wanted = index;
@@ -460,8 +422,7 @@
         // Another was started before this one began, or it was stopped.
         if (error.name === "AbortError" || this.wanted !== index) return;
         this.mark(-1);
-        this.view.say(`${this.view.names[index]} cannot be played.`);
-        this.view.line.textContent = this.view.status.textContent;
+        this.line.textContent = this.say(`${this.names[index]} cannot be played.`);
       });
     }
 
@@ -480,26 +441,26 @@
     mark(index) {
       const last = this.playing;
       if (index === last) return;
-      this.playing = index;
-      if (last >= 0) this.points[last].setAttribute("aria-pressed", "false");
+      this.points.forEach((point, number) => setPressed(point, number === index));
       this.root.toggleAttribute("data-playing", index >= 0);
       this.sounds.forEach((sound, number) => sound.toggleAttribute("data-now", number === index));
-      this.view.show({ playing: index });
+      this.show({ playing: index });
       if (index >= 0) {
-        this.points[index].setAttribute("aria-pressed", "true");
-        this.view.say(`Playing ${this.view.names[index]}`);
+        this.say(`Playing ${this.names[index]}`);
         if (last < 0) this.turn();
       } else {
         this.passing = false;
-        this.view.say("Stopped");
+        this.say("Stopped");
       }
     }
 
     /** The wheel around the playing point, and how far it walked, show how much was heard. */
     turn() {
       if (this.playing < 0) return;
-      const share = this.audio.duration > 0 ? this.audio.currentTime / this.audio.duration : 0;
-      this.view.turn(share);
+      const { currentTime, duration } = this.audio;
+      const share = duration > 0 ? currentTime / duration : 0;
+      this.arc.style.strokeDashoffset = String(1 - share);
+      this.walk(share);
       cancelAnimationFrame(this.frame);
       this.frame = requestAnimationFrame(() => this.turn());
     }
@@ -507,7 +468,5 @@
 
   globalThis.MusiclibMap = { inDirection };
 
-  whenReady(() => {
-    for (const root of document.querySelectorAll("[data-ml-map]:not([data-on])")) root.mlMap = new SoundMap(root);
-  });
+  for (const root of document.querySelectorAll("[data-ml-map]:not([data-on])")) new SoundMap(root);
 })();

@@ -1,8 +1,7 @@
 /*
- * Comparisons of sounds: each row becomes a stage. It has tiles that play a system and say what was
- * measured of it, the spectrogram of the chosen one with a cursor that can be moved, and a blind test
- * (`blind.js`). The page's own elements give all that is shown, and stay in it, hidden. `listen.js` makes
- * the sound.
+ * Comparisons of sounds: each row becomes a stage. It has tiles that play a system and say what was measured of it,
+ * the spectrogram of the chosen one with a cursor that can be moved, and a blind test (`blind.js`). The page's own
+ * elements give all that is shown, and stay in it, hidden. `listen.js` makes the sound.
  *
  * Keys, while the focus is in a row: space starts and stops, the left and right arrows move by two
  * seconds, Home and End to the ends, 0 plays the reference, 1 to 9 the systems. Fields for text keep
@@ -11,10 +10,14 @@
 (() => {
   "use strict";
 
-  const { make, seconds, whenReady, oneAtATime, announceStart, openDeck } = globalThis.MusiclibListen;
+  const {
+    make, makeButton, makeKey, makePlayButton, makeStatus, setText, setPressed, clamp, seconds, hasModifier,
+    oneAtATime, announceStart, openDeck,
+  } = globalThis.MusiclibListen;
   const TICKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300];
-  const STEP = 2; // seconds
-  const LEAP = 10;
+  // Seconds by which keys move the position, and which do so on the slider only.
+  const STEPS = { ArrowLeft: -2, ArrowRight: 2, Home: -Infinity, End: Infinity };
+  const SLIDER_STEPS = { ...STEPS, ArrowDown: -2, ArrowUp: 2, PageDown: -10, PageUp: 10 };
   let count = 0;
 
   /** What the page says of a system: its words, its sound, its picture and its figures. */
@@ -35,8 +38,8 @@
       this.stage = stage;
       this.element = make("div", { class: "ml-view" }, stage.element);
       this.ground = make("div", { class: "ml-ground" }, this.element);
-      const size = { width: image.getAttribute("width"), height: image.getAttribute("height") };
-      this.image = make("img", { class: "ml-spectrogram", loading: "lazy", decoding: "async", ...size }, this.ground);
+      this.image = image.cloneNode();
+      this.ground.append(this.image);
       this.axis = make("div", { class: "ml-axis", "aria-hidden": "true" }, this.ground);
       const top = Number(image.dataset.khz);
       for (const value of [top, top / 2, 0]) {
@@ -54,7 +57,7 @@
       const { slider, stage } = this;
       const at = (event) => {
         const box = slider.getBoundingClientRect();
-        return Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1) * stage.duration;
+        return clamp((event.clientX - box.left) / box.width, 0, 1) * stage.duration;
       };
       const follow = (event) => {
         this.preview = at(event);
@@ -75,8 +78,7 @@
         follow(event);
       });
       slider.addEventListener("pointermove", (event) => this.preview !== undefined && follow(event));
-      slider.addEventListener("pointerup", release);
-      slider.addEventListener("pointercancel", release);
+      for (const type of ["pointerup", "pointercancel"]) slider.addEventListener(type, release);
     }
 
     /** Show a system's picture. */
@@ -86,13 +88,12 @@
 
     /** Hide what tells systems apart. */
     blind(hidden) {
-      this.image.hidden = hidden;
-      this.axis.hidden = hidden;
+      for (const part of [this.image, this.axis]) part.hidden = hidden;
     }
 
     /** Labels of the time axis, few enough for a phone. */
     ticks(length) {
-      if (!length || this.ticked === length) return;
+      if (this.ticked === length) return;
       this.ticked = length;
       const step = TICKS.find((value) => length / value <= 6) ?? length;
       this.times.replaceChildren();
@@ -106,7 +107,7 @@
 
     /** Move the cursor; `spoken`: also for screen readers, which would repeat it all the time. */
     move(at, duration, spoken) {
-      this.stage.element.style.setProperty("--ml-at", duration ? at / duration : 0);
+      this.stage.element.style.setProperty("--ml-at", at / duration);
       if (!spoken && document.activeElement === this.slider) return;
       this.slider.setAttribute("aria-valuemax", duration.toFixed(1));
       this.slider.setAttribute("aria-valuenow", at.toFixed(1));
@@ -147,19 +148,16 @@
       this.choices = this.systems.length > 1 ? this.buildChoices(stage) : [];
       this.view = new View(this);
       this.bar = make("div", { class: "ml-bar" }, stage);
-      this.button = make("button", { class: "ml-play ml-button ml-main", type: "button" }, this.bar);
-      make("span", { class: "ml-sign", "aria-hidden": "true" }, this.button);
-      this.buttonText = make("span", {}, this.button, "Play");
+      [, this.buttonText] = makePlayButton(this.bar, () => this.toggle(), "ml-play ml-button ml-main");
       this.clock = make("span", { class: "ml-time" }, this.bar);
-      this.loopButton = make("button", { class: "ml-button ml-loop", type: "button" }, this.bar, "Loop");
-      this.note = make("span", { class: "ml-state" }, this.bar);
-      this.alert = make("p", { class: "ml-alert", role: "alert" }, stage);
-      this.status = make("span", { class: "ml-hidden", role: "status" }, stage);
-      this.button.addEventListener("click", () => this.toggle());
-      this.loopButton.addEventListener("click", () => {
+      const loop = () => {
         this.deck.loop = !this.deck.loop;
         this.changed();
-      });
+      };
+      this.loopButton = makeButton(this.bar, "Loop", loop, "ml-button ml-loop");
+      this.note = make("span", { class: "ml-state" }, this.bar);
+      this.alert = make("p", { class: "ml-alert", role: "alert" }, stage);
+      this.speak = makeStatus(stage);
     }
 
     buildChoices(stage) {
@@ -173,18 +171,17 @@
         const input = make("input", { type: "radio", name, value: index }, choice);
         if (few) {
           const picture = make("span", { class: "ml-thumb", "aria-hidden": "true" }, choice);
-          const lazy = { loading: "lazy", decoding: "async", width: image.width, height: image.height };
-          make("img", { ...lazy, class: "ml-spectrogram", src: image.src, alt: "" }, picture);
+          const copy = image.cloneNode();
+          copy.alt = "";
+          picture.append(copy);
           make("span", { class: "ml-cursor" }, picture);
           make("span", { class: "ml-sign" }, make("span", { class: "ml-disc" }, picture));
         }
         const words = make("span", { class: "ml-what" }, choice);
         const title = make("span", { class: "ml-name" }, words, label);
-        if (index < 10) make("kbd", { class: "ml-key", "aria-hidden": "true" }, title, String(index));
+        if (index < 10) makeKey(title, index);
         make("span", { class: "ml-rate" }, words, rate);
-        for (const fact of facts) {
-          make("span", { class: "ml-fact" }, words).append(...fact.cloneNode(true).childNodes);
-        }
+        for (const fact of facts) make("span", { class: "ml-fact" }, words).append(...fact.cloneNode(true).childNodes);
         // A press on the system that is chosen already starts and stops it.
         input.addEventListener("click", () => index === this.chosen && this.toggle());
         input.addEventListener("change", () => this.pick(index));
@@ -238,7 +235,7 @@
     }
 
     say(text) {
-      if (!this.blind) this.status.textContent = text;
+      if (!this.blind) this.speak(text);
     }
 
     failed(index, reason) {
@@ -261,16 +258,14 @@
       Object.assign(element.dataset, { state, mode: deck.mode, system: deck.chosen });
       if (this.blind) delete element.dataset.system;
       this.buttonText.textContent = deck.wanted ? "Pause" : "Play";
-      this.loopButton.setAttribute("aria-pressed", String(deck.loop));
+      setPressed(this.loopButton, deck.loop);
       this.choices.forEach((choice, index) => {
         choice.firstChild.checked = !this.blind && index === deck.chosen;
         choice.toggleAttribute("data-failed", this.failures.has(index));
       });
-      this.note.textContent = "";
-      if (state === "loading") this.note.textContent = "Loading …";
-      else if (isMedia && this.systems.length > 1) {
-        this.note.textContent = "Files cannot be decoded here: switching may leave a short gap.";
-      }
+      const hasGaps = isMedia && this.systems.length > 1;
+      const gaps = hasGaps ? "Files cannot be decoded here: switching may leave a short gap." : "";
+      this.note.textContent = state === "loading" ? "Loading …" : gaps;
       if (this.blindButton) this.blindButton.hidden = isMedia || this.blind !== null;
       this.view.ticks(this.duration);
       this.tick(state !== "playing");
@@ -281,14 +276,13 @@
       const { duration } = this;
       const at = this.view.preview ?? this.position;
       this.view.move(at, duration, spoken);
-      const text = `${seconds(at)}${duration ? ` / ${seconds(duration)}` : ""} s`;
-      if (this.clock.textContent !== text) this.clock.textContent = text;
+      setText(this.clock, `${seconds(at)} / ${seconds(duration)} s`);
       cancelAnimationFrame(this.frame);
       if (this.deck.playing) this.frame = requestAnimationFrame(() => this.tick());
     }
 
     onKey(event) {
-      if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
+      if (hasModifier(event) || event.defaultPrevented) return;
       if (this.bar.hidden) return; // a blind test begins or ends
       const { target, key } = event;
       const radio = target.matches("input[type=radio]");
@@ -297,13 +291,12 @@
         event.stopPropagation(); // the theme would turn the page
         return;
       }
-      const step = stepOf(key, target === this.view.slider);
+      const step = (target === this.view.slider ? SLIDER_STEPS : STEPS)[key];
       if (key === " ") {
         if (target.closest("button")) return;
         this.toggle();
-      } else if (!Number.isNaN(step)) {
-        const wanted = Number.isFinite(step) ? this.position + step : step > 0 ? this.duration : 0;
-        this.seek(Math.min(Math.max(wanted, 0), this.duration || Infinity));
+      } else if (step) {
+        this.seek(clamp(this.position + step, 0, this.duration));
       } else if (this.blind) {
         if (!this.blind.onKey(key)) return;
       } else if (/^[0-9]$/.test(key) && this.choices.length > Number(key)) {
@@ -313,16 +306,6 @@
       event.preventDefault();
       event.stopPropagation();
     }
-  }
-
-  /** Seconds by which a key moves the position; NaN where it does not. */
-  function stepOf(key, onSlider) {
-    if (key === "ArrowLeft") return -STEP;
-    if (key === "ArrowRight") return STEP;
-    if (key === "Home") return -Infinity;
-    if (key === "End") return Infinity;
-    if (!onSlider) return NaN;
-    return { ArrowDown: -STEP, ArrowUp: STEP, PageDown: -LEAP, PageUp: LEAP }[key] ?? NaN;
   }
 
   /** With stages the rows of a comparison are no table any more, for screen readers either. */
@@ -342,7 +325,7 @@
     const show = (chosen) => {
       const before = stageOf(rows.find((row) => !row.hidden));
       rows.forEach((row, index) => (row.hidden = index !== chosen));
-      tabs.forEach((tab, index) => tab.setAttribute("aria-pressed", String(index === chosen)));
+      tabs.forEach((tab, index) => setPressed(tab, index === chosen));
       const now = stageOf(rows[chosen]);
       if (now === before) return;
       const { wanted } = before.deck;
@@ -351,23 +334,17 @@
       now.choose(before.chosen);
       if (wanted) now.play();
     };
-    const tabs = rows.map((row, index) => {
-      const tab = make("button", { class: "ml-button", type: "button" }, bar, row.dataset.tab);
-      tab.addEventListener("click", () => show(index));
-      return tab;
-    });
+    const tabs = rows.map((row, index) => makeButton(bar, row.dataset.tab, () => show(index)));
     table.before(bar);
     show(0);
   }
 
-  whenReady(() => {
-    for (const row of document.querySelectorAll("[data-ml-group]:not([data-on])")) new Stage(row);
-    const comparisons = document.querySelectorAll(".ml-comparison");
-    comparisons.forEach(adaptTable);
-    const hint =
-      "Keys, once the focus is in a player: space to start and stop, left and right to move by 2 s, " +
-      "0 for the reference, digits for the systems.";
-    const caption = comparisons[0]?.querySelector("caption"); // once is enough
-    if (caption) make("span", { class: "ml-note ml-hint" }, caption, hint);
-  });
+  for (const row of document.querySelectorAll("[data-ml-group]")) new Stage(row);
+  const comparisons = document.querySelectorAll(".ml-comparison");
+  comparisons.forEach(adaptTable);
+  const hint =
+    "Keys, once the focus is in a player: space to start and stop, left and right to move by 2 s, " +
+    "0 for the reference, digits for the systems.";
+  const caption = comparisons[0]?.querySelector("caption"); // once is enough
+  if (caption) make("span", { class: "ml-note ml-hint" }, caption, hint);
 })();
