@@ -1,9 +1,25 @@
-"""What the tests say at their end: how much ran in a browser, and what did not run and why."""
+"""The command line as a fixture, and what the tests say at their end of what ran and what not."""
 
 from collections import Counter
 
+import pytest
+
 BROWSER_TESTS = "tests/browser/"
 KINDS = ("passed", "failed", "error", "skipped")
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a line of words as `musiclib` does; its exit code, what it printed and its errors."""
+
+    def run(words):
+        from musiclib.cli.main import main  # most tests have no need of it
+
+        code = main(words.split())
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
 
 
 def pytest_terminal_summary(terminalreporter) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from musiclib.audio import AudioWriter, load, probe, save
-from musiclib.cli.main import build_parser, main
+from musiclib.cli.main import build_parser
 from musiclib.codecs import get_codec
 from musiclib.codecs.melic import decoder
 from tests.codec_signals import RATE, lag, stereo
@@ -37,16 +37,6 @@ def folder(tmp_path, monkeypatch):
 @pytest.fixture
 def shipped(checkpoints, monkeypatch):
     monkeypatch.setenv("MUSICLIB_CHECKPOINTS", str(checkpoints["deep"].path.parent))
-
-
-@pytest.fixture
-def run(capsys):
-    def run(words):
-        code = main(words.split())
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture

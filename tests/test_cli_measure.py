@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from musiclib.audio import load, save
-from musiclib.cli.main import main
 from musiclib.codecs import get_codec, parse_codecs
 from musiclib.errors import CodecError
 from tests.codec_signals import RATE, music
@@ -29,16 +28,6 @@ def songs(tmp_path, monkeypatch):
             save(f"music/{genre}/artist{number} - {genre}.wav", music(2.0, seed=number), RATE)
     save("one.wav", music(2.0, seed=0), RATE)
     save("two.wav", music(2.0, seed=1), RATE)
-
-
-@pytest.fixture
-def run(capsys):
-    def run(words):
-        code = main(words.split())
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 def test_files_as_csv_json_and_text(run):

@@ -194,7 +194,7 @@ def _run_chapters(book: Book, work: Path, options: Options, say: Say) -> Execute
     waiting.sort(key=_begun_first)
     jobs = max(1, min(options.jobs, len(waiting)))
     say(f"{len(waiting)} chapters to run, {jobs} at a time")
-    workplace = Workspace(work, max(1, (os.cpu_count() or 1) // jobs), private)
+    workspace = Workspace(work, max(1, (os.cpu_count() or 1) // jobs), private)
     prepare(work)
     # A reader's own files may be damaged or few. The bundled ones may not give a warning.
     notify = None if options.dataset == "mini" else lambda text: say(f"warning   {text}")
@@ -207,7 +207,7 @@ def _run_chapters(book: Book, work: Path, options: Options, say: Say) -> Execute
         place = store.begin(chapter)
         try:
             media = place / "media"
-            notebook = execute(chapter, source, media, options.parameters, workplace, notify)
+            notebook = execute(chapter, source, media, options.parameters, workspace, notify)
             seconds = time.perf_counter() - started
             return store.finish(chapter, keys[chapter], place, notebook, seconds)
         finally:
@@ -227,7 +227,7 @@ def _run_chapters(book: Book, work: Path, options: Options, say: Say) -> Execute
                     say(f"failed    {name}")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            workplace.stop()
+            workspace.stop()
             raise
     if failures:
         raise BookError("\n".join(failures) + "\nNothing was published.")

@@ -76,7 +76,7 @@ def execute(
     source: Path,
     media: Path,
     parameters: Mapping[str, object],
-    workplace: Workspace,
+    workspace: Workspace,
     notify: Callable[[str], None] | None = None,
 ) -> Any:
     """Run a chapter and return its publishable copy.
@@ -86,7 +86,7 @@ def execute(
         source: Its notebook in the build folder; it runs in the folder of this file.
         media: Folder that receives the chapter's sound files; made when missing.
         parameters: Values for papermill to inject.
-        workplace: Where it runs.
+        workspace: Where it runs.
         notify: Receives what cells wrote to standard error, a sentence a cell. Without it, that
             fails the chapter.
 
@@ -100,7 +100,7 @@ def execute(
     media.mkdir(parents=True, exist_ok=True)
     output = source.with_name(f".{source.stem}.running.ipynb")
     values = output.with_suffix(".yml")
-    log = workplace.scratch / "logs" / f"{chapter.name.replace('/', '-')}.log"
+    log = workspace.scratch / "logs" / f"{chapter.name.replace('/', '-')}.log"
     command = [sys.executable, "-m", "papermill", str(source), str(output)]
     command += ["--parameters_file", str(values), "--kernel", KERNELSPEC["name"]]
     command += ["--cwd", str(source.parent), "--no-progress-bar"]
@@ -112,11 +112,11 @@ def execute(
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
-                env=_environment(chapter, media, workplace),
+                env=_environment(chapter, media, workspace),
             )
-            workplace.running.add(process)
+            workspace.running.add(process)
             code = process.wait()
-            workplace.running.discard(process)
+            workspace.running.discard(process)
         if code != 0:
             raise BookError(_failure(chapter, output, log, code))
         notebook = read(output)
@@ -126,22 +126,22 @@ def execute(
     if notify is not None:
         for notice in take_standard_error(notebook):
             notify(f"{chapter.docname}, {notice}")
-    publishable(notebook, workplace.private_paths)
-    if reasons := refusals(notebook, workplace.private_paths):
+    publishable(notebook, workspace.private_paths)
+    if reasons := refusals(notebook, workspace.private_paths):
         listed = "\n".join(f"  - {reason}" for reason in reasons)
         raise BookError(f"{chapter.docname}.ipynb is not fit to publish:\n{listed}")
     return notebook
 
 
-def _environment(chapter: Chapter, media: Path, workplace: Workspace) -> dict[str, str]:
+def _environment(chapter: Chapter, media: Path, workspace: Workspace) -> dict[str, str]:
     """The current environment with the book's settings on top."""
     # Inherited settings of these would change the figures or the warnings of the published page.
     dropped = {"MPLBACKEND", "MATPLOTLIBRC", "PYTHONWARNINGS", "PYTHONSTARTUP"}
     return {
         **{key: value for key, value in os.environ.items() if key not in dropped},
-        **{f"{name}_NUM_THREADS": str(workplace.threads) for name in _THREADS},
-        "JUPYTER_PATH": str(workplace.scratch / "jupyter"),
-        "IPYTHONDIR": str(workplace.scratch / "ipython"),
+        **{f"{name}_NUM_THREADS": str(workspace.threads) for name in _THREADS},
+        "JUPYTER_PATH": str(workspace.scratch / "jupyter"),
+        "IPYTHONDIR": str(workspace.scratch / "ipython"),
         MEDIA_DIR: str(media),
         MEDIA_URL: chapter.media_url,
         "TQDM_DISABLE": "1",
