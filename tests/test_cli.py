@@ -152,7 +152,7 @@ def test_wrong_requests_are_one_line_and_leave_nothing(refused, run, folder):
         "encode song.flac out.mp3": "--kbps",
         "encode song.flac out.mp3 --kbps 20": "16, 24",
         "encode song.flac out.mp3 --kbps many": "positive number",
-        "encode song.flac out.mp3 --quality 0.5": "no option 'quality'",
+        "encode song.flac out.mp3 --quality 0.5": "belongs to vorbis",
         "encode song.flac out.mp3 --codec opus --kbps 12": ".opus",
         "encode song.flac out.xyz --kbps 12": ".opus",
         "encode song.flac a.mp3 --kbps 32": "--force",

@@ -95,6 +95,8 @@ def test_list(capfd):
 def test_choices_are_those_of_training():
     assert (train.PRECISIONS, train.DEVICES) == (PRECISIONS, ACCELERATORS)
     assert (cli.PROFILES, cli.DATASETS) == (config.PROFILES, DATASET_NAMES)
+    of_recipes = {name: recipe.dataset for name, recipe in config.RECIPES.items()}
+    assert {**of_recipes, train.TABLES: config.CORPUS} == train.DATASET_OF
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,7 @@ def test_choices_are_those_of_training():
         (["frequency-65"], "did you mean frequency-64"),
         (["opera"], "no model 'opera'"),
         (["pca-4", "--steps", "5"], "set steps to 0"),
-        (["deep-4", "--learning-rate", "-1"], "learning_rate is -1.0"),
+        (["deep-4", "--learning-rate", "-1"], "not a positive number"),
         (["deep-4", "--steps", "-1"], "'-1' is not a whole number"),
         (["deep-4", "--dataset", "vinyl"], "'vinyl'"),
         (["deep-4", "--device", "abacus"], "invalid choice"),

@@ -109,17 +109,18 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _download(args: argparse.Namespace) -> int:
+    if args.packages and args.name != "debian":
+        raise DatasetError(f"--packages belongs to debian, not to {args.name}; leave it out")
+    if args.delete_archives and args.name == "debian":
+        raise DatasetError("--delete-archives belongs to fma_*, not to debian; leave it out")
+
     from musiclib.datasets import download_debian, download_fma
 
     if args.name != "debian":
-        if args.packages:
-            raise DatasetError(f"--packages belongs to debian, not to {args.name}; leave it out")
         keep = not args.delete_archives
         folder = download_fma(args.name, args.root, args.base_url, keep_archives=keep)
         print(f"{args.name} is in {folder}")
         return 0
-    if args.delete_archives:
-        raise DatasetError("--delete-archives belongs to fma_*, not to debian; leave it out")
     found = download_debian(args.root, args.packages, args.base_url)
     print(f"{found.pieces} of {found.wanted} pieces of debian are in {found.folder}")
     if found.missing:

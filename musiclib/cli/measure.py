@@ -246,13 +246,22 @@ def _dataset_clips(args: argparse.Namespace) -> Iterator[Clip]:
     return dataset.clips(args.sample_rate, args.start, args.seconds, args.limit)
 
 
+def _experiments(args: argparse.Namespace) -> list[str]:
+    from musiclib.evidence import names
+
+    found: list[str] = args.names or names(args.folder)
+    if not found:
+        raise MusiclibError(f"{args.folder} declares no experiments. Name another --folder.")
+    return found
+
+
 def _work(args: argparse.Namespace) -> int:
-    from musiclib.evidence import measure, names, stale, verify
+    from musiclib.evidence import measure, stale, verify
 
     work, done = measure, "measured"
     if args.action == "verify":
         work, done = verify, "measured again, and all agree"
-    for name in args.names or names(args.folder):
+    for name in _experiments(args):
         if not args.names and not stale(name, args.folder):
             print(f"{name}: up to date", file=sys.stderr)
             continue
@@ -264,10 +273,10 @@ def _work(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from musiclib.evidence import names, record, stale
+    from musiclib.evidence import record, stale
 
     found = 0
-    for name in args.names or names(args.folder):
+    for name in _experiments(args):
         if reasons := stale(name, args.folder):
             found = 1
             print(f"{name}: stale: {'; '.join(reasons)}")

@@ -37,7 +37,9 @@ from musiclib.models import (
     config_from_dict,
 )
 from musiclib.training.config import TrainConfig
-from musiclib.training.paths import last_path, record_path, weights_path
+from musiclib.training.paths import last_path as last_path
+from musiclib.training.paths import record_path as record_path
+from musiclib.training.paths import weights_path as weights_path
 
 
 @dataclass
