@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from musiclib.cli import Command, Subparsers, add_data_options, positive_int
+from musiclib.cli import Command, Subparsers, add_command, add_data_options, positive_int
 from musiclib.errors import BookError, needs_extra
 
 SITE = Path("build/book")
@@ -20,9 +20,7 @@ def add_parser(subparsers: Subparsers) -> None:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def add(name: str, command: Command, words: str) -> argparse.ArgumentParser:
-        added: argparse.ArgumentParser = commands.add_parser(name, help=words)
-        added.set_defaults(run=needs_extra("book")(command))
-        return added
+        return add_command(commands, name, needs_extra("book")(command), words)
 
     run = add("run", _run, "run the chapters that changed, build no site")
     build = add("build", _build, "run the chapters, build and check the site")

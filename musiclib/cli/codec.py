@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from musiclib.cli import Subparsers, check_output, positive, positive_int, warn
+from musiclib.cli import Subparsers, add_command, check_output, positive, positive_int, warn
 from musiclib.errors import AudioFileError, BitstreamError, CodecError, MusiclibError
 from musiclib.verbs import DECODED, SUFFIXES, check_tables, codec_of, decode, encode, naming
 
@@ -42,10 +42,12 @@ Work: TypeAlias = "Callable[[Path, Path, Progress], str]"
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the three commands."""
-    encode = subparsers.add_parser(
+    encode = add_command(
+        subparsers,
         "encode",
-        help="code audio with Melic, MP3, AAC, Opus, Vorbis or an autoencoder",
-        description="Code an audio file, or all those of a folder. The codec is told from OUT's "
+        _encode,
+        "code audio with Melic, MP3, AAC, Opus, Vorbis or an autoencoder",
+        "Code an audio file, or all those of a folder. The codec is told from OUT's "
         "suffix (.mlc for the codec of this book, .mp3, .m4a, .opus, .ogg, .wav for plain "
         "downsampling, .mla for an autoencoder); for a folder, --codec names it. Title, artist, "
         "album, date and genre are kept where the format has a place for them, and in .mlc files "
@@ -65,12 +67,13 @@ def add_parser(subparsers: Subparsers) -> None:
     rate.add_argument("--gain", type=int, help="Melic instead: 0 (fine) to 255 (coarse)")
     encode.add_argument("--model", help="autoencoder: name of its checkpoint, such as wideband-64")
     encode.add_argument("--mono", action="store_true", help="mix the channels down first")
-    encode.set_defaults(run=_encode)
 
-    decode = subparsers.add_parser(
+    decode = add_command(
+        subparsers,
         "decode",
-        help="decode coded files to WAV, FLAC or Ogg Vorbis",
-        description="Decode an MLC, MP3, AAC, Opus, Vorbis, WAV or MLA file, or all those of a "
+        _decode,
+        "decode coded files to WAV, FLAC or Ogg Vorbis",
+        "Decode an MLC, MP3, AAC, Opus, Vorbis, WAV or MLA file, or all those of a "
         "folder. The encoder's delay and padding are removed as the file declares them; a damaged "
         "file is refused. Tags are kept where the format has a place for them.",
     )
@@ -89,7 +92,6 @@ def add_parser(subparsers: Subparsers) -> None:
         metavar="N",
         help="Melic: windows at the same time; the result is the same (default: %(default)s)",
     )
-    decode.set_defaults(run=_decode)
 
     for parser, words in ((encode, "resample the input first"), (decode, "resample the output")):
         parser.add_argument("--sample-rate", type=positive_int, metavar="HZ", help=words)
@@ -99,14 +101,15 @@ def add_parser(subparsers: Subparsers) -> None:
         parser.add_argument("--force", action="store_true", help="replace what exists")
         parser.add_argument("--quiet", action="store_true", help="no progress, no lines for files")
 
-    info = subparsers.add_parser(
+    info = add_command(
+        subparsers,
         "info",
-        help="say what an audio file is and what it costs",
-        description="Show codec, rate, channels, duration, bytes and the bitrate they make.",
+        _info,
+        "say what an audio file is and what it costs",
+        "Show codec, rate, channels, duration, bytes and the bitrate they make.",
     )
     info.add_argument("source", metavar="FILE", type=Path)
     info.add_argument("--json", action="store_true", help="as a JSON object")
-    info.set_defaults(run=_info)
 
     for parser in (encode, decode, info):
         parser.add_argument(
@@ -323,14 +326,13 @@ def _info(args: argparse.Namespace) -> int:
     except BitstreamError:  # another format, such as FLAC
         name = ""
     result: dict[str, Any] = {"file": str(args.source)}
-    if name == "melic":
-        with naming(args.source):
+    with naming(args.source):
+        if name == "melic":
             result |= _melic_facts(data)
-    elif name == "autoencoder":
-        with naming(args.source):
+        elif name == "autoencoder":
             result |= _latent_facts(data, args.checkpoints)
-    else:
-        result |= _facts(args.source, data, name)
+        else:
+            result |= _facts(args.source, data, name)
     if args.json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
         return 0

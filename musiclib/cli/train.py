@@ -12,7 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from musiclib.cli import Subparsers, add_data_options, positive, positive_int, warn, whole
+from musiclib.cli import (
+    Subparsers,
+    add_command,
+    add_data_options,
+    positive,
+    positive_int,
+    warn,
+    whole,
+)
 from musiclib.errors import MusiclibError, TrainingError
 
 if TYPE_CHECKING:
@@ -65,14 +73,14 @@ example: musiclib train frequency-64 --dataset folder --data-root ~/Music --prof
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "train",
-        help="train an autoencoder",
-        description="Train an autoencoder on a data set, or go on with an interrupted training.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        _train,
+        "train an autoencoder",
+        "Train an autoencoder on a data set, or go on with an interrupted training.",
+        EPILOG,
     )
-    parser.set_defaults(run=_train)
     parser.add_argument("model", nargs="?", metavar="MODEL", help="a name that --list shows")
     parser.add_argument(
         "--list", action="store_true", help="list the models and their data sets, and stop"
