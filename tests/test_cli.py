@@ -49,22 +49,6 @@ def succeeds(run):
     return succeeds
 
 
-@pytest.fixture
-def refused(run, folder):
-    """A request is refused in one line that says what is wrong, and leaves all files alone."""
-
-    def refused(words, told):
-        before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-        code, stdout, stderr = run(words)
-        assert (code, stdout) == (2, ""), words
-        assert stderr.startswith("musiclib: error: "), words
-        assert stderr.count("\n") == 1, stderr
-        assert told in stderr
-        assert {path: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
-
-    return refused
-
-
 @pytest.mark.parametrize(
     ("name", "options"),
     [
