@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from musiclib.audio import HOUSE_RATE, FloatArray, load, probe, resample, validate
 from musiclib.codecs import parse_codecs, payload_bytes
@@ -20,6 +20,9 @@ from musiclib.datasets import UNKNOWN, Clip, Dataset
 from musiclib.errors import AudioError, BitstreamError, MusiclibError
 from musiclib.evidence import Tolerance
 from musiclib.metrics import METRICS, bitrate_kbps
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DEFAULT_METRICS = ("zimtohrli_mos", "si_sdr", "log_spectral_distance")
 COLUMNS = (
@@ -102,6 +105,9 @@ def evaluate(
     rows = [row for found in results for row in found]
     if not rows:
         raise MusiclibError("There are no clips to measure. Check the data set or the files.")
+
+    import pandas as pd
+
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

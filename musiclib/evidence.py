@@ -38,7 +38,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
-import pandas as pd
 from filelock import FileLock, Timeout
 
 import musiclib
@@ -48,6 +47,8 @@ from musiclib.provenance import Provenance, data_digest, machine, took_part, tra
 from musiclib.resumable import Journal, key_of, work_through
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from musiclib.datasets import Dataset
 
 FOLDER_VARIABLE: Final = "MUSICLIB_EVIDENCE"
@@ -59,7 +60,7 @@ CHECK_SECONDS: Final = 5.0
 """What `check_sample` may cost, by the processor time that its items once took, in seconds."""
 
 Item: TypeAlias = Mapping[str, str | int | float]
-Rows: TypeAlias = pd.DataFrame | Iterable[Mapping[str, object]]
+Rows: TypeAlias = "pd.DataFrame | Iterable[Mapping[str, object]]"
 
 _FORMAT: Final = 2
 _NUMBERS: Final = {"int", "float"}
@@ -616,6 +617,9 @@ def _measured(one: _Evidence, asked: Parameters, item: Item) -> dict[str, Any]:
         found = one.experiment.measure(asked, item)
     except MusiclibError as error:
         raise EvidenceError(f"{one.name}, {_words(item)}: {error}") from error
+
+    import pandas as pd
+
     table = found if isinstance(found, pd.DataFrame) else pd.DataFrame(list(found))
     if table.empty:
         raise EvidenceError(f"{one.name}, {_words(item)}: no rows came of it")
@@ -723,6 +727,8 @@ def _live(one: _Evidence, asked: Parameters, jobs: int | None) -> pd.DataFrame:
 
 
 def _kind(column: pd.Series) -> str:
+    import pandas as pd
+
     if pd.api.types.is_bool_dtype(column):
         return "bool"
     if pd.api.types.is_integer_dtype(column):
@@ -735,6 +741,8 @@ def _as_csv(table: pd.DataFrame, digits: int) -> str:
 
 
 def _parsed(columns: Mapping[str, str], text: str) -> pd.DataFrame:
+    import pandas as pd
+
     floats = {name: [""] for name, kind in columns.items() if kind == "float"}
     return pd.read_csv(
         io.StringIO(text), dtype=dict(columns), keep_default_na=False, na_values=floats

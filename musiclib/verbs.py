@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from musiclib.errors import AudioFileError, BitstreamError, CodecError
+from musiclib.errors import AudioFileError, BitstreamError, CheckpointError, CodecError
 from musiclib.files import replace_file
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ DECODED: Final = (".wav", ".flac", ".ogg")
 LATENTS_OF: Final = "rate-18"
 """The autoencoder that travels with the package: 256 values every 85 ms of music at 24 kHz."""
 
+TABLES: Final = "codec-tables.npz"
+"""The file of Melic's tables."""
 _KEPT_TAGS: Final = ("title", "artist", "album", "date", "genre")
 _HEAD: Final = 64
 
@@ -191,6 +193,7 @@ def decode(
     if name == "melic":
         from musiclib.codecs.melic import MelicCodec, decode_file
 
+        check_tables(folder)
         return decode_file(
             source,
             target,
@@ -206,8 +209,14 @@ def decode(
     from musiclib.codecs.base import Coded
 
     with naming(source):
-        models: dict[str, Any] = {"folder": folder} if name == "autoencoder" else {}
-        audio, rate = get_codec(name, **models).decode(source.read_bytes())
+        data = source.read_bytes()
+        models: dict[str, Any] = {}
+        if name == "autoencoder":
+            from musiclib.codecs.latent import describe
+
+            describe(data, folder)  # refuses what is damaged before PyTorch is imported
+            models = {"folder": folder}
+        audio, rate = get_codec(name, **models).decode(data)
     if sample_rate is not None:
         audio, rate = resample(audio, rate, sample_rate), sample_rate
     found = {} if name == "autoencoder" else probe(source).tags
@@ -216,6 +225,19 @@ def decode(
     with AudioWriter(target, rate, len(pair), subtype, tags) as writer:
         writer.write(pair)
     return Coded(target, name, n_bytes, rate, writer.n_samples, len(pair), writer.clipped)
+
+
+def check_tables(folder: str | Path | None) -> None:
+    """Refuse a folder without Melic's tables before PyTorch, which takes seconds, is imported.
+
+    Raises:
+        CheckpointError: The tables are missing.
+    """
+    if folder is not None and not Path(folder, TABLES).is_file():
+        raise CheckpointError(
+            f"{folder} has no {TABLES}, and Melic cannot work without its tables. Name the folder "
+            "of a training, or none for the models that come with musiclib."
+        )
 
 
 @contextmanager

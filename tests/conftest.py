@@ -1,6 +1,7 @@
 """The command line as a fixture, and what the tests say at their end of what ran and what not."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,25 @@ def run(capsys):
         return code, captured.out, captured.err
 
     return run
+
+
+@pytest.fixture
+def refused(run):
+    """A line of words is refused in one line that says why, and all files stay as they are."""
+
+    def files():
+        return {path: path.read_bytes() for path in Path().iterdir() if path.is_file()}
+
+    def refused(words, told):
+        before = files()
+        code, out, err = run(words)
+        assert (code, out) == (2, ""), words
+        assert err.startswith("musiclib: error: "), words
+        assert err.count("\n") == 1, err
+        assert told in err
+        assert files() == before
+
+    return refused
 
 
 def pytest_terminal_summary(terminalreporter) -> None:

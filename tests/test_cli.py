@@ -49,22 +49,6 @@ def succeeds(run):
     return succeeds
 
 
-@pytest.fixture
-def refused(run, folder):
-    """A request is refused in one line that says what is wrong, and leaves all files alone."""
-
-    def refused(words, told):
-        before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-        code, stdout, stderr = run(words)
-        assert (code, stdout) == (2, ""), words
-        assert stderr.startswith("musiclib: error: "), words
-        assert stderr.count("\n") == 1, stderr
-        assert told in stderr
-        assert {path: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
-
-    return refused
-
-
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -152,7 +136,7 @@ def test_wrong_requests_are_one_line_and_leave_nothing(refused, run, folder):
         "encode song.flac out.mp3": "--kbps",
         "encode song.flac out.mp3 --kbps 20": "16, 24",
         "encode song.flac out.mp3 --kbps many": "positive number",
-        "encode song.flac out.mp3 --quality 0.5": "no option 'quality'",
+        "encode song.flac out.mp3 --quality 0.5": "belongs to vorbis",
         "encode song.flac out.mp3 --codec opus --kbps 12": ".opus",
         "encode song.flac out.xyz --kbps 12": ".opus",
         "encode song.flac a.mp3 --kbps 32": "--force",

@@ -9,7 +9,6 @@ import torch
 
 from musiclib import cli
 from musiclib.cli import train
-from musiclib.cli.main import main
 from musiclib.codecs.melic.entropy import ContextTables
 from musiclib.datasets import DATASET_NAMES
 from musiclib.models import MODELS
@@ -21,15 +20,9 @@ from tests.training_fixture import files, music
 __all__ = ["music"]
 
 
-def run(capfd, *arguments):
-    code = main([str(argument) for argument in arguments])
-    captured = capfd.readouterr()
-    return code, captured.out, captured.err
-
-
-def smoke(music, name, out, *more):
-    source = ("--dataset", "folder", "--data-root", music.root)
-    return ("train", name, *source, "--profile", "smoke", "--out", out, "--device", "cpu", *more)
+def smoke(music, name, out):
+    source = f"--dataset folder --data-root {music.root}"
+    return f"train {name} {source} --profile smoke --out {out} --device cpu"
 
 
 def one_of_each_kind() -> list[str]:
@@ -41,8 +34,8 @@ def one_of_each_kind() -> list[str]:
 
 
 @pytest.mark.parametrize("name", one_of_each_kind())
-def test_every_kind_of_model_trains_in_a_moment(music, tmp_path, capfd, name):
-    code, out, err = run(capfd, *smoke(music, name, tmp_path / "new" / name))
+def test_every_kind_of_model_trains_in_a_moment(run, music, tmp_path, name):
+    code, out, err = run(smoke(music, name, tmp_path / "new" / name))
     assert (code, err) == (0, "")
     steps = 0 if config.RECIPES[name].training.steps == 0 else 4
     assert f"{name}.safetensors: validation loss" in out
@@ -68,24 +61,24 @@ def test_recipes_cover_all_models():
         assert training.steps <= 4
 
 
-def test_options_and_repetition(music, tmp_path, capfd):
-    arguments = smoke(music, "pca-4", tmp_path / "model")
-    code, first, _ = run(capfd, *arguments, "--seed", 2, "--batch-size", 3, "--threads", 1)
+def test_options_and_repetition(run, music, tmp_path):
+    words = smoke(music, "pca-4", tmp_path / "model")
+    code, first, _ = run(f"{words} --seed 2 --batch-size 3 --threads 1")
     assert code == 0
     training = load(tmp_path / "model").train_config
     assert (training.seed, training.batch_size) == (2, 3)
-    assert run(capfd, *arguments, "--seed", 2, "--batch-size", 3)[1] == first
-    code, _, err = run(capfd, *arguments, "--seed", 2, "--batch-size", 4)
+    assert run(f"{words} --seed 2 --batch-size 3")[1] == first
+    code, _, err = run(f"{words} --seed 2 --batch-size 4")
     assert code == 2
     assert "batch_size is 3, not 4" in err
     assert "--restart" in err
-    code, _, err = run(capfd, *arguments, "--seed", 2, "--batch-size", 4, "--restart")
+    code, _, err = run(f"{words} --seed 2 --batch-size 4 --restart")
     assert (code, err) == (0, "")
     assert load(tmp_path / "model").train_config.batch_size == 4
 
 
-def test_list(capfd):
-    code, out, err = run(capfd, "train", "--list")
+def test_list(run):
+    code, out, err = run("train --list")
     assert (code, err) == (0, "")
     names = [line.split()[0] for line in out.splitlines()]
     assert {line.split()[1] for line in out.splitlines()} == {"mini", "debian"}
@@ -95,42 +88,38 @@ def test_list(capfd):
 def test_choices_are_those_of_training():
     assert (train.PRECISIONS, train.DEVICES) == (PRECISIONS, ACCELERATORS)
     assert (cli.PROFILES, cli.DATASETS) == (config.PROFILES, DATASET_NAMES)
+    of_recipes = {name: recipe.dataset for name, recipe in config.RECIPES.items()}
+    assert {**of_recipes, train.TABLES: config.CORPUS} == train.DATASET_OF
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("words", "message"),
     [
-        ([], "train --list"),
-        (["frequency-65"], "did you mean frequency-64"),
-        (["opera"], "no model 'opera'"),
-        (["pca-4", "--steps", "5"], "set steps to 0"),
-        (["deep-4", "--learning-rate", "-1"], "learning_rate is -1.0"),
-        (["deep-4", "--steps", "-1"], "'-1' is not a whole number"),
-        (["deep-4", "--dataset", "vinyl"], "'vinyl'"),
-        (["deep-4", "--device", "abacus"], "invalid choice"),
+        ("", "train --list"),
+        ("frequency-65", "did you mean frequency-64"),
+        ("opera", "no model 'opera'"),
+        ("pca-4 --steps 5", "set steps to 0"),
+        ("deep-4 --learning-rate -1", "not a positive number"),
+        ("deep-4 --steps -1", "'-1' is not a whole number"),
+        ("deep-4 --dataset vinyl", "'vinyl'"),
+        ("deep-4 --device abacus", "invalid choice"),
     ],
 )
-def test_mistakes_get_one_line(music, tmp_path, capfd, arguments, message):
-    source = ["--dataset", "folder", "--data-root", music.root] if arguments else []
-    code, out, err = run(capfd, "train", *source, *arguments, "--out", tmp_path / "x" / "model")
-    assert (code, out) == (2, "")
-    assert message in err
-    assert err.startswith("musiclib: error: ")
-    assert err.count("\n") == 1
+def test_mistakes_get_one_line(refused, music, tmp_path, words, message):
+    source = f"--dataset folder --data-root {music.root}" if words else ""
+    refused(f"train {source} {words} --out {tmp_path}/x/model", message)
     assert not (tmp_path / "x").exists() or not files(tmp_path / "x")
 
 
-def test_a_folder_is_no_name(music, tmp_path, capfd):
-    code, _, err = run(capfd, *smoke(music, "pca-4", tmp_path))
-    assert code == 2
-    assert f"Name what to put into it: {tmp_path / 'pca-4'}" in err
+def test_a_folder_is_no_name(refused, music, tmp_path):
+    refused(smoke(music, "pca-4", tmp_path), f"{tmp_path / 'pca-4'}")
 
 
 def test_two_processes_share_the_batches(music, tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     start = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    arguments = smoke(music, "shallow-4", tmp_path / "model", "--batch-size", "4")
-    command = [*start, "-m", "musiclib.cli.main", *map(str, arguments)]
+    words = smoke(music, "shallow-4", tmp_path / "model") + " --batch-size 4"
+    command = [*start, "-m", "musiclib.cli.main", *words.split()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("validation loss") == 1
@@ -139,9 +128,9 @@ def test_two_processes_share_the_batches(music, tmp_path, monkeypatch):
     assert shared.step == 4
 
 
-def test_tables_of_the_codec_are_trained_like_a_model(music, tmp_path, capfd):
-    out = tmp_path / "tables"
-    code, text, err = run(capfd, *smoke(music, "codec-tables", out))
+def test_tables_of_the_codec_are_trained_like_a_model(run, music, tmp_path):
+    words = smoke(music, "codec-tables", tmp_path / "tables")
+    code, text, err = run(words)
     assert (code, err) == (0, "")
     assert "tables.npz" in text
     found = ContextTables.load(tmp_path / "tables.npz")
@@ -149,9 +138,9 @@ def test_tables_of_the_codec_are_trained_like_a_model(music, tmp_path, capfd):
     assert found.record["data"]["dataset"] == "folder"
     assert (tmp_path / "tables-static.npz").is_file()
     digest = found.digest
-    code, _, err = run(capfd, *smoke(music, "codec-tables", out))
+    code, _, err = run(words)
     assert code == 2
     assert "--restart" in err
-    code, _, _ = run(capfd, *smoke(music, "codec-tables", out), "--restart")
+    code, _, _ = run(f"{words} --restart")
     assert code == 0
     assert ContextTables.load(tmp_path / "tables.npz").digest == digest

@@ -135,7 +135,7 @@ class TestProtocol:
         for kind, kbps in itertools.product(("deep", "waveform"), (1.0, 6.0)):
             data = AutoencoderCodec(checkpoints[kind], kbps=kbps).encode(audio, RATE)
             assert 8 * len(data) / 3 / 1000 <= kbps
-            step = describe(data, checkpoints[kind].path.parent)[1].step
+            step = describe(data, checkpoints[kind].path.parent).contents.step
             finer = AutoencoderCodec(checkpoints[kind], step=step - 1).encode(audio, RATE)
             assert 8 * len(finer) / 3 / 1000 > kbps
         with pytest.raises(CodecError, match=r"cannot code this clip at 0\.01 kbps.*takes 0\."):
@@ -183,8 +183,10 @@ class TestProtocol:
             assert identify(data) == "autoencoder"
             found, rate = get_codec("autoencoder", folder=folder).decode(data)
             np.testing.assert_array_equal(found, codec.decode(data)[0])
-            checkpoint, facts = describe(data, folder)
-            assert (checkpoint.path.stem, facts.step, facts.n_samples) == (kind, -8, rate)
+            told = describe(data, folder)
+            facts = told.contents
+            assert (told.model, told.sample_rate) == (kind, rate)
+            assert (facts.step, facts.n_samples) == (-8, rate)
             assert len(data) - sum(map(len, facts.payloads)) <= 32
         with pytest.raises(BitstreamError, match=r"was made by another model.*than pca"):
             AutoencoderCodec(checkpoints["pca"]).decode(data)

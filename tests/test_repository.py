@@ -3,7 +3,6 @@
 import itertools
 import re
 import subprocess
-import sys
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
@@ -126,29 +125,3 @@ def test_workflows_call_the_commands_of_the_readme() -> None:
         assert command in ci
         assert command in steps["tests"]
     assert "make book" in steps["publish"]
-
-
-def test_what_is_told_or_refused_needs_no_heavy_library() -> None:
-    """PyTorch, Numba and the like take seconds to import."""
-    calls = {
-        "--help": 0,
-        "info tests/data/melic/stereo-24kbps.mlc": 0,
-        "info README.md": 2,
-        "encode missing.wav out.mlc --kbps 3": 2,
-        "encode README.md out.mla --model wideband-64 --step 0": 2,
-        "decode README.md out.wav": 2,
-        "evaluate missing.wav --codecs unknown:3": 2,
-        "genre --dataset folder --data-root missing": 2,
-        "book build --only no-such-chapter": 2,
-    }
-    heavy = ["torch", "numba", "librosa", "papermill", "sphinx", "matplotlib", "sklearn"]
-    text = f"""
-import sys
-from musiclib.cli.main import main
-for call, code in {calls}.items():
-    assert main(call.split()) == code, call
-    assert not sys.modules.keys() & set({heavy}), call
-"""
-    command = [sys.executable, "-c", text]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-    assert done.returncode == 0, done.stderr

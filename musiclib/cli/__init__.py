@@ -1,7 +1,7 @@
 """The `musiclib` command: one module for each group of subcommands, and what they share.
 
-Every module offers `add_parser(subparsers)`, which adds its subcommands and gives each one
-`set_defaults(run=function)`; the function takes the parsed arguments and returns the exit code.
+Every module offers `add_parser(subparsers)`, which adds its subcommands by `add_command`, each with
+a function that takes the parsed arguments and returns the exit code.
 Modules import heavy libraries inside those functions, so that `musiclib --help` stays fast.
 """
 
@@ -60,6 +60,30 @@ def positive_int(text: str) -> int:
     if whole(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
     return int(text)
+
+
+def add_command(
+    subparsers: Subparsers,
+    name: str,
+    run: Command,
+    words: str,
+    description: str | None = None,
+    epilog: str | None = None,
+) -> argparse.ArgumentParser:
+    """Add a command, told in a line where all are listed, and return its parser.
+
+    Its own help starts with a longer description, if there is one. With an epilog, the lines of
+    both stay as they are.
+    """
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        name,
+        help=words,
+        description=description or words,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter if epilog else argparse.HelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    return parser
 
 
 def add_data_options(

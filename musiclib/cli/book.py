@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from musiclib.cli import Command, Subparsers, add_data_options, positive_int
+from musiclib.cli import Command, Subparsers, add_command, add_data_options, positive_int
 from musiclib.errors import BookError, needs_extra
 
 SITE = Path("build/book")
@@ -20,9 +20,7 @@ def add_parser(subparsers: Subparsers) -> None:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def add(name: str, command: Command, words: str) -> argparse.ArgumentParser:
-        added: argparse.ArgumentParser = commands.add_parser(name, help=words)
-        added.set_defaults(run=needs_extra("book")(command))
-        return added
+        return add_command(commands, name, needs_extra("book")(command), words)
 
     run = add("run", _run, "run the chapters that changed, build no site")
     build = add("build", _build, "run the chapters, build and check the site")
@@ -75,8 +73,11 @@ def _say(line: str) -> None:
 
 def _options(args: argparse.Namespace) -> Any:
     from musiclib.book.layout import find_book
+    from musiclib.datasets import open_dataset
 
-    find_book(args.source).select(args.only)  # refused before the build is imported
+    # Refused before the build is imported.
+    find_book(args.source).select(args.only)
+    open_dataset(args.dataset, args.data_root, args.seed)
 
     from musiclib.book.build import Options
 
@@ -129,10 +130,11 @@ def _pdf(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from musiclib.book.check import check_site
-
     if not args.site.is_dir():
         raise BookError(f"{args.site}: no such folder. Build the site first, with `make book`.")
+
+    from musiclib.book.check import check_site
+
     report = check_site(args.site)
     for name, weight in sorted(report.weights.items(), key=lambda item: -item[1]):
         _say(f"{weight / 1e3:8.0f} kB  {name}")
@@ -143,6 +145,9 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _serve(args: argparse.Namespace) -> int:
+    if not (args.site / "index.html").is_file():
+        raise BookError(f"{args.site}: no site here. Build it first, with `make book`.")
+
     from musiclib.book.site import serve
 
     serve(args.site, args.port)
@@ -151,9 +156,12 @@ def _serve(args: argparse.Namespace) -> int:
 
 def _launch(args: argparse.Namespace) -> int:
     from musiclib.book.layout import find_book
+
+    book = find_book(args.source)
+
     from musiclib.book.site import write_launch_copies
 
-    for path in write_launch_copies(find_book(args.source), args.repository_url, args.out):
+    for path in write_launch_copies(book, args.repository_url, args.out):
         _say(f"wrote {path}")
     return 0
 

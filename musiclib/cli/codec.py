@@ -12,9 +12,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from musiclib.cli import Subparsers, check_output, positive, positive_int, warn
+from musiclib.cli import Subparsers, add_command, check_output, positive, positive_int, warn
 from musiclib.errors import AudioFileError, BitstreamError, CodecError, MusiclibError
-from musiclib.verbs import DECODED, SUFFIXES, codec_of, decode, encode, naming
+from musiclib.verbs import DECODED, SUFFIXES, check_tables, codec_of, decode, encode, naming
 
 if TYPE_CHECKING:
     from musiclib.codecs import Codec
@@ -24,6 +24,14 @@ AUDIO_SUFFIXES = (
     *(".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".aif", ".aiff"),
     *(".wma", ".wv", ".ape", ".tta", ".caf", ".au", ".mka", ".w64"),
 )
+# Which codec an option belongs to. The codecs say so too, but some only after PyTorch's seconds.
+OWNERS = {
+    "quality": "vorbis",
+    "factor": "downsample",
+    "step": "autoencoder",
+    "gain": "melic",
+    "restore": "melic",
+}
 SUBTYPES = {"16": "PCM_16", "24": "PCM_24", "float": "FLOAT"}
 # FFmpeg lists what describes the file itself among the tags.
 FORMAT_TAGS = {"major_brand", "minor_version", "compatible_brands", "language", "encoder"}
@@ -34,10 +42,12 @@ Work: TypeAlias = "Callable[[Path, Path, Progress], str]"
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the three commands."""
-    encode = subparsers.add_parser(
+    encode = add_command(
+        subparsers,
         "encode",
-        help="code audio with Melic, MP3, AAC, Opus, Vorbis or an autoencoder",
-        description="Code an audio file, or all those of a folder. The codec is told from OUT's "
+        _encode,
+        "code audio with Melic, MP3, AAC, Opus, Vorbis or an autoencoder",
+        "Code an audio file, or all those of a folder. The codec is told from OUT's "
         "suffix (.mlc for the codec of this book, .mp3, .m4a, .opus, .ogg, .wav for plain "
         "downsampling, .mla for an autoencoder); for a folder, --codec names it. Title, artist, "
         "album, date and genre are kept where the format has a place for them, and in .mlc files "
@@ -57,12 +67,13 @@ def add_parser(subparsers: Subparsers) -> None:
     rate.add_argument("--gain", type=int, help="Melic instead: 0 (fine) to 255 (coarse)")
     encode.add_argument("--model", help="autoencoder: name of its checkpoint, such as wideband-64")
     encode.add_argument("--mono", action="store_true", help="mix the channels down first")
-    encode.set_defaults(run=_encode)
 
-    decode = subparsers.add_parser(
+    decode = add_command(
+        subparsers,
         "decode",
-        help="decode coded files to WAV, FLAC or Ogg Vorbis",
-        description="Decode an MLC, MP3, AAC, Opus, Vorbis, WAV or MLA file, or all those of a "
+        _decode,
+        "decode coded files to WAV, FLAC or Ogg Vorbis",
+        "Decode an MLC, MP3, AAC, Opus, Vorbis, WAV or MLA file, or all those of a "
         "folder. The encoder's delay and padding are removed as the file declares them; a damaged "
         "file is refused. Tags are kept where the format has a place for them.",
     )
@@ -81,7 +92,6 @@ def add_parser(subparsers: Subparsers) -> None:
         metavar="N",
         help="Melic: windows at the same time; the result is the same (default: %(default)s)",
     )
-    decode.set_defaults(run=_decode)
 
     for parser, words in ((encode, "resample the input first"), (decode, "resample the output")):
         parser.add_argument("--sample-rate", type=positive_int, metavar="HZ", help=words)
@@ -91,14 +101,15 @@ def add_parser(subparsers: Subparsers) -> None:
         parser.add_argument("--force", action="store_true", help="replace what exists")
         parser.add_argument("--quiet", action="store_true", help="no progress, no lines for files")
 
-    info = subparsers.add_parser(
+    info = add_command(
+        subparsers,
         "info",
-        help="say what an audio file is and what it costs",
-        description="Show codec, rate, channels, duration, bytes and the bitrate they make.",
+        _info,
+        "say what an audio file is and what it costs",
+        "Show codec, rate, channels, duration, bytes and the bitrate they make.",
     )
     info.add_argument("source", metavar="FILE", type=Path)
     info.add_argument("--json", action="store_true", help="as a JSON object")
-    info.set_defaults(run=_info)
 
     for parser in (encode, decode, info):
         parser.add_argument(
@@ -108,11 +119,12 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def _encode(args: argparse.Namespace) -> int:
     name = _codec_name(args)
+    # What is no audio is refused before a codec is made.
+    files = _files(args, AUDIO_SUFFIXES)
     if not args.source.is_dir():
-        check_output(args.source, args.target, args.force)
         from musiclib.audio import probe
 
-        probe(args.source)  # what is no audio is refused before a codec is made
+        probe(args.source)
     codec = _make_codec(name, args)
 
     def work(source: Path, target: Path, progress: Progress) -> str:
@@ -130,7 +142,7 @@ def _encode(args: argparse.Namespace) -> int:
             f"{made.kbps:.3f} kbps, {smaller:.1f} times smaller than 16-bit PCM ({_form(made)})"
         )
 
-    return _run(args, AUDIO_SUFFIXES, codec.suffix, work)
+    return _run(args, files, codec.suffix, work)
 
 
 def _decode(args: argparse.Namespace) -> int:
@@ -142,8 +154,7 @@ def _decode(args: argparse.Namespace) -> int:
         raise CodecError("FLAC holds no floating point. Use --bits 24, or write a .wav.")
     if suffix == ".ogg" and args.bits != "16":
         raise CodecError("Ogg Vorbis has no bits a sample. Leave --bits out, or write a .flac.")
-    if not in_folder:
-        check_output(args.source, args.target, args.force)
+    files = _files(args, tuple(s for s in SUFFIXES if s != suffix))
 
     def work(source: Path, target: Path, progress: Progress) -> str:
         made = decode(
@@ -161,7 +172,7 @@ def _decode(args: argparse.Namespace) -> int:
             line += f", {made.clipped} samples beyond full scale clipped (--bits float keeps them)"
         return line
 
-    return _run(args, tuple(s for s in SUFFIXES if s != suffix), suffix, work)
+    return _run(args, files, suffix, work)
 
 
 def _codec_name(args: argparse.Namespace) -> str:
@@ -190,14 +201,22 @@ def _make_codec(name: str, args: argparse.Namespace) -> Codec:
         raise CodecError("--model belongs to autoencoders, whose files end in .mla.")
     if args.no_restore:
         options["restore"] = False
+    for option in options:
+        if OWNERS[option] != name:
+            flag = "no-restore" if option == "restore" else option
+            raise CodecError(f"--{flag} belongs to {OWNERS[option]}, not to {name}; leave it out.")
 
     from musiclib.codecs import get_codec
 
     if name == "autoencoder":
-        from musiclib.codecs.latent import open_checkpoint
+        from musiclib.codecs.latent import bitstream, open_checkpoint
 
+        lowest, highest = bitstream.MIN_STEP, bitstream.MAX_STEP
+        if args.step is not None and not lowest <= args.step <= highest:
+            raise CodecError(f"--step goes from {lowest} to {highest}, and not to {args.step}.")
         options["checkpoint"] = open_checkpoint(args.model, args.checkpoints)
     if name == "melic":
+        check_tables(args.checkpoints)
         options["folder"] = args.checkpoints
     return get_codec(name, args.kbps, **options)
 
@@ -206,8 +225,8 @@ def _form(made: Coded) -> str:
     return f"{made.sample_rate} Hz, {made.channels} channel{'s' if made.channels > 1 else ''}"
 
 
-def _run(args: argparse.Namespace, suffixes: tuple[str, ...], suffix: str, work: Work) -> int:
-    """Work on a file, or on all files of a folder that have some suffixes.
+def _run(args: argparse.Namespace, files: list[Path], suffix: str, work: Work) -> int:
+    """Work on a file, or on those of a folder.
 
     Of a folder, what fails is named and the others go on; the exit code is then 1.
     """
@@ -218,9 +237,7 @@ def _run(args: argparse.Namespace, suffixes: tuple[str, ...], suffix: str, work:
             print(line)
         return 0
     folder = args.target
-    if folder.exists() and not folder.is_dir():
-        raise MusiclibError(f"{folder} is a file. A folder of files is coded into a folder.")
-    pairs = _targets(_files_of(args.source, suffixes, folder), args.source, folder, suffix)
+    pairs = _targets(files, args.source, folder, suffix)
     done = skipped = failed = 0
     for number, (path, target) in enumerate(pairs.items(), 1):
         if target.exists() and not args.force:
@@ -242,9 +259,19 @@ def _run(args: argparse.Namespace, suffixes: tuple[str, ...], suffix: str, work:
     return EXIT_FAILED if failed else 0
 
 
-def _files_of(folder: Path, suffixes: tuple[str, ...], without: Path) -> list[Path]:
-    """Return the files of a folder and those below it, in order, hidden ones left out."""
-    left_out = without.absolute()
+def _files(args: argparse.Namespace, suffixes: tuple[str, ...]) -> list[Path]:
+    """Return the file to work on, or those in and below a folder, in order, hidden ones left out.
+
+    Raises:
+        MusiclibError: There is none, or what is to be written cannot be.
+    """
+    folder, target = args.source, args.target
+    if not folder.is_dir():
+        check_output(folder, target, args.force)
+        return [folder]
+    if target.exists() and not target.is_dir():
+        raise MusiclibError(f"{target} is a file. A folder of files is coded into a folder.")
+    left_out = target.absolute()
     found = [
         path
         for path in sorted(folder.rglob("*"))
@@ -299,14 +326,13 @@ def _info(args: argparse.Namespace) -> int:
     except BitstreamError:  # another format, such as FLAC
         name = ""
     result: dict[str, Any] = {"file": str(args.source)}
-    if name == "melic":
-        with naming(args.source):
+    with naming(args.source):
+        if name == "melic":
             result |= _melic_facts(data)
-    elif name == "autoencoder":
-        with naming(args.source):
+        elif name == "autoencoder":
             result |= _latent_facts(data, args.checkpoints)
-    else:
-        result |= _facts(args.source, data, name)
+        else:
+            result |= _facts(args.source, data, name)
     if args.json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
         return 0
@@ -345,16 +371,16 @@ def _melic_facts(data: bytes) -> dict[str, Any]:
 def _latent_facts(data: bytes, checkpoints: Path | None) -> dict[str, Any]:
     from musiclib.codecs.latent import describe
 
-    checkpoint, found = describe(data, checkpoints)
-    rate = checkpoint.model_config.sample_rate
+    found = describe(data, checkpoints)
+    contents, rate = found.contents, found.sample_rate
     return {
         "container": "mla",
         "codec": "autoencoder",
-        "model": checkpoint.path.stem,
-        "step": found.step,
+        "model": found.model,
+        "step": contents.step,
         "sample_rate": rate,
-        "channels": len(found.levels),
-        **_costs(data, found.n_samples / rate, sum(map(len, found.payloads))),
+        "channels": len(contents.levels),
+        **_costs(data, contents.n_samples / rate, sum(map(len, contents.payloads))),
         "tags": {},
     }
 

@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from musiclib.cli import DATASETS, Command, Subparsers, positive_int, warn, whole
+from musiclib.cli import DATASETS, Subparsers, add_command, positive_int, warn, whole
 from musiclib.errors import AudioError, DatasetError
 
 if TYPE_CHECKING:
@@ -25,23 +25,19 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("data", help="list, download, decode and check data sets")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def add(
-        name: str, run: Command, text: str, names: tuple[str, ...] = DATASETS
-    ) -> argparse.ArgumentParser:
-        child: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-        child.add_argument(
-            "name",
-            nargs="?" if name == "list" else None,
-            choices=names,
-            metavar="NAME",
-            help=", ".join(names),
+    words = "List the data sets, or the tracks of one by genre and split."
+    listing = add_command(commands, "list", _list, words)
+    words = "Decode a data set once, so that later work need not."
+    cache = add_command(commands, "cache", _cache, words)
+    words = "Check every file of a data set against its checksum."
+    check = add_command(commands, "check", _check, words)
+    fetch = add_command(commands, "download", _download, "Download, verify and unpack a data set.")
+    for command in (listing, cache, check, fetch):
+        names = _DOWNLOADS if command is fetch else DATASETS
+        optional = "?" if command is listing else None
+        command.add_argument(
+            "name", nargs=optional, choices=names, metavar="NAME", help=", ".join(names)
         )
-        child.set_defaults(run=run)
-        return child
-
-    listing = add("list", _list, "List the data sets, or the tracks of one by genre and split.")
-    cache = add("cache", _cache, "Decode a data set once, so that later work need not.")
-    check = add("check", _check, "Check every file of a data set against its checksum.")
     for command in (listing, cache, check):
         command.add_argument("--root", help="folder of the data (default: see the data set)")
         command.add_argument("--seed", type=whole, default=0, help="of the split (default: 0)")
@@ -56,7 +52,6 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     cache.add_argument("--retry", action="store_true", help="try files again that failed before")
 
-    fetch = add("download", _download, "Download, verify and unpack a data set.", _DOWNLOADS)
     fetch.add_argument("--root", required=True, help="folder to put it in")
     fetch.add_argument(
         "--base-url",
@@ -109,17 +104,18 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _download(args: argparse.Namespace) -> int:
+    if args.packages and args.name != "debian":
+        raise DatasetError(f"--packages belongs to debian, not to {args.name}; leave it out")
+    if args.delete_archives and args.name == "debian":
+        raise DatasetError("--delete-archives belongs to fma_*, not to debian; leave it out")
+
     from musiclib.datasets import download_debian, download_fma
 
     if args.name != "debian":
-        if args.packages:
-            raise DatasetError(f"--packages belongs to debian, not to {args.name}; leave it out")
         keep = not args.delete_archives
         folder = download_fma(args.name, args.root, args.base_url, keep_archives=keep)
         print(f"{args.name} is in {folder}")
         return 0
-    if args.delete_archives:
-        raise DatasetError("--delete-archives belongs to fma_*, not to debian; leave it out")
     found = download_debian(args.root, args.packages, args.base_url)
     print(f"{found.pieces} of {found.wanted} pieces of debian are in {found.folder}")
     if found.missing:

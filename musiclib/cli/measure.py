@@ -6,11 +6,12 @@ import argparse
 import sys
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from musiclib.cli import (
-    Command,
     Subparsers,
+    add_command,
     add_data_options,
     add_table_options,
     check_output,
@@ -67,35 +68,22 @@ example: musiclib genre --dataset fma_small --data-root ~/fma --jobs 8
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the three commands."""
-
-    def add(name: str, words: str, description: str, epilog: str) -> argparse.ArgumentParser:
-        parser: argparse.ArgumentParser = subparsers.add_parser(
-            name,
-            help=words,
-            description=description,
-            epilog=epilog,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        return parser
-
-    evaluate = add(
+    evaluate = add_command(
+        subparsers,
         "evaluate",
+        _evaluate,
         "measure bitrate and quality of codecs over files or a data set",
         "Encode, decode and measure. Bitrates come from the bytes of whole files. Clips are\n"
         "averaged by artist, and 95 % intervals are over artists; fewer than eight artists have\n"
         "none.",
         CODECS_EPILOG,
     )
-    evaluate.set_defaults(run=_evaluate)
     evaluate.add_argument("files", nargs="*", metavar="FILE", help="audio files, or use --dataset")
     add_data_options(evaluate, profile=False)
     evaluate.add_argument("--split", choices=SPLITS, help="part of the data set (default: test)")
     evaluate.add_argument("--limit", type=positive_int, metavar="N", help="use N clips")
     evaluate.add_argument("--start", type=float, default=0.0, metavar="S", help="skip S seconds")
     evaluate.add_argument("--seconds", type=positive, metavar="S", help="use S seconds of each")
-    evaluate.add_argument(
-        "--excerpt", type=positive, metavar="S", help="code all of it, but judge S seconds"
-    )
     evaluate.add_argument(
         "--sample-rate", type=positive_int, default=24_000, metavar="HZ", help="default: 24000"
     )
@@ -118,24 +106,23 @@ def add_parser(subparsers: Subparsers) -> None:
         "--per-clip", action="store_true", help="a row for each clip and metric, no means"
     )
 
-    evidence = add(
+    evidence = subparsers.add_parser(
         "evidence",
-        "measure the tables that the book keeps, and check them",
-        "Measure, verify or list the tables that the book keeps.",
-        EVIDENCE_EPILOG,
+        help="measure the tables that the book keeps, and check them",
+        description="Measure, verify or list the tables that the book keeps.",
+        epilog=EVIDENCE_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = evidence.add_subparsers(title="actions", metavar="ACTION", required=True)
-
-    def act(name: str, run: Command, words: str) -> argparse.ArgumentParser:
-        action: argparse.ArgumentParser = actions.add_parser(name, help=words, description=words)
+    words = "Say which tables there are, and why some are stale."
+    listing = add_command(actions, "list", _list, words)
+    words = "Measure tables: those named, or all that are stale."
+    measure = add_command(actions, "measure", partial(_work, again=False), words)
+    words = "Measure a tenth again, and renew the digests if all agrees."
+    verify = add_command(actions, "verify", partial(_work, again=True), words)
+    for action in (listing, measure, verify):
         action.add_argument("names", nargs="*", metavar="NAME", help="experiments (default: all)")
         action.add_argument("--folder", metavar="FOLDER", help="default: evidence/ of the clone")
-        action.set_defaults(run=run, action=name)
-        return action
-
-    act("list", _list, "Say which tables there are, and why some are stale.")
-    measure = act("measure", _work, "Measure tables: those named, or all that are stale.")
-    verify = act("verify", _work, "Measure a tenth again, and renew the digests if all agrees.")
     for action in (measure, verify):
         action.add_argument(
             "--scheduler",
@@ -143,13 +130,14 @@ def add_parser(subparsers: Subparsers) -> None:
             help="of a Dask scheduler, whose workers measure instead and see this folder",
         )
 
-    genre = add(
+    genre = add_command(
+        subparsers,
         "genre",
+        _genre,
         "recognise genre from latents, and from what others use",
         "Predict the genre of every track, by all systems of the book.",
         GENRE_EPILOG,
     )
-    genre.set_defaults(run=_genre)
     add_data_options(genre, dataset="mini")
     add_table_options(genre)
 
@@ -178,7 +166,6 @@ def _evaluate(args: argparse.Namespace) -> int:
                 codecs,
                 _file_clips(args) if args.files else _dataset_clips(args),
                 args.metrics,
-                excerpt_s=args.excerpt,
                 workers=args.jobs,
                 progress=sys.stderr.isatty(),
             )
@@ -246,13 +233,20 @@ def _dataset_clips(args: argparse.Namespace) -> Iterator[Clip]:
     return dataset.clips(args.sample_rate, args.start, args.seconds, args.limit)
 
 
-def _work(args: argparse.Namespace) -> int:
-    from musiclib.evidence import measure, names, stale, verify
+def _experiments(args: argparse.Namespace) -> list[str]:
+    from musiclib.evidence import names
 
-    work, done = measure, "measured"
-    if args.action == "verify":
-        work, done = verify, "measured again, and all agree"
-    for name in args.names or names(args.folder):
+    found: list[str] = args.names or names(args.folder)
+    if not found:
+        raise MusiclibError(f"{args.folder} declares no experiments. Name another --folder.")
+    return found
+
+
+def _work(args: argparse.Namespace, again: bool) -> int:
+    from musiclib.evidence import measure, stale, verify
+
+    work, done = (verify, "measured again, and all agree") if again else (measure, "measured")
+    for name in _experiments(args):
         if not args.names and not stale(name, args.folder):
             print(f"{name}: up to date", file=sys.stderr)
             continue
@@ -264,10 +258,10 @@ def _work(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from musiclib.evidence import names, record, stale
+    from musiclib.evidence import record, stale
 
     found = 0
-    for name in args.names or names(args.folder):
+    for name in _experiments(args):
         if reasons := stale(name, args.folder):
             found = 1
             print(f"{name}: stale: {'; '.join(reasons)}")

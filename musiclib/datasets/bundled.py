@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from musiclib.datasets.tracks import (
     VALIDATION_FRACTION,
@@ -20,6 +19,9 @@ from musiclib.datasets.tracks import (
     with_validation,
 )
 from musiclib.errors import DatasetError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DESCRIPTION = "bundled music under free licences: 30 s clips of seven genres"
 KILLER_DESCRIPTION = "bundled: twelve sounds of 10 s that codecs find hard, for tests only"
@@ -69,6 +71,9 @@ def find_mini() -> Path:
 def _read(name: str, data_root: str | Path | None) -> tuple[Path, pd.DataFrame]:
     """Return the folder of a bundled data set and its table, index `track_id`."""
     root = _find(name, data_root)
+
+    import pandas as pd  # takes half a second, for which a wrong folder must not wait
+
     source = root / TABLE
     try:
         tracks = pd.read_csv(source, dtype=str, keep_default_na=False, encoding="utf-8")

@@ -23,10 +23,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import joblib
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import platformdirs
 from filelock import FileLock
 from tqdm import tqdm
@@ -38,6 +36,8 @@ from musiclib.errors import AudioError, DatasetError
 from musiclib.files import replace_file
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from musiclib.datasets.tracks import Dataset
 
 
@@ -113,6 +113,8 @@ class AudioCache:
     @property
     def lengths(self) -> pd.Series:
         """Number of samples of each track; index `track_id`."""
+        import pandas as pd
+
         values = {track_id: entry.length for track_id, entry in self._entries.items()}
         return pd.Series(values, dtype=np.int64, name="length").rename_axis("track_id")
 
@@ -200,6 +202,8 @@ def build_cache(
     Raises:
         DatasetError: No track can be decoded, or the cache's disk is full.
     """
+    import pandas as pd
+
     if sample_rate < 1:
         raise DatasetError(f"the cache's sample rate is {sample_rate} Hz; it must be positive")
     folder = cache_folder(dataset, sample_rate)
@@ -302,6 +306,8 @@ def _decoded(
     root: Path, jobs: list[_Job], sample_rate: int, workers: int | None
 ) -> Iterator[tuple[_Job, _Result]]:
     """Decode in any order, with at most two files a worker in flight."""
+    import joblib
+
     workers = min(workers or joblib.cpu_count(), len(jobs))
     parallel = joblib.Parallel(
         n_jobs=workers,

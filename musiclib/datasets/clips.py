@@ -13,16 +13,18 @@ import itertools
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from musiclib.audio import FloatArray
 from musiclib.datasets.cache import AudioCache
 from musiclib.datasets.tracks import Dataset
 from musiclib.errors import DatasetError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WHOLE_S = 30.0
 """Longest part of a clip that is coded, in seconds. All bundled clips last just as long."""
@@ -102,6 +104,8 @@ def segments(
     Raises:
         DatasetError: The length is not positive, or no track is long enough.
     """
+    import pandas as pd
+
     length = _samples(seconds, cache.sample_rate)
     lengths = _lengths(dataset, cache)
     rows = {"track_id": [], "start": []}  # type: dict[str, list[object]]

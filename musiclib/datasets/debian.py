@@ -24,9 +24,8 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from filelock import FileLock
 from tqdm import tqdm
 
@@ -44,6 +43,9 @@ from musiclib.datasets.tracks import (
 )
 from musiclib.errors import ArchiveError, DatasetError, DownloadError
 from musiclib.files import atomic_write, replace_file, sha256_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NAME = "debian"
 DESCRIPTION = "music from Debian's packages: 572 whole pieces, 31 hours, to train codecs on"
@@ -87,6 +89,9 @@ def open_debian(
     """
     root = _find_root(data_root)
     pieces = split_pieces(split)
+
+    import pandas as pd
+
     there = pd.Series([(root / path).is_file() for path in pieces["path"]], index=pieces.index)
     get = f"`musiclib data download {NAME} --root {root.parent}`"
     if not there.any():
@@ -152,6 +157,8 @@ def read_packages() -> pd.DataFrame:
 
 
 def _read(path: Path, index: str) -> pd.DataFrame:
+    import pandas as pd
+
     table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8").set_index(index)
     return table.astype({name: kind for name, kind in _NUMBERS.items() if name in table})
 
@@ -253,6 +260,8 @@ def download_debian(
 
 def _absent(folder: Path, pieces: pd.DataFrame) -> pd.Index:
     """Return the keys of the pieces whose file is missing or not what it should be."""
+    import pandas as pd
+
     verifying = tqdm(pieces.itertuples(), "verifying", len(pieces), disable=None, leave=False)
     absent = [row.Index for row in verifying if not _is_whole(folder / row.path, row)]
     return pd.Index(absent, dtype=object)

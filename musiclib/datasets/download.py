@@ -15,7 +15,6 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-import requests
 from filelock import FileLock
 from tqdm import tqdm
 
@@ -100,6 +99,8 @@ def check_space(
 
 
 def _fetch(url: str, part: Path, retries: int, backoff_s: float, timeout_s: float) -> None:
+    import requests
+
     failures = 0
     while True:
         before = _size(part)
@@ -121,6 +122,8 @@ def _fetch(url: str, part: Path, retries: int, backoff_s: float, timeout_s: floa
 
 
 def _fetch_once(url: str, part: Path, timeout_s: float) -> None:
+    import requests
+
     start = _size(part)
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
     with requests.get(url, headers=headers, stream=True, timeout=timeout_s) as reply:

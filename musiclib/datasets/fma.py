@@ -14,9 +14,7 @@ import csv
 import os
 import warnings
 from pathlib import Path
-from typing import NamedTuple
-
-import pandas as pd
+from typing import TYPE_CHECKING, NamedTuple
 
 from musiclib.datasets.bundled import DATA_VARIABLE
 from musiclib.datasets.download import download, unpack
@@ -29,6 +27,9 @@ from musiclib.datasets.tracks import (
     split_tracks,
 )
 from musiclib.errors import DatasetError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BASE_URL = "https://os.unil.cloud.switch.ch/fma"
 URL_VARIABLE = "MUSICLIB_FMA_URL"
@@ -115,6 +116,8 @@ def read_tracks(path: str | Path) -> pd.DataFrame:
         Table with an integer index and the columns `split`, `subset`, `genre`, `title`,
         `duration_s` (of the whole track), `licence`, `artist_group` and `artist`, as text.
     """
+    import pandas as pd
+
     path = Path(path)
     remedy = "unpack the official fma_metadata.zip again"
     try:
@@ -188,6 +191,9 @@ def open_fma(
             stacklevel=2,
         )
     tracks = tracks.set_axis(tracks.index.astype(str))
+
+    import pandas as pd
+
     duration = pd.to_numeric(tracks["duration_s"], errors="coerce").astype(float)
     tracks["duration_s"] = duration.clip(upper=CLIP_SECONDS) if trimmed else duration
     # A track whose artist is not known must not join the group of another one.

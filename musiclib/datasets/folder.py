@@ -8,8 +8,8 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from tqdm import tqdm
 
 from musiclib import audio
@@ -21,6 +21,9 @@ from musiclib.datasets.tracks import (
     split_tracks,
 )
 from musiclib.errors import AudioError, DatasetError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SUFFIXES = frozenset(
     f".{suffix}"
@@ -79,6 +82,9 @@ def open_folder(data_root: str | Path | None, seed: int = 0) -> Dataset:
         )
     if not rows:
         raise DatasetError(f"{root}: none of the {len(paths)} audio files can be read")
+
+    import pandas as pd
+
     tracks = pd.DataFrame(rows).set_index("track_id")
     tracks = _separable(tracks, root)
     tracks["split"] = split_tracks(tracks, seed=seed, validation_fraction=VALIDATION_FRACTION)

@@ -16,16 +16,18 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from musiclib import audio
 from musiclib.audio import HOUSE_RATE, FloatArray
 from musiclib.datasets.cache import AudioCache, build_cache
 from musiclib.errors import AudioError, DatasetError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -48,6 +50,8 @@ _GOOD_ENOUGH = 0.005  # tracks off the wanted shares, as a part of all
 
 def skipped_table(rows: Iterable[tuple[str, str, str]] = ()) -> pd.DataFrame:
     """Return the skipped table of `(track_id, path, reason)` rows."""
+    import pandas as pd
+
     table = pd.DataFrame(list(rows), columns=["track_id", "path", "reason"], dtype=object)
     return table.set_index("track_id").sort_index()
 
@@ -237,6 +241,8 @@ def validate_tracks(tracks: pd.DataFrame, source: str) -> pd.DataFrame:
     Raises:
         DatasetError: The table is incomplete or inconsistent.
     """
+    import pandas as pd
+
     missing = [name for name in COLUMNS if name not in tracks.columns]
     if missing:
         raise DatasetError(
@@ -298,6 +304,8 @@ def split_tracks(
     Raises:
         DatasetError: The table is empty.
     """
+    import pandas as pd
+
     if tracks.empty:
         raise DatasetError("there are no tracks to split")
     split = pd.Series("train", index=tracks.index, name="split", dtype=object)
@@ -358,6 +366,7 @@ def folds(tracks: pd.DataFrame, count: int = FOLDS, seed: int = 0) -> pd.Series:
         DatasetError: There are tracks of fewer than two artists, so that there is nobody else to
             learn from.
     """
+    import pandas as pd
     from sklearn.model_selection import StratifiedGroupKFold
 
     ordered = tracks.sort_index()
@@ -386,6 +395,7 @@ def shared_artists(tracks: pd.DataFrame) -> list[str]:
 
 def _cut(tracks: pd.DataFrame, fraction: float, seed: int, name: str) -> pd.Index:
     """Return the labels of about `fraction` of the tracks, whole artist groups only."""
+    import pandas as pd
     from sklearn.model_selection import GroupShuffleSplit
 
     ordered = tracks.sort_index()

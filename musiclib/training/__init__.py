@@ -5,13 +5,14 @@ history = fit(model, open_dataset("mini"), TrainConfig(steps=1000), "checkpoints
 model = load_model("checkpoints/frequency-64")
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from musiclib.training.checkpoint import Checkpoint, History, load, load_model, weights_digest
-from musiclib.training.config import TrainConfig
 from musiclib.training.trained import find_shipped, shipped_files, shipped_folder, trained
 
 if TYPE_CHECKING:
+    from musiclib.training.checkpoint import Checkpoint, History, load, load_model, weights_digest
+    from musiclib.training.config import TrainConfig
     from musiclib.training.loop import fit, new_model
 
 __all__ = [
@@ -30,11 +31,20 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # The loop brings Lightning Fabric, which takes seconds to import. A codec that only loads a
-    # trained model does without it.
-    if name in ("fit", "new_model"):
-        from musiclib.training import loop
+# PyTorch takes seconds to import, and Lightning Fabric, which the loop brings, some more.
+_PLACES = {
+    "Checkpoint": "checkpoint",
+    "History": "checkpoint",
+    "TrainConfig": "config",
+    "fit": "loop",
+    "load": "checkpoint",
+    "load_model": "checkpoint",
+    "new_model": "loop",
+    "weights_digest": "checkpoint",
+}
 
-        return getattr(loop, name)
+
+def __getattr__(name: str) -> Any:
+    if name in _PLACES:
+        return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

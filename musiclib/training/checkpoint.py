@@ -37,6 +37,9 @@ from musiclib.models import (
     config_from_dict,
 )
 from musiclib.training.config import TrainConfig
+from musiclib.training.paths import last_path as last_path
+from musiclib.training.paths import record_path as record_path
+from musiclib.training.paths import weights_path as weights_path
 
 
 @dataclass
@@ -78,7 +81,6 @@ class History:
 FORMAT, VERSION = "musiclib checkpoint", 1
 MODEL, OPTIMIZER, CODEC = "model.", "optimizer.", "codec."
 _KEY = "musiclib"
-_SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,25 +164,6 @@ class Checkpoint:
             raise CheckpointError(f"{self.path}: weights and configuration differ: {error}") from (
                 error
             )
-
-
-def weights_path(path: str | Path) -> Path:
-    """Return `NAME.safetensors` for `NAME`, `NAME.safetensors` or `NAME.json`."""
-    path = Path(path)
-    name = path.name.removesuffix(_SUFFIX).removesuffix(".json")
-    return path.with_name(name + _SUFFIX)
-
-
-def last_path(path: str | Path) -> Path:
-    """Return the file to resume from, beside the best checkpoint `path`."""
-    best = weights_path(path)
-    return best.with_name(best.name.removesuffix(_SUFFIX) + ".last" + _SUFFIX)
-
-
-def record_path(path: str | Path) -> Path:
-    """Return the JSON file beside a checkpoint."""
-    weights = weights_path(path)
-    return weights.with_name(weights.name.removesuffix(_SUFFIX) + ".json")
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:

@@ -13,11 +13,11 @@ from filelock import FileLock
 
 import musiclib
 from musiclib.errors import CheckpointError
-from musiclib.training.checkpoint import Checkpoint, load, weights_path
-from musiclib.training.config import recipe
+from musiclib.training.paths import weights_path
 
-if TYPE_CHECKING:  # a data set brings pandas, for which a codec that finds its model has no use
+if TYPE_CHECKING:
     from musiclib.datasets import Dataset
+    from musiclib.training.checkpoint import Checkpoint
 
 FOLDER_VARIABLE = "MUSICLIB_CHECKPOINTS"
 # Melic's models, and one that makes latents, travel inside the package: an installation works.
@@ -76,6 +76,10 @@ def trained(
             than its recipe, or was trained on tracks that `dataset` holds out.
         DatasetError: The data set cannot be trained on.
     """
+    # Who only looks for a shipped file need not wait for PyTorch.
+    from musiclib.training.checkpoint import load
+    from musiclib.training.config import recipe
+
     model_config, train_config = recipe(name).configs(profile, seed)
     if profile == "mini":
         found = load(_shipped(name))

@@ -8,7 +8,6 @@ not grow with the clip. Neighbouring blocks overlap a little and are cross-faded
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from musiclib.audio import FloatArray, resample
 from musiclib.codecs.base import MAX_CHANNELS, check_kbps, checked_audio, read_varint, to_varint
 from musiclib.codecs.container import MAX_DECODED_SECONDS
 from musiclib.codecs.latent import bitstream, coding
+from musiclib.codecs.latent.checkpoints import find_checkpoint
 from musiclib.codecs.latent.coding import (
     ENTROPIES,
     HIGHEST,
@@ -34,15 +34,14 @@ from musiclib.codecs.latent.coding import (
     IntegerCalibration,
     code_tables,
 )
-from musiclib.errors import AudioError, BitstreamError, CheckpointError, CodecError, ModelError
+from musiclib.errors import AudioError, BitstreamError, CodecError, ModelError
 from musiclib.metrics import bitrate_kbps
 from musiclib.models import PEAK, Autoencoder
 from musiclib.models.bottleneck import ResidualVectorQuantiser
 from musiclib.models.calibration import Calibration
 from musiclib.stft import griffin_lim
 from musiclib.threads import one_thread
-from musiclib.training.checkpoint import CODEC, Checkpoint, load, weights_path
-from musiclib.training.trained import FOLDER_VARIABLE, PACKAGED, shipped_folder
+from musiclib.training.checkpoint import CODEC, Checkpoint
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,70 +222,6 @@ class AutoencoderCodec:
                 "damaged."
             )
         return coded
-
-
-def describe(
-    data: bytes, folder: str | Path | None = None
-) -> tuple[Checkpoint, bitstream.Contents]:
-    """Read a file's header; return it with the checkpoint that made the file.
-
-    Raises:
-        BitstreamError: It is damaged or foreign, or its model is not in the folder.
-    """
-    stream = bitstream.unpack(bytes(data))
-    return find_checkpoint(stream.model_id, folder), stream
-
-
-def open_checkpoint(model: str, folder: str | Path | None = None) -> Checkpoint:
-    """Return the checkpoint of a model by its name, or by a path with a `/` in it.
-
-    Args:
-        model: Name, for example `wideband-64`, or path.
-        folder: Folder of checkpoints; by default the shipped ones.
-
-    Raises:
-        CheckpointError: There is none of this name, or it is damaged.
-    """
-    if "/" in model:
-        return load(model)
-    places = _places(folder)
-    for place in places:
-        if weights_path(place / model).is_file():
-            return load(place / model)
-    known = sorted(path.stem for place in places for path in place.glob("*.safetensors"))
-    names = ", ".join(name for name in known if not name.endswith(".last")) or "none"
-    raise CheckpointError(
-        f"{places[0]} has no model {model!r}. It has: {names}. The book's models are in the folder "
-        f"checkpoints/ of the repository: clone it and name that folder in {FOLDER_VARIABLE}."
-    )
-
-
-def find_checkpoint(model_id: bytes, folder: str | Path | None = None) -> Checkpoint:
-    """Return the checkpoint of a folder whose SHA-256 starts with the bytes that a file carries.
-
-    Raises:
-        BitstreamError: There is none.
-        CheckpointError: It is damaged.
-    """
-    places = _places(folder)
-    for record in (record for place in places for record in sorted(place.glob("*.json"))):
-        if not record.name.endswith(".last.json") and _sum(record).startswith(model_id.hex()):
-            return load(record)
-    raise BitstreamError(
-        f"This .mla file was made by a model ({model_id.hex()}) that is not in {places[0]}. Name "
-        "the folder of its checkpoint."
-    )
-
-
-def _places(folder: str | Path | None) -> list[Path]:
-    return [shipped_folder(), PACKAGED] if folder is None else [Path(folder)]
-
-
-def _sum(record: Path) -> str:
-    try:
-        return str(json.loads(record.read_bytes())["tensors_sha256"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return ""  # a file of another kind, or one that is being replaced
 
 
 GRIFFIN_LIM_ITERATIONS = 32

@@ -28,8 +28,9 @@ from musiclib.models import PostFilter
 from musiclib.models.post_filter import SpectrumBatch, spectrum_batch
 from musiclib.models.transform import Spectrum, dequantise
 from musiclib.threads import one_thread
-from musiclib.training.checkpoint import Checkpoint, load, weights_path
+from musiclib.training.checkpoint import Checkpoint, load
 from musiclib.training.config import POST_FILTER
+from musiclib.training.paths import weights_path
 from musiclib.training.trained import FOLDER_VARIABLE, find_shipped
 
 TABLES = "codec-tables.npz"
