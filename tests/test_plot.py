@@ -14,7 +14,7 @@ from PIL import Image
 from musiclib import plot
 from musiclib.errors import AudioError, MusiclibError
 from musiclib.plot.sounds import decibels, mean_power, spectrogram_thumbnail
-from musiclib.plot.style import CODEC_COLOURS, series_styles
+from musiclib.plot.style import CODEC_COLOURS, series_colours
 from musiclib.stft import StftConfig
 from tests.figure_fixture import RATE, book_style, silence, tone
 
@@ -222,16 +222,6 @@ def test_numbers_of_a_logarithmic_axis_do_not_overlap(width, span):
         assert len(boxes) >= 2
 
 
-def test_a_confusion_matrix_shows_shares_of_each_row_with_counts():
-    _, axes = plot.confusion([[3, 1], [0, 0]], ["a_b", "c"])
-    shares = np.asarray(axes.collections[0].get_array())
-    assert shares == pytest.approx(np.array([[0.75, 0.25], [0.0, 0.0]]))
-    assert [text.get_text() for text in axes.texts][:2] == ["75%\n(3)", "25%\n(1)"]
-    assert [text.get_text() for text in axes.get_yticklabels()] == ["a b", "c"]
-    with pytest.raises(MusiclibError, match="do not fit"):
-        plot.confusion([[1, 2]], ["a", "b"])
-
-
 def test_colours_are_distinct_and_do_not_depend_on_the_order():
     genres = ["orchestral", "chiptune", "polka", "hip-hop", "opera", "blues"]
     colours = plot.genre_colours(genres)
@@ -239,10 +229,11 @@ def test_colours_are_distinct_and_do_not_depend_on_the_order():
     assert colours == plot.genre_colours(reversed(genres))
     codecs = [name for name in CODEC_COLOURS if name != "pcm"]  # PCM is the reference
     assert len({CODEC_COLOURS[name] for name in codecs}) == len(codecs)
-    first, second, other, down = series_styles(["Opus 6", "Opus 12", "some", "Downsampling 64"])
-    assert first["color"] == second["color"] != other["color"]
-    assert first["linestyle"] != second["linestyle"]
-    assert down["color"] == CODEC_COLOURS["downsample"]
+    first, second, other, down = series_colours(
+        ["Opus 6", "Opus 12", "some", "Downsampling 64", "some"]
+    ).values()
+    assert first == second != other
+    assert down == CODEC_COLOURS["downsample"]
 
 
 def test_the_spectrogram_of_a_tone_is_brightest_at_its_frequency():

@@ -37,7 +37,7 @@ from musiclib.listen.sounds import (
     page_store,
     slug,
 )
-from musiclib.plot.style import genre_colours, series_styles
+from musiclib.plot.style import genre_colours, series_colours
 
 FILE_KBPS: Final = 48
 """Bitrate of a map's sounds in files: 24 KB for 4 s, and a band of 12 kHz."""
@@ -248,7 +248,7 @@ def playing_curves(
     places = np.column_stack([across(kbps), upwards(worth)])
     names = list(systems)
     of = [names.index(system) for system, _ in dots]
-    palette = [mpl.colors.to_hex(style["color"]) for style in series_styles(names)]
+    palette = list(series_colours(names).values())
     lines = [(palette[n], places[np.array(of) == n]) for n in range(len(names))]
     if original is not None:
         names, of = [*names, "Original"], [*of, len(names)]

@@ -18,7 +18,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from musiclib.audio import FloatArray, to_mono, validate
-from musiclib.plot.style import COLOUR_MAP, WIDTH, figure_and_axes
+from musiclib.plot.published import COLOUR_MAP
+from musiclib.plot.style import WIDTH, figure_and_axes
 from musiclib.psychoacoustics import absolute_threshold_db, masked_threshold_db
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ _COLUMNS: Final = 1000
 _ZOOM_SECONDS: Final = 0.02
 # 32 steps of 2.5 dB look the same as 256 and take half the bytes.
 _COLOURS: Final = 32
-# The slowest method takes twenty times as long for nothing; faster ones leave a fifth.
 # The slowest method takes twenty times as long for nothing; faster ones leave a fifth.
 _WEBP: Final = {"lossless": True, "quality": 100, "method": 5}
 
