@@ -29,6 +29,7 @@ from musiclib.audio import FloatArray, to_mono, validate
 from musiclib.errors import AudioError, BookError
 from musiclib.files import replace_file
 from musiclib.plot.published import MEDIA_DIR
+from musiclib.plot.style import number_text
 
 MEDIA_URL: Final = "MUSICLIB_MEDIA_URL"
 STATIC: Final = Path(__file__).with_name("static")
@@ -278,16 +279,6 @@ def seconds_text(sound: Sound) -> str:
 def kbps_text(kbps: float) -> str:
     """A bitrate in words, such as "12.4 kbps" or "384 kbps"."""
     return f"{kbps:.0f} kbps" if kbps >= 100 else f"{kbps:.1f} kbps"
-
-
-def number_text(value: float, digits: int = 1) -> str:
-    """A number in words, with a minus sign that is as long as a plus sign, such as "−14.2"."""
-    if not np.isfinite(value):
-        return "infinite" if value > 0 else "not defined" if np.isnan(value) else "minus infinity"
-    text = f"{value:.{digits}f}"
-    if float(text) == 0:
-        text = text.lstrip("-")  # no "-0.0"
-    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def clipping_text(sound: Sound, clipped: int) -> str:
