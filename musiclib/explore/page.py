@@ -4,11 +4,12 @@ import hashlib
 import itertools
 import json
 from collections.abc import Mapping
+from html import escape
 from typing import Final
 
 from musiclib.explore.explorer import Control, Explorer, Frame, Pane, Picture, Setting
 from musiclib.listen import MediaStore, Rendered, encode_flac
-from musiclib.listen.sounds import escape, inline_assets, slug
+from musiclib.listen.sounds import inline_assets, slug
 
 STYLE: Final = "explorer.css"
 _ASSETS: Final = ("listen.css", STYLE, "listen.js", "explorer.js")

@@ -6,13 +6,14 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterator
+from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from musiclib.errors import BookError
 from musiclib.explore.explorer import Control, Explorer, Setting, Value
 from musiclib.explore.page import STYLE, Files, frame_html, page
 from musiclib.listen import MediaStore, Rendered, page_store
-from musiclib.listen.sounds import escape, inline_assets
+from musiclib.listen.sounds import inline_assets
 from musiclib.plot.published import MEDIA_DIR
 
 if TYPE_CHECKING:
@@ -21,25 +22,19 @@ if TYPE_CHECKING:
 WIDGETS: Final = "MUSICLIB_WIDGETS"
 
 
-def explore(
-    explorer: Explorer, store: MediaStore | None = None, live: bool | None = None
-) -> Rendered | Box:
+def explore(explorer: Explorer) -> Rendered | Box:
     """Show an explorer, as the last expression of a cell.
 
     Args:
         explorer: What can be explored.
-        store: Where its files go; by default where the environment says.
-        live: Whether to make widgets; by default what `is_live` says.
 
     Returns:
-        Widgets, or a piece of a page whose files hold all settings.
+        Widgets where `is_live` says so, else a piece of a page whose files hold all settings.
 
     Raises:
         BookError: If the explorer is not well formed, or widgets cannot be made.
     """
-    if is_live() if live is None else live:
-        return _Live(explorer).box
-    return page(explorer, store or page_store())
+    return _Live(explorer).box if is_live() else page(explorer, page_store())
 
 
 def is_live() -> bool:

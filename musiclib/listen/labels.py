@@ -11,6 +11,7 @@ import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Final
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy as np
 from musiclib.errors import AudioError
 from musiclib.listen.maps import words
 from musiclib.listen.player import Rendered, audio_element
-from musiclib.listen.sounds import MediaStore, Sound, escape, inline_assets, page_store
+from musiclib.listen.sounds import Sound, inline_assets, page_store
 
 GUESS: Final = "guess"
 """Evidence of a label that nobody documented; every other evidence counts as documented."""
@@ -51,7 +52,6 @@ def label_test(
     predictions: Sequence[str] | None = None,
     title: str = "Which genre is this?",
     seed: int = 0,
-    store: MediaStore | None = None,
 ) -> Rendered:
     """A test in which a reader labels tracks by ear and compares the labels with the book's.
 
@@ -72,7 +72,6 @@ def label_test(
         title: Words above the test.
         seed: Seed of the order in which the tracks come. A reader who starts again gets the order
             of the next seed.
-        store: Where sounds go; by default where the environment says.
 
     Returns:
         An object that a notebook shows as HTML. Names of the files say nothing about the tracks.
@@ -84,7 +83,7 @@ def label_test(
     """
     tracks = _tracks(sounds, list(choices), truth, evidence, artists, predictions)
     random.Random(seed).shuffle(tracks)  # else a list in order of genre would tell the labels
-    store = store or page_store()
+    store = page_store()
     shown = [words(name) for name in choices]
     answers = [
         {

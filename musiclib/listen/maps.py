@@ -12,6 +12,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Final, TypeAlias
 
 import matplotlib as mpl
@@ -24,12 +25,10 @@ from musiclib.audio.samples import BLOCK_SECONDS
 from musiclib.errors import AudioError
 from musiclib.listen.player import Rendered
 from musiclib.listen.sounds import (
-    MediaStore,
     Sound,
     clipping_text,
     encode_flac,
     encode_mp3,
-    escape,
     figure_texts,
     inline_assets,
     kbps_text,
@@ -141,7 +140,6 @@ def latent_map(
     paths: Mapping[str, Sequence[npt.ArrayLike]] | None = None,
     nearest: Sequence[Sequence[int]] = (),
     seconds: float = 4.0,
-    store: MediaStore | None = None,
 ) -> Rendered:
     """A map of sounds that plays them.
 
@@ -162,7 +160,6 @@ def latent_map(
         nearest: For each point the numbers of those that are nearest to it in the whole space, the
             nearest first. Where ``map.js`` runs, lines lead to them; the list names the nearest.
         seconds: Longest sound; what follows is left out.
-        store: Where sounds go; by default where the environment says.
 
     Returns:
         An object that a notebook shows as HTML. In the book the sounds are files, which load when
@@ -175,7 +172,7 @@ def latent_map(
     placed = _layouts(points, layouts, notes or {}, paths or {})
     if nearest and len(nearest) != len(points):
         raise AudioError(f"`nearest` has {len(nearest)} lists for {len(points)} points")
-    store = store or page_store()
+    store = page_store()
     kbps = EMBEDDED_KBPS if store.embeds else FILE_KBPS
     cuts = [_cut(point, seconds) for point in points]
     colourings = [_colouring(points, cuts, key) for key in colour_by]
@@ -209,7 +206,6 @@ def playing_curves(
     name: str,
     ylabel: str,
     original: Sound | None = None,
-    store: MediaStore | None = None,
 ) -> Rendered:
     """Quality over bitrate of one clip through several systems; a dot plays what it stands for.
 
@@ -221,7 +217,6 @@ def playing_curves(
         name: Stem of the files' names, ``<name>-<label>-<kbps>``.
         ylabel: Text of the vertical axis.
         original: The clip as it was, for a mark in the upper right corner.
-        store: Where sounds go; by default where the environment says.
 
     Returns:
         An object that a notebook shows as HTML. Sounds are 16-bit FLAC at their true level, and
@@ -237,7 +232,7 @@ def playing_curves(
             raise AudioError(f"{sound.label!r} needs a bitrate and a figure {quality!r}")
     if not dots:
         raise AudioError("curves that play need at least one sound")
-    store = store or page_store()
+    store = page_store()
     kbps = np.array([sound.kbps for _, sound in dots], float)
     worth = np.array([float(sound.figures[quality]) for _, sound in dots])
     xticks, across = _by_factors(kbps)

@@ -10,8 +10,8 @@ has short ones as MP3, and says so.
 """
 
 import base64
+import functools
 import hashlib
-import html
 import io
 import os
 import re
@@ -222,9 +222,6 @@ class MediaStore:
         return words
 
 
-_stores: dict[tuple[str | None, str | None], MediaStore] = {}
-
-
 def page_store() -> MediaStore:
     """The store that the environment asks for, one and the same during the run of a page.
 
@@ -235,10 +232,12 @@ def page_store() -> MediaStore:
     Raises:
         BookError: If one of the two is set without the other.
     """
-    folder, url = os.environ.get(MEDIA_DIR) or None, os.environ.get(MEDIA_URL) or None
-    if (folder, url) not in _stores:
-        _stores[folder, url] = MediaStore(Path(folder) if folder else None, url)
-    return _stores[folder, url]
+    return _store(os.environ.get(MEDIA_DIR) or None, os.environ.get(MEDIA_URL) or None)
+
+
+@functools.cache
+def _store(folder: str | None, url: str | None) -> MediaStore:
+    return MediaStore(Path(folder) if folder else None, url)
 
 
 def inline_assets(*names: str) -> str:
@@ -264,11 +263,6 @@ def slug(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii")
     name = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:80].strip("-")
     return name or hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def escape(text: str) -> str:
-    """Text made safe for HTML, in elements and in quoted attributes."""
-    return html.escape(text, quote=True)
 
 
 def seconds_text(sound: Sound) -> str:
