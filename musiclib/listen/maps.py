@@ -35,7 +35,7 @@ from musiclib.listen.sounds import (
     page_store,
     slug,
 )
-from musiclib.plot.style import genre_colours, number_text, series_colours
+from musiclib.plot.style import assigned, genre_colours, number_text, series_colours
 
 FILE_KBPS: Final = 48
 """Bitrate of a map's sounds in files: 24 KB for 4 s, and a band of 12 kHz."""
@@ -176,7 +176,7 @@ def latent_map(
     kbps = EMBEDDED_KBPS if store.embeds else FILE_KBPS
     cuts = [_cut(point, seconds) for point in points]
     colourings = [_colouring(points, cuts, key) for key in colour_by]
-    shapes = _genre_shapes(point.genre for point in points)
+    shapes = assigned(sorted({point.genre for point in points}), _GENRE_SHAPES, _SHAPES)
     near = [f"nearest: {points[each[0]].title}" if len(each) else "" for each in nearest]
     dots = []
     for point, cut, note in zip(points, cuts, near or [""] * len(points), strict=True):
@@ -419,14 +419,6 @@ def _by_loudness(values: Sequence[float]) -> _Colouring:
     palette = (*(mpl.colors.to_hex(colour) for colour in scale), OTHER)
     ends = (f"{number_text(low)} LUFS", f"{number_text(high)} LUFS")
     return _Colouring("loudness", palette, tuple(steps.tolist()), ends=ends)
-
-
-def _genre_shapes(genres: Iterable[str]) -> dict[str, str]:
-    """Fixed shapes for the genres of the bundled music; others get those left, in turn."""
-    names = sorted(set(genres))
-    fixed = {name: _GENRE_SHAPES[name] for name in names if name in _GENRE_SHAPES}
-    free = itertools.cycle([shape for shape in _SHAPES if shape not in fixed.values()])
-    return fixed | {name: next(free) for name in names if name not in fixed}
 
 
 _Ticks: TypeAlias = tuple[dict[int, str], Callable[[npt.ArrayLike], Places]]

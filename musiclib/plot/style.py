@@ -10,7 +10,7 @@ the dark theme and as an SVG (:mod:`musiclib.plot.published`).
 
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import matplotlib as mpl
@@ -114,11 +114,17 @@ def genre_colours(genres: Iterable[str]) -> dict[str, str]:
         Fixed colours for the genres of the bundled music. Other genres get the colours that are
         left, in alphabetical order, so that no two of up to 16 genres share one.
     """
-    names = sorted(set(genres))
-    fixed = {name: GENRE_COLOURS[name] for name in names if name in GENRE_COLOURS}
-    free = [colour for colour in _OTHER_COLOURS if colour not in fixed.values()]
-    others = [name for name in names if name not in fixed]
-    return fixed | {name: free[index % len(free)] for index, name in enumerate(others)}
+    return assigned(sorted(set(genres)), GENRE_COLOURS, _OTHER_COLOURS)
+
+
+def assigned(
+    names: Iterable[str], fixed: Mapping[str, str], others: Iterable[str]
+) -> dict[str, str]:
+    """For each name what it always has, or the next of the others that no name has yet."""
+    given = list(dict.fromkeys(names))
+    taken = {fixed[name] for name in given if name in fixed}
+    free = itertools.cycle([one for one in others if one not in taken])
+    return {name: fixed[name] if name in fixed else next(free) for name in given}
 
 
 def _codec_key(name: str) -> str:
@@ -139,10 +145,10 @@ def series_colours(labels: Iterable[str]) -> dict[str, str]:
         A colour for each label, in the order in which they come first. Codecs have their fixed
         colours, other labels take the remaining ones in turn.
     """
-    names = list(dict.fromkeys(labels))
-    fixed = {name: CODEC_COLOURS.get(_codec_key(str(name))) for name in names}
-    free = itertools.cycle([one for one in _OTHER_COLOURS if one not in fixed.values()])
-    return {name: colour or next(free) for name, colour in fixed.items()}
+    names = list(labels)
+    keys = {name: _codec_key(str(name)) for name in names}
+    fixed = {name: CODEC_COLOURS[key] for name, key in keys.items() if key in CODEC_COLOURS}
+    return assigned(names, fixed, _OTHER_COLOURS)
 
 
 def number_text(value: float, digits: int = 1) -> str:
