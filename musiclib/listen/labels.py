@@ -10,9 +10,8 @@ import itertools
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -31,11 +30,11 @@ _ASSETS: Final = ("listen.css", "labels.css", "listen.js", "labels.js")
 _numbers = itertools.count(1)
 
 
-@dataclass(frozen=True, eq=False)
-class _Track:
-    """A sound with what is said of it at the end; labels are numbers of choices."""
+class _Answer(NamedTuple):
+    """What the script shows of a track at the end; labels are numbers of choices."""
 
-    sound: Sound
+    title: str
+    guessed: bool
     artist: str
     truth: int
     evidence: str
@@ -85,28 +84,19 @@ def label_test(
     random.Random(seed).shuffle(tracks)  # else a list in order of genre would tell the labels
     store = page_store()
     shown = [words(name) for name in choices]
-    answers = [
-        {
-            "title": track.sound.label,
-            "guessed": track.evidence.casefold() == GUESS,
-            "artist": track.artist,
-            "truth": track.truth,
-            "evidence": track.evidence,
-            "prediction": track.prediction,
-        }
-        for track in tracks
-    ]
-    data = {"choices": shown, "seed": seed, "tracks": answers}
+    answers = [answer for _, answer in tracks]
+    told = [answer._asdict() for answer in answers]
+    data = {"choices": shown, "seed": seed, "tracks": told}
     title_id = f"ml-labels-{next(_numbers)}"
     players = [
-        audio_element(track.sound, f"Track {number}", _file_name(track.sound), store)[0]
-        for number, track in enumerate(tracks, start=1)
+        audio_element(sound, f"Track {number}", _file_name(sound), store)[0]
+        for number, (sound, _) in enumerate(tracks, start=1)
     ]
     html = (
         f'<div class="ml-labels" data-ml-labels="{escape(json.dumps(data))}" role="group" '
         f'aria-labelledby="{title_id}">'
         f'<p class="ml-labels-title" id="{title_id}">{escape(title)}</p>'
-        f"{_plain(tracks, shown, players)}</div>"
+        f"{_plain(answers, shown, players)}</div>"
     )
     html += inline_assets(*_ASSETS) if store.embeds else ""
     text = f"Label test of {len(tracks)} tracks: {title}\n  Choices: {', '.join(shown)}"
@@ -119,13 +109,13 @@ def _file_name(sound: Sound) -> str:
     return f"track-{hashlib.sha256(samples.tobytes()).hexdigest()[:12]}"
 
 
-def _plain(tracks: Sequence[_Track], choices: Sequence[str], players: Sequence[str]) -> str:
+def _plain(answers: Sequence[_Answer], choices: Sequence[str], players: Sequence[str]) -> str:
     """What needs no script: the sounds, and the labels folded away."""
     sounds = "".join(
         f"<li><span>Track {number}</span>{player}</li>"
         for number, player in enumerate(players, start=1)
     )
-    labels = "".join(f"<li>{escape(_answer(track, choices))}</li>" for track in tracks)
+    labels = "".join(f"<li>{escape(_in_words(answer, choices))}</li>" for answer in answers)
     return (
         '<div class="ml-labels-plain"><p class="ml-note">Listen to each track, and decide what it '
         f"is: {escape(', '.join(choices))}. The book's labels are below the list.</p>"
@@ -134,12 +124,12 @@ def _plain(tracks: Sequence[_Track], choices: Sequence[str], players: Sequence[s
     )
 
 
-def _answer(track: _Track, choices: Sequence[str]) -> str:
-    name = ", ".join(part for part in (track.sound.label, track.artist) if part)
-    answer = f"{name}: {choices[track.truth]} ({track.evidence})"
-    if track.prediction is None:
-        return answer
-    return f"{answer}; the classifier says {choices[track.prediction]}"
+def _in_words(answer: _Answer, choices: Sequence[str]) -> str:
+    name = ", ".join(part for part in (answer.title, answer.artist) if part)
+    label = f"{name}: {choices[answer.truth]} ({answer.evidence})"
+    if answer.prediction is None:
+        return label
+    return f"{label}; the classifier says {choices[answer.prediction]}"
 
 
 def _tracks(
@@ -149,7 +139,7 @@ def _tracks(
     evidence: Sequence[str],
     artists: Sequence[str] | None,
     predictions: Sequence[str] | None,
-) -> list[_Track]:
+) -> list[tuple[Sound, _Answer]]:
     count = len(sounds)
     if not 2 <= count <= MOST_TRACKS:
         raise AudioError(f"a label test has 2 to {MOST_TRACKS} sounds, not {count}: draw a sample")
@@ -169,6 +159,9 @@ def _tracks(
                 "add it to them, or leave the sound out"
             )
         prediction = None if guess is None else choices.index(guess)
+        basis = reason.strip()
+        guessed = basis.casefold() == GUESS
         number = choices.index(label)
-        tracks.append(_Track(sound, artist.strip(), number, reason.strip(), prediction))
+        answer = _Answer(sound.label, guessed, artist.strip(), number, basis, prediction)
+        tracks.append((sound, answer))
     return tracks

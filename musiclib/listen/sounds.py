@@ -66,11 +66,7 @@ class Sound:
     figures: Mapping[str, float | str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        validate(self.audio, self.label or "audio")
-        if not self.label.strip():
-            raise AudioError("a sound to listen to needs a label, which readers see and hear read")
-        if self.sample_rate <= 0:
-            raise AudioError(f"the sample rate must be positive, got {self.sample_rate}")
+        validate(self.audio, self.label)
 
     @property
     def seconds(self) -> float:
