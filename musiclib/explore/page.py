@@ -106,7 +106,7 @@ def _pane(pane: Pane, words: str, files: Files, *, axes: bool) -> str:
     name = f"{words} {pane.label}" if words else pane.label
     sound = ""
     if pane.audio is not None:
-        source = files.add(name, ".flac", encode_flac(pane.audio, pane.sample_rate).data)
+        source = files.add(name, ".flac", encode_flac(pane.audio, pane.sample_rate)[0])
         title = f"{pane.label}, {words}" if words else pane.label
         sound = (
             f'<audio controls preload="none" src="{escape(source)}" aria-label="{escape(title)}">'

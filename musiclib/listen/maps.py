@@ -248,12 +248,12 @@ def playing_curves(
     shapes = dict(zip(colours, itertools.cycle(_SHAPES), strict=False))
     made = []
     for system, sound in dots:
-        encoded = encode_flac(sound.audio, sound.sample_rate)
+        data, clipped = encode_flac(sound.audio, sound.sample_rate)
         rate = kbps_text(sound.kbps or sound.pcm_kbps)
         title = f"{sound.label}, {rate}{'' if sound.kbps else ' as 16-bit PCM'}"
-        said = [*figure_texts(sound), clipping_text(sound, encoded.clipped)]
+        said = [*figure_texts(sound), clipping_text(sound, clipped)]
         about = "; ".join(text for text in said if text) or "nothing coded"
-        source = store.add(f"{slug(name)}-{slug(title)}", ".flac", encoded.data)
+        source = store.add(f"{slug(name)}-{slug(title)}", ".flac", data)
         made.append(_Dot(title, about, shapes[system], source))
     of = tuple(list(colours).index(system) for system, _ in dots)
     # The script knows what shapes stand for by this name.

@@ -27,7 +27,7 @@ from musiclib.listen.sounds import (
     seconds_text,
     slug,
 )
-from musiclib.plot.sounds import spectrogram_thumbnail, stft_power
+from musiclib.plot.sounds import THUMBNAIL, spectrogram_thumbnail, stft_power
 
 TILES: Final = 4
 """Up to so many systems a stage shows all their pictures, in tiles: of more there would be more
@@ -49,9 +49,6 @@ class Rendered:
 
     html: str
     text: str
-
-    def _repr_html_(self) -> str:
-        return self.html
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         return {"text/html": self.html, "text/plain": self.text}
@@ -187,13 +184,14 @@ def _picture(
     audio: FloatArray, sample_rate: int, title: str, name: str, store: MediaStore, power: float
 ) -> str:
     """The ``<img>`` element of a sound's spectrogram; ``data-khz`` tells its highest frequency."""
-    picture = spectrogram_thumbnail(audio, power)
-    source = store.add(name, picture.suffix, picture.data)
+    data, suffix = spectrogram_thumbnail(audio, power)
+    source = store.add(name, suffix, data)
+    width, height = THUMBNAIL
     khz = f"{sample_rate / 2000:g}"
     alt = f"Spectrogram of {title}, 0 to {khz} kHz"
     return (
         f'<img class="ml-spectrogram" src="{escape(source)}" alt="{escape(alt)}" '
-        f'width="{picture.width}" height="{picture.height}" data-khz="{khz}" '
+        f'width="{width}" height="{height}" data-khz="{khz}" '
         'loading="lazy" decoding="async">'
     )
 
@@ -219,11 +217,11 @@ def audio_element(sound: Sound, title: str, name: str, store: MediaStore) -> tup
         HTML, and the number of samples that were clipped. Nothing is loaded before it is played.
         ``data-seconds`` tells the length, which a script needs before the file is there.
     """
-    encoded = encode_flac(sound.audio, sound.sample_rate)
-    source = store.add(name, ".flac", encoded.data)
+    data, clipped = encode_flac(sound.audio, sound.sample_rate)
+    source = store.add(name, ".flac", data)
     label = f"{title}, {seconds_text(sound)}"
     html = (
         f'<audio controls preload="none" src="{escape(source)}" aria-label="{escape(label)}" '
         f'data-seconds="{sound.seconds:.6g}"></audio>'
     )
-    return html, encoded.clipped
+    return html, clipped

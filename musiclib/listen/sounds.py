@@ -80,20 +80,7 @@ class Sound:
         return self.sample_rate * channels * 16 / 1000
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """A sound as the bytes of a file.
-
-    Attributes:
-        data: A FLAC file of 16-bit samples.
-        clipped: Number of samples that were outside [-1, 1] and were set to full scale.
-    """
-
-    data: bytes
-    clipped: int
-
-
-def encode_flac(audio: FloatArray, sample_rate: int) -> Encoded:
+def encode_flac(audio: FloatArray, sample_rate: int) -> tuple[bytes, int]:
     """Sound as 16-bit FLAC, at its true level.
 
     Samples are rounded to the nearest of 65,536 levels, so that a decoded sample differs from the
@@ -105,7 +92,7 @@ def encode_flac(audio: FloatArray, sample_rate: int) -> Encoded:
         sample_rate: Samples a second, 3,000 to 192,000.
 
     Returns:
-        The file's bytes and the number of clipped samples.
+        The file's bytes, and the number of samples that were set to full scale.
 
     Raises:
         AudioError: If the audio is empty, not finite or far outside [-1, 1], or if browsers do not
@@ -122,7 +109,7 @@ def encode_flac(audio: FloatArray, sample_rate: int) -> Encoded:
     levels = np.clip(np.round(samples.astype(np.float64) * 32_768.0), -32_768, 32_767)
     file = io.BytesIO()
     soundfile.write(file, levels.astype(np.int16).T, sample_rate, format="FLAC", subtype="PCM_16")
-    return Encoded(file.getvalue(), clipped)
+    return file.getvalue(), clipped
 
 
 def encode_mp3(audio: FloatArray, sample_rate: int, kbps: float) -> bytes:
