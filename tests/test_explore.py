@@ -118,7 +118,7 @@ def test_a_page_holds_every_setting_with_files_of_true_level(
 
 
 def test_outside_the_book_style_and_script_come_along_and_sounds_are_embedded() -> None:
-    shown = explore(tones(seconds=0.5), MediaStore(), live=False)
+    shown = page(tones(seconds=0.5), MediaStore())
     assert "data:audio/flac" in shown.html
     assert shown.html.count("<script>") == shown.html.count("<style>") == 2
     assert "loud, 500 Hz: Tone Peak 0.40, Period 2 ms" in str(shown)
@@ -176,6 +176,12 @@ def test_a_wish_is_yes_or_no_and_needs_the_library(alone: pytest.MonkeyPatch) ->
         is_live()
 
 
+@pytest.fixture
+def live(alone: pytest.MonkeyPatch) -> None:
+    """The reader wants widgets."""
+    alone.setenv("MUSICLIB_WIDGETS", "1")
+
+
 def parts(box):
     """Controls by label, and the HTML that follows them."""
     controls = {w.description: w for w in box.children if hasattr(w, "options")}
@@ -183,9 +189,10 @@ def parts(box):
     return controls, row.children[-1]
 
 
+@pytest.mark.usefixtures("live")
 def test_setting_a_slider_changes_pictures_sounds_and_facts() -> None:
     calls: list = []
-    controls, stage = parts(explore(tones(calls=calls), live=True))
+    controls, stage = parts(explore(tones(calls=calls)))
     assert isinstance(controls["Pitch"], ipywidgets.SelectionSlider)
     assert isinstance(controls["Loudness"], ipywidgets.ToggleButtons)
     before = BeautifulSoup(stage.value, "html.parser")
@@ -199,8 +206,9 @@ def test_setting_a_slider_changes_pictures_sounds_and_facts() -> None:
         assert after.find(name)["src"].startswith("data:")
 
 
+@pytest.mark.usefixtures("live")
 def test_a_control_offers_only_what_exists() -> None:
-    controls, stage = parts(explore(tones(), live=True))
+    controls, stage = parts(explore(tones()))
     assert [value for _, value in controls["Pitch"].options] == [500, 1000]
     controls["Loudness"].value = "soft"
     assert [value for _, value in controls["Pitch"].options] == [500, 1000, 2000]
@@ -211,6 +219,7 @@ def test_a_control_offers_only_what_exists() -> None:
     assert nearest("mp3", ["aac", "opus"]) == "aac"
 
 
+@pytest.mark.usefixtures("live")
 @pytest.mark.parametrize("error", [CodecError("MP3 cannot <do> it"), ZeroDivisionError()])
 def test_what_cannot_be_computed_is_said_in_words_and_the_next_setting_works(error) -> None:
     def frame(n: int) -> Frame:
@@ -218,7 +227,7 @@ def test_what_cannot_be_computed_is_said_in_words_and_the_next_setting_works(err
             raise error
         return Frame((Pane("Fine", DRAWN),))
 
-    controls, stage = parts(explore(explorer(frame), live=True))
+    controls, stage = parts(explore(explorer(frame)))
     controls["N"].value = 2
     alert = BeautifulSoup(stage.value, "html.parser").select_one("[role=alert]")
     assert (str(error) or "ZeroDivisionError") in alert.text

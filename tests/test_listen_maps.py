@@ -97,7 +97,7 @@ def test_distances_keep_their_proportions(files):
     assert middle.tolist() == [[360, 252]] * 2
 
 
-def test_paths_lie_on_the_grid_of_their_layout(files):
+def test_paths_lie_on_the_grid_and_what_leaves_for_a_moment_does_not_take_all_room(files):
     out = [[0.0, 0.0], [0.0, 7.0]]  # upwards, as far as the points lie apart
     layouts = {**LINE, "UMAP": LINE["PCA"]}
     page = Page(shown(layouts=layouts, paths={"PCA": [out, *[STAYS] * 7]}))
@@ -106,9 +106,6 @@ def test_paths_lie_on_the_grid_of_their_layout(files):
     assert set(low[:, 1]) == {1000}  # room for the path
     assert set(high[:, 1]) == {0}
     assert "data-paths" not in umap
-
-
-def test_a_path_that_leaves_for_a_moment_does_not_take_all_room(files):
     rests = np.linspace((0.0, 0.0), (7.0, 0.0), 100)
     leaves = rests.copy()
     leaves[50] = (-1000.0, 0.0)

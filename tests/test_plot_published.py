@@ -29,7 +29,13 @@ __all__ = ["book_style"]
 pytestmark = pytest.mark.usefixtures("book_style")
 
 WHITE, BLACK = (1.0, 1.0, 1.0, 1.0), (0.1, 0.1, 0.1, 1.0)
-BLUE, NAVY, PALE = (0.0, 0.447, 0.698, 0.5), (0.2, 0.133, 0.533, 1.0), (0.85, 0.92, 1.0, 1.0)
+NAVY = (0.2, 0.133, 0.533, 1.0)
+
+
+@pytest.fixture
+def media(tmp_path, monkeypatch):
+    monkeypatch.setenv("MUSICLIB_MEDIA_DIR", str(tmp_path))
+    return tmp_path
 
 
 def pixels(png):
@@ -56,15 +62,11 @@ def count(picture, colour, tolerance=6):
     return int((np.abs(picture - np.array(colour)).max(axis=2) <= tolerance).sum())
 
 
-def test_paper_and_ink_change_places():
-    white, black = dark_colours([WHITE, BLACK])
+def test_paper_and_ink_change_places_and_only_dark_colours_are_lightened():
+    orange = (0.9, 0.62, 0.0, 1.0)
+    white, black, kept, navy = dark_colours([WHITE, BLACK, orange, NAVY])
     assert white[:3] * 255 == pytest.approx(GROUND, abs=1)
     assert black[:3] * 255 == pytest.approx(INK, abs=2)
-
-
-def test_colours_that_can_be_seen_stay_and_dark_ones_are_lightened():
-    orange = (0.9, 0.62, 0.0, 1.0)
-    kept, navy = dark_colours([orange, NAVY])
     assert kept == pytest.approx(orange)
     assert contrast(NAVY) < 2
     assert contrast(navy) > 2.9
@@ -102,39 +104,24 @@ def test_pictures_and_what_is_drawn_on_them_stay():
     assert np.abs(light[row, columns] - dark[row, columns]).max() < 8
 
 
-def test_text_on_a_coloured_box_stays_and_on_a_white_box_turns():
+def test_text_on_colours_and_colours_that_stand_for_numbers_stay():
     figure, axes = plt.subplots(figsize=(4, 3))
     axes.set(xlim=(0, 4), ylim=(0, 1))
     axes.bar([1], [1], color="#e69f00")
     axes.bar([3], [1], color="#ffffff")
     coloured = axes.text(1, 0.5, "a", color="black", ha="center")
     white = axes.text(3, 0.5, "b", color="black", ha="center")
-    figure.canvas.draw()
-    with dark_theme(figure):
-        assert coloured.get_color() == "black"
-        assert luminance(white.get_color()) > 0.5
-
-
-def test_colours_that_stand_for_numbers_stay():
-    figure, axes = plt.subplots(figsize=(3, 3))
     marks = axes.scatter([0, 1], [0, 1], c=[0.0, 1.0], cmap="Greys")
     figure.canvas.draw()
     before = marks.get_facecolor().copy()
     with dark_theme(figure):
         figure.canvas.draw()
+        assert coloured.get_color() == "black"
+        assert luminance(white.get_color()) > 0.5
         assert marks.get_facecolor() == pytest.approx(before)
 
 
-def test_an_svg_is_the_same_twice_and_names_no_date():
-    figure, axes = plt.subplots(figsize=(4, 3))
-    axes.plot([0, 1], [0, 1])
-    first, second = figure_svg(figure), figure_svg(figure)
-    assert first == second
-    assert b"<dc:date>" not in first
-    assert b"</svg>" in first
-
-
-def test_clouds_of_marks_and_pictures_keep_an_svg_small():
+def test_an_svg_of_clouds_and_pictures_is_small_and_the_same_twice():
     random = np.random.default_rng(0)
     figure, (left, right) = plt.subplots(1, 2)
     left.scatter(*random.standard_normal((2, 20_000)))
@@ -142,7 +129,9 @@ def test_clouds_of_marks_and_pictures_keep_an_svg_small():
     text = figure_svg(figure)
     assert len(text) < MAX_SVG_BYTES
     assert text.count(b"<image") >= 2
+    assert b"<dc:date>" not in text
     assert not left.collections[0].get_rasterized()
+    assert figure_svg(figure) == text
 
 
 def letters(text: bytes) -> float:
@@ -151,20 +140,19 @@ def letters(text: bytes) -> float:
     return 10 * 344 / width
 
 
-def test_a_narrow_twin_can_be_read_on_a_phone(tmp_path, monkeypatch):
+def test_a_narrow_twin_can_be_read_on_a_phone(media):
     figure, panels = plt.subplots(1, 2, figsize=(8, 3), sharey=True, layout="constrained")
     for panel in panels:
         panel.plot([0, 1], [0, 1])
     panels[0].set_ylabel("Error")
-    monkeypatch.setenv("MUSICLIB_MEDIA_DIR", str(tmp_path))
     places = [panel.get_subplotspec() for panel in panels]
     name = hashlib.sha256(published_png(figure)).hexdigest()
     kinds = ("-dark.png", ".svg", "-narrow.svg", "-narrow-dark.svg")
-    assert {path.name for path in (tmp_path / "figures").iterdir()} == {name + k for k in kinds}
-    text = (tmp_path / "figures" / f"{name}-narrow.svg").read_bytes()
-    assert letters((tmp_path / "figures" / f"{name}.svg").read_bytes()) < 7
+    assert {path.name for path in (media / "figures").iterdir()} == {name + k for k in kinds}
+    text = (media / "figures" / f"{name}-narrow.svg").read_bytes()
+    assert letters((media / "figures" / f"{name}.svg").read_bytes()) < 7
     assert letters(text) >= 11
-    dark = (tmp_path / "figures" / f"{name}-narrow-dark.svg").read_bytes()
+    dark = (media / "figures" / f"{name}-narrow-dark.svg").read_bytes()
     assert b"#ffffff" in text
     assert b"#ffffff" not in dark  # the page's own ground shows
     # Both panels are as wide as the page, one below the other, and the figure is as it was.
@@ -176,29 +164,30 @@ def test_a_narrow_twin_can_be_read_on_a_phone(tmp_path, monkeypatch):
     assert [panel.get_subplotspec() for panel in panels] == places
 
 
+def narrow_twin(figure, folder):
+    """Publish a figure; gives its twin for phones."""
+    name = hashlib.sha256(published_png(figure)).hexdigest()
+    return (folder / "figures" / f"{name}-narrow.svg").read_bytes()
+
+
 LONG = "the spectrogram autoencoder, fine-tuned, against log-mel spectrograms"
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_figure_of_many_words_is_only_as_narrow_as_they_allow(tmp_path, monkeypatch):
+def test_a_figure_of_many_words_is_only_as_narrow_as_they_allow(media):
     figure, axes = plt.subplots(figsize=(8, 3), layout="constrained")
     axes.barh([LONG, "short"], [0.1, 0.2])
-    monkeypatch.setenv("MUSICLIB_MEDIA_DIR", str(tmp_path))
-    name = hashlib.sha256(published_png(figure)).hexdigest()
-    text = (tmp_path / "figures" / f"{name}-narrow.svg").read_bytes()
-    assert 5 < letters(text) < 11
+    assert 5 < letters(narrow_twin(figure, media)) < 11
 
 
 @pytest.mark.filterwarnings("error")
-def test_on_a_phone_the_words_of_a_forest_stand_above_its_rows(tmp_path, monkeypatch):
+def test_on_a_phone_the_words_of_a_forest_stand_above_its_rows(media):
     table = pd.DataFrame(
         {"label": [LONG, "short"], "mean": [0.1, 0.2], "low": [0.0, 0.1], "high": [0.2, 0.3]}
     )
     figure, axes = plot.forest(table)
     usual = figure_png(figure)
-    monkeypatch.setenv("MUSICLIB_MEDIA_DIR", str(tmp_path))
-    name = hashlib.sha256(published_png(figure)).hexdigest()
-    text = (tmp_path / "figures" / f"{name}-narrow.svg").read_bytes()
+    text = narrow_twin(figure, media)
     assert letters(text) >= 11
     frame = re.search(rb'<g id="axes_1">.*?<path d="M ([0-9.]+) \S+ \nL ([0-9.]+)', text, re.DOTALL)
     left, right = (float(side) for side in frame.groups())
@@ -246,26 +235,16 @@ def test_a_published_figure_is_small_and_its_ground_stays_white(colours):
     assert np.abs(before - after).mean() < 2.0
 
 
-@pytest.fixture
-def media(tmp_path, monkeypatch):
-    monkeypatch.setenv("MUSICLIB_MEDIA_DIR", str(tmp_path))
-    return tmp_path
-
-
 def saved(html, media):
     name = re.search(r'data-ml-csv="([0-9a-f]+\.csv)"', html)[1]
     return (media / "tables" / name).read_text(encoding="utf-8")
 
 
-def test_the_file_has_the_values_in_full(media):
+def test_the_file_has_the_values_in_full_and_a_styler_is_kept_as_its_data(media):
     frame = pd.DataFrame({"error (dB)": [1 / 3, -2e-9]}, index=pd.Index(["a", "b"], name="codec"))
     back = pd.read_csv(io.StringIO(saved(published_html(frame), media)), index_col="codec")
     pd.testing.assert_frame_equal(back, frame, check_exact=True)
-
-
-def test_a_styler_is_kept_as_its_data(media):
-    frame = pd.DataFrame({"word": ["music"], "n": [0.123456]})
-    html = published_html(frame.style.format(precision=1))
+    html = published_html(pd.DataFrame({"n": [0.123456]}).style.format(precision=1))
     assert ">0.1<" in html
     assert "0.123456" in saved(html, media)
 

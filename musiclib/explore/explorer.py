@@ -45,8 +45,6 @@ class Control:
     words: Mapping[Any, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not self.name.isidentifier() or not self.label.strip():
-            raise BookError(f"a control needs a keyword and a label: {self.name!r}, {self.label!r}")
         if not self.values or len(set(self.values)) < len(self.values):
             raise BookError(f"{self.label}: give at least one value, and none twice")
         if self.start is not None and self.start not in self.values:
@@ -128,11 +126,6 @@ class Frame:
     panes: tuple[Pane, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def shape(self) -> tuple[bool, ...]:
-        """For each pane whether it has a sound."""
-        return tuple(pane.audio is not None for pane in self.panes)
-
 
 @dataclass(frozen=True, eq=False)
 class Explorer:
@@ -162,9 +155,6 @@ class Explorer:
     _known: dict[tuple[Value, ...], Frame] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        names = [control.name for control in self.controls]
-        if not names or len(set(names)) < len(names):
-            raise BookError(f"{self.title}: give controls, each with a keyword of its own: {names}")
         if not self.settings():
             raise BookError(f"{self.title}: none of its settings exists")
 
@@ -194,8 +184,8 @@ class Explorer:
         key = tuple(setting[control.name] for control in self.controls)
         if key not in self._known:
             frame = self.frame(**setting)
-            shapes = {known.shape for known in self._known.values()}
-            if shapes and frame.shape not in shapes:
+            first = next(iter(self._known.values()), frame)
+            if _heard(frame) != _heard(first):
                 raise BookError(
                     f"{self.title}: all settings need the same number of pictures and sounds; "
                     f"{self.text(setting)} differs"
@@ -206,6 +196,11 @@ class Explorer:
     def text(self, setting: Setting) -> str:
         """A setting in words, such as "MP3, 32 kbps"."""
         return ", ".join(control.text(setting[control.name]) for control in self.controls)
+
+
+def _heard(frame: Frame) -> list[bool]:
+    """For each pane whether it has a sound."""
+    return [pane.audio is not None for pane in frame.panes]
 
 
 def picture(

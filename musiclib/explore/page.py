@@ -4,11 +4,12 @@ import hashlib
 import itertools
 import json
 from collections.abc import Mapping
+from html import escape
 from typing import Final
 
 from musiclib.explore.explorer import Control, Explorer, Frame, Pane, Picture, Setting
 from musiclib.listen import MediaStore, Rendered, encode_flac
-from musiclib.listen.sounds import escape, inline_assets, slug
+from musiclib.listen.sounds import inline_assets, slug
 
 STYLE: Final = "explorer.css"
 _ASSETS: Final = ("listen.css", STYLE, "listen.js", "explorer.js")
@@ -105,7 +106,7 @@ def _pane(pane: Pane, words: str, files: Files, *, axes: bool) -> str:
     name = f"{words} {pane.label}" if words else pane.label
     sound = ""
     if pane.audio is not None:
-        source = files.add(name, ".flac", encode_flac(pane.audio, pane.sample_rate).data)
+        source = files.add(name, ".flac", encode_flac(pane.audio, pane.sample_rate)[0])
         title = f"{pane.label}, {words}" if words else pane.label
         sound = (
             f'<audio controls preload="none" src="{escape(source)}" aria-label="{escape(title)}">'

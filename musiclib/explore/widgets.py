@@ -5,13 +5,15 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
+from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from musiclib.errors import BookError
 from musiclib.explore.explorer import Control, Explorer, Setting, Value
 from musiclib.explore.page import STYLE, Files, frame_html, page
 from musiclib.listen import MediaStore, Rendered, page_store
-from musiclib.listen.sounds import escape, inline_assets
+from musiclib.listen.sounds import inline_assets
 from musiclib.plot.published import MEDIA_DIR
 
 if TYPE_CHECKING:
@@ -20,25 +22,19 @@ if TYPE_CHECKING:
 WIDGETS: Final = "MUSICLIB_WIDGETS"
 
 
-def explore(
-    explorer: Explorer, store: MediaStore | None = None, live: bool | None = None
-) -> Rendered | Box:
+def explore(explorer: Explorer) -> Rendered | Box:
     """Show an explorer, as the last expression of a cell.
 
     Args:
         explorer: What can be explored.
-        store: Where its files go; by default where the environment says.
-        live: Whether to make widgets; by default what `is_live` says.
 
     Returns:
-        Widgets, or a piece of a page whose files hold all settings.
+        Widgets where `is_live` says so, else a piece of a page whose files hold all settings.
 
     Raises:
         BookError: If the explorer is not well formed, or widgets cannot be made.
     """
-    if is_live() if live is None else live:
-        return widgets(explorer)
-    return page(explorer, store or page_store())
+    return _Live(explorer).box if is_live() else page(explorer, page_store())
 
 
 def is_live() -> bool:
@@ -74,87 +70,59 @@ def _is_opened() -> bool:
     )
 
 
-def widgets(explorer: Explorer) -> Box:
-    """An explorer as widgets.
-
-    Returns:
-        A box of controls and of HTML that follows them. Where a setting cannot be computed, the
-        HTML says why.
-    """
-    return _Live(explorer).box
-
-
 class _Live:
+    """An explorer as a box of controls and of HTML that follows them."""
+
     def __init__(self, explorer: Explorer) -> None:
         import ipywidgets
 
         self.explorer = explorer
-        self.values: dict[str, Value] = {c.name: c.begin() for c in explorer.controls}
+        self.settings = explorer.settings()
         self.files = Files(explorer, MediaStore())
         self.stage = ipywidgets.HTML()
-        self.inputs = {c.name: _input(c) for c in explorer.controls}
+        self.inputs = [_input(control) for control in explorer.controls]
         self.offering = False
-        self.offer()
-        for name, widget in self.inputs.items():
-            widget.observe(self.changed(name), "value")
-        shown = [self.inputs[c.name] for c in explorer.controls if len(c.values) > 1]
-        first = frame_html(explorer.always, "", self.files, axes=True)
-        always = ipywidgets.HTML(_framed(first)) if explorer.always.panes else None
+        self.show()
+        for widget in self.inputs:
+            widget.observe(lambda _: None if self.offering else self.show(), "value")
+        row = [self.stage]
+        if explorer.always.panes:
+            always = frame_html(explorer.always, "", self.files, axes=True)
+            row.insert(0, ipywidgets.HTML(_framed(always), layout={"flex": "1 1 18rem"}))
+        title = f'<p class="mx-title">{escape(explorer.title)}</p>'
+        caption = f'<p class="mx-caption">{escape(explorer.caption)}</p>'
         self.box = ipywidgets.VBox(
             [
-                ipywidgets.HTML(
-                    inline_assets("listen.css", STYLE)
-                    + _framed(f'<p class="mx-title">{escape(explorer.title)}</p>')
-                ),
-                *shown,
-                ipywidgets.HBox(
-                    [always, self.stage] if always else [self.stage],
-                    layout=ipywidgets.Layout(flex_flow="row wrap", align_items="flex-end"),
-                ),
-                ipywidgets.HTML(_framed(f'<p class="mx-caption">{escape(explorer.caption)}</p>')),
+                ipywidgets.HTML(inline_assets("listen.css", STYLE) + _framed(title)),
+                *(widget for widget, control in self.pairs() if len(control.values) > 1),
+                ipywidgets.HBox(row, layout={"flex_flow": "row wrap", "align_items": "flex-end"}),
+                ipywidgets.HTML(_framed(caption)),
             ]
         )
-        if always:
-            always.layout.flex = "1 1 18rem"
-        self.show()
 
-    def changed(self, name: str) -> Any:
-        def run(change: Any) -> None:
-            if self.offering:
-                return
-            self.values[name] = change["new"]
-            self.offer()
-            self.show()
+    def pairs(self) -> Iterator[tuple[Any, Control]]:
+        """Return widgets with their controls."""
+        return zip(self.inputs, self.explorer.controls, strict=True)
 
-        return run
-
-    def offer(self) -> None:
-        """Let every control offer what exists with the values of the controls before it."""
+    def offer(self) -> Setting:
+        """Let every control offer what exists with the values of those before it; gives them."""
         self.offering = True
-        try:
-            for number, control in enumerate(self.explorer.controls):
-                before = {c.name: self.values[c.name] for c in self.explorer.controls[:number]}
-                offered = [v for v in control.values if self._exists({**before, control.name: v})]
-                self.values[control.name] = nearest(self.values[control.name], offered)
-                widget = self.inputs[control.name]
-                # The value goes in with the options: between the two, a selection may be invalid.
-                options = tuple((control.text(value), value) for value in offered)
-                if tuple(widget.options) != options:
-                    widget.options = options
-                widget.value = self.values[control.name]
-        finally:
-            self.offering = False
-
-    def _exists(self, fixed: Setting) -> bool:
-        """Whether some setting that begins like this exists."""
-        open_controls = [c for c in self.explorer.controls if c.name not in fixed]
-        if not open_controls:
-            return self.explorer.exists(**fixed)
-        first = open_controls[0]
-        return any(self._exists({**fixed, first.name: value}) for value in first.values)
+        left, setting = self.settings, {}
+        for widget, control in self.pairs():
+            exist = {each[control.name] for each in left}
+            offered = [value for value in control.values if value in exist]
+            value = nearest(widget.value, offered)
+            # The value goes in with the options: between the two, a selection may be invalid.
+            options = tuple((control.text(each), each) for each in offered)
+            if tuple(widget.options) != options:
+                widget.options = options
+            widget.value = setting[control.name] = value
+            left = [each for each in left if each[control.name] == value]
+        self.offering = False
+        return setting
 
     def show(self) -> None:
-        setting = dict(self.values)
+        setting = self.offer()
         words = self.explorer.text(setting)
         try:
             frame = self.explorer.at(setting)
@@ -174,23 +142,21 @@ def nearest(value: Value, offered: list[Value]) -> Value:
     """The offered value next to a wanted one; the first where there is no distance."""
     if value in offered:
         return value
-    if isinstance(value, str) or any(isinstance(each, str) for each in offered):
-        return offered[0]
     numbers = [each for each in offered if not isinstance(each, str)]
+    if isinstance(value, str) or len(numbers) < len(offered):
+        return offered[0]
     return min(numbers, key=lambda each: abs(each - value))
 
 
 def _input(control: Control) -> Any:
     import ipywidgets
 
-    options = [(control.text(value), value) for value in control.values]
-    settings: dict[str, Any] = {
-        "options": options,
-        "value": control.begin(),
-        "description": control.label,
-        "style": {"description_width": "initial"},
-    }
-    if control.slides:
-        layout = ipywidgets.Layout(width="min(32rem, 100%)")
-        return ipywidgets.SelectionSlider(**settings, layout=layout, continuous_update=False)
-    return ipywidgets.ToggleButtons(**settings)
+    kind = ipywidgets.SelectionSlider if control.slides else ipywidgets.ToggleButtons
+    slider = {"layout": {"width": "min(32rem, 100%)"}, "continuous_update": False}
+    return kind(
+        options=[(control.text(value), value) for value in control.values],
+        value=control.begin(),
+        description=control.label,
+        style={"description_width": "initial"},
+        **(slider if control.slides else {}),
+    )

@@ -9,17 +9,16 @@ import hashlib
 import itertools
 import json
 import random
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from html import escape
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from musiclib.errors import AudioError
 from musiclib.listen.maps import words
 from musiclib.listen.player import Rendered, audio_element
-from musiclib.listen.sounds import MediaStore, Sound, escape, inline_assets, page_store
+from musiclib.listen.sounds import Sound, inline_assets, page_store
 
 GUESS: Final = "guess"
 """Evidence of a label that nobody documented; every other evidence counts as documented."""
@@ -31,21 +30,15 @@ _ASSETS: Final = ("listen.css", "labels.css", "listen.js", "labels.js")
 _numbers = itertools.count(1)
 
 
-@dataclass(frozen=True, eq=False)
-class _Track:
-    """A sound with what is said of it at the end; labels are numbers of choices."""
+class _Answer(NamedTuple):
+    """What the script shows of a track at the end; labels are numbers of choices."""
 
-    sound: Sound
+    title: str
+    guessed: bool
     artist: str
     truth: int
     evidence: str
     prediction: int | None
-
-    @property
-    def answer(self) -> dict[str, object]:
-        """What the script shows at the end."""
-        found = {"title": self.sound.label, "guessed": self.evidence.casefold() == GUESS}
-        return found | {key: value for key, value in vars(self).items() if key != "sound"}
 
 
 def label_test(
@@ -58,7 +51,6 @@ def label_test(
     predictions: Sequence[str] | None = None,
     title: str = "Which genre is this?",
     seed: int = 0,
-    store: MediaStore | None = None,
 ) -> Rendered:
     """A test in which a reader labels tracks by ear and compares the labels with the book's.
 
@@ -79,7 +71,6 @@ def label_test(
         title: Words above the test.
         seed: Seed of the order in which the tracks come. A reader who starts again gets the order
             of the next seed.
-        store: Where sounds go; by default where the environment says.
 
     Returns:
         An object that a notebook shows as HTML. Names of the files say nothing about the tracks.
@@ -87,25 +78,25 @@ def label_test(
 
     Raises:
         AudioError: If there are too few or too many sounds, if a list has another length than
-            `sounds`, if choices are blank or the same, if a label is not among the choices, if
-            evidence is blank, or if a sound cannot be played.
+            `sounds`, if a label is not among the choices, or if a sound cannot be played.
     """
-    names = _distinct(choices)
-    tracks = _tracks(sounds, names, truth, evidence, artists, predictions)
+    tracks = _tracks(sounds, list(choices), truth, evidence, artists, predictions)
     random.Random(seed).shuffle(tracks)  # else a list in order of genre would tell the labels
-    store = store or page_store()
-    shown = [words(name) for name in names]
-    data = {"choices": shown, "seed": seed, "tracks": [track.answer for track in tracks]}
+    store = page_store()
+    shown = [words(name) for name in choices]
+    answers = [answer for _, answer in tracks]
+    told = [answer._asdict() for answer in answers]
+    data = {"choices": shown, "seed": seed, "tracks": told}
     title_id = f"ml-labels-{next(_numbers)}"
     players = [
-        audio_element(track.sound, f"Track {number}", _file_name(track.sound), store)[0]
-        for number, track in enumerate(tracks, start=1)
+        audio_element(sound, f"Track {number}", _file_name(sound), store)[0]
+        for number, (sound, _) in enumerate(tracks, start=1)
     ]
     html = (
         f'<div class="ml-labels" data-ml-labels="{escape(json.dumps(data))}" role="group" '
         f'aria-labelledby="{title_id}">'
         f'<p class="ml-labels-title" id="{title_id}">{escape(title)}</p>'
-        f"{_plain(tracks, shown, players)}</div>"
+        f"{_plain(answers, shown, players)}</div>"
     )
     html += inline_assets(*_ASSETS) if store.embeds else ""
     text = f"Label test of {len(tracks)} tracks: {title}\n  Choices: {', '.join(shown)}"
@@ -118,13 +109,13 @@ def _file_name(sound: Sound) -> str:
     return f"track-{hashlib.sha256(samples.tobytes()).hexdigest()[:12]}"
 
 
-def _plain(tracks: Sequence[_Track], choices: Sequence[str], players: Sequence[str]) -> str:
+def _plain(answers: Sequence[_Answer], choices: Sequence[str], players: Sequence[str]) -> str:
     """What needs no script: the sounds, and the labels folded away."""
     sounds = "".join(
         f"<li><span>Track {number}</span>{player}</li>"
         for number, player in enumerate(players, start=1)
     )
-    labels = "".join(f"<li>{escape(_answer(track, choices))}</li>" for track in tracks)
+    labels = "".join(f"<li>{escape(_in_words(answer, choices))}</li>" for answer in answers)
     return (
         '<div class="ml-labels-plain"><p class="ml-note">Listen to each track, and decide what it '
         f"is: {escape(', '.join(choices))}. The book's labels are below the list.</p>"
@@ -133,20 +124,12 @@ def _plain(tracks: Sequence[_Track], choices: Sequence[str], players: Sequence[s
     )
 
 
-def _answer(track: _Track, choices: Sequence[str]) -> str:
-    name = ", ".join(part for part in (track.sound.label, track.artist) if part)
-    answer = f"{name}: {choices[track.truth]} ({track.evidence})"
-    if track.prediction is None:
-        return answer
-    return f"{answer}; the classifier says {choices[track.prediction]}"
-
-
-def _distinct(choices: Sequence[str]) -> list[str]:
-    names = list(choices)
-    counts = Counter(words(name).strip() for name in names)
-    if len(names) < 2 or counts[""] or max(counts.values()) > 1:
-        raise AudioError(f"a label test needs two choices or more that differ, not {names}")
-    return names
+def _in_words(answer: _Answer, choices: Sequence[str]) -> str:
+    name = ", ".join(part for part in (answer.title, answer.artist) if part)
+    label = f"{name}: {choices[answer.truth]} ({answer.evidence})"
+    if answer.prediction is None:
+        return label
+    return f"{label}; the classifier says {choices[answer.prediction]}"
 
 
 def _tracks(
@@ -156,7 +139,7 @@ def _tracks(
     evidence: Sequence[str],
     artists: Sequence[str] | None,
     predictions: Sequence[str] | None,
-) -> list[_Track]:
+) -> list[tuple[Sound, _Answer]]:
     count = len(sounds)
     if not 2 <= count <= MOST_TRACKS:
         raise AudioError(f"a label test has 2 to {MOST_TRACKS} sounds, not {count}: draw a sample")
@@ -170,16 +153,15 @@ def _tracks(
             )
     tracks = []
     for sound, label, reason, artist, guess in zip(sounds, truth, evidence, by, said, strict=True):
-        if not reason.strip():
-            raise AudioError(
-                f"the label of {sound.label!r} has no evidence: give {GUESS!r} at least"
-            )
         if strangers := {label, guess} - {*choices, None}:
             raise AudioError(
                 f"{strangers} of {sound.label!r} is not among the choices {', '.join(choices)}: "
                 "add it to them, or leave the sound out"
             )
         prediction = None if guess is None else choices.index(guess)
-        truth_number = choices.index(label)
-        tracks.append(_Track(sound, artist.strip(), truth_number, reason.strip(), prediction))
+        basis = reason.strip()
+        guessed = basis.casefold() == GUESS
+        number = choices.index(label)
+        answer = _Answer(sound.label, guessed, artist.strip(), number, basis, prediction)
+        tracks.append((sound, answer))
     return tracks

@@ -12,6 +12,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Final, TypeAlias
 
 import matplotlib as mpl
@@ -24,20 +25,17 @@ from musiclib.audio.samples import BLOCK_SECONDS
 from musiclib.errors import AudioError
 from musiclib.listen.player import Rendered
 from musiclib.listen.sounds import (
-    MediaStore,
     Sound,
     clipping_text,
     encode_flac,
     encode_mp3,
-    escape,
     figure_texts,
     inline_assets,
     kbps_text,
-    number_text,
     page_store,
     slug,
 )
-from musiclib.plot.style import genre_colours, series_styles
+from musiclib.plot.style import assigned, genre_colours, number_text, series_colours
 
 FILE_KBPS: Final = 48
 """Bitrate of a map's sounds in files: 24 KB for 4 s, and a band of 12 kHz."""
@@ -105,15 +103,25 @@ class MapPoint:
     audio: FloatArray = field(repr=False)
     sample_rate: int
 
-    @property
-    def about(self) -> str:
-        """Artist and genre in one line."""
-        return ", ".join(part for part in (self.artist, words(self.genre)) if part)
+
+@dataclass(frozen=True, eq=False)
+class _Dot:
+    """A point as a page has it; its source is the address of its sound."""
+
+    title: str
+    about: str
+    shape: str
+    source: str
+    note: str = ""
 
     @property
     def label(self) -> str:
-        """Title, artist and genre in one line."""
-        return ", ".join(part for part in (self.title, self.about) if part)
+        """All that is said of the point in one line."""
+        return _listed(self.title, self.about)
+
+
+def _listed(*parts: str) -> str:
+    return ", ".join(part for part in parts if part)
 
 
 def words(name: str) -> str:
@@ -132,7 +140,6 @@ def latent_map(
     paths: Mapping[str, Sequence[npt.ArrayLike]] | None = None,
     nearest: Sequence[Sequence[int]] = (),
     seconds: float = 4.0,
-    store: MediaStore | None = None,
 ) -> Rendered:
     """A map of sounds that plays them.
 
@@ -153,7 +160,6 @@ def latent_map(
         nearest: For each point the numbers of those that are nearest to it in the whole space, the
             nearest first. Where ``map.js`` runs, lines lead to them; the list names the nearest.
         seconds: Longest sound; what follows is left out.
-        store: Where sounds go; by default where the environment says.
 
     Returns:
         An object that a notebook shows as HTML. In the book the sounds are files, which load when
@@ -166,42 +172,30 @@ def latent_map(
     placed = _layouts(points, layouts, notes or {}, paths or {})
     if nearest and len(nearest) != len(points):
         raise AudioError(f"`nearest` has {len(nearest)} lists for {len(points)} points")
-    store = store or page_store()
+    store = page_store()
     kbps = EMBEDDED_KBPS if store.embeds else FILE_KBPS
     cuts = [_cut(point, seconds) for point in points]
     colourings = [_colouring(points, cuts, key) for key in colour_by]
-    sources = [
-        store.add(
-            f"{slug(name)}-{slug(point.title)}", ".mp3", encode_mp3(cut, point.sample_rate, kbps)
-        )
-        for point, cut in zip(points, cuts, strict=True)
-    ]
+    shapes = assigned(sorted({point.genre for point in points}), _GENRE_SHAPES, _SHAPES)
+    near = [f"nearest: {points[each[0]].title}" if len(each) else "" for each in nearest]
+    dots = []
+    for point, cut, note in zip(points, cuts, near or [""] * len(points), strict=True):
+        encoded = encode_mp3(cut, point.sample_rate, kbps)
+        source = store.add(f"{slug(name)}-{slug(point.title)}", ".mp3", encoded)
+        about = _listed(point.artist, words(point.genre))
+        dots.append(_Dot(point.title, about, shapes[point.genre], source, note))
     lengths = [cut.shape[-1] / point.sample_rate for point, cut in zip(points, cuts, strict=True)]
     longest = number_text(max(lengths)).removesuffix(".0")
-    note = (
+    told = (
         f"Sounds of {'up to ' if min(lengths) < max(lengths) - 0.05 else ''}{longest} s, coded as "
         f"MP3 at {kbps} kbps: enough to find one's way, not to judge sound quality."
     )
-    key = f"ml-map-{next(_numbers)}"
-    shapes = _genre_shapes(point.genre for point in points)
-    genre = _colouring(points, cuts, "genre")
-    titles, labels = [point.title for point in points], [point.label for point in points]
-    near = [f"nearest: {titles[each[0]]}" if len(each) else "" for each in nearest]
-    marks = [shapes[point.genre] for point in points]
     html = _figure(
-        key,
-        "data-ml-map",
-        _controls(key, placed, colourings),
-        f'<p class="ml-note ml-layout">{escape(placed[0].note)}</p>',
-        _plot(labels, labels, marks, placed[0], colourings[0], genre.of, nearest=nearest),
-        _genre_legend(genre, shapes, "Genres"),
-        *(_legend(number, one) for number, one in enumerate(colourings)),
-        _listing(titles, [point.about for point in points], sources, store.embeds, near),
-        _caption(key, caption, note),
-        embedded=store.embeds,
-    )
-    listed = [f"  {label}" for label in labels]
-    return Rendered(html, "\n".join([f"Map of {len(points)} sounds: {caption}", *listed]))
+        dots, placed, colourings, _colouring(points, cuts, "genre"), key=f"ml-map-{next(_numbers)}",
+        caption=caption, note=told, legend="Genres", name=f"Map of {_count(len(dots))}",
+        nearest=nearest, players=store.embeds, embedded=store.embeds,
+    )  # fmt: skip
+    return Rendered(html, _text(f"Map of {len(points)} sounds: {caption}", dots))
 
 
 def playing_curves(
@@ -212,7 +206,6 @@ def playing_curves(
     name: str,
     ylabel: str,
     original: Sound | None = None,
-    store: MediaStore | None = None,
 ) -> Rendered:
     """Quality over bitrate of one clip through several systems; a dot plays what it stands for.
 
@@ -224,7 +217,6 @@ def playing_curves(
         name: Stem of the files' names, ``<name>-<label>-<kbps>``.
         ylabel: Text of the vertical axis.
         original: The clip as it was, for a mark in the upper right corner.
-        store: Where sounds go; by default where the environment says.
 
     Returns:
         An object that a notebook shows as HTML. Sounds are 16-bit FLAC at their true level, and
@@ -240,49 +232,44 @@ def playing_curves(
             raise AudioError(f"{sound.label!r} needs a bitrate and a figure {quality!r}")
     if not dots:
         raise AudioError("curves that play need at least one sound")
-    store = store or page_store()
+    store = page_store()
     kbps = np.array([sound.kbps for _, sound in dots], float)
     worth = np.array([float(sound.figures[quality]) for _, sound in dots])
     xticks, across = _by_factors(kbps)
     yticks, upwards = _evenly(worth)
     places = np.column_stack([across(kbps), upwards(worth)])
-    names = list(systems)
-    of = [names.index(system) for system, _ in dots]
-    palette = [mpl.colors.to_hex(style["color"]) for style in series_styles(names)]
-    lines = [(palette[n], places[np.array(of) == n]) for n in range(len(names))]
+    colours = series_colours(systems)
+    members = np.array([system for system, _ in dots])
+    lines = [(colour, places[members == system]) for system, colour in colours.items()]
     if original is not None:
-        names, of = [*names, "Original"], [*of, len(names)]
-        palette.append("#808080")  # neither black nor white, which is the ground in the dark
+        colours["Original"] = "#808080"  # neither black nor white, which is the ground in the dark
         dots.append(("Original", original))
         places = np.vstack([places, (_GRID, 0)])
-    shapes = dict(zip(names, itertools.cycle(_SHAPES), strict=False))
-    # The script knows what shapes stand for by this name.
-    colours = _Colouring("genre", tuple(palette), tuple(of), tuple(names))
-    titles, details, sources = [], [], []
-    for _, sound in dots:
-        encoded = encode_flac(sound.audio, sound.sample_rate)
+    shapes = dict(zip(colours, itertools.cycle(_SHAPES), strict=False))
+    made = []
+    for system, sound in dots:
+        data, clipped = encode_flac(sound.audio, sound.sample_rate)
         rate = kbps_text(sound.kbps or sound.pcm_kbps)
-        titles.append(f"{sound.label}, {rate}{'' if sound.kbps else ' as 16-bit PCM'}")
-        said = [*figure_texts(sound), clipping_text(sound, encoded.clipped)]
-        details.append("; ".join(text for text in said if text) or "nothing coded")
-        sources.append(store.add(f"{slug(name)}-{slug(titles[-1])}", ".flac", encoded.data))
-    key = f"ml-curves-{next(_numbers)}"
-    labels = [f"{title}, {detail}" for title, detail in zip(titles, details, strict=True)]
+        title = f"{sound.label}, {rate}{'' if sound.kbps else ' as 16-bit PCM'}"
+        said = [*figure_texts(sound), clipping_text(sound, clipped)]
+        about = "; ".join(text for text in said if text) or "nothing coded"
+        source = store.add(f"{slug(name)}-{slug(title)}", ".flac", data)
+        made.append(_Dot(title, about, shapes[system], source))
+    of = tuple(list(colours).index(system) for system, _ in dots)
+    # The script knows what shapes stand for by this name.
+    colouring = _Colouring("genre", tuple(colours.values()), of, tuple(colours))
     xlabel = "Bitrate of the file (kbps)"
-    layout, axes = _Layout("", places), _Axes(xlabel, ylabel, xticks, yticks, lines)
-    marks = [shapes[system] for system, _ in dots]
     html = _figure(
-        key,
-        "data-ml-map data-one-clip",
-        _controls(key, [layout], [colours]),
-        _plot(labels, labels, marks, layout, colours, of, f"{ylabel}, {xlabel}", axes=axes),
-        _genre_legend(colours, shapes, "Systems"),
-        _listing(titles, details, sources, players=True),
-        _caption(key, caption, "Sounds are 16-bit FLAC."),
-        embedded=store.embeds,
-    )
-    listed = [f"  {label}" for label in labels]
-    return Rendered(html, "\n".join([f"Curves that play: {caption}", *listed]))
+        made, [_Layout("", places)], [colouring], colouring, key=f"ml-curves-{next(_numbers)}",
+        caption=caption, note="Sounds are 16-bit FLAC.", legend="Systems",
+        name=f"{ylabel}, {xlabel}", axes=_Axes(xlabel, ylabel, xticks, yticks, lines),
+        players=True, embedded=store.embeds,
+    )  # fmt: skip
+    return Rendered(html, _text(f"Curves that play: {caption}", made))
+
+
+def _text(title: str, dots: Sequence[_Dot]) -> str:
+    return "\n".join([title, *(f"  {dot.label}" for dot in dots)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -321,12 +308,7 @@ def _layouts(
         if len(walks) not in (0, len(points)):
             raise AudioError(f"the layout {name!r} has {len(walks)} paths for {len(points)} points")
         for point, path in zip(points, walks, strict=False):
-            if (
-                path.ndim != 2
-                or path.shape[1] != 2
-                or len(path) == 1
-                or not np.isfinite(path).all()
-            ):
+            if path.shape[1:] != (2,) or len(path) == 1 or not np.isfinite(path).all():
                 raise AudioError(
                     f"the path of {point.title!r} in {name!r} has the shape {path.shape}: it needs "
                     "finite places of the shape (steps, 2) with two steps or more, or none"
@@ -387,12 +369,6 @@ class _Colouring:
     ends: tuple[str, str] | None = None
     kin: tuple[int, ...] = ()
 
-    @property
-    def counts(self) -> list[int]:
-        """Number of points of each colour."""
-        found = Counter(self.of)
-        return [found[index] for index in range(len(self.palette))]
-
 
 def _colouring(points: Sequence[MapPoint], cuts: Sequence[FloatArray], key: str) -> _Colouring:
     if key == "genre":
@@ -403,7 +379,13 @@ def _colouring(points: Sequence[MapPoint], cuts: Sequence[FloatArray], key: str)
     if key == "artist":
         return _by_artist([point.artist for point in points])
     if key == "loudness":
-        return _by_loudness([_loudness(cut, p) for p, cut in zip(points, cuts, strict=True)])
+        rates = [point.sample_rate for point in points]
+        return _by_loudness(
+            [
+                loudness_lufs(cut, rate) if cut.shape[-1] >= BLOCK_SECONDS * rate else np.nan
+                for cut, rate in zip(cuts, rates, strict=True)
+            ]
+        )
     raise AudioError(f"points cannot be coloured by {key!r}: give genre, artist or loudness")
 
 
@@ -436,21 +418,7 @@ def _by_loudness(values: Sequence[float]) -> _Colouring:
     scale = mpl.colormaps["viridis"](np.linspace(0, _SCALE_END, _STEPS))
     palette = (*(mpl.colors.to_hex(colour) for colour in scale), OTHER)
     ends = (f"{number_text(low)} LUFS", f"{number_text(high)} LUFS")
-    return _Colouring("loudness", palette, tuple(int(step) for step in steps), ends=ends)
-
-
-def _loudness(cut: FloatArray, point: MapPoint) -> float:
-    if cut.shape[-1] < BLOCK_SECONDS * point.sample_rate:
-        return np.nan
-    return loudness_lufs(cut, point.sample_rate)
-
-
-def _genre_shapes(genres: Iterable[str]) -> dict[str, str]:
-    """Fixed shapes for the genres of the bundled music; others get those left, in turn."""
-    names = sorted(set(genres))
-    fixed = {name: _GENRE_SHAPES[name] for name in names if name in _GENRE_SHAPES}
-    free = itertools.cycle([shape for shape in _SHAPES if shape not in fixed.values()])
-    return fixed | {name: next(free) for name in names if name not in fixed}
+    return _Colouring("loudness", palette, tuple(steps.tolist()), ends=ends)
 
 
 _Ticks: TypeAlias = tuple[dict[int, str], Callable[[npt.ArrayLike], Places]]
@@ -518,10 +486,39 @@ class _Axes:
         return f'<g class="ml-axes" aria-hidden="true">{"".join(drawn)}</g>'
 
 
-def _figure(key: str, attributes: str, *parts: str, embedded: bool) -> str:
+def _figure(
+    dots: Sequence[_Dot],
+    layouts: Sequence[_Layout],
+    colourings: Sequence[_Colouring],
+    genre: _Colouring,
+    *,
+    key: str,
+    caption: str,
+    note: str,
+    legend: str,
+    name: str,
+    players: bool,
+    embedded: bool,
+    nearest: Sequence[Sequence[int]] = (),
+    axes: _Axes | None = None,
+) -> str:
+    """The picture of points with controls, legends and the list of their sounds.
+
+    Of layouts and colourings the first is shown at the start. `legend` says in a word what the
+    shapes stand for, whose colours `genre` has; `name` names the picture.
+    """
+    shapes = dict(zip(genre.of, (dot.shape for dot in dots), strict=True))
+    legends = [_legend(number, one) for number, one in enumerate(colourings)]
     return (
-        f'<figure class="ml-map" {attributes} aria-labelledby="{key}-caption">'
-        f"{''.join(parts)}</figure>{inline_assets(*_ASSETS) if embedded else ''}"
+        f'<figure class="ml-map" data-ml-map{" data-one-clip" if axes else ""} '
+        f'aria-labelledby="{key}-caption">{_controls(key, layouts, colourings)}'
+        f'<p class="ml-note ml-layout">{escape(layouts[0].note)}</p>'
+        f"{_plot(dots, layouts[0], colourings[0], genre, name, nearest, axes)}"
+        f'<ul class="ml-legend" aria-label="{legend}" data-legend="genre">'
+        f"{_legend_items(genre, shapes)}</ul>{''.join(legends)}{_listing(dots, players=players)}"
+        f'<figcaption id="{key}-caption">{escape(caption)} '
+        f'<span class="ml-note">{escape(note)}</span></figcaption></figure>'
+        f"{inline_assets(*_ASSETS) if embedded else ''}"
     )
 
 
@@ -561,16 +558,13 @@ def _choice(name: str, title: str, attributes: Sequence[str], labels: Sequence[s
 
 
 def _plot(
-    labels: Sequence[str],
-    tips: Sequence[str],
-    shapes: Sequence[str],
+    dots: Sequence[_Dot],
     layout: _Layout,
     colouring: _Colouring,
-    genres: Sequence[int],
-    name: str = "",
-    *,
-    nearest: Sequence[Sequence[int]] = (),
-    axes: _Axes | None = None,
+    genre: _Colouring,
+    name: str,
+    nearest: Sequence[Sequence[int]],
+    axes: _Axes | None,
 ) -> str:
     """The picture of the points as inline SVG, each with its name."""
     reach = np.concatenate([layout.places, *layout.paths]).max(axis=0)
@@ -585,29 +579,21 @@ def _plot(
         return _whole(corner + scale * grid)
 
     points = "".join(
-        f'<g class="ml-point" role="img" aria-label="{escape(label)}" '
+        f'<g class="ml-point" role="img" aria-label="{escape(dot.label)}" '
         f'transform="translate({x} {y})" color="{colouring.palette[colour]}">'
-        f"<title>{escape(tip)}</title>{_mark(shape)}</g>"
-        for label, tip, shape, (x, y), colour in zip(
-            labels, tips, shapes, put(layout.places), colouring.of, strict=True
-        )
+        f"<title>{escape(dot.label)}</title>{_mark(dot.shape)}</g>"
+        for dot, (x, y), colour in zip(dots, put(layout.places), colouring.of, strict=True)
     )
-    data = f'data-genres="{_joined(genres)}"'
+    data = f'data-genres="{_joined(genre.of)}"'
     if nearest:
         data += f' data-nearest="{",".join(map(_joined, nearest))}"'
     if axes:
         data += f' data-axes="{_joined(_ROOM)}"'
     return (
         f'<div class="ml-plot"><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="group" '
-        f'aria-label="{escape(name) or f"Map of {_count(len(labels))}"}" fill="currentColor" '
-        f'stroke="currentColor" {data}>{axes.draw(put) if axes else ""}{points}</svg></div>'
+        f'aria-label="{escape(name)}" fill="currentColor" stroke="currentColor" {data}>'
+        f"{axes.draw(put) if axes else ''}{points}</svg></div>"
     )
-
-
-def _genre_legend(colouring: _Colouring, shapes: Mapping[str, str], label: str) -> str:
-    """Shape and colour of each genre, or system, with the number of its points."""
-    items = _legend_items(colouring, [shapes[name] for name in colouring.names])
-    return f'<ul class="ml-legend" aria-label="{label}" data-legend="genre">{items}</ul>'
 
 
 def _legend(number: int, colouring: _Colouring) -> str:
@@ -619,10 +605,10 @@ def _legend(number: int, colouring: _Colouring) -> str:
         f"{' hidden' if number else ''}"
     )
     if not colouring.ends:
-        return f"<ul {start}>{_legend_items(colouring, ['circle'] * len(colouring.names))}</ul>"
+        return f"<ul {start}>{_legend_items(colouring, {})}</ul>"
     low, high = colouring.ends
     *scale, other = colouring.palette
-    unknown = colouring.counts[-1]
+    unknown = colouring.of.count(len(scale))
     last = f"; {_icon('circle', other)} unknown: {unknown}" if unknown else ""
     return (
         f"<p {start}>{escape(colouring.label)}: {escape(low)} "
@@ -631,51 +617,35 @@ def _legend(number: int, colouring: _Colouring) -> str:
     )
 
 
-def _legend_items(colouring: _Colouring, shapes: Sequence[str]) -> str:
+def _legend_items(colouring: _Colouring, shapes: Mapping[int, str]) -> str:
+    """Shape, colour and name of each value, with the number of its points."""
     return "".join(
-        f"<li>{_icon(shape, colour)} <span>{escape(words(name))}</span> "
-        f'<span class="ml-note">{count}</span></li>'
-        for name, colour, count, shape in zip(
-            colouring.names, colouring.palette, colouring.counts, shapes, strict=True
-        )
+        f"<li>{_icon(shapes.get(index, 'circle'), colour)} <span>{escape(words(name))}</span> "
+        f'<span class="ml-note">{colouring.of.count(index)}</span></li>'
+        for index, (name, colour) in enumerate(zip(colouring.names, colouring.palette, strict=True))
     )
 
 
-def _listing(
-    titles: Sequence[str],
-    details: Sequence[str],
-    sources: Sequence[str],
-    players: bool,
-    notes: Sequence[str] = (),
-) -> str:
+def _listing(dots: Sequence[_Dot], *, players: bool) -> str:
     """All sounds as a folded list, which needs neither a script nor a mouse.
 
     Each has a player or, where it is a file of the page, a link may do: browsers open no link to a
     sound that is inside the page.
     """
     items = []
-    notes = notes or [""] * len(titles)
-    for title, detail, source, note in zip(titles, details, sources, notes, strict=True):
-        name = escape(title)
+    for dot in dots:
+        title, source = escape(dot.title), escape(dot.source)
         sound = (
-            f'<b>{name}</b> <audio controls preload="none" src="{escape(source)}" '
-            f'aria-label="{name}" data-ml-sound></audio>'
+            f'<b>{title}</b> <audio controls preload="none" src="{source}" '
+            f'aria-label="{title}" data-ml-sound></audio>'
             if players
-            else f'<a href="{escape(source)}" data-ml-sound>{name}</a>'
+            else f'<a href="{source}" data-ml-sound>{title}</a>'
         )
-        more = f' <span class="ml-note">{escape(note)}</span>' if note else ""
-        items.append(f"<li>{sound} <span>{escape(detail)}</span>{more}</li>")
+        note = f' <span class="ml-note">{escape(dot.note)}</span>' if dot.note else ""
+        items.append(f"<li>{sound} <span>{escape(dot.about)}</span>{note}</li>")
     return (
-        f'<details class="ml-listing"><summary>{_count(len(titles)).capitalize()} as a list'
+        f'<details class="ml-listing"><summary>{_count(len(dots)).capitalize()} as a list'
         f"</summary><ol>{''.join(items)}</ol></details>"
-    )
-
-
-def _caption(key: str, text: str, note: str) -> str:
-    """The caption, and behind it how the sounds were made."""
-    return (
-        f'<figcaption id="{key}-caption">{escape(text)} <span class="ml-note">{escape(note)}</span>'
-        "</figcaption>"
     )
 
 

@@ -9,17 +9,17 @@ and a blind test. Switching keeps the position to the sample, without a gap.
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from html import escape
 from typing import Final
 
-from musiclib.audio import resample
+from musiclib.audio import FloatArray, resample
 from musiclib.errors import AudioError
 from musiclib.listen.sounds import (
     MediaStore,
     Sound,
     clipping_text,
     encode_flac,
-    escape,
     figure_pairs,
     figure_texts,
     kbps_text,
@@ -27,7 +27,7 @@ from musiclib.listen.sounds import (
     seconds_text,
     slug,
 )
-from musiclib.plot.sounds import spectrogram_thumbnail, stft_power
+from musiclib.plot.sounds import THUMBNAIL, spectrogram_thumbnail, stft_power
 
 TILES: Final = 4
 """Up to so many systems a stage shows all their pictures, in tiles: of more there would be more
@@ -49,9 +49,6 @@ class Rendered:
 
     html: str
     text: str
-
-    def _repr_html_(self) -> str:
-        return self.html
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         return {"text/html": self.html, "text/plain": self.text}
@@ -77,9 +74,7 @@ class Row:
     tab: str = ""
 
 
-def comparison(
-    rows: Sequence[Row], caption: str, *, tabs: bool = False, store: MediaStore | None = None
-) -> Rendered:
+def comparison(rows: Sequence[Row], caption: str, *, tabs: bool = False) -> Rendered:
     """A table of players: a row for each clip, a column for each system.
 
     Args:
@@ -87,7 +82,6 @@ def comparison(
         caption: Caption of the table: what is compared, and how the sounds were made.
         tabs: Whether to show one clip at a time, with a button for each. Without scripts all are
             shown.
-        store: Where sounds and pictures go; by default where the environment says.
 
     Returns:
         An object that a notebook shows as HTML. Files are named ``<title>-<system>``. All
@@ -99,7 +93,7 @@ def comparison(
             have the same label.
     """
     labels = _shared_labels(rows)
-    store = store or page_store()
+    store = page_store()
     number = next(_numbers)
     caption_id, group = f"ml-comparison-{number}", f"ml-group-{number}"
     heads = "".join(
@@ -148,32 +142,8 @@ def _header(rows: Sequence[Row], column: int) -> str:
 
 
 def _row_html(row: Row, group: str, store: MediaStore) -> str:
-    reference = row.sounds[0]
-    power = float(stft_power(reference.audio).max())
-    cells = []
-    for column, sound in enumerate(row.sounds):
-        name = f"{slug(row.title)}-{slug(sound.label)}"
-        title = f"{row.title}: {sound.label}"
-        player, clipped = audio_element(sound, title, name, store)
-        rate = reference.sample_rate
-        shown = replace(
-            sound, audio=resample(sound.audio, sound.sample_rate, rate), sample_rate=rate
-        )
-        picture = _picture(shown, title, name, store, power)
-        kbps = sound.kbps if sound.kbps is not None or column else sound.pcm_kbps
-        short = kbps_text(kbps) if kbps is not None else ""
-        pcm = " as 16-bit PCM" if sound.kbps is None else ""
-        facts = f'<li class="ml-bitrate">{short}{pcm}</li>' if short else ""
-        for label, value in [*figure_pairs(sound), (clipping_text(sound, clipped), "")]:
-            told = [escape(label)] if label else []
-            told += [f"<b>{escape(value)}</b>"] if value else []
-            facts += f"<li>{' '.join(told)}</li>" if told else ""
-        # Without a bitrate at its end, where the measured one stands beside it.
-        plain = _RATE_AT_END.sub("", sound.label) if sound.kbps is not None else sound.label
-        cells.append(
-            f'<td role="cell" data-label="{escape(sound.label)}" data-name="{escape(plain)}" '
-            f'data-rate="{short}">{picture}{player}<ul class="ml-facts">{facts}</ul></td>'
-        )
+    power = float(stft_power(row.sounds[0].audio).max())
+    cells = [_cell_html(row, column, store, power) for column in range(len(row.sounds))]
     note = f'<span class="ml-note">{escape(row.note)}</span>' if row.note else ""
     tiles = " data-tiles" if len(row.sounds) <= TILES else ""
     return (
@@ -184,15 +154,44 @@ def _row_html(row: Row, group: str, store: MediaStore) -> str:
     )
 
 
-def _picture(sound: Sound, title: str, name: str, store: MediaStore, power: float) -> str:
+def _cell_html(row: Row, column: int, store: MediaStore, power: float) -> str:
+    """A system's picture, player and facts; `power` is that of the picture's lightest colour."""
+    sound = row.sounds[column]
+    name = f"{slug(row.title)}-{slug(sound.label)}"
+    title = f"{row.title}: {sound.label}"
+    player, clipped = audio_element(sound, title, name, store)
+    rate = row.sounds[0].sample_rate
+    shown = resample(sound.audio, sound.sample_rate, rate)
+    picture = _picture(shown, rate, title, name, store, power)
+    # What was not coded has no bitrate, but for the reference.
+    kbps = sound.pcm_kbps if sound.kbps is None and column == 0 else sound.kbps
+    short = kbps_text(kbps) if kbps is not None else ""
+    pcm = " as 16-bit PCM" if sound.kbps is None else ""
+    facts = f'<li class="ml-bitrate">{short}{pcm}</li>' if short else ""
+    for label, value in figure_pairs(sound):
+        facts += f"<li>{f'{escape(label)} ' if label else ''}<b>{escape(value)}</b></li>"
+    if clipped:
+        facts += f"<li>{clipping_text(sound, clipped)}</li>"
+    # Without a bitrate at its end, where the measured one stands beside it.
+    plain = _RATE_AT_END.sub("", sound.label) if sound.kbps is not None else sound.label
+    return (
+        f'<td role="cell" data-label="{escape(sound.label)}" data-name="{escape(plain)}" '
+        f'data-rate="{short}">{picture}{player}<ul class="ml-facts">{facts}</ul></td>'
+    )
+
+
+def _picture(
+    audio: FloatArray, sample_rate: int, title: str, name: str, store: MediaStore, power: float
+) -> str:
     """The ``<img>`` element of a sound's spectrogram; ``data-khz`` tells its highest frequency."""
-    picture = spectrogram_thumbnail(sound.audio, power)
-    source = store.add(name, picture.suffix, picture.data)
-    khz = f"{sound.sample_rate / 2000:g}"
+    data, suffix = spectrogram_thumbnail(audio, power)
+    source = store.add(name, suffix, data)
+    width, height = THUMBNAIL
+    khz = f"{sample_rate / 2000:g}"
     alt = f"Spectrogram of {title}, 0 to {khz} kHz"
     return (
         f'<img class="ml-spectrogram" src="{escape(source)}" alt="{escape(alt)}" '
-        f'width="{picture.width}" height="{picture.height}" data-khz="{khz}" '
+        f'width="{width}" height="{height}" data-khz="{khz}" '
         'loading="lazy" decoding="async">'
     )
 
@@ -218,11 +217,11 @@ def audio_element(sound: Sound, title: str, name: str, store: MediaStore) -> tup
         HTML, and the number of samples that were clipped. Nothing is loaded before it is played.
         ``data-seconds`` tells the length, which a script needs before the file is there.
     """
-    encoded = encode_flac(sound.audio, sound.sample_rate)
-    source = store.add(name, ".flac", encoded.data)
+    data, clipped = encode_flac(sound.audio, sound.sample_rate)
+    source = store.add(name, ".flac", data)
     label = f"{title}, {seconds_text(sound)}"
     html = (
         f'<audio controls preload="none" src="{escape(source)}" aria-label="{escape(label)}" '
         f'data-seconds="{sound.seconds:.6g}"></audio>'
     )
-    return html, encoded.clipped
+    return html, clipped

@@ -10,8 +10,8 @@ has short ones as MP3, and says so.
 """
 
 import base64
+import functools
 import hashlib
-import html
 import io
 import os
 import re
@@ -29,6 +29,7 @@ from musiclib.audio import FloatArray, to_mono, validate
 from musiclib.errors import AudioError, BookError
 from musiclib.files import replace_file
 from musiclib.plot.published import MEDIA_DIR
+from musiclib.plot.style import number_text
 
 MEDIA_URL: Final = "MUSICLIB_MEDIA_URL"
 STATIC: Final = Path(__file__).with_name("static")
@@ -65,11 +66,7 @@ class Sound:
     figures: Mapping[str, float | str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        validate(self.audio, self.label or "audio")
-        if not self.label.strip():
-            raise AudioError("a sound to listen to needs a label, which readers see and hear read")
-        if self.sample_rate <= 0:
-            raise AudioError(f"the sample rate must be positive, got {self.sample_rate}")
+        validate(self.audio, self.label)
 
     @property
     def seconds(self) -> float:
@@ -83,20 +80,7 @@ class Sound:
         return self.sample_rate * channels * 16 / 1000
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """A sound as the bytes of a file.
-
-    Attributes:
-        data: A FLAC file of 16-bit samples.
-        clipped: Number of samples that were outside [-1, 1] and were set to full scale.
-    """
-
-    data: bytes
-    clipped: int
-
-
-def encode_flac(audio: FloatArray, sample_rate: int) -> Encoded:
+def encode_flac(audio: FloatArray, sample_rate: int) -> tuple[bytes, int]:
     """Sound as 16-bit FLAC, at its true level.
 
     Samples are rounded to the nearest of 65,536 levels, so that a decoded sample differs from the
@@ -108,7 +92,7 @@ def encode_flac(audio: FloatArray, sample_rate: int) -> Encoded:
         sample_rate: Samples a second, 3,000 to 192,000.
 
     Returns:
-        The file's bytes and the number of clipped samples.
+        The file's bytes, and the number of samples that were set to full scale.
 
     Raises:
         AudioError: If the audio is empty, not finite or far outside [-1, 1], or if browsers do not
@@ -125,7 +109,7 @@ def encode_flac(audio: FloatArray, sample_rate: int) -> Encoded:
     levels = np.clip(np.round(samples.astype(np.float64) * 32_768.0), -32_768, 32_767)
     file = io.BytesIO()
     soundfile.write(file, levels.astype(np.int16).T, sample_rate, format="FLAC", subtype="PCM_16")
-    return Encoded(file.getvalue(), clipped)
+    return file.getvalue(), clipped
 
 
 def encode_mp3(audio: FloatArray, sample_rate: int, kbps: float) -> bytes:
@@ -221,9 +205,6 @@ class MediaStore:
         return words
 
 
-_stores: dict[tuple[str | None, str | None], MediaStore] = {}
-
-
 def page_store() -> MediaStore:
     """The store that the environment asks for, one and the same during the run of a page.
 
@@ -234,10 +215,12 @@ def page_store() -> MediaStore:
     Raises:
         BookError: If one of the two is set without the other.
     """
-    folder, url = os.environ.get(MEDIA_DIR) or None, os.environ.get(MEDIA_URL) or None
-    if (folder, url) not in _stores:
-        _stores[folder, url] = MediaStore(Path(folder) if folder else None, url)
-    return _stores[folder, url]
+    return _store(os.environ.get(MEDIA_DIR) or None, os.environ.get(MEDIA_URL) or None)
+
+
+@functools.cache
+def _store(folder: str | None, url: str | None) -> MediaStore:
+    return MediaStore(Path(folder) if folder else None, url)
 
 
 def inline_assets(*names: str) -> str:
@@ -265,11 +248,6 @@ def slug(text: str) -> str:
     return name or hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def escape(text: str) -> str:
-    """Text made safe for HTML, in elements and in quoted attributes."""
-    return html.escape(text, quote=True)
-
-
 def seconds_text(sound: Sound) -> str:
     """Length of a sound in words, such as "10.0 s"."""
     return f"{sound.seconds:.1f} s" if sound.seconds >= 1 else f"{sound.seconds:.2f} s"
@@ -278,16 +256,6 @@ def seconds_text(sound: Sound) -> str:
 def kbps_text(kbps: float) -> str:
     """A bitrate in words, such as "12.4 kbps" or "384 kbps"."""
     return f"{kbps:.0f} kbps" if kbps >= 100 else f"{kbps:.1f} kbps"
-
-
-def number_text(value: float, digits: int = 1) -> str:
-    """A number in words, with a minus sign that is as long as a plus sign, such as "−14.2"."""
-    if not np.isfinite(value):
-        return "infinite" if value > 0 else "not defined" if np.isnan(value) else "minus infinity"
-    text = f"{value:.{digits}f}"
-    if float(text) == 0:
-        text = text.lstrip("-")  # no "-0.0"
-    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def clipping_text(sound: Sound, clipped: int) -> str:

@@ -1,4 +1,4 @@
-"""The verb *draw*: six figures that show every result of the book, and the look of all figures.
+"""The verb *draw*: five figures that show every result of the book, and the look of all figures.
 
 A tidy table has one row for each number: which system, at which setting, how large, and between
 which bounds. Such tables come from :func:`musiclib.evaluation` and :mod:`musiclib.stats`, and any
@@ -14,7 +14,6 @@ returns the figure and its axes; call :func:`use_book_style` first.
 :func:`forest`      differences from 0, one a row, with intervals
 :func:`dots`        values by category, for one system or several side by side
 :func:`loss_curves` training and validation loss over steps
-:func:`confusion`   which class was taken for which
 :func:`spectrogram` level over time and frequency
 =================== ===========================================================================
 """
@@ -22,12 +21,11 @@ returns the figure and its axes; call :func:`use_book_style` first.
 from musiclib.errors import needs_extra
 
 with needs_extra("book"):
-    from musiclib.plot.charts import confusion, curves, dots, forest, loss_curves
+    from musiclib.plot.charts import curves, dots, forest, loss_curves
     from musiclib.plot.sounds import masking_threshold, song_overview, spectrogram, stft_power
     from musiclib.plot.style import genre_colours, use_book_style
 
 __all__ = [
-    "confusion",
     "curves",
     "dots",
     "forest",

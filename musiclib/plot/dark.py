@@ -2,8 +2,7 @@
 
 Paper and ink change places: white, black and greys take the theme's ground, its text colour and
 what lies between. Colours carry meaning and stay; only those too dark to be seen on the ground
-are lightened. Pictures such as spectrograms and confusion matrices, and what is drawn on them,
-stay as they are.
+are lightened. Pictures such as spectrograms, and what is drawn on them, stay as they are.
 
 Lightness and chroma are those of Oklab (Ottosson, "A perceptual color space for image
 processing", 2020).
@@ -69,20 +68,25 @@ def dark_colours(colours: npt.ArrayLike, least: float = _LEAST_LIGHTNESS) -> Col
         other colours keep their hue and get at least the lightness `least`. Opacity stays.
     """
     given = np.asarray(colours, dtype=np.float64).reshape(-1, 4)
-    lab = _lab(given[:, :3])
-    light, chroma = lab[:, 0], np.hypot(lab[:, 1], lab[:, 2])
+    lab, neutral, pale = _kinds(given)
+    light = lab[:, :1]
     ground, ink = _lab(np.array([GROUND, INK]) / 255)
-    paper = np.clip((light - _BLACK_LIGHTNESS) / (1 - _BLACK_LIGHTNESS), 0, 1)[:, None]
+    paper = np.clip((light - _BLACK_LIGHTNESS) / (1 - _BLACK_LIGHTNESS), 0, 1)
     paper = paper**1.4  # thin grey lines need more on a dark ground than on a white one
-    neutral = paper * ground + (1 - paper) * ink
-    deep = np.column_stack([ground[0] + 0.06 + (1 - light), lab[:, 1:]])
-    kept = np.column_stack([np.maximum(light, least), lab[:, 1:]])
-    pale = (light > _PALE_LIGHTNESS) & (chroma < _PALE_CHROMA)
-    mapped = np.where(pale[:, None], deep, kept)
-    mapped = np.where((chroma < _NEUTRAL_CHROMA)[:, None], neutral, mapped)
-    unchanged = (chroma >= _NEUTRAL_CHROMA) & ~pale & (light >= least)
-    rgb = np.where(unchanged[:, None], given[:, :3], _rgb(mapped))
+    grey = paper * ground + (1 - paper) * ink
+    deep = np.hstack([ground[0] + 0.06 + (1 - light), lab[:, 1:]])
+    lightened = np.hstack([np.maximum(light, least), lab[:, 1:]])
+    mapped = np.select([neutral, pale], [grey, deep], lightened)
+    rgb = np.where(neutral | pale | (light < least), _rgb(mapped), given[:, :3])
     return np.column_stack([rgb, given[:, 3]])
+
+
+def _kinds(colours: Colours) -> tuple[Colours, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Colours in Oklab, and which are greys and which pale tints, each of shape ``(N, 1)``."""
+    lab = _lab(colours[:, :3])
+    chroma = np.hypot(lab[:, 1:2], lab[:, 2:])
+    neutral = chroma < _NEUTRAL_CHROMA
+    return lab, neutral, ~neutral & (lab[:, :1] > _PALE_LIGHTNESS) & (chroma < _PALE_CHROMA)
 
 
 @contextmanager
@@ -143,11 +147,9 @@ def _recolour_marks(marks: Collection) -> None:
     # Colours that stand for numbers have a scale beside them, which is a picture and stays.
     numbers = marks.get_array() is not None
     face, edge = to_rgba_array(marks.get_facecolor()), to_rgba_array(marks.get_edgecolor())
-    if not numbers:
-        if len(face):
-            marks.set_facecolor(cast(Any, dark_colours(face)))
-        marks.set_edgecolor(cast(Any, dark_colours(edge)))
-    elif len(edge) == 1 and len(face) > 1:
+    if not numbers and len(face):
+        marks.set_facecolor(cast(Any, dark_colours(face)))
+    if not numbers or len(edge) == 1 < len(face):
         marks.set_edgecolor(cast(Any, dark_colours(edge)))
 
 
@@ -172,10 +174,7 @@ def _on_pictures(figure: Figure) -> set[Artist]:
 def _inside(artist: Artist, axes: Axes) -> bool:
     if not isinstance(artist, Text):
         return True
-    if not artist.get_text():
-        return False
-    x, y = _centre(artist)
-    return bool(axes.bbox.contains(x, y))
+    return bool(artist.get_text()) and bool(axes.bbox.contains(*_centre(artist)))
 
 
 def _centre(text: Text) -> tuple[float, float]:
@@ -202,10 +201,12 @@ def _covered(text: Text, fills: list[Patch]) -> bool:
     """Whether a text stands on a shape that keeps its colour, and so has to keep its own."""
     if not text.get_text():
         return False
-    box = text.get_bbox_patch()
     centre = _centre(text)
-    below = box or next((patch for patch in reversed(fills) if _shows(patch, centre)), None)
-    return below is not None and _opaque(below) and _keeps_hue([to_rgba(below.get_facecolor())])
+    below = text.get_bbox_patch() or next((p for p in reversed(fills) if _shows(p, centre)), None)
+    if below is None or not _opaque(below):
+        return False
+    _, neutral, pale = _kinds(np.array([to_rgba(below.get_facecolor())]))
+    return not (neutral | pale).any()
 
 
 def _shows(patch: Patch, point: tuple[float, float]) -> bool:
@@ -213,13 +214,6 @@ def _shows(patch: Patch, point: tuple[float, float]) -> bool:
     clipped = patch.get_clip_on() and patch.axes is not None
     inside = not clipped or bool(cast(Axes, patch.axes).bbox.contains(*point))
     return inside and bool(patch.contains_point(point))
-
-
-def _keeps_hue(colours: npt.ArrayLike) -> bool:
-    lab = _lab(np.asarray(colours, dtype=np.float64).reshape(-1, 4)[:, :3])
-    chroma = np.hypot(lab[:, 1], lab[:, 2])
-    pale = (lab[:, 0] > _PALE_LIGHTNESS) & (chroma < _PALE_CHROMA)
-    return bool(((chroma >= _NEUTRAL_CHROMA) & ~pale).all())
 
 
 def _lab(rgb: Colours) -> Colours:

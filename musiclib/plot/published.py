@@ -89,15 +89,11 @@ def published_png(figure: Figure) -> bytes:
         PNG, where ``NAME`` is the SHA-256 of these bytes.
     """
     light = figure_png(figure)
-    if os.environ.get(MEDIA_DIR):
-        write_twins(figure, light, Path(os.environ[MEDIA_DIR], FIGURE_FOLDER))
-    return light
-
-
-def write_twins(figure: Figure, light: bytes, folder: Path) -> None:
-    """Write the twins of a drawn figure; the hash of its PNG names them."""
-    name = hashlib.sha256(light).hexdigest()
+    if not os.environ.get(MEDIA_DIR):
+        return light
+    folder = Path(os.environ[MEDIA_DIR], FIGURE_FOLDER)
     folder.mkdir(parents=True, exist_ok=True)
+    name = hashlib.sha256(light).hexdigest()
     with _layout_as_it_is(figure):
         with dark_theme(figure):
             replace_file(folder / f"{name}{DARK}{PNG}", figure_png(figure, GROUND))
@@ -108,6 +104,7 @@ def write_twins(figure: Figure, light: bytes, folder: Path) -> None:
         with dark_theme(figure):
             suffix, data = _small_picture(figure, GROUND)
             replace_file(folder / f"{name}{NARROW}{DARK}{suffix}", data)
+    return light
 
 
 def _small_picture(figure: Figure, ground: Colour = WHITE) -> tuple[str, bytes]:
@@ -305,14 +302,10 @@ def _stack(figure: Figure) -> int:
     below = GridSpec(len(placed), 1, figure=figure)
     for number, (axes, _) in enumerate(placed):
         axes.set_subplotspec(below[number])
-        _label_all_sides(axes)
+        # Show the numbers that a panel shared with its former neighbour.
+        axes.xaxis.set_tick_params(which="both", labelbottom=axes.axison)
+        axes.yaxis.set_tick_params(which="both", labelleft=axes.axison)
     return columns
-
-
-def _label_all_sides(axes: Axes) -> None:
-    """Show the numbers that a panel shared with its former neighbour."""
-    axes.xaxis.set_tick_params(which="both", labelbottom=axes.axison)
-    axes.yaxis.set_tick_params(which="both", labelleft=axes.axison)
 
 
 @contextmanager
@@ -332,26 +325,21 @@ def _layout_as_it_is(figure: Figure) -> Iterator[None]:
             figure.set_layout_engine(engine)
 
 
-def csv_text(frame: pd.DataFrame) -> str:
-    """A data frame as CSV, with a heading for its rows where it has one."""
-    names = [name for name in frame.index.names if name is not None]
-    # Chapters put the name of the rows into the corner, where pandas keeps that of the columns.
-    label = None if names or frame.columns.nlevels > 1 else frame.columns.name
-    named = isinstance(frame.index, pd.RangeIndex) and not names and label is None
-    return str(frame.to_csv(index=not named, index_label=label))
-
-
 def published_html(shown: Any) -> str:
     """A data frame as HTML; its values become a file of the chapter.
 
     Returns:
         An HTML table whose attribute ``data-ml-csv`` names a file in the folder ``tables`` below
-        ``MUSICLIB_MEDIA_DIR``.
+        ``MUSICLIB_MEDIA_DIR``. The file has a heading for the frame's rows where they have one.
     """
     frame = shown if isinstance(shown, pd.DataFrame) else shown.data
-    text = csv_text(frame)
-    name = f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.csv"
-    replace_file(Path(os.environ[MEDIA_DIR], TABLE_FOLDER, name), text.encode())
+    named = any(name is not None for name in frame.index.names)
+    # Chapters put the name of the rows into the corner, where pandas keeps that of the columns.
+    corner = None if named or frame.columns.nlevels > 1 else frame.columns.name
+    numbered = isinstance(frame.index, pd.RangeIndex) and not named and corner is None
+    text = frame.to_csv(index=not numbered, index_label=corner).encode()
+    name = f"{hashlib.sha256(text).hexdigest()[:16]}.csv"
+    replace_file(Path(os.environ[MEDIA_DIR], TABLE_FOLDER, name), text)
     html = _STYLE.sub("", str(shown._repr_html_()))
     return html.replace("<table ", f'<table {FILE_ATTRIBUTE}="{name}" ', 1)
 

@@ -6,7 +6,6 @@ compared, of the first one), so that equal colours mean equal levels.
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import matplotlib as mpl
@@ -18,18 +17,20 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from musiclib.audio import FloatArray, to_mono, validate
-from musiclib.plot.style import COLOUR_MAP, WIDTH, figure_and_axes
+from musiclib.plot.published import COLOUR_MAP
+from musiclib.plot.style import WIDTH, figure_and_axes
 from musiclib.psychoacoustics import absolute_threshold_db, masked_threshold_db
 
 if TYPE_CHECKING:
     from musiclib.stft import StftConfig
 
+THUMBNAIL: Final = (560, 144)
+"""Width and height of a small picture in pixels."""
 # More columns than a figure has pixels would add bytes and nothing to see.
 _COLUMNS: Final = 1000
 _ZOOM_SECONDS: Final = 0.02
 # 32 steps of 2.5 dB look the same as 256 and take half the bytes.
 _COLOURS: Final = 32
-# The slowest method takes twenty times as long for nothing; faster ones leave a fifth.
 # The slowest method takes twenty times as long for nothing; faster ones leave a fifth.
 _WEBP: Final = {"lossless": True, "quality": 100, "method": 5}
 
@@ -227,17 +228,9 @@ def masking_threshold(
     return figure, axes
 
 
-@dataclass(frozen=True)
-class Thumbnail:
-    """A picture as the bytes of a file: a PNG, or a lossless WebP where that is smaller."""
-
-    data: bytes
-    suffix: str
-    width: int = 560
-    height: int = 144
-
-
-def spectrogram_thumbnail(audio: FloatArray, reference_power: float | None = None) -> Thumbnail:
+def spectrogram_thumbnail(
+    audio: FloatArray, reference_power: float | None = None
+) -> tuple[bytes, str]:
     """Spectrogram as a light picture without axes, from 0 Hz up to half the sample rate.
 
     Args:
@@ -246,16 +239,16 @@ def spectrogram_thumbnail(audio: FloatArray, reference_power: float | None = Non
             that of the loudest bin by default. Pictures to be compared need the same.
 
     Returns:
-        A picture of 32 colours, as PNG or lossless WebP: the smaller file, mostly WebP by a third.
+        The bytes of a picture of 32 colours and the suffix of its kind: PNG or lossless WebP,
+        whichever is smaller, mostly WebP by a third.
     """
     power = stft_power(audio)
     if reference_power is None:
         reference_power = float(power.max())
-    width, height = Thumbnail.width, Thumbnail.height
-    levels = decibels(mean_cells(power, width, height), reference_power, -80.0)
-    picture = coloured(1.0 + levels / 80.0, width, height)
-    webp = Thumbnail(_file(picture.convert("RGB"), "WEBP", **_WEBP), ".webp")
-    return min(Thumbnail(png(picture), ".png"), webp, key=lambda file: len(file.data))
+    levels = decibels(mean_cells(power, *THUMBNAIL), reference_power, -80.0)
+    picture = coloured(1.0 + levels / 80.0, *THUMBNAIL)
+    webp = _file(picture.convert("RGB"), "WEBP", **_WEBP)
+    return min((png(picture), ".png"), (webp, ".webp"), key=lambda file: len(file[0]))
 
 
 def mean_cells(power: FloatArray, width: int, height: int) -> FloatArray:

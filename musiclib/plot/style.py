@@ -10,20 +10,18 @@ the dark theme and as an SVG (:mod:`musiclib.plot.published`).
 
 import itertools
 import re
-from collections import Counter
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import seaborn as sns
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from musiclib.plot.published import COLOUR_MAP, published_png, show_published_tables
-
-__all__ = ["COLOUR_MAP", "WIDTH", "figure_and_axes", "genre_colours", "series_styles"]
 
 WIDTH: Final = 8.0
 """Width of a figure in inches; at :data:`DPI` about twice the pixels of a phone's column."""
@@ -62,7 +60,6 @@ _OTHER_COLOURS: Final = (
     _BLUE, _VERMILION, _GREEN, _ORANGE, _PURPLE, _SKY, _GREY, _YELLOW, _BLACK,
     "#882255", "#332288", "#999933", "#661100", "#44aa99", "#aa4499", "#6699cc",
 )  # fmt: skip
-_LINE_STYLES: Final = ("-", "--", ":", "-.")
 
 
 def use_book_style() -> None:
@@ -117,11 +114,17 @@ def genre_colours(genres: Iterable[str]) -> dict[str, str]:
         Fixed colours for the genres of the bundled music. Other genres get the colours that are
         left, in alphabetical order, so that no two of up to 16 genres share one.
     """
-    names = sorted(set(genres))
-    fixed = {name: GENRE_COLOURS[name] for name in names if name in GENRE_COLOURS}
-    free = [colour for colour in _OTHER_COLOURS if colour not in fixed.values()]
-    others = [name for name in names if name not in fixed]
-    return fixed | {name: free[index % len(free)] for index, name in enumerate(others)}
+    return assigned(sorted(set(genres)), GENRE_COLOURS, _OTHER_COLOURS)
+
+
+def assigned(
+    names: Iterable[str], fixed: Mapping[str, str], others: Iterable[str]
+) -> dict[str, str]:
+    """For each name what it always has, or the next of the others that no name has yet."""
+    given = list(dict.fromkeys(names))
+    taken = {fixed[name] for name in given if name in fixed}
+    free = itertools.cycle([one for one in others if one not in taken])
+    return {name: fixed[name] if name in fixed else next(free) for name in given}
 
 
 def _codec_key(name: str) -> str:
@@ -132,27 +135,30 @@ def _codec_key(name: str) -> str:
     return next((key for key in CODEC_COLOURS if key.removesuffix("e") == stem), word)
 
 
-def series_styles(labels: Iterable[str]) -> list[dict[str, Any]]:
-    """Line styles of several series in one figure.
+def series_colours(labels: Iterable[str]) -> dict[str, str]:
+    """Colour of each series of a figure.
 
     Args:
-        labels: A label per series: codec labels such as "Opus 12 kbps", or any other words.
+        labels: Codec labels such as "Opus 12 kbps", or any other words; some may repeat.
 
     Returns:
-        Keyword arguments ``color`` and ``linestyle`` for each. Codecs have their fixed colours, and
-        two settings of one codec differ in line style. Other labels take the remaining colours in
-        turn.
+        A colour for each label, in the order in which they come first. Codecs have their fixed
+        colours, other labels take the remaining ones in turn.
     """
     names = list(labels)
-    fixed = {CODEC_COLOURS[_codec_key(name)] for name in names if _codec_key(name) in CODEC_COLOURS}
-    free = itertools.cycle([colour for colour in _OTHER_COLOURS if colour not in fixed])
-    used: Counter[str] = Counter()
-    styles = []
-    for name in names:
-        colour = CODEC_COLOURS.get(_codec_key(name)) or next(free)
-        styles.append({"color": colour, "linestyle": _LINE_STYLES[used[colour] % 4]})
-        used[colour] += 1
-    return styles
+    keys = {name: _codec_key(str(name)) for name in names}
+    fixed = {name: CODEC_COLOURS[key] for name, key in keys.items() if key in CODEC_COLOURS}
+    return assigned(names, fixed, _OTHER_COLOURS)
+
+
+def number_text(value: float, digits: int = 1) -> str:
+    """A number in words, with a minus sign that is as long as a plus sign, such as "−14.2"."""
+    if not np.isfinite(value):
+        return "infinite" if value > 0 else "not defined" if np.isnan(value) else "minus infinity"
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")  # no "-0.0"
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def _show_as_published() -> None:

@@ -28,8 +28,9 @@ from musiclib.book.check import NOT_FOUND
 from musiclib.book.layout import find_book
 from musiclib.book.pdf import BROWSERS
 from musiclib.book.store import REPORT, SOURCES_KEY, sources_fingerprint
-from musiclib.listen import MediaStore
+from musiclib.listen.sounds import MEDIA_URL
 from musiclib.listen.sounds import STATIC as SCRIPTS
+from musiclib.plot.published import MEDIA_DIR
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STATIC = (REPOSITORY / "book" / "_static", SCRIPTS)
@@ -275,7 +276,7 @@ class Demo(NamedTuple):
 
 @pytest.fixture(scope="package")
 def demo(tmp_path_factory, serve) -> Callable[..., Demo]:
-    """Serve ``make(store, *arguments)``, the HTML of a page whose media go into the store.
+    """Serve ``make(*arguments)``, the HTML of a page whose media become files.
 
     Each page is made once and shared, so tests leave its files as they are.
     """
@@ -285,7 +286,10 @@ def demo(tmp_path_factory, serve) -> Callable[..., Demo]:
         key = (make, *arguments)
         if key not in made:
             folder = tmp_path_factory.mktemp("demo")
-            body = make(MediaStore(folder / "media", "media"), *arguments)
+            with pytest.MonkeyPatch.context() as environment:
+                environment.setenv(MEDIA_DIR, str(folder / "media"))
+                environment.setenv(MEDIA_URL, "media")
+                body = make(*arguments)
             for source in STATIC:
                 shutil.copytree(source, folder / "_static", dirs_exist_ok=True)
             settings = yaml.safe_load((REPOSITORY / "_config.yml").read_text(encoding="utf-8"))

@@ -86,21 +86,21 @@ def clip(title, make, kbps=(None, 12.3, 8.1)):
     return Row(title, sounds, note="Somebody, folk")
 
 
-def tones(store):
+def tones():
     """Two rows whose systems are tones of different pitch and level, and a row of one system."""
     rows = [
         clip("First", lambda index, level, rate: tone(TONES[index], level, rate=rate)),
         clip("Second", lambda index, level, rate: tone(TONES[index] + 50, level, rate=rate)),
     ]
-    html = comparison(rows, "Tones through systems.", store=store).html
+    html = comparison(rows, "Tones through systems.").html
     alone = Row("Third", [Sound("A tone", tone(440.0), 24_000)])
-    return html + comparison([alone], "One tone.", store=store).html
+    return html + comparison([alone], "One tone.").html
 
 
-def sweeps(store):
+def sweeps():
     """A row whose systems are the same sweep at different levels."""
     row = clip("Sweep", lambda _, level, rate: sweep(level, rate=rate))
-    return comparison([row], "Sweeps.", store=store).html
+    return comparison([row], "Sweeps.").html
 
 
 def stage(page, number=0):

@@ -8,7 +8,7 @@ FOLD = (
 )
 
 
-def body(store):
+def body():
     folds = [("tag_hide-input", "one"), ("tag_hide-input", "two"), ("tag_hide-cell", "solution")]
     return f"<article><h1>A chapter</h1>{''.join(FOLD.format(*fold) for fold in folds)}</article>"
 
@@ -37,7 +37,7 @@ def test_without_scripts_there_is_no_dead_switch(demo, open_page):
     assert shown(page) == [True, False, False]
 
 
-def plain(store):
+def plain():
     return "<article><h1>Words</h1><p>Only words.</p></article>"
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from musiclib.explore.page import page as render
+from musiclib.explore import explore
 from tests.browser.conftest import barriers, darken, new_page
 from tests.explore_fixture import tones
 
@@ -26,8 +26,8 @@ MEASURE = f"""async () => {{
 }}"""
 
 
-def explorers(store, names):
-    return "".join(render(tones(name), store).html for name in names)
+def explorers(names):
+    return "".join(explore(tones(name)).html for name in names)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from musiclib.listen import MediaStore, Sound, label_test
+from musiclib.listen import Sound, label_test
 from tests.browser.conftest import barriers, darken
 from tests.browser.listening import play, stage, tone, tones, wait
 
@@ -17,7 +17,7 @@ SECRETS = ("Title", "Artist", "tag", "guess", "credits", "upstream", "Classifier
 WIDTH = "document.documentElement.scrollWidth"
 
 
-def labels(store):
+def labels():
     """Eight tones of half a second with labels in the order of `TRUTH`."""
     return label_test(
         [Sound(f"Title {i}", tone(300.0 + 60 * i, seconds=0.5), 24_000) for i in range(COUNT)],
@@ -26,12 +26,11 @@ def labels(store):
         EVIDENCE,
         artists=[f"Artist {i}" for i in range(COUNT)],
         predictions=[CHOICES[label] for label in PREDICTIONS],
-        store=store,
     ).html
 
 
-def labels_and_players(store):
-    return labels(store) + tones(store)
+def labels_and_players():
+    return labels() + tones()
 
 
 @pytest.fixture
@@ -272,10 +271,10 @@ def test_a_phone_needs_no_sideways_scrolling_and_no_fine_touch(demo, open_page):
 
 
 def test_with_many_genres_the_table_moves_and_the_page_does_not(demo, open_page):
-    def many(store):
+    def many():
         names = [f"a rather long genre {number}" for number in range(16)]
         some = [Sound(f"T {i}", tone(300.0 + 60 * i, seconds=0.2), 24_000) for i in range(2)]
-        return label_test(some, names, names[:2], ["tag", "tag"], store=store).html
+        return label_test(some, names, names[:2], ["tag", "tag"]).html
 
     page = open_page(demo(many).url, "phone").page
     answer(page, [0, 8])
@@ -325,7 +324,7 @@ def test_a_missing_file_is_said(demo, open_page):
 
 def test_a_notebook_alone_has_all_of_it(open_page):
     page = open_page("about:blank").page
-    page.set_content(f"<!doctype html><main>{labels(MediaStore()) * 2}</main>")
+    page.set_content(f"<!doctype html><main>{labels() * 2}</main>")
     assert page.locator(".ml-labels[data-on]").count() == 2
     page.locator(".ml-labels").first.get_by_role("button", name="Play").click()
     page.wait_for_function("() => document.querySelector('audio[loop]').currentTime > 0")

@@ -19,7 +19,7 @@ def tones_of_a_map():
     ]
 
 
-def map_and_players(store):
+def map_and_players():
     """Each point's nearest ones are the next two."""
     nearest = [[(n + 1) % 4, (n + 2) % 4] for n in range(4)]
     made = latent_map(
@@ -28,18 +28,17 @@ def map_and_players(store):
         name="map",
         layouts={"": PLACES},
         nearest=nearest,
-        store=store,
     )
-    return made.html + tones(store)
+    return made.html + tones()
 
 
-def walking_map(store):
+def walking_map():
     """In the first layout all points walk to the right and back but for the last, which stays."""
     walks = [np.add(place, [(0.0, 0.0), (1.0, 0.0), (0.0, 0.0)]) for place in PLACES[:-1]]
     layouts = {"Walks": PLACES, "Stays": PLACES}
     paths = {"Walks": [*walks, np.zeros((0, 2))]}
     return latent_map(
-        tones_of_a_map(), caption="Walks.", name="map", layouts=layouts, paths=paths, store=store
+        tones_of_a_map(), caption="Walks.", name="map", layouts=layouts, paths=paths
     ).html
 
 
@@ -48,7 +47,7 @@ def opened(demo, open_page):
     return open_page(demo(map_and_players).url)
 
 
-def curves_that_play(store):
+def curves_that_play():
     systems = {
         name: [
             Sound(name, tone(300.0 + 100 * n), 24_000, kbps, {"two_f_mushra": 20.0 + 20 * n})
@@ -63,7 +62,6 @@ def curves_that_play(store):
         name="rates",
         ylabel="Predicted quality (0 to 100)",
         original=Sound("Original", tone(250.0), 24_000),
-        store=store,
     ).html
 
 

@@ -9,7 +9,7 @@ BROKEN = {
 }
 
 
-def body(store, html):
+def body(html):
     return html
 
 

@@ -40,9 +40,9 @@ def sweeps(demo, open_page):
     return open_page(demo(listening.sweeps).url).page
 
 
-def tones_and_a_plain_player(store):
+def tones_and_a_plain_player():
     plain = '<audio id="plain" controls aria-label="plain" src="media/third-a-tone.flac"></audio>'
-    return listening.tones(store) + plain
+    return listening.tones() + plain
 
 
 def test_each_choice_is_heard_with_its_picture(tones):
@@ -280,10 +280,10 @@ def test_the_sound_device_is_let_go_in_silence(tones):
     assert tones.evaluate("window.MusiclibListen.audioContext().state") == "running"
 
 
-def stereo_and_mono(store):
+def stereo_and_mono():
     pair = np.stack([tone(500.0, 0.2), tone(500.0, 0.05)])
     sounds = [Sound("Stereo", pair, 24_000), Sound("Mono", pair.mean(axis=0), 24_000)]
-    return comparison([Row("Pair", sounds)], "Two channels and one.", store=store).html
+    return comparison([Row("Pair", sounds)], "Two channels and one.").html
 
 
 CHANNELS = """async (element) => {

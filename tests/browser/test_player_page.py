@@ -194,10 +194,10 @@ def test_a_file_that_no_way_plays_is_said_and_a_row_of_one_system_has_no_choices
     assert value(page, "s.position", 2) > 2
 
 
-def tabbed(store):
+def tabbed():
     rows = [clip(title, lambda i, level, rate: tone(TONES[i], level, rate=rate)) for title in "ab"]
     rows = [replace(row, tab=tab) for row, tab in zip(rows, ("First", "Other"), strict=True)]
-    return comparison(rows, "Tabs.", tabs=True, store=store).html
+    return comparison(rows, "Tabs.", tabs=True).html
 
 
 def test_one_clip_at_a_time_where_there_are_tabs(demo, open_page):

@@ -77,6 +77,7 @@
       this.stage = root.querySelector(".mx-stage");
       this.now = root.querySelector(".mx-now");
       this.frames = new Map([...root.querySelectorAll("[data-mx-at]")].map((item) => [item.dataset.mxAt, item]));
+      this.settings = [...this.frames.keys()].map(numbers);
       this.at = numbers(root.dataset.mxStart);
       this.wish = [...this.at]; // what was asked for, also where it does not exist
       this.heard = null; // number of the pane whose sound plays or was heard last
@@ -136,7 +137,7 @@
 
     /** The existing setting next to what was asked for; earlier controls count first. */
     nearest() {
-      let left = [...this.frames.keys()].map(numbers);
+      let left = this.settings;
       this.wish.forEach((wish, place) => {
         const distance = (at) => Math.abs(at[place] - wish);
         const best = Math.min(...left.map(distance));
@@ -148,8 +149,7 @@
     /** Values of a control that exist with those of the controls before it. */
     offered(place) {
       const same = (at) => at.slice(0, place).every((value, before) => value === this.at[before]);
-      const values = [...this.frames.keys()].map(numbers).filter(same).map((at) => at[place]);
-      return [...new Set(values)].sort((a, b) => a - b);
+      return [...new Set(this.settings.filter(same).map((at) => at[place]))].sort((a, b) => a - b);
     }
 
     /** Show a setting; gives its item of the list. */

@@ -58,7 +58,12 @@
     return cheapest(costs);
   }
 
-  class MapView {
+  class SoundMap {
+    active = 0; // the point that the tab key reaches
+    wanted = -1; // the last one that was started
+    passing = false; // whether it plays only while the mouse is on it
+    at = 0; // seconds at which one clip goes on
+
     constructor(root) {
       this.root = root;
       this.plot = root.querySelector(".ml-plot");
@@ -72,11 +77,14 @@
       this.nearest = this.svg.dataset.nearest?.split(",").map((text) => (text ? numbers(text) : [])) ?? [];
       this.chosen = new Map(); // of each legend: the numbers of its entries that are not dimmed
       Object.assign(this, { hovered: -1, focused: -1, playing: -1 }); // numbers of points
+      this.sounds = [...root.querySelectorAll("[data-ml-sound]")];
       this.build();
       this.fit();
       this.colour();
       root.setAttribute("data-on", "");
       new ResizeObserver(() => this.fit()).observe(this.plot);
+      if (canHover) this.addSwitch();
+      this.listen();
     }
 
     build() {
@@ -97,7 +105,13 @@
       this.line = make("p", { class: "ml-line" }, this.root);
       this.plot.after(this.line);
       this.say = makeStatus(this.root);
-      for (const point of this.points) point.querySelector("title").remove(); // the tip says it
+      this.audio = make("audio", { preload: "none", hidden: "" }, this.root); // in the page: others stop it
+      this.points.forEach((point, index) => {
+        point.querySelector("title").remove(); // the tip says it
+        point.setAttribute("role", "button");
+        setPressed(point, false);
+        point.tabIndex = index === this.active ? 0 : -1;
+      });
       const label = this.svg.getAttribute("aria-label");
       this.keysHint = keysHint(this.svg.dataset.axes ? "plot" : "map");
       this.svg.setAttribute("aria-label", `${label}. ${this.keysHint}`);
@@ -294,26 +308,6 @@
       const isLeftOut = (index) => chosen.some(([set, of]) => set?.size && !set.has(of[index]));
       this.points.forEach((point, index) => point.toggleAttribute("data-dim", isLeftOut(index)));
       this.show();
-    }
-  }
-
-  class SoundMap extends MapView {
-    active = 0; // the point that the tab key reaches
-    wanted = -1; // the last one that was started
-    passing = false; // whether it plays only while the mouse is on it
-    at = 0; // seconds at which one clip goes on
-
-    constructor(root) {
-      super(root);
-      this.sounds = [...root.querySelectorAll("[data-ml-sound]")];
-      this.audio = make("audio", { preload: "none", hidden: "" }, root); // in the page: others stop it
-      this.points.forEach((point, index) => {
-        point.setAttribute("role", "button");
-        setPressed(point, false);
-        point.tabIndex = index === this.active ? 0 : -1;
-      });
-      if (canHover) this.addSwitch();
-      this.listen();
     }
 
     /** The reader may want silence while the mouse moves. */
