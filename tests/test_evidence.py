@@ -150,7 +150,7 @@ def test_the_record_says_what_took_part_and_nothing_of_the_place(kept):
     assert evidence.stale(NAME, folder=kept) == []
 
 
-def test_a_run_that_is_killed_loses_no_more_than_what_it_was_at(tmp_path):
+def test_a_run_that_is_killed_loses_no_more_than_what_it_was_at(tmp_path, here):
     (tmp_path / f"{NAME}.py").write_text(DECLARATION.replace("PAUSE = 0.0", "PAUSE = 0.3"))
     command = [sys.executable, "-m", "musiclib.cli.main", "evidence", "measure", NAME]
     process = subprocess.Popen([*command, "--folder", str(tmp_path)], stderr=subprocess.PIPE)
@@ -215,7 +215,7 @@ def test_other_data_are_refused(folder, tmp_path):
         evidence.read(NAME, Parameters(data_root=str(other)), folder=folder)
 
 
-def test_models_and_tables_that_were_opened_take_part(tmp_path, monkeypatch):
+def test_models_and_tables_that_were_opened_take_part(tmp_path, monkeypatch, here):
     models = tmp_path / "models"
     monkeypatch.setenv("MUSICLIB_CHECKPOINTS", str(models))
     record = {"model": {"kind": "x"}, "step": 1}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import librosa
 import numba
@@ -55,24 +54,20 @@ def test_more_noise_is_worse(name: str) -> None:
     assert len(set(values)) == 3
 
 
-@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
-def test_clips_must_be_mono_finite_and_of_one_length(metric: Callable[..., float]) -> None:
-    with pytest.raises(AudioError, match=r"reference must be mono .* to_mono"):
-        metric(np.stack([MUSIC, MUSIC]), MUSIC, RATE)
+@pytest.mark.parametrize("name", METRICS)
+def test_clips_must_be_mono_finite_of_one_length_and_not_silent(name: str) -> None:
     bad = MUSIC.copy()
     bad[5] = np.nan
-    with pytest.raises(AudioError, match="estimate holds 1 samples"):
-        metric(MUSIC, bad, RATE)
-    with pytest.raises(AudioError, match="empty"):
-        metric(MUSIC[:0], MUSIC[:0], RATE)
-    with pytest.raises(AudioError, match="align"):
-        metric(MUSIC, MUSIC[1:], RATE)
-
-
-@pytest.mark.parametrize("name", [name for name in METRICS if name != "waveform_rmse"])
-def test_a_silent_reference_is_refused(name: str) -> None:
-    with pytest.raises(AudioError, match="silent"):
-        METRICS[name](SILENCE, MUSIC, RATE)
+    for reference, estimate, problem in (
+        (np.stack([MUSIC, MUSIC]), MUSIC, r"reference must be mono .* to_mono"),
+        (MUSIC, bad, "estimate holds 1 samples"),
+        (MUSIC[:0], MUSIC[:0], "empty"),
+        (MUSIC, MUSIC[1:], "align"),
+        (SILENCE, MUSIC, "silent"),
+    ):
+        if reference is not SILENCE or name != "waveform_rmse":
+            with pytest.raises(AudioError, match=problem):
+                METRICS[name](reference, estimate, RATE)
 
 
 def magnitudes(audio: FloatArray, n_fft: int) -> FloatArray:
@@ -139,13 +134,14 @@ class TestSiSdr:
         estimate = gain * (audio + other * 10 ** (-ratio_db / 20))
         assert si_sdr(audio, estimate) == pytest.approx(ratio_db, abs=0.01)
 
-    @pytest.mark.parametrize("rms", [1e-3, 0.1, 3.0])
-    def test_it_agrees_with_torchmetrics(self, rms: float) -> None:
-        estimate = (0.3 * noisy(rms) + 0.05).astype(np.float64)
-        expected = scale_invariant_signal_distortion_ratio(
-            torch.from_numpy(estimate), torch.from_numpy(MUSIC.astype(np.float64)), zero_mean=True
-        )
-        assert si_sdr(MUSIC, estimate) == pytest.approx(float(expected), abs=1e-9)
+    def test_it_agrees_with_torchmetrics(self) -> None:
+        music = torch.from_numpy(MUSIC.astype(np.float64))
+        for rms in (1e-3, 0.1, 3.0):
+            estimate = (0.3 * noisy(rms) + 0.05).astype(np.float64)
+            expected = scale_invariant_signal_distortion_ratio(
+                torch.from_numpy(estimate), music, zero_mean=True
+            )
+            assert si_sdr(MUSIC, estimate) == pytest.approx(float(expected), abs=1e-9)
 
     def test_the_ends_of_the_scale_are_finite(self) -> None:
         assert si_sdr(MUSIC, MUSIC) == pytest.approx(156.5, abs=0.1)
@@ -166,15 +162,14 @@ def test_a_compact_disc_has_1411_kbps() -> None:
 
 
 class TestJudges:
-    @pytest.mark.parametrize(
-        ("judge", "copy", "silence"),
-        [(zimtohrli_mos, 5.0, 2.5), (visqol_mos, 4.73, 1.0), (two_f_mushra, 100.0, 0.0)],
-    )
-    def test_the_ends_of_the_scales(
-        self, judge: Callable[..., float], copy: float, silence: float
-    ) -> None:
-        assert judge(MUSIC, MUSIC, RATE) == pytest.approx(copy, abs=0.01)
-        assert judge(MUSIC, SILENCE, RATE) == pytest.approx(silence, abs=1.0 if silence else 10.0)
+    def test_the_ends_of_the_scales(self) -> None:
+        for judge, copy, silence, within in (
+            (zimtohrli_mos, 5.0, 2.5, 1.0),
+            (visqol_mos, 4.73, 1.0, 1.0),
+            (two_f_mushra, 100.0, 0.0, 10.0),
+        ):
+            assert judge(MUSIC, MUSIC, RATE) == pytest.approx(copy, abs=0.01)
+            assert judge(MUSIC, SILENCE, RATE) == pytest.approx(silence, abs=within)
 
     def test_the_rate_is_brought_to_the_models(self) -> None:
         import zimtohrli
