@@ -310,7 +310,9 @@ class TestCodebooks:
 
     def test_each_stage_is_a_rate(self, music, tmp_path):
         config = replace(
-            CONFIGS["frequency"], latent=24, bottleneck=Bottleneck("rvq", 4, codes=16, dimension=4)
+            CONFIGS["frequency"],
+            latent=24,
+            bottleneck=Bottleneck("rvq", stages=4, codes=16, dimension=4),
         )
         training = replace(TRAINING, steps=1, segment_s=0.256, prepare_batches=8)
         fit(new_model(config), music, training, tmp_path / "rvq")

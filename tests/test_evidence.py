@@ -273,39 +273,32 @@ def tamper(folder, old, new):
 
 def test_a_table_that_is_not_that_of_the_record_is_refused(folder):
     path = folder / f"{NAME}.csv"
-    path.write_text(path.read_text().replace("1.66666667", "1.66666668", 1))
-    with pytest.raises(EvidenceError, match="restore both"):
-        evidence.read(NAME, folder=folder)
-    (folder / f"{NAME}.csv").unlink()
-    with pytest.raises(EvidenceError, match="restore both"):
-        evidence.read(NAME, folder=folder)
-    (folder / f"{NAME}.json").write_text("{")
-    with pytest.raises(EvidenceError, match="damaged"):
-        evidence.read(NAME, folder=folder)
-    (folder / f"{NAME}.json").unlink()
-    with pytest.raises(EvidenceError, match=f"make evidence NAMES={NAME}"):
-        evidence.read(NAME, folder=folder)
+    record, wrong = folder / f"{NAME}.json", path.read_text().replace("1.66666667", "1.67", 1)
+    for change, problem in (
+        (lambda: path.write_text(wrong), "restore both"),
+        (path.unlink, "restore both"),
+        (lambda: record.write_text("{"), "damaged"),
+        (record.unlink, f"make evidence NAMES={NAME}"),
+    ):
+        change()
+        with pytest.raises(EvidenceError, match=problem):
+            evidence.read(NAME, folder=folder)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "caught"),
-    [
+def test_a_sample_catches_values_that_are_not_so(folder):
+    for old, new, caught in (
         ("1.66666667", "1.68", "value is 1.68 in the table and 1.66666667"),
-        ("1.66666667", "1.67", ""),  # within the tolerance
         (",5,", ",6,", "bytes is 6 in the table and 5"),
         (",NA", ",NB", "reason is NB in the table and NA"),
         ("defined,,", "defined,0.5,", "value is 0.5 in the table and nan"),
-    ],
-)
-def test_a_sample_catches_values_that_are_not_so(folder, old, new, caught):
-    tamper(folder, old, new)
-    assert len(evidence.read(NAME, folder=folder)) == 16
-    if not caught:
-        assert evidence.check_sample(NAME, folder=folder) == 16
-        return
-    with pytest.raises(EvidenceError, match=caught) as error:
-        evidence.check_sample(NAME, folder=folder)
-    assert "clip t0" in str(error.value)
+    ):
+        tamper(folder, old, new)
+        assert len(evidence.read(NAME, folder=folder)) == 16
+        with pytest.raises(EvidenceError, match=f"clip t0.*{caught}|{caught}.*clip t0"):
+            evidence.check_sample(NAME, folder=folder)
+        tamper(folder, new, old)
+    tamper(folder, "1.66666667", "1.67")  # within the tolerance
+    assert evidence.check_sample(NAME, folder=folder) == 16
 
 
 def test_a_sample_costs_what_it_may(folder):
@@ -398,7 +391,6 @@ def test_two_runs_at_once_are_one_too_many(folder):
 
 def test_a_process_that_is_killed_is_told_of(tmp_path):
     journal = Journal(tmp_path / "journal.jsonl", "header", lambda _: True)
-    assert work_through(str.upper, ["a", "b"], journal) == ["A", "B"]
     with pytest.raises(EvidenceError, match="fewer --jobs"):
         work_through(_dies, ["a", "b", "c"], journal)
     with (tmp_path / "journal.jsonl").open("ab") as file:
@@ -410,8 +402,10 @@ def test_a_process_that_is_killed_is_told_of(tmp_path):
 
 
 def _dies(item: str) -> str:
-    os.kill(os.getpid(), signal.SIGKILL)
-    return item
+    if item == "c":
+        time.sleep(0.2)  # the others' results are on their way
+        os.kill(os.getpid(), signal.SIGKILL)
+    return item.upper()
 
 
 def test_a_scheduler_without_its_library_is_refused_with_the_remedy(folder, monkeypatch):

@@ -178,27 +178,29 @@ class TestJudges:
         expected = zimtohrli.mos_from_signals(*high)
         assert zimtohrli_mos(MUSIC, noisy(0.01), RATE) == pytest.approx(expected, abs=1e-6)
 
-    @pytest.mark.parametrize("rms", [1e-3, 3e-2])
-    def test_2f_is_the_score_of_the_package_it_comes_from(self, rms: float) -> None:
+    def test_2f_is_the_score_of_the_package_it_comes_from(self) -> None:
         # As plain Python: compiling would take a minute, and gives the same digits.
         compiled, numba.config.DISABLE_JIT = numba.config.DISABLE_JIT, True
         try:
             from seabass.core.models.mms import estimated_mean_mushra_score
         finally:
             numba.config.DISABLE_JIT = compiled
-        high = [resample(x, RATE, 48_000).astype(np.float64)[None] for x in (noisy(rms), MUSIC)]
-        expected = float(estimated_mean_mushra_score(*high))
-        assert 0.0 < expected < 100.0
-        assert two_f_mushra(MUSIC, noisy(rms), RATE) == pytest.approx(expected, abs=1e-9)
+        for copy in (noisy(1e-3), noisy(3e-2)):
+            high = [resample(x, RATE, 48_000).astype(np.float64)[None] for x in (copy, MUSIC)]
+            expected = float(estimated_mean_mushra_score(*high))
+            assert 0.0 < expected < 100.0
+            assert two_f_mushra(MUSIC, copy, RATE) == pytest.approx(expected, abs=1e-9)
 
     def test_2f_refuses_quiet_and_short_clips(self) -> None:
-        with pytest.raises(AudioError, match="loud enough"):
-            two_f_mushra(MUSIC * np.float32(1e-4), MUSIC, RATE)
-        with pytest.raises(AudioError, match=r"2f-model needs .* 1\.0 s"):
-            two_f_mushra(MUSIC[: RATE // 2], MUSIC[: RATE // 2], RATE)
-        brief = np.where(np.arange(len(MUSIC)) < RATE // 4, MUSIC, np.float32(0.0))
-        with pytest.raises(AudioError, match="half a second"):
-            two_f_mushra(brief, brief, RATE)
+        music = MUSIC[: RATE + 100]
+        brief = np.where(np.arange(len(music)) < RATE // 4, music, np.float32(0.0))
+        for reference, problem in (
+            (music * np.float32(1e-4), "loud enough"),
+            (music[: RATE // 2], r"2f-model needs .* 1\.0 s"),
+            (brief, "half a second"),
+        ):
+            with pytest.raises(AudioError, match=problem):
+                two_f_mushra(reference, reference, RATE)
 
 
 # Within each pair the second is the better.
@@ -225,15 +227,15 @@ class TestAnchors:
         assert halves[0] == pytest.approx(halves[1], rel=0.05)
 
     def test_judges_score_them_as_they_did_and_good_codecs_above(self) -> None:
-        clips = open_dataset("mini").part("validation").clips(duration_s=5.0, limit=1)
+        clips = open_dataset("mini").part("validation").clips(duration_s=2.0, limit=1)
         table = evaluate([*ANCHORS, "mp3:128", "opus:128"], clips, JUDGES)
         found = table.pivot(index=["system", "setting"], columns="metric", values="value")
         systems = [(one.title, one.setting) for one in ANCHORS]
         found = found.loc[[*systems, ("MP3", "128 kbps"), ("Opus", "128 kbps")]]
         expected = {
-            "zimtohrli_mos": (2.95, 4.57, 3.52, 4.67, 4.99, 5.00),
-            "visqol_mos": (2.97, 3.13, 2.08, 3.31, 4.72, 4.73),
-            "two_f_mushra": (53.0, 86.4, 30.0, 69.1, 100.0, 100.0),
+            "zimtohrli_mos": (2.63, 4.53, 3.55, 4.78, 4.99, 5.00),
+            "visqol_mos": (2.99, 3.07, 2.13, 3.55, 4.73, 4.73),
+            "two_f_mushra": (49.3, 84.0, 33.5, 75.9, 100.0, 100.0),
         }
         for judge, values in expected.items():
             within = 1.0 if judge == "two_f_mushra" else 0.05
