@@ -203,16 +203,13 @@ def test_other_libraries_are_told_but_leave_the_verdict_to_the_sample(folder):
 
 
 def test_other_data_are_refused(folder, tmp_path):
-    copy = tmp_path / "music"
-    copy.mkdir()
-    table = open_dataset("mini").root / "tracks.csv"
-    (copy / "tracks.csv").write_text(table.read_text())
-    assert len(evidence.read(NAME, Parameters(data_root=str(copy)), folder=folder)) == 16
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "tracks.csv").write_text(table.read_text().replace("39377a3c", "00000000"))
+    text = (open_dataset("mini").root / "tracks.csv").read_text()
+    elsewhere = Parameters(data_root=str(tmp_path))
+    (tmp_path / "tracks.csv").write_text(text)
+    assert len(evidence.read(NAME, elsewhere, folder=folder)) == 16
+    (tmp_path / "tracks.csv").write_text(text.replace("39377a3c", "00000000"))
     with pytest.raises(EvidenceError, match=r"other data \(mini\)"):
-        evidence.read(NAME, Parameters(data_root=str(other)), folder=folder)
+        evidence.read(NAME, Parameters(data_root=str(tmp_path)), folder=folder)
 
 
 def test_models_and_tables_that_were_opened_take_part(tmp_path, monkeypatch, here):

@@ -33,7 +33,7 @@ def sums(out) -> str:
 
 def test_a_trained_model_rebuilds_a_tone(music, tmp_path):
     before = tone_error(tiny().eval())
-    history = fit(tiny(), music, replace(TRAINING, steps=300), tmp_path / "model")
+    history = fit(tiny(), music, replace(TRAINING, steps=150), tmp_path / "model")
     assert history.train[-1]["loss"] < 0.4 * history.train[0]["loss"]
     assert history.validation[-1]["loss"] < 0.4 * history.validation[0]["loss"]
     assert tone_error(load_model(tmp_path / "model")) < 0.1 * before
@@ -83,13 +83,14 @@ def test_the_learning_rate_warms_up_and_falls():
 
 
 def test_seeds_decide(music, tmp_path):
-    fit(tiny(), music, TRAINING, tmp_path / "a")
+    config = replace(TRAINING, steps=20)
+    fit(tiny(), music, config, tmp_path / "a")
     torch.rand(7)  # what happened before must not matter
-    fit(tiny(), music, TRAINING, tmp_path / "b")
-    fit(tiny(), music, replace(TRAINING, seed=1), tmp_path / "c")
-    fit(tiny(seed=1), music, TRAINING, tmp_path / "d")
+    fit(tiny(), music, config, tmp_path / "b")
+    fit(tiny(), music, replace(config, seed=1), tmp_path / "c")
+    fit(tiny(seed=1), music, config, tmp_path / "d")
     # Neither must looking more often.
-    fit(tiny(), music, replace(TRAINING, validate_every=7, log_every=3), tmp_path / "e")
+    fit(tiny(), music, replace(config, validate_every=7, log_every=3), tmp_path / "e")
     first = sums(tmp_path / "a.last")
     assert sums(tmp_path / "b.last") == sums(tmp_path / "e.last") == first
     assert len({first, sums(tmp_path / "c.last"), sums(tmp_path / "d.last")}) == 3
