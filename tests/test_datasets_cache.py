@@ -166,6 +166,17 @@ def test_damaged_cache_is_mended(music, cache_root, damage):
     assert_intact(dataset.cache(RATE))
 
 
+@pytest.mark.filterwarnings("ignore:all 1 tracks")
+def test_a_track_that_does_not_fit_in_16_bits_keeps_its_level(tmp_path):
+    for name, level in (("faint", 1e-6), ("loud", 3.0)):
+        sound = (level * noise(0) / 20_000).astype(np.float32)
+        folder = tmp_path / name
+        folder.mkdir()
+        soundfile.write(folder / "a.wav", sound, RATE, subtype="FLOAT")
+        found = open_dataset("folder", folder).cache(RATE).audio("a.wav")
+        np.testing.assert_allclose(found, sound, atol=1e-4 * level)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.floats(-4, 4, width=32), min_size=1, max_size=50),

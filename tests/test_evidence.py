@@ -204,12 +204,14 @@ def test_other_libraries_are_told_but_leave_the_verdict_to_the_sample(folder):
 
 def test_other_data_are_refused(folder, tmp_path):
     text = (open_dataset("mini").root / "tracks.csv").read_text()
-    elsewhere = Parameters(data_root=str(tmp_path))
-    (tmp_path / "tracks.csv").write_text(text)
-    assert len(evidence.read(NAME, elsewhere, folder=folder)) == 16
-    (tmp_path / "tracks.csv").write_text(text.replace("39377a3c", "00000000"))
+    copy, other = (Parameters(data_root=str(tmp_path / name)) for name in ("copy", "other"))
+    for elsewhere, content in ((copy, text), (other, text.replace("39377a3c", "00000000"))):
+        root = Path(elsewhere.data_root)
+        root.mkdir()
+        (root / "tracks.csv").write_text(content)
+    assert len(evidence.read(NAME, copy, folder=folder)) == 16
     with pytest.raises(EvidenceError, match=r"other data \(mini\)"):
-        evidence.read(NAME, Parameters(data_root=str(tmp_path)), folder=folder)
+        evidence.read(NAME, other, folder=folder)
 
 
 def test_models_and_tables_that_were_opened_take_part(tmp_path, monkeypatch, here):
