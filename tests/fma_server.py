@@ -14,8 +14,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
 
-import av
 import numpy as np
+
+from tests.encoded import encode_bytes
+from tests.signals import tone
 
 # The official files were packed with bzip2 (mdeff/fma, issue 5).
 COMPRESSION = zipfile.ZIP_BZIP2
@@ -23,18 +25,8 @@ COMPRESSION = zipfile.ZIP_BZIP2
 
 def mp3_bytes(frequency: float = 440.0, seconds: float = 1.0, sample_rate: int = 44_100) -> bytes:
     """Return a stereo tone as MP3."""
-    count = int(seconds * sample_rate)
-    tone = 0.4 * np.sin(2 * np.pi * frequency * np.arange(count) / sample_rate)
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp3") as container:
-        stream = container.add_stream("libmp3lame", rate=sample_rate, layout="stereo")
-        stream.bit_rate = 128_000
-        planes = np.ascontiguousarray(np.stack([tone, tone]).astype(np.float32))
-        frame = av.AudioFrame.from_ndarray(planes, format="fltp", layout="stereo")
-        frame.sample_rate = sample_rate
-        for packet in [*stream.encode(frame), *stream.encode(None)]:
-            container.mux(packet)
-    return buffer.getvalue()
+    audio = tone(frequency, int(seconds * sample_rate), sample_rate, 0.4)
+    return encode_bytes(np.stack([audio, audio]), sample_rate, "libmp3lame", "mp3", 128)
 
 
 @dataclass(frozen=True)
@@ -196,9 +188,9 @@ def write_fma(
     """Lay out an unpacked data set, and return its root. Without `files`, all are a short tone."""
     (root / "fma_metadata").mkdir(parents=True)
     (root / "fma_metadata" / "tracks.csv").write_bytes(tracks_csv(tracks))
-    tone = mp3_bytes(seconds=0.3)
+    short = mp3_bytes(seconds=0.3)
     for track in tracks:
         file = root / name / f"{track.number // 1000:03d}" / f"{track.number:06d}.mp3"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(tone if files is None else files[track.number])
+        file.write_bytes(short if files is None else files[track.number])
     return root

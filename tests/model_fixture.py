@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -54,8 +56,9 @@ KINDS = tuple(SMALL)
 LEARNED = tuple(kind for kind in KINDS if kind != "frames_pca")
 
 
+@cache
 def music(batch: int = 3, seconds: float = SECONDS, seed: int = 0) -> Tensor:
-    """Different music in each row, `(batch, N)`."""
+    """Different music in each row, `(batch, N)`; not to be changed."""
     rows = [signals.music(round(RATE * seconds), RATE, seed + row) for row in range(batch)]
     return torch.from_numpy(np.stack(rows))
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +24,7 @@ RATE = 44_100
 
 @cache
 def song(suffix: str) -> bytes:
-    """Five seconds of the same music in one of several formats."""
+    """Three seconds of the same music in one of several formats."""
     codec, container, rate = {
         "mp3": ("libmp3lame", "mp3", RATE),
         "flac": ("flac", "flac", RATE),
@@ -33,14 +32,7 @@ def song(suffix: str) -> bytes:
         "opus": ("libopus", "ogg", 48_000),
         "wav": ("pcm_s16le", "wav", RATE),
     }[suffix]
-    return encode_bytes(signals.music(5 * rate, rate), rate, codec, container, 96)
-
-
-def vorbis(folder: Path, rate: int, channels: int, n_samples: int, seed: int) -> bytes:
-    path = folder / f"{seed}.ogg"
-    audio = np.stack([signals.music(n_samples, rate, seed)] * channels)
-    save(path, audio, rate)
-    return path.read_bytes()
+    return encode_bytes(signals.music(3 * rate, rate), rate, codec, container, 96)
 
 
 class TestDamage:
@@ -51,17 +43,17 @@ class TestDamage:
         with caplog.at_level(logging.WARNING):
             audio, _ = load(bytes(data))
         assert "damaged packets" in caplog.text
-        assert 4.5 * RATE < len(audio) < 5 * RATE
+        assert 2.5 * RATE < len(audio) < 3 * RATE
         # Up to the damage the music is what it was.
         whole, _ = load(song("mp3"))
-        np.testing.assert_allclose(audio[: 2 * RATE], whole[: 2 * RATE], atol=1e-6)
+        np.testing.assert_allclose(audio[:RATE], whole[:RATE], atol=1e-6)
 
-    @pytest.mark.parametrize("suffix", ["mp3", "flac"])
-    def test_a_cut_off_file_is_refused_when_most_is_missing(self, tmp_path, suffix):
-        path = tmp_path / f"song.{suffix}"
-        path.write_bytes(song(suffix)[: len(song(suffix)) // 4])
-        with pytest.raises(AudioFileError, match=rf"song\.{suffix} is damaged: only .* of 5\.0 s"):
-            load(path)
+    def test_a_cut_off_file_is_refused_when_most_is_missing(self, tmp_path):
+        for name in ("song.mp3", "song.flac"):
+            data = song(name.partition(".")[2])
+            (tmp_path / name).write_bytes(data[: len(data) // 4])
+            with pytest.raises(AudioFileError, match=rf"{name} is damaged: only .* of 3\.0 s"):
+                load(tmp_path / name)
 
     @settings(max_examples=40, deadline=None)
     @given(
@@ -97,54 +89,51 @@ class TestForeignFiles:
         ],
         ids=["text", "html", "noise", "zeros", "riff", "ogg", "id3", "flac", "pdf"],
     )
-    @pytest.mark.parametrize("suffix", ["mp3", "wav", "ogg", "sw"])
-    def test_what_is_no_audio_is_refused(self, tmp_path, data, suffix):
-        path = tmp_path / f"file.{suffix}"
-        path.write_bytes(data)
-        for reader in (probe, load):
-            with pytest.raises(AudioFileError, match=rf"file\.{suffix} .*\. \w+"):
-                reader(path)
+    def test_what_is_no_audio_is_refused(self, tmp_path, data):
+        for name in ("file.mp3", "file.wav", "file.ogg", "file.sw"):
+            (tmp_path / name).write_bytes(data)
+            for reader in (probe, load):
+                with pytest.raises(AudioFileError, match=rf"{name} .*\. \w+"):
+                    reader(tmp_path / name)
 
-    @pytest.mark.parametrize(
-        "text",
-        [
+    def test_a_playlist_opens_nothing_else(self, tmp_path):
+        save(tmp_path / "secret.wav", signals.noise(48_000), 48_000)
+        for text in (
             "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nhttp://127.0.0.1:9/a.ts\n",
             "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:1,\nsecret.wav\n#EXT-X-ENDLIST\n",
             "ffconcat version 1.0\nfile 'secret.wav'\n",
-        ],
-    )
-    def test_a_playlist_opens_nothing_else(self, tmp_path, text):
-        save(tmp_path / "secret.wav", signals.noise(48_000), 48_000)
-        for name in ("list.m3u8", "list.mp3", "list.txt"):
-            (tmp_path / name).write_text(text)
-            with pytest.raises(AudioFileError, match="cannot be decoded"):
-                load(tmp_path / name)
+        ):
+            for name in ("list.m3u8", "list.mp3", "list.txt"):
+                (tmp_path / name).write_text(text)
+                with pytest.raises(AudioFileError, match="cannot be decoded"):
+                    load(tmp_path / name)
 
 
-class TestUnusableSamples:
-    @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 30_000.0])
-    @pytest.mark.parametrize("rate", [None, 24_000])
-    def test_the_file_and_the_place_are_named(self, tmp_path, bad, rate):
-        audio = signals.noise(300_000)
-        audio[288_000:] = bad
-        soundfile.write(tmp_path / "a.wav", audio, 48_000, "FLOAT")
-        with pytest.raises(AudioFileError, match=r"a\.wav holds NaN.*at 6\.000 s"):
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 30_000.0])
+def test_file_and_place_of_unusable_samples_are_named(tmp_path, bad):
+    audio = signals.noise(150_000)
+    audio[144_000:] = bad
+    soundfile.write(tmp_path / "a.wav", audio, 48_000, "FLOAT")
+    for rate in (None, 24_000):
+        with pytest.raises(AudioFileError, match=r"a\.wav holds NaN.*at 3\.000 s"):
             load(tmp_path / "a.wav", rate)
-        with pytest.raises(AudioFileError, match=r"at 6\.000 s"):
+        with pytest.raises(AudioFileError, match=r"at 3\.000 s"):
             list(blocks(tmp_path / "a.wav", rate, 1.0))
-        # What lies before the damage can still be used.
-        assert len(load(tmp_path / "a.wav", duration_s=5.0)[0]) == 240_000
+    # What lies before the damage can still be used.
+    assert len(load(tmp_path / "a.wav", duration_s=2.0)[0]) == 96_000
 
 
-class TestChangingStreams:
-    def test_all_links_of_a_chained_ogg_are_read(self, tmp_path):
-        first = vorbis(tmp_path, 44_100, 2, 44_100, 1)
-        second = vorbis(tmp_path, 44_100, 2, 30_000, 2)
-        audio, rate = load(first + second, mono=False)
-        assert audio.shape == (2, 74_100)
-        np.testing.assert_array_equal(audio[:, :44_100], load(first, mono=False)[0])
-        np.testing.assert_array_equal(audio[:, 44_100:], load(second, mono=False)[0])
-        assert probe(first + second).duration_s == pytest.approx(74_100 / rate)
+def test_all_links_of_a_chained_ogg_are_read(tmp_path):
+    links = []
+    for seed, n_samples in ((1, 44_100), (2, 30_000)):
+        save(tmp_path / "a.ogg", np.stack([signals.music(n_samples, RATE, seed)] * 2), RATE)
+        links.append((tmp_path / "a.ogg").read_bytes())
+    chain = b"".join(links)
+    audio, _ = load(chain, mono=False)
+    expected = [load(link, mono=False)[0] for link in links]
+    np.testing.assert_array_equal(audio, np.concatenate(expected, axis=1))
+    assert audio.shape == (2, 74_100)
+    assert probe(chain).duration_s == pytest.approx(74_100 / RATE)
 
 
 def test_importing_audio_does_not_import_the_heavy_libraries():

@@ -48,30 +48,26 @@ class TestToMono:
 
 
 class TestValidate:
-    @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-    def test_the_first_bad_sample_is_named(self, bad):
-        audio = signals.noise(100)
-        audio[[17, 40]] = bad
-        with pytest.raises(AudioError, match=r"song holds 2 samples .* index 17\b"):
-            validate(audio, "song")
+    def test_the_first_bad_sample_is_named(self):
+        for bad in (np.nan, np.inf, -np.inf):
+            audio = signals.noise(100)
+            audio[[17, 40]] = bad
+            with pytest.raises(AudioError, match=r"song holds 2 samples .* index 17\b"):
+                validate(audio, "song")
 
-    @pytest.mark.parametrize("shape", [(0,), (2, 0), (), (2, 3, 4)])
-    def test_empty_audio_and_other_shapes_are_refused(self, shape):
-        with pytest.raises(AudioError, match="shape"):
-            validate(np.zeros(shape, np.float32))
+    def test_empty_audio_and_other_shapes_are_refused(self):
+        for shape in ((0,), (2, 0), (), (2, 3, 4)):
+            with pytest.raises(AudioError, match="shape"):
+                validate(np.zeros(shape, np.float32))
 
 
-@pytest.mark.parametrize("sample_rate", [8_000, 24_000, 44_100, 48_000, 96_000])
-def test_the_standards_reference_tone(sample_rate):
+def test_the_standards_reference_tone():
     # A full-scale sine of 997 Hz in one front channel reads -3.01 LKFS (ITU-R BS.1770-4, annex 1).
-    audio = signals.tone(997, 3 * sample_rate, sample_rate, amplitude=1.0)
-    assert loudness_lufs(audio, sample_rate) == pytest.approx(-3.01, abs=0.2)
-
-
-def test_a_second_equal_channel_adds_3_db():
-    audio = signals.tone(997, 48_000, 48_000)
-    gain = loudness_lufs(np.stack([audio, audio]), 48_000) - loudness_lufs(audio, 48_000)
-    assert gain == pytest.approx(3.01, abs=0.01)
+    for rate in (8_000, 24_000, 44_100, 48_000, 96_000):
+        audio = signals.tone(997, 3 * rate, rate, amplitude=1.0)
+        one, two = (loudness_lufs(x, rate) for x in (audio, np.stack([audio, audio])))
+        assert one == pytest.approx(-3.01, abs=0.2)
+        assert two - one == pytest.approx(3.01, abs=0.01)
 
 
 RATES = [8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 88_200, 96_000]

@@ -1,6 +1,7 @@
 """File codecs: signals survive in place, bits are spent well, bad bytes are refused."""
 
 import csv
+import itertools
 from collections import Counter
 from importlib import resources
 
@@ -30,6 +31,7 @@ from musiclib.codecs.traditional import (
     xing_checksum,
 )
 from musiclib.errors import AudioError, BitstreamError, CodecError
+from musiclib.evaluation import align
 from musiclib.metrics import bitrate_kbps, log_spectral_distance
 from tests.codec_signals import RATE, click, lag, music, roundtrip, sdr, stereo, tone
 
@@ -73,24 +75,24 @@ class TestSignals:
         assert silence.shape == audio.shape
         assert np.abs(silence).max() < 1e-3  # -60 dB
 
-    @pytest.mark.parametrize("rate", [8_000, 22_050, 24_000, 44_100, 96_000])
     @every_codec
-    def test_a_click_stays_within_one_sample(self, name, kbps, channels, rate):
-        # An odd length, and clicks near the start, off every grid, and near the end.
-        n = rate + 137
-        positions = [rate // 10, rate // 2 + 3, n - rate // 12]
-        audio = np.max([click(n, p, 2.0 * rate / 8_000) for p in positions], axis=0)
-        decoded = roundtrip(make(name, kbps), stereo(audio) if channels == 2 else audio, rate)
-        for channel in np.atleast_2d(decoded):
-            for position in positions:
-                near = channel[position - rate // 20 : position + rate // 20]
-                assert near.max() > 0.3
-                assert abs(int(np.argmax(near)) - rate // 20) <= 1
+    def test_a_click_stays_within_one_sample(self, name, kbps, channels):
+        for rate in (8_000, 22_050, 24_000, 44_100, 96_000):
+            # An odd length, and clicks near the start, off every grid, and near the end.
+            n = rate + 137
+            positions = [rate // 10, rate // 2 + 3, n - rate // 12]
+            audio = np.max([click(n, p, 2.0 * rate / 8_000) for p in positions], axis=0)
+            decoded = roundtrip(make(name, kbps), stereo(audio) if channels == 2 else audio, rate)
+            for channel in np.atleast_2d(decoded):
+                for position in positions:
+                    near = channel[position - rate // 20 : position + rate // 20]
+                    assert near.max() > 0.3
+                    assert abs(int(np.argmax(near)) - rate // 20) <= 1
 
-    @pytest.mark.parametrize("n", [1_600, 15_047, 15_100, 15_320])
     @every_codec
-    def test_length_is_exact_at_the_files_own_rate(self, name, kbps, channels, n):
-        for rate in (8_000, 24_000, 44_100):
+    def test_length_is_exact_at_the_files_own_rate(self, name, kbps, channels):
+        lengths = (1_600, 15_047, 15_100, 15_320)
+        for n, rate in itertools.product(lengths, (8_000, 24_000, 44_100)):
             if name.startswith("he-aac") and n < rate / 10:  # has a least length
                 continue
             audio = clip(channels, 2.0, rate)[..., :n]
@@ -110,15 +112,12 @@ class TestBits:
         ],
     )
     def test_more_bits_never_hurt(self, name, ladder):
-        clips = [music(seed=seed) for seed in (0, 1)]
-        sizes, distances, fidelity = [], [], []
-        for kbps in ladder:
-            codec = get_codec(name, kbps)
-            pairs = [(audio, roundtrip(codec, audio)) for audio in clips]
-            sizes.append(sum(len(codec.encode(audio, RATE)) for audio in clips))
-            distances.append(np.mean([log_spectral_distance(a, b) for a, b in pairs]))
-            fidelity.append(np.mean([sdr(a, b) for a, b in pairs]))
-        assert sizes == sorted(sizes)
+        audio = music()
+        files = [get_codec(name, kbps).encode(audio, RATE) for kbps in ladder]
+        copies = [align(*get_codec(name).decode(data), audio, RATE) for data in files]
+        distances = [log_spectral_distance(audio, copy) for copy in copies]
+        fidelity = [sdr(audio, copy) for copy in copies]
+        assert files == sorted(files, key=len)
         assert distances == sorted(distances, reverse=True)
         assert fidelity == sorted(fidelity)
 
@@ -150,9 +149,8 @@ class TestBits:
         assert measured == pytest.approx(kbps, rel=tolerance)
 
     @pytest.mark.parametrize("name", CODEC_NAMES)
-    @pytest.mark.parametrize("rate", [8_000, 24_000, 44_100])
-    def test_every_listed_bitrate_works(self, name, rate):
-        for channels in (1, 2):
+    def test_every_listed_bitrate_works(self, name):
+        for rate, channels in itertools.product((8_000, 24_000, 44_100), (1, 2)):
             choices = supported_kbps(name, rate, channels)
             assert choices == sorted(choices)
             for kbps in (choices[0], choices[len(choices) // 2], choices[-1]):
@@ -179,7 +177,7 @@ class TestErrors:
     def test_damaged_files_decode_or_are_refused(self, name, kind, files):
         rng = np.random.default_rng([CODEC_NAMES.index(name), len(kind)])
         data, refused = files[name], 0
-        for _ in range(30):
+        for _ in range(20):
             damaged = bytearray(data)
             if kind == "flip":
                 for where in rng.integers(0, len(data), 5):
@@ -199,7 +197,7 @@ class TestErrors:
                 assert np.isfinite(audio).all()
                 assert min(audio.shape[-1], rate) > 0
         if name in ("opus", "vorbis") or kind == "truncate":  # every Ogg page has a checksum
-            assert refused == 30
+            assert refused == 20
 
     @pytest.mark.parametrize("name", CODEC_NAMES)
     def test_foreign_bytes_are_refused(self, name, files):
@@ -211,9 +209,8 @@ class TestErrors:
             with pytest.raises(BitstreamError, match=other):
                 get_codec(name).decode(files[other])
 
-    @pytest.mark.parametrize(
-        ("name", "kbps", "channels", "told"),
-        [
+    def test_wrong_requests_are_refused_and_impossible_bitrates_say_what_is_possible(self):
+        for name, kbps, channels, told in [
             ("mp3", 20, 1, "16, 24"),
             ("aac", 5, 1, "8, 12"),
             ("aac", 12, 2, "16, 24"),
@@ -223,13 +220,9 @@ class TestErrors:
             ("opus", None, 1, "kbps="),
             ("he-aac", 8, 1, "10, 12, 16"),
             ("he-aac-v2", 24, 1, "Use he-aac for mono"),
-        ],
-    )
-    def test_impossible_bitrates_say_what_is_possible(self, name, kbps, channels, told):
-        with pytest.raises(CodecError, match=told):
-            get_codec(name, kbps).encode(clip(channels, 0.5), RATE)
-
-    def test_wrong_requests_are_refused(self):
+        ]:
+            with pytest.raises(CodecError, match=told):
+                get_codec(name, kbps).encode(clip(channels, 0.5), RATE)
         for name, options in [
             ("flac", {}),
             ("mp3", {"quality": 1.0}),
@@ -275,27 +268,20 @@ class TestContainers:
             assert {page.serial for page in pages(other)} == {7}
             assert np.array_equal(get_codec(name).decode(other)[0], get_codec(name).decode(data)[0])
 
-    @pytest.mark.parametrize("n", [24_000, 24_047])
-    def test_the_lame_header_has_a_right_length_and_checksum(self, n):
-        """One length needs its padding put right, one does not."""
-        data = get_codec("mp3", 32).encode(music(2.0)[:n], RATE)
-        header = find_xing(data)
-        assert header is not None
-        assert header.frames * 576 - header.delay - header.padding == n
-        theirs = mux(music(2.0)[None, :n], 44_100, 64_000, Target("libmp3lame", "mp3"), {})
-        for file in (data, theirs):
-            header = find_xing(file)
-            assert header is not None
-            at = header.mark + 154
-            assert xing_checksum(file, header) == int.from_bytes(file[at : at + 2], "big")
+    def test_the_lame_header_has_a_right_length_and_checksum(self):
+        for n in (24_000, 24_047):  # one needs its padding put right, one does not
+            data = get_codec("mp3", 32).encode(music(2.0)[:n], RATE)
+            theirs = mux(music(2.0)[None, :n], 44_100, 64_000, Target("libmp3lame", "mp3"), {})
+            for file in (data, theirs):
+                header = find_xing(file)
+                assert header is not None
+                at = header.mark + 154
+                assert xing_checksum(file, header) == int.from_bytes(file[at : at + 2], "big")
+                samples = header.frames * 576 - header.delay - header.padding
+                assert samples == n or file is theirs
 
 
 class TestOpusModes:
-    @staticmethod
-    def table() -> list[dict[str, str]]:
-        text = resources.files("musiclib.codecs").joinpath(MODES_TABLE).read_text("utf-8")
-        return list(csv.DictReader(row for row in text.splitlines() if not row.startswith("#")))
-
     @pytest.mark.parametrize(
         ("kbps", "application", "expected"),
         [
@@ -330,7 +316,8 @@ class TestOpusModes:
             assert abs(lag(music(), roundtrip(codec, music()))) <= 2
 
     def test_the_default_is_the_best_of_the_table(self):
-        rows = self.table()
+        text = resources.files("musiclib.codecs").joinpath(MODES_TABLE).read_text("utf-8")
+        rows = list(csv.DictReader(row for row in text.splitlines() if not row.startswith("#")))
         assert Counter(row["kbps"] for row in rows if row["chosen"] == "yes") == Counter(
             {row["kbps"] for row in rows}
         )
@@ -339,10 +326,11 @@ class TestOpusModes:
             assert (row["chosen"] == "yes") == (float(row["score"]) == max(rivals))
             kbps, options = float(row["kbps"]), {"application": row["application"]}
             frame_ms = int(row["frame_ms"])
-            named = get_codec("opus", kbps, frame_ms=frame_ms, **options).encode(music(), RATE)
-            assert get_codec("opus", kbps, **options).encode(music(), RATE) == named
+            audio = music(1.0)
+            named = get_codec("opus", kbps, frame_ms=frame_ms, **options).encode(audio, RATE)
+            assert get_codec("opus", kbps, **options).encode(audio, RATE) == named
             if row["chosen"] == "yes":
-                assert get_codec("opus", kbps).encode(music(), RATE) == named
+                assert get_codec("opus", kbps).encode(audio, RATE) == named
 
 
 class TestFdkaac:

@@ -3,8 +3,6 @@
 import ast
 import hashlib
 import itertools
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -96,26 +94,16 @@ class TestCoder:
         encoder.encode(*silent, GAIN)
         assert len(encoder.encode(*silent, GAIN)) < 20
 
-    def test_threads_processes_and_machines_write_the_same_bytes(self, tables):
-        def write(_: int) -> str:
-            data = FrameEncoder(tables).encode(*numbers("musical"), GAIN)
-            return hashlib.sha256(data).hexdigest()
+    def test_threads_and_machines_write_the_same_bytes(self, tables):
+        shipped = ContextTables.load(find_shipped(TABLES))
+
+        def write(known: ContextTables) -> str:
+            data = FrameEncoder(known, 2).encode(*numbers("musical", 20, 2), GAIN)
+            return hashlib.sha256(data).hexdigest()[:16]
 
         with ThreadPoolExecutor(3) as pool:
-            digests = set(pool.map(write, range(6)))
-        program = (
-            "import hashlib; from tests.test_codecs_entropy import numbers, GAIN;"
-            "from musiclib.codecs.melic.entropy import ContextTables, FrameEncoder;"
-            "coder = FrameEncoder(ContextTables.untrained());"
-            "print(hashlib.sha256(coder.encode(*numbers('musical'), GAIN)).hexdigest())"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, check=True
-        )
-        assert digests == {done.stdout.strip()}
-        shipped = ContextTables.load(find_shipped(TABLES))
-        data = FrameEncoder(shipped, 2).encode(*numbers("musical", 20, 2), GAIN)
-        assert hashlib.sha256(data).hexdigest()[:16] == "fbed9b302d88b1e6"
+            digests = list(pool.map(write, 3 * [shipped, tables]))
+        assert digests == 3 * ["fbed9b302d88b1e6", "5000289361b77b6c"]
 
     def test_damage_is_an_error_or_numbers_in_range(self, tables):
         random = np.random.default_rng(3)

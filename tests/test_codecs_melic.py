@@ -2,15 +2,13 @@
 
 import hashlib
 import json
-import subprocess
-import sys
 import zlib
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from musiclib.audio import AudioWriter, load, probe, rms_db, save
 from musiclib.codecs import identify
@@ -23,12 +21,7 @@ from musiclib.codecs.melic import (
     encoder,
     open_model,
 )
-from musiclib.codecs.melic.bitstream import (
-    Header,
-    kept_tags,
-    pack_tags,
-    unpack_tags,
-)
+from musiclib.codecs.melic.bitstream import kept_tags, pack_tags, unpack_tags
 from musiclib.codecs.melic.decoder import TABLES
 from musiclib.codecs.melic.entropy import ContextTables
 from musiclib.errors import AudioError, AudioFileError, BitstreamError, CheckpointError, CodecError
@@ -56,13 +49,21 @@ def level_at(audio, frequency):
     return 20 * np.log10(abs(part) + 1e-9)
 
 
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Blocks of 0.7 s, so that some seconds are a long piece."""
+    for module in (encoder, bitstream):
+        monkeypatch.setattr(module, "BLOCK_FRAMES", 64)
+
+
 class TestSignals:
-    @pytest.mark.parametrize("frequency", [100.0, 440.0, 3000.0, 9000.0])
-    def test_a_tone_survives(self, frequency):
-        audio = tone(frequency, 2.0)
-        _, decoded = there_and_back(audio, 12)
-        assert level_at(decoded, frequency) == pytest.approx(level_at(audio, frequency), abs=0.5)
-        assert si_sdr(audio, decoded) > 20
+    def test_a_tone_survives(self):
+        for frequency in (100.0, 440.0, 3000.0, 9000.0):
+            audio = tone(frequency)
+            _, decoded = there_and_back(audio, 12)
+            level = level_at(decoded, frequency)
+            assert level == pytest.approx(level_at(audio, frequency), abs=0.5)
+            assert si_sdr(audio, decoded) > 20
 
     def test_silence_stays_silent_and_costs_nothing(self):
         data, decoded = there_and_back(np.zeros(5 * RATE, np.float32), 6)
@@ -73,26 +74,23 @@ class TestSignals:
         assert np.abs(decoded[RATE // 2 + 1024 : 3 * RATE // 2 - 1024]).max() < 2**-15
 
     def test_nothing_is_shifted(self):
-        for position in (5, 4_321, 12_000, 23_990):
+        for position in (5, 4_321, 23_990):
             _, decoded = there_and_back(click(RATE, position, 1.5), 24)
             assert int(np.abs(decoded).argmax()) == position
         assert lag(music(2.0), there_and_back(music(2.0), 12)[1]) == 0
 
     def test_more_bits_never_hurt_on_average_and_coding_again_changes_little(self):
-        clips = [music(1.0, seed=seed) for seed in range(3)]
-        means = []
-        for kbps in (6, 12, 24, 48):
-            found = [si_sdr(clip, there_and_back(clip, kbps, restore=False)[1]) for clip in clips]
-            means.append(np.mean(found))
-        assert all(more > less + 1 for less, more in pairwise(means))
-        _, once = there_and_back(clips[0], 24, restore=False)
-        _, twice = there_and_back(once, 24, restore=False)
-        assert si_sdr(once, twice) > si_sdr(clips[0], once)
+        clip = music(2.0)
+        copies = [there_and_back(clip, kbps, restore=False)[1] for kbps in (6, 12, 24, 48)]
+        quality = [si_sdr(clip, copy) for copy in copies]
+        assert all(more > less + 1 for less, more in pairwise(quality))
+        _, again = there_and_back(copies[2], 24, restore=False)
+        assert si_sdr(copies[2], again) > quality[2]
 
     @pytest.mark.parametrize(
         "audio",
         [
-            *(music(2.0) * np.float32(10 ** (gain_db / 20)) for gain_db in (-40, -20, 0)),
+            *(music(1.0) * np.float32(10 ** (gain_db / 20)) for gain_db in (-40, 0)),
             np.full(RATE, 0.5, np.float32),
             np.sign(tone(440.0)),
             np.random.default_rng(0).uniform(-1, 1, RATE).astype(np.float32),
@@ -105,7 +103,8 @@ class TestSignals:
         assert np.isfinite(decoded).all()
         assert rms_db(decoded) == pytest.approx(rms_db(audio), abs=1.5)
 
-    @pytest.mark.parametrize("n_samples", [1, 2, 255, 256, 257, 262_143, 262_144, 262_145])
+    @pytest.mark.usefixtures("small_blocks")
+    @pytest.mark.parametrize("n_samples", [1, 255, 256, 257, 16_383, 16_384, 16_385])
     def test_every_length_is_kept(self, n_samples):
         audio = np.resize(tone(440.0), n_samples)
         assert there_and_back(audio, gain=120)[1].shape == audio.shape
@@ -113,7 +112,7 @@ class TestSignals:
 
 class TestStereo:
     def test_a_mono_piece_costs_what_mono_costs(self):
-        mono, hiss = music(4.0), np.random.default_rng(0).normal(0, 1e-4, 4 * RATE)
+        mono, hiss = music(2.0), np.random.default_rng(0).normal(0, 1e-4, 2 * RATE)
         for left, right, noise in ((1.0, 0.5, 0), (1.0, -1.0, 0), (0.0, 1.0, 0), (1.0, 1.0, hiss)):
             # All of the power ends in the first channel.
             one = len(codec(gain=120).encode(mono * np.float32(np.hypot(left, right)), RATE))
@@ -122,22 +121,20 @@ class TestStereo:
 
 
 class TestBudget:
-    @pytest.mark.parametrize("kbps", [2, 6, 24])
-    @pytest.mark.parametrize("channels", [1, 2])
+    @pytest.mark.parametrize(("kbps", "channels"), [(2, 1), (6, 2), (24, 1), (24, 2)])
     def test_it_is_kept_and_used(self, kbps, channels):
-        audio = np.stack([music(10.0, seed=seed) for seed in range(channels)])
+        audio = np.stack([music(6.0, seed=seed) for seed in range(channels)])
         data = codec(kbps).encode(audio, RATE)
-        assert 0.97 * kbps < bitrate_kbps(len(data), 10.0) <= kbps
+        assert 0.96 * kbps < bitrate_kbps(len(data), 6.0) <= kbps
         found = describe(data)
         assert found.n_bytes - found.payload_bytes <= 24
-        assert codec(kbps).encode(audio, RATE) == data
 
     def test_one_that_is_too_small_names_the_least(self):
-        audio = music(2.0)
-        with pytest.raises(CodecError, match="is the least for these 2 s") as caught:
+        audio = music(1.0)
+        with pytest.raises(CodecError, match="is the least for these 1 s") as caught:
             codec(0.05).encode(audio, RATE)
         least = float(str(caught.value).split("kbps: ")[1].split(" ")[0])
-        assert bitrate_kbps(len(codec(least).encode(audio, RATE)), 2.0) <= least
+        assert bitrate_kbps(len(codec(least).encode(audio, RATE)), 1.0) <= least
         with pytest.raises(CodecError, match="longer clip"):
             codec(6).encode(audio[:100], RATE)
 
@@ -185,45 +182,29 @@ def test_stored_files_decode_to_the_same_sound_for_ever(name, tmp_path):
     assert load(target)[0].shape[-1] == row["source_samples"]
 
 
-@pytest.fixture
-def small_blocks(monkeypatch):
-    """Blocks of 0.7 s, so that some seconds are a long piece."""
-    for module in (encoder, bitstream):
-        monkeypatch.setattr(module, "BLOCK_FRAMES", 64)
-
-
 @pytest.mark.usefixtures("small_blocks")
 class TestPieces:
-    @pytest.mark.parametrize("kbps", [4, 24])
-    def test_a_long_piece_meets_its_budget(self, kbps):
-        loud, faint = music(4.0), 0.05 * music(4.0, seed=1)
+    def test_a_long_piece_meets_its_budget(self):
+        loud, faint = music(3.0), 0.05 * music(3.0, seed=1)
         audio = np.concatenate([loud, faint, loud[::-1]]).astype(np.float32)
-        data = codec(kbps).encode(audio, RATE)
-        assert 0.97 * kbps < bitrate_kbps(len(data), 12.0) <= kbps
-        assert len(codec().decode(data)[0]) == len(audio)
-        found = describe(data)
-        assert found.header.n_blocks == 18
-        # Few steps from coarsest to finest: no part is starved for another.
-        assert found.gains[1] - found.gains[0] < 40
+        for kbps in (4, 24):
+            data = codec(kbps).encode(audio, RATE)
+            assert 0.97 * kbps < bitrate_kbps(len(data), 9.0) <= kbps
+            assert len(codec().decode(data)[0]) == len(audio)
+            found = describe(data)
+            assert found.header.n_blocks == 14
+            # Few steps from coarsest to finest: no part is starved for another.
+            assert found.gains[1] - found.gains[0] < 40
 
-    def test_threads_and_processes_decode_the_same_bits(self, tmp_path):
+    def test_threads_decode_the_same_bits(self):
         data = codec(gain=150).encode(np.stack([music(3.0), music(3.0, seed=1)]), RATE)
+        threads = torch.get_num_threads()
         one = codec().decode(data)[0]
-        assert np.array_equal(codec(threads=3).decode(data)[0], one)
-        (tmp_path / "a.mlc").write_bytes(data)
-        program = (
-            "import sys, torch, numpy as np\n"
-            "torch.set_num_threads(2)\n"
-            "from musiclib.codecs.melic import bitstream, encoder\n"
-            "encoder.BLOCK_FRAMES = bitstream.BLOCK_FRAMES = 64\n"
-            "from tests.melic_fixture import codec\n"
-            "np.save(sys.argv[2], codec(threads=2).decode(open(sys.argv[1], 'rb').read())[0])\n"
-        )
-        paths = str(tmp_path / "a.mlc"), str(tmp_path / "b.npy")
-        subprocess.run(
-            [sys.executable, "-c", program, *paths], check=True, cwd=Path(__file__).parents[1]
-        )
-        assert np.array_equal(np.load(paths[1]), one)
+        try:
+            torch.set_num_threads(threads + 1)
+            assert np.array_equal(codec(threads=3).decode(data)[0], one)
+        finally:
+            torch.set_num_threads(threads)
 
 
 class TestFilesOnDisk:
@@ -289,17 +270,9 @@ def streams():
     pair = np.stack([music(1.0), music(1.0, seed=1)])
     return [
         codec(gain=150).encode(music(1.0), RATE, {"title": "A song"}),
-        codec(gain=190, restore=False).encode(music(12.0), RATE),
+        codec(gain=190, restore=False).encode(music(11.0), RATE),  # two blocks
         codec(gain=150).encode(pair, RATE),
     ]
-
-
-def header(**changes):
-    values = {
-        "model": b"abcd", "sample_rate": RATE, "n_samples": 300_000, "channels": 1,
-        "coded_channels": 1, "restored": True, "tags": {},
-    }  # fmt: skip
-    return Header(**{**values, **changes})
 
 
 class TestBitstream:
@@ -349,7 +322,7 @@ class TestBitstream:
     def test_damaged_files_decode_or_are_refused(self, kind, streams):
         rng = np.random.default_rng(KINDS.index(kind))
         refused = 0
-        for _ in range(40):
+        for _ in range(25):
             try:
                 audio, _ = codec(restore=kind != "repaired").decode(damaged(kind, streams, rng))
             except BitstreamError:
@@ -357,4 +330,4 @@ class TestBitstream:
             else:
                 assert np.isfinite(audio).all()
         # Only what has checksums that fit may pass for music.
-        assert refused > 0.97 * 40 or kind in ("repaired", "splice")
+        assert refused == 25 or kind in ("repaired", "splice")

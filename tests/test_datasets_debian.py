@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import re
 import shutil
-import zipfile
 
 import numpy as np
 import pytest
@@ -20,7 +19,7 @@ from musiclib.datasets import (
 )
 from musiclib.datasets.debian import DebPackage, extract_inner, fetch
 from tests.debian_fixture import RATE, open_shop
-from tests.fma_server import FmaServer
+from tests.fma_server import FmaServer, zip_bytes
 
 
 @pytest.fixture(scope="module")
@@ -98,10 +97,21 @@ def shop(tmp_path, monkeypatch):
 
 
 @needs_dpkg
-def test_pieces_arrive_and_sound_as_they_were_packed(shop, tmp_path, monkeypatch):
+def test_pieces_arrive_with_credits_and_sound_as_they_were_packed(shop, tmp_path, monkeypatch):
     monkeypatch.setenv("MUSICLIB_CACHE", str(tmp_path / "cache"))
     found = download_debian(tmp_path)
     assert (found.pieces, found.wanted, dict(found.missing)) == (8, 8, {})
+    # Credits lie beside the music, and packages are gone.
+    kept = {file.name for file in found.folder.iterdir() if file.name[0] != "."}
+    assert kept == {"LICENSES", "music", "tracks.csv"}
+    assert not (found.folder / ".unpacked").exists()
+    with (found.folder / "tracks.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert {row["path"] for row in rows} == {f"music/t{number}.flac" for number in range(8)}
+    assert rows[3]["artist"] == "Artist 3, and friends"
+    assert rows[7]["package"] == "beta"
+    assert all(row["licence"] == "CC0-1.0" and row["version"] == "1:2.0-1" for row in rows)
+    assert (found.folder / "LICENSES/alpha.copyright").read_text() == "alpha: CC0-1.0\n"
     dataset = open_dataset("debian", tmp_path)
     assert len(dataset) == 8
     assert dataset.skipped.empty
@@ -112,24 +122,6 @@ def test_pieces_arrive_and_sound_as_they_were_packed(shop, tmp_path, monkeypatch
     batch = next(random_segments(dataset.part("train"), cache, seconds=0.1, batch_size=3))
     assert batch.audio.shape == (3, RATE // 10)
     assert np.abs(batch.audio).max() == pytest.approx(0.3, abs=0.01)
-
-
-@needs_dpkg
-def test_credits_lie_beside_the_music_and_packages_are_gone(shop, tmp_path):
-    folder = download_debian(tmp_path).folder
-    assert sorted(file.name for file in folder.iterdir() if file.name[0] != ".") == [
-        "LICENSES",
-        "music",
-        "tracks.csv",
-    ]
-    assert not (folder / ".unpacked").exists()
-    with (folder / "tracks.csv").open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    assert {row["path"] for row in rows} == {f"music/t{number}.flac" for number in range(8)}
-    assert rows[3]["artist"] == "Artist 3, and friends"
-    assert rows[7]["package"] == "beta"
-    assert all(row["licence"] == "CC0-1.0" and row["version"] == "1:2.0-1" for row in rows)
-    assert (folder / "LICENSES/alpha.copyright").read_text() == "alpha: CC0-1.0\n"
 
 
 @needs_dpkg
@@ -196,18 +188,14 @@ def test_a_piece_with_other_bytes_is_refused(shop, tmp_path):
     assert not (tmp_path / "debian/music/t7.flac").exists()
 
 
-SONG = b"music " * 1000
-
-
-@pytest.mark.parametrize("member", ["../../escape.ogg", "/etc/escape.ogg"])
-def test_names_in_archives_do_not_decide_where_files_go(tmp_path, member):
-    with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
-        archive.writestr(member, SONG)
-    out = tmp_path / "out" / "deep"
+def test_names_in_archives_do_not_decide_where_files_go(tmp_path):
+    out, song = tmp_path / "out" / "deep", b"music " * 1000
     out.mkdir(parents=True)
-    extracted = extract_inner(tmp_path / "data.zip", member, out)
-    assert extracted.parent == out
-    assert extracted.read_bytes() == SONG
+    for member in ("../../escape.ogg", "/etc/escape.ogg"):
+        (tmp_path / "data.zip").write_bytes(zip_bytes({member: song}))
+        extracted = extract_inner(tmp_path / "data.zip", member, out)
+        assert extracted.parent == out
+        assert extracted.read_bytes() == song
 
 
 def test_a_download_lands_in_the_folder(tmp_path, monkeypatch):

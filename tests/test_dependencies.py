@@ -151,7 +151,7 @@ def test_digests_do_not_depend_on_the_order_of_sets():
             check=True,
             env={**os.environ, "PYTHONHASHSEED": seed},
         ).stdout
-        for seed in ("0", "1", "2", "3")
+        for seed in ("0", "1", "2")
     }
     assert len(found) == 1
 

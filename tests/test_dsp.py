@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 
 import numpy as np
 import pytest
@@ -35,13 +35,8 @@ from musiclib.stft import (
 )
 from tests import signals
 
-CONFIGS = [
-    StftConfig(),
-    StftConfig(512, 128),
-    StftConfig(64, 16),
-    StftConfig(64, 32),
-    StftConfig(30, 7),
-]
+SIZES = ((512, 128), (64, 16), (64, 32), (30, 7))
+CONFIGS = [StftConfig(), *(StftConfig(*size) for size in SIZES)]
 configs = st.sampled_from(CONFIGS)
 
 
@@ -51,27 +46,24 @@ def random_audio(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 class TestStft:
-    @pytest.mark.parametrize("bin_index", [2, 200, 510])
-    def test_a_tone_on_a_bin_has_half_the_windows_sum(self, bin_index):
-        config = StftConfig()
-        audio = signals.tone(bin_index * 48_000 / 1024, 48_000, 48_000, amplitude=0.5)
-        magnitude = stft(torch.from_numpy(audio), config).abs()[:, 4:-4]
-        assert (magnitude.argmax(dim=0) == bin_index).all()
-        # A Hann window sums to n_fft / 2, and a real tone has half its amplitude at each side.
-        torch.testing.assert_close(
-            magnitude[bin_index], torch.full_like(magnitude[bin_index], 128.0), atol=0.6, rtol=0.0
-        )
+    def test_a_tone_on_a_bin_has_half_the_windows_sum(self):
+        for place in (2, 200, 510):
+            audio = signals.tone(place * 48_000 / 1024, 48_000, 48_000, amplitude=0.5)
+            magnitude = stft(torch.from_numpy(audio), StftConfig()).abs()[:, 4:-4]
+            assert (magnitude.argmax(dim=0) == place).all()
+            # A Hann window sums to n_fft / 2, and a real tone has half its amplitude at each side.
+            assert (magnitude[place] - 128.0).abs().max() < 0.6
 
+    @pytest.mark.filterwarnings("ignore:n_fft:UserWarning")
     @pytest.mark.parametrize("config", CONFIGS)
-    @pytest.mark.parametrize("n_samples", [1, 100, 4999])
-    def test_the_transform_is_librosas_default(self, config, n_samples):
+    def test_the_transform_is_librosas_default(self, config):
         import librosa
 
-        audio = signals.noise(n_samples)
-        with pytest.warns() if n_samples < config.n_fft else contextlib.nullcontext():
+        for n_samples in (1, 100, 4999):
+            audio = signals.noise(n_samples)
             expected = librosa.stft(audio, n_fft=config.n_fft, hop_length=config.hop_length)
-        actual = stft(torch.from_numpy(audio), config).numpy()
-        np.testing.assert_allclose(actual, expected, atol=1e-5)
+            actual = stft(torch.from_numpy(audio), config).numpy()
+            np.testing.assert_allclose(actual, expected, atol=1e-5)
 
     @settings(max_examples=60, deadline=None)
     @given(configs, st.integers(1, 3000))
@@ -141,23 +133,22 @@ class TestGriffinLim:
 
 
 class TestMdct:
-    @pytest.mark.parametrize("n_samples", [0, 1, 255, 256, 257, 5000])
-    @pytest.mark.parametrize("size", [64, SIZE])
-    def test_back_and_forth_gives_the_same_and_energy_is_kept(self, n_samples, size):
-        pair = np.stack([signals.noise(n_samples, seed=1), signals.noise(n_samples, seed=2)])
-        coefficients = mdct(pair, size)
-        assert coefficients.shape == (2, frame_count(n_samples, size), size)
-        np.testing.assert_allclose(imdct(coefficients, n_samples), pair, atol=1e-6)
-        np.testing.assert_array_equal(coefficients[1], mdct(pair[1], size))
-        assert np.sum(coefficients**2) == pytest.approx(np.sum(pair**2), rel=1e-5)
+    def test_back_and_forth_gives_the_same_and_energy_is_kept(self):
+        for n_samples, size in itertools.product((0, 1, 255, 256, 257, 5000), (64, SIZE)):
+            pair = np.stack([signals.noise(n_samples, seed=seed) for seed in (1, 2)])
+            coefficients = mdct(pair, size)
+            assert coefficients.shape == (2, frame_count(n_samples, size), size)
+            np.testing.assert_allclose(imdct(coefficients, n_samples), pair, atol=1e-6)
+            np.testing.assert_array_equal(coefficients[1], mdct(pair[1], size))
+            assert np.sum(coefficients**2) == pytest.approx(np.sum(pair**2), rel=1e-5)
 
-    @pytest.mark.parametrize("frequency", [440.0, 3000.0, 11_000.0])
-    def test_a_tone_lies_in_its_bin(self, frequency):
-        power = (mdct(signals.tone(frequency, 24_000, 24_000))[2:-2] ** 2).mean(axis=0)
-        place = frequency / 12_000 * SIZE
-        assert abs(np.argmax(power) + 0.5 - place) <= 1.0
-        near = slice(max(0, int(place) - 4), int(place) + 5)
-        assert power[near].sum() > 0.995 * power.sum()
+    def test_a_tone_lies_in_its_bin(self):
+        for frequency in (440.0, 3000.0, 11_000.0):
+            power = (mdct(signals.tone(frequency, 24_000, 24_000))[2:-2] ** 2).mean(axis=0)
+            place = frequency / 12_000 * SIZE
+            assert abs(np.argmax(power) + 0.5 - place) <= 1.0
+            near = slice(max(0, int(place) - 4), int(place) + 5)
+            assert power[near].sum() > 0.995 * power.sum()
 
     def test_a_part_of_the_frames_is_a_part_of_the_sum(self):
         audio = signals.noise(20 * SIZE)

@@ -33,6 +33,7 @@ from musiclib.features.sequences import frames_in
 from musiclib.mdct import SIZE
 from musiclib.models.transform import EDGES, N_BANDS, Frames
 from musiclib.training import trained
+from tests import signals
 from tests.genre_fixture import RATE, write_genres
 
 
@@ -48,9 +49,12 @@ def latents(music):
     return AutoencoderLatents(trained("deep-16", music))
 
 
-def tone(hertz: float, seconds: float = 1.0, rate: int = 24_000):
-    time = np.arange(round(seconds * rate)) / rate
-    return (0.2 * np.sin(2 * np.pi * hertz * time)).astype(np.float32)
+def tone(hertz: float, seconds: float = 1.0) -> FloatArray:
+    return signals.tone(hertz, round(seconds * HOUSE_RATE), HOUSE_RATE, 0.2)
+
+
+def noise(seconds: float = 1.0) -> FloatArray:
+    return signals.noise(round(seconds * HOUSE_RATE), rms=0.07)
 
 
 def test_a_tone_is_loudest_in_its_own_band() -> None:
@@ -123,11 +127,10 @@ def test_pooled_rows_belong_to_their_tracks(music) -> None:
     assert len(means) == len(names) == len(music)
 
 
-def swinging(
-    hertz: float, frames: int = 600, rate: float = 100.0, channels: int = 2, seed: int = 0
-):
-    time = np.arange(frames) / 100.0
-    phase = np.random.default_rng(seed).uniform(0, 2 * np.pi, (channels, 1))
+def swinging(hertz: float, seed: int = 0):
+    """Two channels of six seconds, at 100 frames a second."""
+    time = np.arange(600) / 100.0
+    phase = np.random.default_rng(seed).uniform(0, 2 * np.pi, (2, 1))
     return np.sin(2 * np.pi * hertz * time + phase).astype(np.float32)
 
 
@@ -154,16 +157,6 @@ def test_principal_components_of_swings_are_sinusoids() -> None:
     assert np.allclose(np.square(kernels).sum(axis=(1, 2)), 1.0, atol=1e-4)
 
 
-@pytest.fixture(scope="module")
-def model() -> Model:
-    return Model(ContextTables.untrained())
-
-
-def noise(seconds: float = 1.0, seed: int = 0) -> FloatArray:
-    drawn = np.random.default_rng(seed).standard_normal(round(seconds * HOUSE_RATE))
-    return (0.07 * drawn).astype(np.float32)
-
-
 def read(data: bytes, model: Model) -> Frames:
     """Entropy decoding alone, as the codec's decoder does it."""
     reader = Reader(io.BytesIO(data))
@@ -176,7 +169,8 @@ def read(data: bytes, model: Model) -> Frames:
 
 
 @pytest.mark.parametrize("gain", [100, 190])
-def test_a_decoder_reads_the_same_numbers_from_the_file(model, gain) -> None:
+def test_a_decoder_reads_the_same_numbers_from_the_file(gain) -> None:
+    model = Model(ContextTables.untrained())
     # A sound that changes, over the border of two blocks.
     time = np.arange(12 * HOUSE_RATE) / HOUSE_RATE
     sound = tone(440.0, 12.0) * (time % 0.5 < 0.2) + noise(12.0) * (time % 3.0 < 1.5)

@@ -21,6 +21,7 @@ from musiclib.features import Pooled
 from musiclib.genre import crossval, systems
 from musiclib.genre.systems import System
 from musiclib.training import find_shipped, load
+from tests import signals
 from tests.genre_fixture import write_genres
 
 PIECES = 3
@@ -80,18 +81,17 @@ def test_one_strength_is_what_scikit_learn_does():
     model = make_pipeline(
         StandardScaler(), LogisticRegression(C=0.1, max_iter=300, tol=1e-3, class_weight="balanced")
     )
+    rows, genres = pieces.rows, ["g0", "g1", "g2"]
     logs = cross_val_predict(
         model,
         pieces.values,
-        pieces.rows["genre"],
-        groups=pieces.rows["track_id"].map(tracks["fold"]),
+        rows["genre"],
+        groups=rows["track_id"].map(tracks["fold"]),
         cv=LeaveOneGroupOut(),
         method="predict_log_proba",
     )
-    expected = (
-        pd.DataFrame(logs, columns=["g0", "g1", "g2"]).groupby(pieces.rows["track_id"]).mean()
-    )
-    np.testing.assert_allclose(found[["g0", "g1", "g2"]].sort_index(), expected.sort_index())
+    expected = pd.DataFrame(logs, columns=genres).groupby(rows["track_id"]).mean()
+    np.testing.assert_allclose(found[genres].sort_index(), expected.sort_index())
 
 
 def coins(tracks: pd.DataFrame, shares: dict[str, float], seed: int) -> pd.DataFrame:
@@ -105,29 +105,19 @@ def coins(tracks: pd.DataFrame, shares: dict[str, float], seed: int) -> pd.DataF
 
 
 def test_comparisons_of_equal_systems_are_rarely_settled():
-    tracks = corpus(artists=40)
-    settled = [
-        crossval.compare(coins(tracks, {"a": 0.7, "b": 0.7}, seed), [("a", "b")], tracks)[
-            "verdict"
-        ][0]
-        in ("better", "worse")
-        for seed in range(60)
-    ]
-    assert np.mean(settled) < 0.12
+    tracks, equal = corpus(artists=40), {"a": 0.7, "b": 0.7}
+    draws = (coins(tracks, equal, seed) for seed in range(40))
+    verdicts = [crossval.compare(one, [("a", "b")], tracks)["verdict"][0] for one in draws]
+    assert np.mean([verdict in ("better", "worse") for verdict in verdicts]) < 0.13
 
 
 def test_hits_and_scores_are_those_of_plain_counting():
     tracks = corpus(artists=30, tracks=2)
-    generator = np.random.default_rng(0)
-    guess = generator.choice(["g0", "g1", "g2"], len(tracks))
-    logs = pd.DataFrame(np.log(0.1), tracks.index, ["g0", "g1", "g2"])
-    for name, genre in zip(tracks.index, guess, strict=True):
-        logs.loc[name, genre] = np.log(0.8)
-    perfect = pd.DataFrame(
-        {genre: np.where(tracks["genre"] == genre, 0.0, -5.0) for genre in ("g0", "g1", "g2")},
-        tracks.index,
-    )
-    tables = [one.assign(system=name).reset_index() for name, one in (("x", logs), ("y", perfect))]
+    guess = np.random.default_rng(0).choice(["g0", "g1", "g2"], len(tracks))
+    tables = []
+    for name, chosen in (("x", guess), ("y", tracks["genre"])):
+        logs = {genre: np.where(chosen == genre, -0.2, -2.0) for genre in ("g0", "g1", "g2")}
+        tables.append(pd.DataFrame(logs, tracks.index).assign(system=name).reset_index())
     found = crossval.hits(pd.concat(tables), tracks)
     assert list(found.columns) == ["x", "y"]
     assert found["x"].reindex(tracks.index).eq(guess == tracks["genre"]).all()
@@ -192,26 +182,20 @@ def test_a_missing_number_becomes_the_median(folder):
 RATE = 24_000
 
 
-def noise(seconds: float = 4.0, level: float = 0.1, seed: int = 0) -> FloatArray:
-    generator = np.random.default_rng(seed)
-    return (level * generator.standard_normal(round(seconds * RATE))).astype(np.float32)
+def sine(hertz: float, seconds: float) -> FloatArray:
+    return signals.tone(hertz, round(seconds * RATE), RATE)
 
 
-def sine(hertz: float, seconds: float = 4.0, level: float = 0.5) -> FloatArray:
-    times = np.arange(round(seconds * RATE)) / RATE
-    return (level * np.sin(2 * np.pi * hertz * times)).astype(np.float32)
-
-
-def clicks(bpm: float, seconds: float = 12.0) -> FloatArray:
-    audio = np.zeros(round(seconds * RATE), dtype=np.float32)
+def clicks(bpm: float, seconds: float) -> FloatArray:
+    audio = signals.silence(round(seconds * RATE))
     for start in np.arange(0.1, seconds - 0.1, 60 / bpm):
         place = round(start * RATE)
-        audio[place : place + 600] = noise(600 / RATE, seed=place) * np.exp(-np.arange(600) / 150)
+        audio[place : place + 600] = signals.noise(600, place) * np.exp(-np.arange(600) / 150)
     return audio
 
 
 def test_a_tone_is_described_as_one() -> None:
-    tone = systems.describe(sine(1000.0), RATE)
+    tone = systems.describe(sine(1000.0, 2.0), RATE)
     assert tone["rms_db"] == pytest.approx(20 * math.log10(0.5) - 3.01, abs=0.05)
     assert tone["crest_db"] == pytest.approx(3.01, abs=0.05)
     assert tone["range_db"] == pytest.approx(0.0, abs=0.05)
@@ -222,22 +206,20 @@ def test_a_tone_is_described_as_one() -> None:
 
 
 def test_clicks_have_a_pulse_and_a_tempo() -> None:
-    beat, held = (
-        systems.describe(clicks(120.0), RATE),
-        systems.describe(noise(12), RATE),
-    )
+    sounds = clicks(120.0, 8.0), signals.noise(8 * RATE), sine(1000.0, 8.0)
+    beat, held, tone = (systems.describe(sound, RATE) for sound in sounds)
     assert beat["tempo_bpm"] == pytest.approx(120.0, rel=0.05)
     assert beat["pulse"] > 0.5 > held["pulse"] + 0.3
-    assert beat["percussive"] > 0.3 + systems.describe(sine(1000.0, 12), RATE)["percussive"]
+    assert beat["percussive"] > 0.3 + tone["percussive"]
     assert beat["range_db"] >= 0.0
 
 
 def test_all_of_a_folder(tmp_path: Path) -> None:
-    for name, audio in (("high/3.flac", sine(3000.0)), ("low/0.flac", sine(300.0))):
+    for name, audio in (("high/3.flac", sine(3000.0, 4.0)), ("low/0.flac", sine(300.0, 4.0))):
         (tmp_path / name).parent.mkdir()
         save(tmp_path / name, audio, RATE)
-    save(tmp_path / "low" / "silent.wav", np.zeros(RATE, dtype=np.float32), RATE)
-    save(tmp_path / "low" / "short.wav", noise(0.2), RATE)
+    save(tmp_path / "low" / "silent.wav", signals.silence(RATE), RATE)
+    save(tmp_path / "low" / "short.wav", signals.noise(RATE // 5), RATE)
     (tmp_path / "low" / "damaged.flac").write_bytes(
         (tmp_path / "low" / "0.flac").read_bytes()[:900] + bytes(500)
     )

@@ -19,10 +19,6 @@ def sound(name: str) -> np.ndarray:
     return soundfile.read(DATASET.file(name))[0].mean(axis=1)
 
 
-def crest_db(audio: np.ndarray) -> float:
-    return float(20 * np.log10(np.abs(audio).max() / np.sqrt(np.mean(audio**2))))
-
-
 def strongest_hz(audio: np.ndarray, low: float, high: float) -> float:
     n_fft = 1 << 19
     spectrum = np.abs(np.fft.rfft(audio * np.hanning(len(audio)), n_fft))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import librosa
 import numba
@@ -55,24 +54,20 @@ def test_more_noise_is_worse(name: str) -> None:
     assert len(set(values)) == 3
 
 
-@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
-def test_clips_must_be_mono_finite_and_of_one_length(metric: Callable[..., float]) -> None:
-    with pytest.raises(AudioError, match=r"reference must be mono .* to_mono"):
-        metric(np.stack([MUSIC, MUSIC]), MUSIC, RATE)
+@pytest.mark.parametrize("name", METRICS)
+def test_clips_must_be_mono_finite_of_one_length_and_not_silent(name: str) -> None:
     bad = MUSIC.copy()
     bad[5] = np.nan
-    with pytest.raises(AudioError, match="estimate holds 1 samples"):
-        metric(MUSIC, bad, RATE)
-    with pytest.raises(AudioError, match="empty"):
-        metric(MUSIC[:0], MUSIC[:0], RATE)
-    with pytest.raises(AudioError, match="align"):
-        metric(MUSIC, MUSIC[1:], RATE)
-
-
-@pytest.mark.parametrize("name", [name for name in METRICS if name != "waveform_rmse"])
-def test_a_silent_reference_is_refused(name: str) -> None:
-    with pytest.raises(AudioError, match="silent"):
-        METRICS[name](SILENCE, MUSIC, RATE)
+    for reference, estimate, problem in (
+        (np.stack([MUSIC, MUSIC]), MUSIC, r"reference must be mono .* to_mono"),
+        (MUSIC, bad, "estimate holds 1 samples"),
+        (MUSIC[:0], MUSIC[:0], "empty"),
+        (MUSIC, MUSIC[1:], "align"),
+        (SILENCE, MUSIC, "silent"),
+    ):
+        if reference is not SILENCE or name != "waveform_rmse":
+            with pytest.raises(AudioError, match=problem):
+                METRICS[name](reference, estimate, RATE)
 
 
 def magnitudes(audio: FloatArray, n_fft: int) -> FloatArray:
@@ -139,13 +134,14 @@ class TestSiSdr:
         estimate = gain * (audio + other * 10 ** (-ratio_db / 20))
         assert si_sdr(audio, estimate) == pytest.approx(ratio_db, abs=0.01)
 
-    @pytest.mark.parametrize("rms", [1e-3, 0.1, 3.0])
-    def test_it_agrees_with_torchmetrics(self, rms: float) -> None:
-        estimate = (0.3 * noisy(rms) + 0.05).astype(np.float64)
-        expected = scale_invariant_signal_distortion_ratio(
-            torch.from_numpy(estimate), torch.from_numpy(MUSIC.astype(np.float64)), zero_mean=True
-        )
-        assert si_sdr(MUSIC, estimate) == pytest.approx(float(expected), abs=1e-9)
+    def test_it_agrees_with_torchmetrics(self) -> None:
+        music = torch.from_numpy(MUSIC.astype(np.float64))
+        for rms in (1e-3, 0.1, 3.0):
+            estimate = (0.3 * noisy(rms) + 0.05).astype(np.float64)
+            expected = scale_invariant_signal_distortion_ratio(
+                torch.from_numpy(estimate), music, zero_mean=True
+            )
+            assert si_sdr(MUSIC, estimate) == pytest.approx(float(expected), abs=1e-9)
 
     def test_the_ends_of_the_scale_are_finite(self) -> None:
         assert si_sdr(MUSIC, MUSIC) == pytest.approx(156.5, abs=0.1)
@@ -166,15 +162,14 @@ def test_a_compact_disc_has_1411_kbps() -> None:
 
 
 class TestJudges:
-    @pytest.mark.parametrize(
-        ("judge", "copy", "silence"),
-        [(zimtohrli_mos, 5.0, 2.5), (visqol_mos, 4.73, 1.0), (two_f_mushra, 100.0, 0.0)],
-    )
-    def test_the_ends_of_the_scales(
-        self, judge: Callable[..., float], copy: float, silence: float
-    ) -> None:
-        assert judge(MUSIC, MUSIC, RATE) == pytest.approx(copy, abs=0.01)
-        assert judge(MUSIC, SILENCE, RATE) == pytest.approx(silence, abs=1.0 if silence else 10.0)
+    def test_the_ends_of_the_scales(self) -> None:
+        for judge, copy, silence, within in (
+            (zimtohrli_mos, 5.0, 2.5, 1.0),
+            (visqol_mos, 4.73, 1.0, 1.0),
+            (two_f_mushra, 100.0, 0.0, 10.0),
+        ):
+            assert judge(MUSIC, MUSIC, RATE) == pytest.approx(copy, abs=0.01)
+            assert judge(MUSIC, SILENCE, RATE) == pytest.approx(silence, abs=within)
 
     def test_the_rate_is_brought_to_the_models(self) -> None:
         import zimtohrli
@@ -183,27 +178,29 @@ class TestJudges:
         expected = zimtohrli.mos_from_signals(*high)
         assert zimtohrli_mos(MUSIC, noisy(0.01), RATE) == pytest.approx(expected, abs=1e-6)
 
-    @pytest.mark.parametrize("rms", [1e-3, 3e-2])
-    def test_2f_is_the_score_of_the_package_it_comes_from(self, rms: float) -> None:
+    def test_2f_is_the_score_of_the_package_it_comes_from(self) -> None:
         # As plain Python: compiling would take a minute, and gives the same digits.
         compiled, numba.config.DISABLE_JIT = numba.config.DISABLE_JIT, True
         try:
             from seabass.core.models.mms import estimated_mean_mushra_score
         finally:
             numba.config.DISABLE_JIT = compiled
-        high = [resample(x, RATE, 48_000).astype(np.float64)[None] for x in (noisy(rms), MUSIC)]
-        expected = float(estimated_mean_mushra_score(*high))
-        assert 0.0 < expected < 100.0
-        assert two_f_mushra(MUSIC, noisy(rms), RATE) == pytest.approx(expected, abs=1e-9)
+        for copy in (noisy(1e-3), noisy(3e-2)):
+            high = [resample(x, RATE, 48_000).astype(np.float64)[None] for x in (copy, MUSIC)]
+            expected = float(estimated_mean_mushra_score(*high))
+            assert 0.0 < expected < 100.0
+            assert two_f_mushra(MUSIC, copy, RATE) == pytest.approx(expected, abs=1e-9)
 
     def test_2f_refuses_quiet_and_short_clips(self) -> None:
-        with pytest.raises(AudioError, match="loud enough"):
-            two_f_mushra(MUSIC * np.float32(1e-4), MUSIC, RATE)
-        with pytest.raises(AudioError, match=r"2f-model needs .* 1\.0 s"):
-            two_f_mushra(MUSIC[: RATE // 2], MUSIC[: RATE // 2], RATE)
-        brief = np.where(np.arange(len(MUSIC)) < RATE // 4, MUSIC, np.float32(0.0))
-        with pytest.raises(AudioError, match="half a second"):
-            two_f_mushra(brief, brief, RATE)
+        music = MUSIC[: RATE + 100]
+        brief = np.where(np.arange(len(music)) < RATE // 4, music, np.float32(0.0))
+        for reference, problem in (
+            (music * np.float32(1e-4), "loud enough"),
+            (music[: RATE // 2], r"2f-model needs .* 1\.0 s"),
+            (brief, "half a second"),
+        ):
+            with pytest.raises(AudioError, match=problem):
+                two_f_mushra(reference, reference, RATE)
 
 
 # Within each pair the second is the better.
@@ -230,15 +227,15 @@ class TestAnchors:
         assert halves[0] == pytest.approx(halves[1], rel=0.05)
 
     def test_judges_score_them_as_they_did_and_good_codecs_above(self) -> None:
-        clips = open_dataset("mini").part("validation").clips(duration_s=5.0, limit=1)
+        clips = open_dataset("mini").part("validation").clips(duration_s=2.0, limit=1)
         table = evaluate([*ANCHORS, "mp3:128", "opus:128"], clips, JUDGES)
         found = table.pivot(index=["system", "setting"], columns="metric", values="value")
         systems = [(one.title, one.setting) for one in ANCHORS]
         found = found.loc[[*systems, ("MP3", "128 kbps"), ("Opus", "128 kbps")]]
         expected = {
-            "zimtohrli_mos": (2.95, 4.57, 3.52, 4.67, 4.99, 5.00),
-            "visqol_mos": (2.97, 3.13, 2.08, 3.31, 4.72, 4.73),
-            "two_f_mushra": (53.0, 86.4, 30.0, 69.1, 100.0, 100.0),
+            "zimtohrli_mos": (2.63, 4.53, 3.55, 4.78, 4.99, 5.00),
+            "visqol_mos": (2.99, 3.07, 2.13, 3.55, 4.73, 4.73),
+            "two_f_mushra": (49.3, 84.0, 33.5, 75.9, 100.0, 100.0),
         }
         for judge, values in expected.items():
             within = 1.0 if judge == "two_f_mushra" else 0.05

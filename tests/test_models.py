@@ -38,11 +38,10 @@ from tests import signals
 from tests.model_fixture import KINDS, LEARNED, RATE, SMALL, built, generator, music
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
-every_learned = pytest.mark.parametrize("kind", LEARNED)
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
-def learn(model: Autoencoder, steps: int, rate: float = 3e-3) -> None:
+def learn(model: Autoencoder, steps: int, rate: float) -> None:
     """Train on one batch."""
     optimiser = torch.optim.Adam(model.train().parameters(), lr=rate)
     for step in range(steps):
@@ -61,15 +60,15 @@ def error(model: Autoencoder) -> float:
 
 class TestEveryModel:
     @every_kind
-    @pytest.mark.parametrize("length", [1, 31, 1000, 1024, 1025, 4097])
-    def test_outputs_have_the_inputs_length(self, kind: str, length: int) -> None:
+    def test_outputs_have_the_inputs_length(self, kind: str) -> None:
         model = built(kind)
-        with torch.no_grad():
-            inputs = model.inputs(music()[:, :length])
-            result = model(inputs)
-        assert result.output.shape == inputs.shape
-        assert result.latent.shape == (3, model.latent_channels, model.latent_frames(length))
-        assert torch.isfinite(result.output).all()
+        for length in (1, 31, 1024, 1025, 4097):
+            with torch.no_grad():
+                inputs = model.inputs(music()[:, :length])
+                result = model(inputs)
+            assert result.output.shape == inputs.shape
+            assert result.latent.shape == (3, model.latent_channels, model.latent_frames(length))
+            assert torch.isfinite(result.output).all()
 
     @every_kind
     def test_silence_and_near_silence_stay_finite(self, kind: str) -> None:
@@ -85,17 +84,18 @@ class TestEveryModel:
                 slopes = [p.grad for p in model.parameters() if p.grad is not None]
                 assert all(torch.isfinite(slope).all() for slope in slopes)
 
-    @every_learned
-    @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-    def test_gradients_reach_every_parameter(self, kind: str, precision: torch.dtype) -> None:
+    @pytest.mark.parametrize("kind", LEARNED)
+    def test_gradients_reach_every_parameter(self, kind: str) -> None:
         model = built(kind).train()
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
-            loss = model.training_step(music(), generator()).total
-        loss.backward()
-        for name, parameter in model.named_parameters():
-            assert parameter.grad is not None, name
-            assert parameter.grad.isfinite().all(), name
-            assert precision == torch.bfloat16 or parameter.grad.abs().max() > 0.0, name
+        for half in (False, True):
+            model.zero_grad()
+            with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                loss = model.training_step(music(), generator()).total
+            loss.backward()
+            for name, parameter in model.named_parameters():
+                assert parameter.grad is not None, name
+                assert parameter.grad.isfinite().all(), name
+                assert half or parameter.grad.abs().max() > 0.0, name
 
     @every_kind
     def test_clips_of_a_batch_do_not_touch_each_other_and_levels_do_not_matter(
@@ -121,9 +121,8 @@ class TestEveryModel:
             found = [one(one.inputs(music())).output for one in (model, fresh)]
         assert torch.equal(*found)
 
-    @pytest.mark.parametrize(
-        ("kind", "changes"),
-        [
+    def test_impossible_and_unknown_configurations_are_refused(self) -> None:
+        for kind, changes in (
             ("frequency", {"latent": 4000}),
             ("frequency", {"latent_noise": -1.0}),
             ("waveform", {"factor": 5}),
@@ -131,16 +130,15 @@ class TestEveryModel:
             ("frames_pca", {"latent": 66}),
             ("frames_deep", {"activation": "sine"}),
             ("frames_vae", {"beta": math.nan}),
-        ],
-    )
-    def test_impossible_configurations_are_refused(self, kind: str, changes: dict) -> None:
-        with pytest.raises(ModelError):
-            dataclasses.replace(SMALL[kind], **changes)
-
-    def test_unknown_configurations_are_refused(self) -> None:
+        ):
+            with pytest.raises(ModelError):
+                dataclasses.replace(SMALL[kind], **changes)
         for values in ({"kind": "wavelet"}, {"kind": "frequency", "depth": 3}):
             with pytest.raises(ModelError):
                 config_from_dict(values)
+        for kind, amount in (("salt", 0.1), ("masking", 1.1), ("none", 0.1)):
+            with pytest.raises(ModelError):
+                Corruption(kind, amount)
 
 
 class TestParts:
@@ -197,9 +195,9 @@ class TestStartAndLearning:
     @pytest.mark.parametrize(
         ("kind", "changes", "steps", "rate", "share"),
         [
-            *((kind, {}, 60, 3e-3, 0.8) for kind in LEARNED if kind != "frames_shallow"),
-            ("frames_shallow", {}, 200, 1e-2, 0.4),
-            ("waveform", {"spine": False}, 60, 1e-2, 0.5),
+            *((kind, {}, 20, 6e-3, 0.95) for kind in LEARNED if kind != "frames_shallow"),
+            ("frames_shallow", {}, 60, 1e-2, 0.4),
+            ("waveform", {"spine": False}, 20, 1e-2, 0.3),
         ],
     )
     def test_training_goes_below_the_start(self, kind, changes, steps, rate, share) -> None:
@@ -346,8 +344,3 @@ class TestCorruption:
             expected = masked.loss(target, masked(torch.zeros_like(target)))
         assert torch.equal(*clean)
         torch.testing.assert_close(blind.total, expected.total)
-
-    def test_impossible_corruption_is_refused(self) -> None:
-        for kind, amount in (("salt", 0.1), ("masking", 1.1), ("none", 0.1)):
-            with pytest.raises(ModelError):
-                Corruption(kind, amount)

@@ -165,11 +165,8 @@ class TestCalibration:
         length = inputs.shape[-1]
         generator = torch.Generator().manual_seed(2)
         # Several estimates, so that chance is small.
-        energy, count = map(
-            sum,
-            zip(*(gain_energy(model, latent, length, generator) for _ in range(8)), strict=True),
-        )
-        gain = (energy / count).sqrt()
+        found = [gain_energy(model, latent, length, generator) for _ in range(8)]
+        gain = (sum(energy for energy, _ in found) / sum(count for _, count in found)).sqrt()
         unit = TYPICAL_RMS if model.domain == "waveform" else 1.0
         spread = latent.std()
         for channel in range(latent.shape[1]):

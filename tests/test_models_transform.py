@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import constriction
 import numpy as np
@@ -184,16 +185,15 @@ class TestLearnedTransform:
                 parameter.add_(shaken * torch.randn(parameter.shape))
         return model
 
-    @pytest.mark.parametrize("gain", [0, 150, 215])
-    @pytest.mark.parametrize("changes", [{}, {"group": 1, "width": 0}])
-    def test_it_starts_as_the_mdct_coder(self, changes: dict[str, int], gain: int) -> None:
+    def test_it_starts_as_the_mdct_coder(self) -> None:
         audio = music(1)[0].numpy()
-        model = self.built(**changes)
-        mine, plain = model.analyse(audio, gain), analyse(audio, QuantiserSetting(gain))
-        np.testing.assert_array_equal(mine.levels, plain.levels)
-        np.testing.assert_array_equal(mine.values, plain.values)
-        found = model.synthesise(mine, gain, len(audio))
-        np.testing.assert_allclose(found, synthesise(plain, gain, len(audio)), atol=1e-5)
+        models = self.built(), self.built(group=1, width=0)
+        for model, gain in itertools.product(models, (0, 150, 215)):
+            mine, plain = model.analyse(audio, gain), analyse(audio, QuantiserSetting(gain))
+            np.testing.assert_array_equal(mine.levels, plain.levels)
+            np.testing.assert_array_equal(mine.values, plain.values)
+            found = model.synthesise(mine, gain, len(audio))
+            np.testing.assert_allclose(found, synthesise(plain, gain, len(audio)), atol=1e-5)
 
     def test_a_fine_step_gives_the_sound_back_whatever_the_angles(self) -> None:
         audio = music(1)[0].numpy()
@@ -203,15 +203,15 @@ class TestLearnedTransform:
         assert np.sum(error**2) < 1e-3 * np.sum(audio**2)
         assert np.mean(sent.values != analyse(audio, QuantiserSetting(0)).values) > 0.1
 
-    @pytest.mark.parametrize("group", [2, 4, 8])
-    @pytest.mark.parametrize("frames", [1, 7, 16, 21])
-    def test_rotations_keep_energy_and_can_be_undone(self, group: int, frames: int) -> None:
-        x = torch.randn(2, frames, 256)
-        shape = (2, frames // group, group.bit_length() - 1, group // 2, 256)
-        angles = 3.0 * torch.randn(shape)
-        turned = rotate(x, angles)
-        torch.testing.assert_close(rotate(turned, angles, back=True), x, atol=1e-5, rtol=1e-5)
-        torch.testing.assert_close(turned.square().sum((1, 2)), x.square().sum((1, 2)))
+    def test_rotations_keep_energy_and_can_be_undone(self) -> None:
+        torch.manual_seed(0)
+        for group, frames in itertools.product((2, 4, 8), (1, 7, 16, 21)):
+            x = torch.randn(2, frames, 256)
+            shape = (2, frames // group, group.bit_length() - 1, group // 2, 256)
+            angles = 3.0 * torch.randn(shape)
+            turned = rotate(x, angles)
+            torch.testing.assert_close(rotate(turned, angles, back=True), x, atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(turned.square().sum((1, 2)), x.square().sum((1, 2)))
         # The largest angles merge the frames of a steady group.
         merged = rotate(torch.ones(1, 4, 256), torch.full((1, 1, 2, 2, 256), LARGEST_ANGLE))
         torch.testing.assert_close(merged[0, 0], torch.full((256,), 2.0))
@@ -230,11 +230,11 @@ class TestLearnedTransform:
         model = self.built().train()
         before = model.evaluation_step(music()).total.item()
         optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-        for step in range(30):
+        for step in range(15):
             optimizer.zero_grad()
             model.training_step(music(), torch.Generator().manual_seed(step)).total.backward()
             optimizer.step()
-        assert model.evaluation_step(music()).total.item() < before - 0.05
+        assert model.evaluation_step(music()).total.item() < before - 0.03
 
     def test_probabilities_add_up_to_one_and_rest_on_what_a_decoder_knows(self) -> None:
         torch.manual_seed(0)

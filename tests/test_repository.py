@@ -4,7 +4,7 @@ import itertools
 import re
 import subprocess
 import tomllib
-from importlib.metadata import version
+from importlib.metadata import distribution, version
 from pathlib import Path
 
 import yaml
@@ -63,8 +63,6 @@ def test_lock_is_what_runs_and_satisfies_the_package() -> None:
 
 def test_lock_is_complete_and_consistent() -> None:
     """Every requirement of a locked library is locked too, at a version that it accepts."""
-    from importlib.metadata import distribution
-
     pins = locked()
     for name in pins:
         for text in distribution(name).requires or []:
@@ -86,19 +84,12 @@ def test_no_path_of_a_machine_and_no_host_of_a_registry() -> None:
             assert not REGISTRIES.search(text), path
 
 
-def test_no_large_file() -> None:
-    sizes = {str(path.relative_to(ROOT)): path.stat().st_size / MIB for path in FILES}
-    assert {name: size for name, size in sizes.items() if size > 20} == {}
-
-
-def test_bundled_music_stays_within_its_size() -> None:
-    total = sum(p.stat().st_size for p in FILES if p.is_relative_to(ROOT / "data" / "mini")) / MIB
-    assert total <= 96
-
-
-def test_nothing_generated_is_kept() -> None:
+def test_no_large_file_and_nothing_generated_is_kept() -> None:
+    sizes = {path.relative_to(ROOT): path.stat().st_size / MIB for path in FILES}
+    assert {path: size for path, size in sizes.items() if size > 20} == {}
+    assert sum(size for path, size in sizes.items() if path.is_relative_to("data/mini")) <= 96
     generated = re.compile(r"(^|/)(__pycache__|\.ipynb_checkpoints|build|\.venv)(/|$)|\.pyc$")
-    assert [p for p in FILES if generated.search(p.relative_to(ROOT).as_posix())] == []
+    assert [path for path in sizes if generated.search(path.as_posix())] == []
 
 
 def test_citation_names_the_version() -> None:

@@ -40,16 +40,10 @@ def curves(savings: list[float], settings: int = 5) -> pd.DataFrame:
     """Two systems, of which `new` takes `1 + saving` of the bits of `old` for each artist."""
     hard = np.random.default_rng(1).uniform(0.5, 2.0, (len(savings), 2))
     rows = [
-        (
-            artist,
-            f"{artist}-{clip}",
-            system,
-            str(setting),
-            3.0 * ratio * hard[artist, clip] * factor,
-        )
-        for artist, saving in enumerate(savings)
-        for clip in range(2)
-        for setting, ratio in enumerate(2.0 ** np.arange(settings))
+        (a, f"{a}-{c}", system, str(number), 3.0 * ratio * hard[a, c] * factor)
+        for a, saving in enumerate(savings)
+        for c in range(2)
+        for number, ratio in enumerate(2.0 ** np.arange(settings))
         for system, factor in (("old", 1.0), ("new", 1.0 + saving))
     ]
     table = pd.DataFrame(rows, columns=["artist", "clip", "system", "setting", "kbps"])
@@ -96,21 +90,16 @@ class TestInterval:
         assert mean_interval(values, fewest=2).low < mean_interval(values).mean
         assert math.isnan(mean_interval([3.0], fewest=1).high)
 
-    @pytest.mark.parametrize(
-        ("values", "units", "problem"),
-        [
+    def test_what_has_no_mean_is_refused(self) -> None:
+        for values, units, problem in (
             ([], None, "at least one"),
             ([[1.0, 2.0]], None, "at least one"),
             ([1.0, math.nan], None, "Value 1 is nan"),
             ([1.0, 2.0], ["a"], "2 values and 1 artists"),
             ([1.0, 2.0], ["a", None], "needs an artist"),
-        ],
-    )
-    def test_what_has_no_mean_is_refused(
-        self, values: list[float], units: list[str] | None, problem: str
-    ) -> None:
-        with pytest.raises(MusiclibError, match=problem):
-            mean_interval(values, units)
+        ):
+            with pytest.raises(MusiclibError, match=problem):
+                mean_interval(values, units)
 
     def test_it_prints_as_a_reader_expects(self) -> None:
         found = Interval(3.214, 3.1, 3.321, 12)
@@ -176,21 +165,17 @@ class TestMean:
         assert math.isnan(nothing["mean"])
         assert (nothing["n"], nothing["missing"]) == (0, 30)
 
-    @pytest.mark.parametrize(
-        ("change", "problem"),
-        [
-            (lambda t: t.iloc[:0], "empty"),
-            (lambda t: t.drop(columns="artist"), "no column 'artist'"),
-            (lambda t: t.assign(artist=None), "needs an artist"),
-            (lambda t: t.assign(value=math.inf), "infinite"),
-            (lambda t: t.assign(metric="zimtohrli_mos", value=5.5), "bounds"),
-        ],
-    )
-    def test_what_cannot_be_averaged_is_refused(
-        self, change: Callable[[pd.DataFrame], pd.DataFrame], problem: str
-    ) -> None:
-        with pytest.raises(MusiclibError, match=problem):
-            stats.mean(change(measured()), "system")
+    def test_what_cannot_be_averaged_is_refused(self) -> None:
+        table = measured()
+        for wrong, problem in (
+            (table.iloc[:0], "empty"),
+            (table.drop(columns="artist"), "no column 'artist'"),
+            (table.assign(artist=None), "needs an artist"),
+            (table.assign(value=math.inf), "infinite"),
+            (table.assign(metric="zimtohrli_mos", value=5.5), "bounds"),
+        ):
+            with pytest.raises(MusiclibError, match=problem):
+                stats.mean(wrong, "system")
 
 
 class TestCompare:
@@ -220,14 +205,13 @@ class TestCompare:
         assert not noisy["level"].any()
         assert set(noisy["verdict"]) == {"not settled"}
 
-    @pytest.mark.parametrize(
-        ("low", "p", "expected"),
-        [(1.5, 0.01, "better"), (1.5, 0.06, "not settled"), (-0.5, 0.01, "not settled")],
-    )
-    def test_a_verdict_needs_the_interval_and_the_corrected_p(
-        self, low: float, p: float, expected: str
-    ) -> None:
-        assert stats.verdict(Interval(2.0, low, 4.0, 9), p, SCALES["si_sdr"]) == expected
+    def test_a_verdict_needs_the_interval_and_the_corrected_p(self) -> None:
+        for low, p, expected in (
+            (1.5, 0.01, "better"),
+            (1.5, 0.06, "not settled"),
+            (-0.5, 0.01, "not settled"),
+        ):
+            assert stats.verdict(Interval(2.0, low, 4.0, 9), p, SCALES["si_sdr"]) == expected
 
     def test_clips_that_one_system_lacks_are_counted(self) -> None:
         table = measured()
@@ -254,13 +238,13 @@ class TestCompare:
 
 
 class TestSignFlips:
-    @pytest.mark.parametrize("n", [2, 7, 14])
-    def test_all_flips_agree_with_scipy(self, n: int) -> None:
-        values = np.random.default_rng(n).normal(0.4, 1.0, n)
-        wanted = scipy_stats.permutation_test(
-            (values,), np.mean, permutation_type="samples", n_resamples=np.inf
-        )
-        assert stats.sign_flip_p(values) == pytest.approx(wanted.pvalue)
+    def test_all_flips_agree_with_scipy(self) -> None:
+        for n in (2, 7, 12):
+            values = np.random.default_rng(n).normal(0.4, 1.0, n)
+            wanted = scipy_stats.permutation_test(
+                (values,), np.mean, permutation_type="samples", n_resamples=np.inf
+            )
+            assert stats.sign_flip_p(values) == pytest.approx(wanted.pvalue)
 
     def test_scale_and_differences_of_zero_change_nothing(self) -> None:
         values = np.random.default_rng(0).normal(0.5, 1.0, 12)
@@ -276,12 +260,12 @@ class TestSignFlips:
         assert stats.sign_flip_p(np.ones(60)) == 1.0 / (1 + stats.RESAMPLES)
 
 
-@pytest.mark.parametrize("m", [1, 4, 20])
-def test_holm_is_that_of_statsmodels(m: int) -> None:
-    p = 0.1 * np.random.default_rng(m).random(m)
-    p = np.append(p, p[0])  # two are equal
-    assert stats.holm(p) == pytest.approx(multipletests(p, method="holm")[1])
-    assert stats.holm([*p, math.nan])[:-1].tolist() == stats.holm(p).tolist()
+def test_holm_is_that_of_statsmodels() -> None:
+    for m in (1, 4, 20):
+        p = 0.1 * np.random.default_rng(m).random(m)
+        p = np.append(p, p[0])  # two are equal
+        assert stats.holm(p) == pytest.approx(multipletests(p, method="holm")[1])
+        assert stats.holm([*p, math.nan])[:-1].tolist() == stats.holm(p).tolist()
 
 
 RATES = np.array([3.0, 6.0, 12.0, 24.0, 48.0])
@@ -289,25 +273,25 @@ QUALITY = np.array([2.0, 3.1, 3.9, 4.4, 4.6])
 
 
 class TestBjontegaard:
-    @pytest.mark.parametrize("sign", [1.0, -1.0])
-    def test_a_fifth_fewer_bits_is_minus_twenty_percent(self, sign: float) -> None:
-        quality = 20.0 + sign * QUALITY
-        found = stats.bjontegaard(RATES, quality, 0.8 * RATES, quality, higher_is_better=sign > 0)
-        assert found.percent == pytest.approx(-20.0)
-        assert (found.share, found.points) == (1.0, 5)
+    def test_a_fifth_fewer_bits_is_minus_twenty_percent(self) -> None:
+        for sign in (1.0, -1.0):
+            quality, up = 20.0 + sign * QUALITY, sign > 0
+            found = stats.bjontegaard(RATES, quality, 0.8 * RATES, quality, higher_is_better=up)
+            assert found.percent == pytest.approx(-20.0)
+            assert (found.share, found.points) == (1.0, 5)
 
-    @pytest.mark.parametrize("seed", range(5))
-    def test_it_agrees_with_the_reference_package(self, seed: int) -> None:
-        generator = np.random.default_rng(seed)
-        first, second = (np.sort(generator.uniform(2.0, 60.0, 5)) for _ in range(2))
-        one, two = (np.sort(generator.uniform(2.0, 4.6, 5)) for _ in range(2))
-        # The package says so on standard error where less than three quarters are shared.
-        wanted = reference.bd_rate(first, one, second, two, method="pchip", min_overlap=0)
-        found = stats.bjontegaard(first, one, second, two)
-        assert found.percent == pytest.approx(wanted)
-        shared = min(one[-1], two[-1]) - max(one[0], two[0])
-        either = max(one[-1], two[-1]) - min(one[0], two[0])
-        assert found.share == pytest.approx(shared / either)
+    def test_it_agrees_with_the_reference_package(self) -> None:
+        for seed in range(5):
+            generator = np.random.default_rng(seed)
+            first, second = (np.sort(generator.uniform(2.0, 60.0, 5)) for _ in range(2))
+            one, two = (np.sort(generator.uniform(2.0, 4.6, 5)) for _ in range(2))
+            # The package says so on standard error where less than three quarters are shared.
+            wanted = reference.bd_rate(first, one, second, two, method="pchip", min_overlap=0)
+            found = stats.bjontegaard(first, one, second, two)
+            assert found.percent == pytest.approx(wanted)
+            shared = min(one[-1], two[-1]) - max(one[0], two[0])
+            either = max(one[-1], two[-1]) - min(one[0], two[0])
+            assert found.share == pytest.approx(shared / either)
 
     def test_order_does_not_matter_and_wasted_points_are_left_out(self) -> None:
         plain = stats.bjontegaard(RATES, QUALITY, 0.8 * RATES, QUALITY)
@@ -345,11 +329,8 @@ class TestBdRate:
         assert back["verdict"] == "worse"
 
     def test_few_points_little_in_common_and_holes_are_refused(self) -> None:
-        few, apart, holes = (
-            curves([-0.2] * 10, settings=3),
-            curves([-0.2] * 10),
-            curves([-0.2] * 10),
-        )
+        few, apart = curves([-0.2] * 10, settings=3), curves([-0.2] * 10)
+        holes = apart.copy()
         apart.loc[apart["system"] == "new", "value"] += 2.0
         holes.loc[(holes["setting"] == "2") & (holes["artist"] == 1), "value"] = math.nan
         found = pd.concat([stats.bd_rate(one, [("new", "old")]) for one in (few, apart, holes)])

@@ -13,8 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from musiclib.errors import CheckpointError
-from musiclib.training import checkpoint, fit, load, load_model, new_model, weights_digest
-from tests.latent_fixture import CONFIGS
+from musiclib.training import checkpoint, fit, load, load_model, weights_digest
 from tests.training_fixture import TRAINING, TinyAutoencoder, music, tiny
 
 __all__ = ["music"]
@@ -128,22 +127,3 @@ def test_a_training_of_another_configuration_is_not_resumed(music, tmp_path):
     ):
         with pytest.raises(CheckpointError, match=rf"model\.last\.safetensors is of.*{message}"):
             fit(model, dataset, config, out)
-
-
-BRIEF = replace(TRAINING, steps=10, segment_s=0.256)
-
-
-@pytest.mark.parametrize("kind", ["deep", "frequency", "waveform"])
-def test_rounded_weights_sound_the_same(music, tmp_path, kind):
-    config = replace(BRIEF, validate_every=10)  # the best weights are the last ones
-    fit(new_model(CONFIGS[kind]), music, config, tmp_path / kind)
-    full, best = load(tmp_path / f"{kind}.last").build(), load(tmp_path / kind)
-    half = best.build()
-    assert best.path.stat().st_size < 0.75 * sum(
-        4 * value.numel() for value in full.state_dict().values()
-    )
-    tone = 0.3 * torch.sin(torch.arange(4096) * 0.27)[None]
-    with torch.no_grad():
-        first, second = (model(model.inputs(tone)).output for model in (full, half))
-    error = (first - second).square().mean() / first.square().mean()
-    assert 0 < float(error) < 1e-5  # -50 dB

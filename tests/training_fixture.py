@@ -1,8 +1,8 @@
 """A model that trains in a second, music that it can learn, and a place for both.
 
-`python -m tests.training_fixture MUSIC OUT DEATH` trains and ends itself with SIGKILL, without a
-chance to clean up, when DEATH comes: `step:N` in the middle of step N, `write:N` in the middle of
-writing a file, after N whole ones.
+`python -m tests.training_fixture MUSIC OUT DEATH...` trains once for each DEATH, in a process that
+ends itself with SIGKILL, without a chance to clean up, when it comes: `step:N` in the middle of
+step N, `write:N` in the middle of writing a file, after N whole ones.
 """
 
 from __future__ import annotations
@@ -136,10 +136,7 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _main(root: str, out: str, death: str) -> None:
-    MODELS["tiny"] = TinyAutoencoder
-    torch.set_num_threads(1)
-    dataset: Dataset = open_dataset("folder", root)
+def _train_until(death: str, dataset: Dataset, out: str) -> None:
     kind, _, number = death.partition(":")
     left = int(number)
     if kind == "step":
@@ -166,6 +163,20 @@ def _main(root: str, out: str, death: str) -> None:
 
         checkpoint._write = replace
     fit(tiny(), dataset, TRAINING, out)
+
+
+def _main(root: str, out: str, *deaths: str) -> None:
+    MODELS["tiny"] = TinyAutoencoder
+    torch.set_num_threads(1)
+    dataset = open_dataset("folder", root)
+    for death in deaths:
+        child = os.fork()  # importing again would take seconds
+        if child == 0:
+            _train_until(death, dataset, out)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        assert os.WIFSIGNALED(status), death
+        assert os.WTERMSIG(status) == signal.SIGKILL, death
 
 
 if __name__ == "__main__":
