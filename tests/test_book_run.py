@@ -52,9 +52,8 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """
     ran: list[str] = []
 
-    def execute(chapter: Chapter, source: Path, media: Path, *_: object) -> Any:
+    def execute(chapter: Chapter, source: Path, *_: object) -> Any:
         ran.append(chapter.docname)
-        media.mkdir(parents=True)
         notebook = read(source)
         if any("1 / 0" in cell.source for cell in notebook.cells):
             raise BookError(f"{chapter.docname}.ipynb failed: ZeroDivisionError")
