@@ -108,7 +108,7 @@ def _finished(site: Site, path: Path, raw: bytes, chapter: Chapter | None) -> di
 
 def _surroundings(site: Site, path: Path, raw: bytes, chapter: Chapter | None) -> Iterator[object]:
     """What decides how a page is finished, beside its text and the glossary."""
-    files = [(site.html / path).parent / unquote(name.decode()) for name in _SOURCE.findall(raw)]
+    files = [(site.html / path).parent / unquote(name.decode()) for name in _PICTURE.findall(raw)]
     if chapter:
         media = site.html / "_static" / chapter.media_folder
         for name in (published.FIGURE_FOLDER, published.TABLE_FOLDER):
@@ -540,7 +540,8 @@ def link_pdf(page: Page, site: Site) -> None:
 
 # How a page loads, and what the theme leaves out.
 
-_SOURCE = re.compile(rb'\bsrc="([^"]+)"')
+# Not of scripts: every edit changes the search's index, which every page names.
+_PICTURE = re.compile(rb'\bsrc="([^"]+\.(?:png|svg|webp|jpe?g|gif))"')
 _LARGE_PNG = 40_000  # bytes
 _FIRST_VIEW = 900  # characters: a picture after fewer of them is seen at once
 
