@@ -139,9 +139,7 @@ def write_book(root: Path) -> Path:
     (book / "index.md").write_text(INDEX, encoding="utf-8")
     (book / "references.md").write_text("# References\n\n```{bibliography}\n```\n")
     (book / "references.bib").write_text(BIB, encoding="utf-8")
-    formula = new_markdown_cell(
-        "See {eq}`eq-square`.\n\n$$\nx^2 = \\sqrt{2}\n$$ (eq-square)", id="formula"
-    )
+    formula = new_markdown_cell(FORMULA.strip(), id="formula")
     glue = new_code_cell(GLUE, id="glue", metadata={"tags": ["remove-cell"]})
     write_notebook(book / "chapter.ipynb", figure_cell(), table_cell(), glue, formula)
     back = new_markdown_cell("The line was {numref}`fig-line` in [](../chapter.ipynb).", id="back")

@@ -13,8 +13,6 @@ from bs4 import BeautifulSoup
 from musiclib.book.build import LONGEST, Options, _begun_first, build
 from musiclib.book.check import MAX_PAGE_BYTES, check_site
 from musiclib.book.layout import find_book
-from musiclib.book.pdf import find_browser, write_pdf
-from musiclib.errors import BookError
 from tests.book_fixture import REPOSITORY, write_book, write_music
 
 pytestmark = pytest.mark.slow
@@ -157,16 +155,6 @@ def test_a_chapter_that_runs_is_offered_on_binder_and_colab(site: Path) -> None:
     assert len(links) == 2
     assert all("/launch" in link and link.endswith("book/part/sound.ipynb") for link in links)
     assert not page(site, "book/index.html").select(menu)
-
-
-def test_the_site_prints_as_one_pdf(options: Options, site: Path, tmp_path: Path) -> None:
-    try:
-        find_browser()
-    except BookError as error:
-        pytest.skip(str(error))
-    write_pdf(site, find_book(options.source), tmp_path / "book.pdf")
-    printed = (tmp_path / "book.pdf").read_bytes()
-    assert len(re.findall(rb"/Type\s*/Page\b", printed)) >= 6  # title, contents, four pages
 
 
 def test_a_later_build_reads_what_changed_and_gives_what_a_clean_one_gives(

@@ -2,14 +2,12 @@
 
 import re
 
-import nbformat
 import numpy as np
 import pytest
-from nbclient import NotebookClient
-from nbformat.v4 import new_code_cell, new_notebook
 
 from musiclib.book.claims import Claims
 from musiclib.errors import BookError
+from musiclib.listen import Rendered
 
 TRUE, FALSE = "Two is more than one", "One is more than <two>"
 
@@ -50,23 +48,21 @@ def test_not_a_number_fails_every_comparison() -> None:
         Claims("mini", "mini").check({TRUE: np.float64("nan") > 1})
 
 
-def executed(*sources: str) -> list[str]:
-    """The HTML that each cell shows once all of them were run."""
-    notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
-    nbformat.validate(notebook)
-    NotebookClient(notebook, kernel_name="python3", timeout=120).execute()
-    return ["".join(output.data["text/html"] for output in c.outputs) for c in notebook.cells]
+def test_the_note_on_top_lists_what_is_found_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[tuple[str, str, bool]] = []
 
+    def display(note: Rendered, *, display_id: str, update: bool) -> None:
+        shown.append((note._repr_html_(), display_id, update))
 
-def test_the_note_on_top_lists_what_is_found_below() -> None:
-    first, second, third = executed(
-        "from musiclib.book.claims import Claims\n"
-        "claims = Claims('folder', 'smoke', 3)\nclaims.notice()",
-        f"claims.check({{{TRUE!r}: True}})",
-        f"claims.check({{{FALSE!r}: False}})",
-    )
-    assert (second, third) == ("", "")
-    assert "<li>One is more than &lt;two&gt;</li>" in first
-    assert TRUE not in first
+    monkeypatch.setattr("musiclib.book.claims.display", display)
+    claims = Claims("folder", "smoke", 3)
+    claims.notice()
+    claims.check({TRUE: True})
+    claims.check({FALSE: False})
+    assert [update for _, _, update in shown] == [False, True, True]
+    assert len({place for _, place, _ in shown}) == 1  # all in the place of the first
+    first, *_, last = (note for note, _, _ in shown)
     assert "folder" in first
     assert "seed 3" in first
+    assert "<li>One is more than &lt;two&gt;</li>" in last
+    assert TRUE not in last

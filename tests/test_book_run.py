@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -52,9 +53,8 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """
     ran: list[str] = []
 
-    def execute(chapter: Chapter, source: Path, media: Path, *_: object) -> Any:
+    def execute(chapter: Chapter, source: Path, *_: object) -> Any:
         ran.append(chapter.docname)
-        media.mkdir(parents=True)
         notebook = read(source)
         if any("1 / 0" in cell.source for cell in notebook.cells):
             raise BookError(f"{chapter.docname}.ipynb failed: ZeroDivisionError")
@@ -68,57 +68,40 @@ def silent(_: str) -> None:
     pass
 
 
-def run_one(options: Options) -> tuple[Any, Path]:
-    stored = run_chapters(options, silent).chapters["book/chapter"]
-    return json.loads(stored.notebook.read_text(encoding="utf-8")), stored.media
-
-
 def printed(notebook: Any) -> str:
     outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
     return "".join("".join(output.get("text", [])) for output in outputs)
 
 
-def test_error_stops_publication_and_names_the_cell(make: Make) -> None:
-    options = make("x = 1", "raise ValueError('no such genre')")
+WARN = "import warnings\nwarnings.warn('quiet clip', stacklevel=1)"
+
+
+def test_errors_and_warnings_stop_publication_and_name_their_cells(make: Make) -> None:
+    options = make(
+        "x = 1", "raise ValueError('no such genre')", only=(), dataset="mini", data_root=None
+    )
+    write_notebook(options.source / "book" / "part" / "sound.ipynb", new_code_cell(WARN, id="w"))
     published = options.source / "build" / "book" / "index.html"
     published.parent.mkdir(parents=True)
     published.write_text("an earlier site", encoding="utf-8")
     (published.parent / "run-report.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(BookError, match=r"(?s)book/chapter\.ipynb.*cell.*cell-1.*no such genre"):
+    with pytest.raises(BookError) as caught:
         build(options, silent)
+    message = str(caught.value)
+    assert re.search(r"(?s)book/chapter\.ipynb.*cell.*cell-1.*no such genre", message)
+    assert re.search(r"(?s)book/part/sound\.ipynb.*\(w\).*standard error.*quiet clip", message)
     assert published.read_text(encoding="utf-8") == "an earlier site"
     assert not list(options.source.rglob("*.running*"))
     assert not list((options.source / "build" / "work" / "store").rglob("*.ipynb"))
 
 
-def test_all_failures_are_reported_together(make: Make, at_once: list[str]) -> None:
-    options = make("1 / 0", only=())
-    write_notebook(options.source / "book" / "part" / "sound.ipynb", new_code_cell("1 / 0"))
-    with pytest.raises(BookError) as caught:
-        run_chapters(options, silent)
-    assert "book/chapter.ipynb" in str(caught.value)
-    assert "book/part/sound.ipynb" in str(caught.value)
-
-
-def test_warning_stops_publication(make: Make) -> None:
-    text = "import warnings\nwarnings.warn('quiet clip', stacklevel=1)"
-    options = make(text, dataset="mini", data_root=None)
-    with pytest.raises(BookError, match=r"(?s)cell-0.*standard error.*quiet clip"):
-        run_chapters(options, silent)
-
-
-def test_warning_about_a_readers_music_is_passed_on(make: Make) -> None:
-    options = make("import warnings\nwarnings.warn('quiet clip', stacklevel=1)\nprint('done')")
-    said: list[str] = []
-    stored = run_chapters(options, said.append).chapters["book/chapter"]
-    assert any("book/chapter, cell" in line and "quiet clip" in line for line in said)
-    assert printed(json.loads(stored.notebook.read_text(encoding="utf-8"))) == "done\n"
-
-
 def test_surroundings_of_a_chapter(
     make: Make, music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its interpreter, parameters, folders and threads; and progress bars stay out of the page."""
+    """Its interpreter, parameters, folders and threads.
+
+    Progress bars stay out of the page, and so do warnings about a reader's music, which are told.
+    """
     foreign = tmp_path / "jupyter" / "kernels" / "python3"
     foreign.mkdir(parents=True)
     argv = ["/bin/false", "{connection_file}"]
@@ -132,12 +115,15 @@ def test_surroundings_of_a_chapter(
         f"import os\nfrom pathlib import Path\nprint([os.environ[n] for n in {names}])",
         "print(Path.cwd().name, Path(os.environ['MUSICLIB_MEDIA_DIR']).is_dir())",
         "print(dataset, profile, seed, Path(data_root).name)",
-        "from tqdm import tqdm\nfor _ in tqdm(range(3)):\n    pass",
+        f"from tqdm import tqdm\nfor _ in tqdm(range(3)):\n    pass\n{WARN}",
         jobs=1,
         profile="smoke",
         seed=7,
     )
-    notebook, _ = run_one(options)
+    said: list[str] = []
+    stored = run_chapters(options, said.append).chapters["book/chapter"]
+    assert any("book/chapter, cell" in line and "quiet clip" in line for line in said)
+    notebook = json.loads(stored.notebook.read_text(encoding="utf-8"))
     # One chapter at a time has the whole machine.
     variables = ["../_static/media/chapter", "1", str(os.cpu_count() or 1)]
     assert printed(notebook).splitlines() == [

@@ -1,5 +1,6 @@
 """What calls for another run of a chapter, and what does not."""
 
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -56,49 +57,36 @@ def test_other_code_calls_for_another_run(models, tmp_path, cells):
     assert Fingerprints().of(chapter(tmp_path, cells)) != first
 
 
-def test_only_what_a_chapter_names_counts(tmp_path, monkeypatch):
+@pytest.fixture
+def hashed(tmp_path, monkeypatch):
+    """Hash a chapter whose last cell calls `f` of a small package with the given modules."""
     package = tmp_path / "musiclib"
-    package.mkdir()
     monkeypatch.setattr("musiclib.__file__", str(package / "__init__.py"))
 
-    def written(**modules: str) -> str:
-        for name, text in ({"__init__": "", "stft": "def stft(): pass\n"} | modules).items():
+    def written(use: str = "f()", where: str = "a", **modules: str) -> str:
+        shutil.rmtree(package, ignore_errors=True)
+        package.mkdir()
+        for name, text in {"__init__": "", **modules}.items():
             (package / f"{name}.py").write_text(text)
-        return Fingerprints().of(
-            chapter(tmp_path, [*CELLS[:1], "from musiclib.stft import stft\nstft()"])
-        )
+        cells = [CELLS[0], f"from musiclib.{where} import f\nimport inspect", use]
+        return Fingerprints().of(chapter(tmp_path, cells))
 
-    first = written()
-    assert written(stft="# why\ndef stft(): pass\n", genre="def genre(): pass\n") == first
-    assert written(stft="def stft(): return 1\n") != first
+    return written
 
 
-def test_a_definition_that_moves_calls_for_no_other_run(tmp_path, monkeypatch):
-    package = tmp_path / "musiclib"
-    package.mkdir()
-    monkeypatch.setattr("musiclib.__file__", str(package / "__init__.py"))
-    found = set()
-    for module in ("stft", "transforms"):
-        for file in package.glob("*.py"):
-            file.unlink()
-        (package / "__init__.py").write_text("")
-        (package / f"{module}.py").write_text("def stft(): pass\n")
-        cells = [*CELLS[:1], f"from musiclib.{module} import stft", "stft()"]
-        found.add(Fingerprints().of(chapter(tmp_path, cells)))
-    assert len(found) == 1
+SHORT, COMMENTED = "def f():\n    return 1\n", "def f():\n    # why\n    return 1\n"
 
 
-def test_a_chapter_that_shows_code_is_run_again_for_a_comment_in_it(tmp_path, monkeypatch):
-    package = tmp_path / "musiclib"
-    package.mkdir()
-    monkeypatch.setattr("musiclib.__file__", str(package / "__init__.py"))
-    cells = [*CELLS[:1], "import inspect\nfrom musiclib.a import f\ninspect.getsource(f)"]
-    found = set()
-    for text in ("def f():\n    return 1\n", "def f():\n    # why\n    return 1\n"):
-        (package / "__init__.py").write_text("")
-        (package / "a.py").write_text(text)
-        found.add(Fingerprints().of(chapter(tmp_path, cells)))
-    assert len(found) == 2
+def test_only_the_code_that_a_chapter_names_counts(hashed):
+    first = hashed(a=SHORT)
+    assert hashed(a=COMMENTED, genre="def genre(): pass\n") == first
+    assert hashed(a=SHORT.replace("1", "2")) != first
+    assert hashed(b=SHORT, where="b") == first  # it moved
+
+
+def test_a_chapter_that_shows_code_is_run_again_for_a_comment_in_it(hashed):
+    show = "inspect.getsource(f)"
+    assert hashed(show, a=SHORT) != hashed(show, a=COMMENTED)
 
 
 def test_other_models_call_for_another_run_of_what_can_load_them(models, tmp_path):
@@ -156,8 +144,9 @@ def test_a_stored_chapter_shows_the_present_words_with_the_outputs_of_its_run(tm
     for number, cell in enumerate(cell for cell in ran.cells if cell.cell_type == "code"):
         cell.execution_count = number + 1
         cell.outputs = [nbformat.v4.new_output("stream", text=f"output {number}\n")]
-    run = store.begin(page)
-    store.finish(page, "key", run, ran, 1.0)
+    with store.new_run(page) as run:
+        store.keep(page, "key", run, ran, 1.0)
+    assert [path.name for path in run.parent.iterdir()] == ["key"]
 
     again = chapter(tmp_path, [*CELLS[:2], "print(stft, trained)  # another comment"], "New words.")
     assert store.get(again, "other key", ()) is None
@@ -179,21 +168,15 @@ def book(tmp_path: Path) -> Book:
     return find_book(write_book(tmp_path / "source"))
 
 
-@pytest.mark.parametrize("name", ["_config.yml", "_toc.yml", "book/index.md", "book/chapter.ipynb"])
-def test_an_edit_makes_it_stale(book: Book, name: str) -> None:
-    before = sources_fingerprint(book)
-    with (book.root / name).open("a", encoding="utf-8") as file:
-        file.write("\n")
-    assert sources_fingerprint(book) != before
-
-
-def test_tables_of_an_entropy_coder_make_it_stale(book: Book) -> None:
+def test_an_edit_makes_it_stale(book: Book) -> None:
     (book.root / "checkpoints").mkdir()
-    tables = book.root / "checkpoints" / "codec-tables-static.npz"
-    tables.write_bytes(b"counts")
-    before = sources_fingerprint(book)
-    tables.write_bytes(b"Counts")
-    assert sources_fingerprint(book) != before
+    edited = ["_config.yml", "_toc.yml", "book/index.md", "book/chapter.ipynb", "checkpoints/a.npz"]
+    found = {sources_fingerprint(book)}
+    for name in edited:
+        with (book.root / name).open("a", encoding="utf-8") as file:
+            file.write("\n")
+        found.add(sources_fingerprint(book))
+    assert len(found) == 1 + len(edited)
 
 
 def test_what_editors_and_builds_leave_behind_does_not_count(book: Book) -> None:

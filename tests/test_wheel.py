@@ -99,11 +99,12 @@ class Environment:
         (self.site / "refuse_hook.py").write_text(HOOK, encoding="utf-8")
         # What Numba compiled takes 20 s to make, and is known by the time of its source.
         for compiled in (ROOT / "musiclib").rglob("*.nb[ci]"):
-            target = self.site / compiled.relative_to(ROOT)
-            target.parent.mkdir(exist_ok=True)
-            shutil.copy(compiled, target)
-            source = f"{compiled.name.partition('.')[0]}.py"
-            shutil.copystat(compiled.parents[1] / source, target.parents[1] / source)
+            source = compiled.parents[1] / f"{compiled.name.partition('.')[0]}.py"
+            if source.is_file():  # not what was compiled of a module that is no more
+                target = self.site / compiled.relative_to(ROOT)
+                target.parent.mkdir(exist_ok=True)
+                shutil.copy(compiled, target)
+                shutil.copystat(source, target.parents[1] / source.name)
         (info,) = self.site.glob("musiclib-*.dist-info")
         self.absent = {extra: absent_modules(info, extra) for extra in ("", "book", "dev")}
 

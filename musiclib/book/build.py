@@ -22,6 +22,7 @@ from musiclib.book.pdf import find_browser, write_pdf
 from musiclib.book.run import Workspace, execute, prepare
 from musiclib.book.site import assemble, build_site, copy_sources
 from musiclib.book.store import (
+    MEDIA,
     REPORT,
     SOURCES_KEY,
     Fingerprints,
@@ -179,7 +180,8 @@ def _run_chapters(book: Book, work: Path, options: Options, say: Say) -> Execute
     private = _private_paths(book, options)
     store = Store(work / "store")
     chapters = book.select([])
-    keys = {c: chapter_key(c, options.parameters, code.of(c), data, private) for c in chapters}
+    parameters = options.parameters
+    keys = {c: chapter_key(c, parameters, code.of(c), data, private) for c in chapters}
     done: dict[str, Stored] = {}
     for chapter in chapters:
         chosen = chapter.docname in selected
@@ -192,7 +194,7 @@ def _run_chapters(book: Book, work: Path, options: Options, say: Say) -> Execute
     if not waiting:
         return Executed(done, (), data)
     waiting.sort(key=_begun_first)
-    jobs = max(1, min(options.jobs, len(waiting)))
+    jobs = min(options.jobs, len(waiting))
     say(f"{len(waiting)} chapters to run, {jobs} at a time")
     workspace = Workspace(work, max(1, (os.cpu_count() or 1) // jobs), private)
     prepare(work)
@@ -204,18 +206,18 @@ def _run_chapters(book: Book, work: Path, options: Options, say: Say) -> Execute
         say(f"running   {chapter.docname}")
         started = time.perf_counter()
         source = sources / f"{chapter.docname}.ipynb"
-        place = store.begin(chapter)
-        try:
-            media = place / "media"
-            notebook = execute(chapter, source, media, options.parameters, workspace, notify)
+        with store.new_run(chapter) as place:
+            notebook = execute(chapter, source, place / MEDIA, parameters, workspace, notify)
             seconds = time.perf_counter() - started
-            return store.finish(chapter, keys[chapter], place, notebook, seconds)
-        finally:
-            store.abandon(place)
+            return store.keep(chapter, keys[chapter], place, notebook, seconds)
 
-    with _temporary(work, "run") as folder, ThreadPoolExecutor(jobs) as pool:
-        copy_sources(book, folder / "source")
-        futures = {pool.submit(run, chapter, folder / "source"): chapter for chapter in waiting}
+    with (
+        tempfile.TemporaryDirectory(dir=work, prefix=".run-", ignore_cleanup_errors=True) as folder,
+        ThreadPoolExecutor(jobs) as pool,
+    ):
+        sources = Path(folder)
+        copy_sources(book, sources)
+        futures = {pool.submit(run, chapter, sources): chapter for chapter in waiting}
         try:
             for future in as_completed(futures):
                 name = futures[future].docname
@@ -264,12 +266,3 @@ def _workspace(book: Book) -> Iterator[Path]:
             yield work
     except Timeout as error:
         raise BookError(f"Another build is at work in {work}. Wait until it is done.") from error
-
-
-@contextmanager
-def _temporary(work: Path, name: str) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(dir=work, prefix=f".{name}-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -62,10 +62,6 @@ def _visit_table(translator: HTML5Translator, node: nodes.Element) -> None:
     translator.visit_figure(node)
 
 
-def _depart_table(translator: HTML5Translator, node: nodes.Element) -> None:
-    translator.depart_figure(node)
-
-
 _PARTS = {"mfrac": 2, "mroot": 2, "msub": 2, "msup": 2, "mover": 2, "munder": 2}
 _PARTS |= {"msubsup": 3, "munderover": 3}
 _LIMITS = frozenset({"max", "min", "sup", "inf", "lim", "argmax", "argmin"})
@@ -221,7 +217,9 @@ def _translated(latex: str, node: nodes.Node, *, display: bool) -> str:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register both with Sphinx."""
-    app.add_enumerable_node(NumberedTable, "table", html=(_visit_table, _depart_table))
+    app.add_enumerable_node(
+        NumberedTable, "table", html=(_visit_table, HTML5Translator.depart_figure)
+    )
     app.add_transform(TablesOfCells)
     app.add_html_math_renderer("mathml", (_visit_inline, None), (_visit_display, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -108,7 +108,7 @@ def _finished(site: Site, path: Path, raw: bytes, chapter: Chapter | None) -> di
 
 def _surroundings(site: Site, path: Path, raw: bytes, chapter: Chapter | None) -> Iterator[object]:
     """What decides how a page is finished, beside its text and the glossary."""
-    files = [(site.html / path).parent / unquote(name.decode()) for name in _SOURCE.findall(raw)]
+    files = [(site.html / path).parent / unquote(name.decode()) for name in _PICTURE.findall(raw)]
     if chapter:
         media = site.html / "_static" / chapter.media_folder
         for name in (published.FIGURE_FOLDER, published.TABLE_FOLDER):
@@ -294,7 +294,7 @@ def run_record(
             "tracks": len(files),
             "bytes": size,
             "table_sha256": hashlib.sha256(dataset.tracks.to_csv().encode()).hexdigest(),
-            "files_sha256": _fingerprint(files) if size <= MAX_HASHED_BYTES else None,
+            "files_sha256": _sha256_of_all(files) if size <= MAX_HASHED_BYTES else None,
         },
         "models": {path.stem: sha256_of(path) for path in shipped_files()},
         "commit": commit(book.root),
@@ -313,7 +313,7 @@ def run_record(
     }
 
 
-def _fingerprint(files: Mapping[str, Path]) -> str:
+def _sha256_of_all(files: Mapping[str, Path]) -> str:
     """SHA-256 over names and contents of files, in the order of their names."""
     lines = (f"{name} {sha256_of(path)}\n" for name, path in sorted(files.items()))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
@@ -449,15 +449,15 @@ def explain_terms(page: Page, site: Site) -> None:
         return
     terms = dict(_glossary(site.html / f"{GLOSSARY}.html"))
     for text in _running_text(page.soup):
-        while text is not None and (found := _first_term(str(text), terms)):
-            start, end, word = found
+        while terms and (found := _any_of(tuple(terms)).search(text)):
+            word = next(name for name in terms if name in (found[0], found[0].lower()))
             anchor, meaning = terms[word]
             terms = {name: one for name, one in terms.items() if one[1] != meaning}
             address = f"{page.root}{GLOSSARY}.html#{anchor}"
-            link = page.soup.new_tag("a", href=address, title=meaning, string=text[start:end])
+            link = page.soup.new_tag("a", href=address, title=meaning, string=found[0])
             link["class"] = "ml-term"
-            after = NavigableString(text[end:])
-            text.replace_with(NavigableString(text[:start]), link, after)
+            after = NavigableString(text[found.end() :])
+            text.replace_with(NavigableString(text[: found.start()]), link, after)
             text = after
 
 
@@ -486,17 +486,12 @@ def _running_text(soup: BeautifulSoup) -> Iterator[NavigableString]:
                 yield text
 
 
-def _first_term(text: str, terms: Mapping[str, object]) -> tuple[int, int, str] | None:
-    """Place of the term that comes first in a text, the longest one at a place."""
-    found = []
-    for word in terms:
-        flags = re.IGNORECASE if word.islower() else 0
-        if match := re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text, flags):
-            found.append((match.start(), -match.end(), word))
-    if not found:
-        return None
-    start, end, word = min(found)
-    return start, -end, word
+@lru_cache
+def _any_of(terms: tuple[str, ...]) -> re.Pattern[str]:
+    """Match any term, the longest one at a place; capitals count where the term has some."""
+    longest_first = sorted(terms, key=len, reverse=True)
+    words = (f"(?i:{re.escape(w)})" if w.islower() else re.escape(w) for w in longest_first)
+    return re.compile(rf"(?<![\w-])(?:{'|'.join(words)})(?![\w-])")
 
 
 def add_rerun_box(page: Page, site: Site) -> None:
@@ -545,7 +540,8 @@ def link_pdf(page: Page, site: Site) -> None:
 
 # How a page loads, and what the theme leaves out.
 
-_SOURCE = re.compile(rb'\bsrc="([^"]+)"')
+# Not of scripts: every edit changes the search's index, which every page names.
+_PICTURE = re.compile(rb'\bsrc="([^"]+\.(?:png|svg|webp|jpe?g|gif))"')
 _LARGE_PNG = 40_000  # bytes
 _FIRST_VIEW = 900  # characters: a picture after fewer of them is seen at once
 

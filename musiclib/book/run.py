@@ -84,7 +84,7 @@ def execute(
     Args:
         chapter: Chapter to run.
         source: Its notebook in the build folder; it runs in the folder of this file.
-        media: Folder that receives the chapter's sound files; made when missing.
+        media: Folder that receives the chapter's sound files.
         parameters: Values for papermill to inject.
         workspace: Where it runs.
         notify: Receives what cells wrote to standard error, a sentence a cell. Without it, that
@@ -97,7 +97,6 @@ def execute(
         BookError: The chapter failed, wrote to standard error, or shows what may not be published.
             The message names the cell.
     """
-    media.mkdir(parents=True, exist_ok=True)
     output = source.with_name(f".{source.stem}.running.ipynb")
     values = output.with_suffix(".yml")
     log = workspace.scratch / "logs" / f"{chapter.name.replace('/', '-')}.log"

@@ -12,7 +12,8 @@ import inspect
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from importlib.metadata import distributions
@@ -45,7 +46,7 @@ _KEEPERS = ("musiclib.dependencies", "musiclib.provenance")
 # Of models and music their tables are enough: each names its files' digests. What an entropy
 # coder knows has no such table and counts itself.
 _SINGLE = (CONFIG_NAME, TOC_NAME, "requirements.txt", "data/mini/tracks.csv")
-_NO_SOURCE = {"__pycache__", "_build"}
+_NO_SOURCE = ("__pycache__", "_build", ".")
 
 Remember: TypeAlias = Callable[[object, Callable[[], Any]], Any]
 """Takes all that a result depends on, and a function that makes it where it is not known yet."""
@@ -222,28 +223,19 @@ def sources_fingerprint(book: Book) -> str:
     the tables of the bundled music and of the shipped models.
     """
     package = Path(musiclib.__file__).parent
-    files = [(f"package/{name}", path) for name, path in _files_below(package)]
-    files += [(f"book/{name}", path) for name, path in _files_below(book.root / BOOK_FOLDER)]
-    files += [(name, book.root / name) for name in _SINGLE]
-    folder = book.root / "checkpoints"
-    models = [*sorted(folder.glob("*.json")), *sorted(folder.glob("*.npz"))]
-    files += [(f"checkpoints/{path.name}", path) for path in models if ".last." not in path.name]
+    models = [book.root.glob(f"checkpoints/*.{kind}") for kind in ("json", "npz")]
     digest = hashlib.sha256()
-    for name, path in files:
-        if path.is_file():
-            digest.update(f"{name} {sha256_of(path)}\n".encode())
+    for folder, files in (
+        (package, package.rglob("*")),
+        (book.root, (book.root / BOOK_FOLDER).rglob("*")),
+        (book.root, (path for path in chain(*models) if ".last." not in path.name)),
+        (book.root, (book.root / name for name in _SINGLE)),
+    ):
+        for path in sorted(files):
+            name = path.relative_to(folder)
+            if path.is_file() and not any(part.startswith(_NO_SOURCE) for part in name.parts):
+                digest.update(f"{name.as_posix()} {sha256_of(path)}\n".encode())
     return digest.hexdigest()
-
-
-def _files_below(folder: Path) -> list[tuple[str, Path]]:
-    """Files of a folder, without what Python, editors and systems leave behind."""
-    found = []
-    for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        hidden = any(part.startswith(".") or part in _NO_SOURCE for part in parts)
-        if path.is_file() and not hidden and path.suffix != ".pyc":
-            found.append(("/".join(parts), path))
-    return found
 
 
 def chapter_key(
@@ -278,18 +270,21 @@ class Store:
             replace_file(folder / NOTEBOOK, nbformat.writes(now).encode())  # type: ignore[no-untyped-call]
         return Stored(folder, float(record["seconds"]))
 
-    def begin(self, chapter: Chapter) -> Path:
-        """A new folder for a run of the chapter; `finish` or `abandon` it."""
+    @contextmanager
+    def new_run(self, chapter: Chapter) -> Iterator[Path]:
+        """A new folder for a run of the chapter, which is gone afterwards unless it is kept."""
         parent = self._folder(chapter)
         parent.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(dir=parent, prefix=".run-"))
+        run = Path(tempfile.mkdtemp(dir=parent, prefix=".run-"))
+        try:
+            (run / MEDIA).mkdir()
+            yield run
+        finally:
+            shutil.rmtree(run, ignore_errors=True)
 
-    def finish(
-        self, chapter: Chapter, key: str, run: Path, notebook: Any, seconds: float
-    ) -> Stored:
+    def keep(self, chapter: Chapter, key: str, run: Path, notebook: Any, seconds: float) -> Stored:
         """Keep a run, and drop earlier ones of the same chapter."""
         nbformat.write(notebook, run / NOTEBOOK)  # type: ignore[no-untyped-call]
-        (run / MEDIA).mkdir(exist_ok=True)
         (run / _RECORD).write_text(json.dumps({"seconds": seconds}), encoding="utf-8")
         run.chmod(0o755)
         folder = self._folder(chapter) / key
@@ -298,10 +293,6 @@ class Store:
             if other != folder:
                 shutil.rmtree(other, ignore_errors=True)
         return Stored(folder, seconds)
-
-    def abandon(self, run: Path) -> None:
-        """Remove a run that failed."""
-        shutil.rmtree(run, ignore_errors=True)
 
 
 def _take_outputs(now: Any, ran: Any) -> None:
