@@ -316,9 +316,11 @@ def note(frame, event, argument):
         # What runs while a module is imported and nobody uses later has no part in a result.
         while frame and frame.f_code.co_name != "<module>":
             frame = frame.f_back
-        at_import = frame and frame.f_code.co_filename.startswith(f"{root}/")
         # A module's own `__getattr__` imports what is first asked for; digests leave imports out.
-        if name[0] != "<" and name != "__getattr__" and not at_import and not f"{module}.".startswith(_IDLE):
+        importing = name == "__getattr__" or (
+            frame and frame.f_code.co_filename.startswith(f"{root}/")
+        )
+        if name[0] != "<" and not importing and not f"{module}.".startswith(_IDLE):
             ran.add(f"musiclib/{inside.as_posix()}: {name}")
 
 one = evidence._Evidence.of("killer", None)
