@@ -52,7 +52,7 @@ def test_the_note_on_top_lists_what_is_found_below(monkeypatch: pytest.MonkeyPat
     shown: list[tuple[str, str, bool]] = []
 
     def display(note: Rendered, *, display_id: str, update: bool) -> None:
-        shown.append((note._repr_html_(), display_id, update))
+        shown.append((note._repr_mimebundle_()["text/html"], display_id, update))
 
     monkeypatch.setattr("musiclib.book.claims.display", display)
     claims = Claims("folder", "smoke", 3)
