@@ -3,6 +3,8 @@
 import json
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -264,3 +266,11 @@ def test_autoencoders(succeeds, refused, folder, shipped):
         "encode song.flac out.mla --model deep --step 99": "from -64 to 63",
     }.items():
         refused(words, told)
+
+
+def test_output_that_nobody_reads_any_more_is_no_error():
+    command = [sys.executable, "-m", "musiclib.cli.main", "data", "list"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert (process.stderr.read(), process.wait()) == (b"", 0)
+    process.stderr.close()

@@ -1,6 +1,7 @@
 """Figures show the numbers of their tables and the levels of their sounds, with names."""
 
 import io
+import itertools
 from itertools import pairwise
 
 import matplotlib as mpl
@@ -173,7 +174,7 @@ def losses():
 
 def test_loss_curves_draw_both_parts_in_one_colour():
     _, axes = plot.loss_curves(losses())
-    solid, dashed = axes.lines
+    dashed, solid = axes.lines
     assert solid.get_ydata()[-1] == pytest.approx(100**-0.25)
     assert dashed.get_ydata()[-1] == pytest.approx(100**-0.5)
     assert solid.get_linestyle() == "-"
@@ -181,6 +182,20 @@ def test_loss_curves_draw_both_parts_in_one_colour():
     assert mpl.colors.same_color(solid.get_color(), dashed.get_color())
     assert axes.get_yscale() == "log"
     assert texts(axes)["64 values"].xy[0] == 100
+
+
+def test_names_of_losses_stay_apart_where_training_begins_far_above():
+    rows = [
+        {"system": name, "part": part, "step": step, "loss": loss}
+        for name, end in (("one", 0.250), ("two", 0.252), ("three", 0.255))
+        for part, step, loss in (
+            *(("training", 1, 20.0), ("training", 100, end)),
+            *(("validation", 50, 0.3), ("validation", 100, end)),
+        )
+    ]
+    _, axes = plot.loss_curves(pd.DataFrame(rows))
+    placed = sorted(boxes(axes), key=lambda box: box.y0)
+    assert all(low.y1 <= high.y0 + 1 for low, high in itertools.pairwise(placed))
 
 
 @pytest.mark.parametrize("draw", [plot.forest, plot.dots, plot.loss_curves])

@@ -1,8 +1,10 @@
 """Entry point of the `musiclib` command."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from musiclib import __version__
@@ -51,6 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return stop.code if isinstance(stop.code, int) else EXIT_USER_ERROR
     except MusiclibError as error:
         return _fail(str(error))
+    except BrokenPipeError:  # who reads the output, such as `head`, has seen enough
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+        return 0
     except OSError as error:  # a full disk, a folder without permission
         return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except KeyboardInterrupt:

@@ -320,14 +320,16 @@ def loss_curves(
         MusiclibError: A column is missing, or no row is of validation.
     """
     _require(table, ["step", "loss", "system", "part"])
-    figure, axes = curves(
-        table[table["part"] == "validation"], "step", "loss", xlabel="Training step",
-        ylabel=ylabel, log_y=True, markers=False, title=title, axes=axes,
-    )  # fmt: skip
+    _, axes = figure_and_axes(axes, height=4.2)
+    # First, since they widen the axes, in which labels find their places.
     thin: dict[str, Any] = {"linewidth": 1.0, "linestyle": "--"}
     for name, colour in series_colours(table["system"]).items():
         rows = table[(table["part"] == "training") & (table["system"] == name)].sort_values("step")
         axes.plot(rows["step"], rows["loss"], color=colour, zorder=1, **thin)
+    figure, axes = curves(
+        table[table["part"] == "validation"], "step", "loss", xlabel="Training step",
+        ylabel=ylabel, log_y=True, markers=False, title=title, axes=axes,
+    )  # fmt: skip
     proxies = [
         Line2D([], [], color=_INK, label="validation"),
         Line2D([], [], color=_INK, label="training", **thin),
