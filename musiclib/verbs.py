@@ -34,8 +34,6 @@ DECODED: Final = (".wav", ".flac", ".ogg")
 LATENTS_OF: Final = "rate-18"
 """The autoencoder that travels with the package: 256 values every 85 ms of music at 24 kHz."""
 
-TABLES: Final = "codec-tables.npz"
-"""The file of Melic's tables."""
 _KEPT_TAGS: Final = ("title", "artist", "album", "date", "genre")
 _HEAD: Final = 64
 
@@ -233,6 +231,8 @@ def check_tables(folder: str | Path | None) -> None:
     Raises:
         CheckpointError: The tables are missing.
     """
+    from musiclib.training.paths import TABLES
+
     if folder is not None and not Path(folder, TABLES).is_file():
         raise CheckpointError(
             f"{folder} has no {TABLES}, and Melic cannot work without its tables. Name the folder "

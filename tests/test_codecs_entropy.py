@@ -11,7 +11,6 @@ import pytest
 from numba.core.dispatcher import Dispatcher
 
 from musiclib.codecs.melic import entropy
-from musiclib.codecs.melic.decoder import TABLES
 from musiclib.codecs.melic.entropy import (
     LARGEST_VALUE,
     ContextTables,
@@ -27,6 +26,7 @@ from musiclib.errors import BitstreamError, CheckpointError
 from musiclib.models import transform
 from musiclib.models.transform import LARGEST_LEVEL, QuantiserSetting, analyse
 from musiclib.training import find_shipped
+from musiclib.training.paths import TABLES
 
 GAIN = 120
 

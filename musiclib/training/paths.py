@@ -1,9 +1,11 @@
-"""Names of a checkpoint's files. Who looks for one need not wait for PyTorch, which reads it."""
+"""Names of models' files. Who looks for one need not wait for PyTorch, which reads it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+TABLES = "codec-tables.npz"
+"""The file of Melic's tables."""
 _SUFFIX = ".safetensors"
 
 

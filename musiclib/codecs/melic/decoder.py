@@ -30,10 +30,8 @@ from musiclib.models.transform import Spectrum, dequantise
 from musiclib.threads import one_thread
 from musiclib.training.checkpoint import Checkpoint, load
 from musiclib.training.config import POST_FILTER
-from musiclib.training.paths import weights_path
+from musiclib.training.paths import TABLES, weights_path
 from musiclib.training.trained import FOLDER_VARIABLE, find_shipped
-
-TABLES = "codec-tables.npz"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
