@@ -103,6 +103,8 @@ def execute(
     command = [sys.executable, "-m", "papermill", str(source), str(output)]
     command += ["--parameters_file", str(values), "--kernel", KERNELSPEC["name"]]
     command += ["--cwd", str(source.parent), "--no-progress-bar"]
+    # Written when it ends, well or not, rather than twice a cell.
+    command += ["--no-request-save-on-cell-execute"]
     try:
         values.write_text(yaml.safe_dump(dict(parameters)), encoding="utf-8")
         with log.open("wb") as stream:

@@ -23,7 +23,7 @@ from scipy.optimize import isotonic_regression
 from seaborn.utils import relative_luminance
 
 from musiclib.errors import MusiclibError
-from musiclib.plot.published import when_narrow
+from musiclib.plot.published import lay_out, when_narrow
 from musiclib.plot.style import figure_and_axes, number_text, series_colours
 
 Side = Literal["left", "right"]
@@ -377,7 +377,7 @@ class _Factors(Locator):
 def _label_ends(axes: Axes, ends: Sequence[_End]) -> None:
     """Write names beside the ends of lines, moved apart where they would overlap."""
     figure = cast(Figure, axes.get_figure(root=True))
-    figure.draw_without_rendering()  # only now the axes have their size in pixels
+    lay_out(figure)  # only now the axes have their size in pixels
     point = figure.dpi / 72
     gap = 1.25 * _LABEL_POINTS * point
     reach = 0.2 * axes.get_window_extent().width

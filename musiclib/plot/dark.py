@@ -10,6 +10,7 @@ processing", 2020).
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Final, cast
 
 import numpy as np
@@ -22,7 +23,7 @@ from matplotlib.colors import to_rgba, to_rgba_array
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import FancyArrowPatch, Patch
 from matplotlib.spines import Spine
 from matplotlib.text import Annotation, Text
 
@@ -154,7 +155,15 @@ def _recolour_marks(marks: Collection) -> None:
 
 
 def _one(colour: Any, least: float = _LEAST_LIGHTNESS) -> tuple[float, float, float, float]:
-    red, green, blue, opacity = dark_colours([to_rgba(colour)], least)[0]
+    return _known(to_rgba(colour), least)
+
+
+@cache
+def _known(
+    colour: tuple[float, float, float, float], least: float
+) -> tuple[float, float, float, float]:
+    """One colour for the dark theme; a figure has few colours and thousands of parts."""
+    red, green, blue, opacity = dark_colours([colour], least)[0]
     return float(red), float(green), float(blue), float(opacity)
 
 
@@ -183,12 +192,14 @@ def _centre(text: Text) -> tuple[float, float]:
 
 
 def _fills(figure: Figure) -> list[Patch]:
-    """Filled shapes, the lowest first; neither the paper nor the ground of axes."""
+    """Filled shapes, the lowest first; neither the paper nor the ground of axes, and no lines."""
     grounds = {figure.patch, *(axes.patch for axes in figure.axes)}
     found = [
         patch
         for patch in _parts(figure)
-        if isinstance(patch, Patch) and patch not in grounds and not isinstance(patch, Spine)
+        if isinstance(patch, Patch)
+        and patch not in grounds
+        and not isinstance(patch, FancyArrowPatch | Spine)
     ]
     return sorted((p for p in found if p.get_visible() and _opaque(p)), key=Artist.get_zorder)
 

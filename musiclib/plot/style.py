@@ -172,6 +172,8 @@ def _show_as_published() -> None:
     if "inline" in backend.lower():
         # The inline backend sets its own formatter when it is loaded, so it must be loaded first.
         plt.switch_backend(backend)
+        # Figures are drawn when they are shown. Once more before that, after each cell, is in vain.
+        plt.uninstall_repl_displayhook()
         shell.display_formatter.formatters["image/png"].for_type(Figure, published_png)
 
 
